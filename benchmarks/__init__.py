@@ -1,0 +1,1 @@
+"""One file per claim; each runs alone and says what it measured on which machine."""

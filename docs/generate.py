@@ -1,0 +1,338 @@
+"""Writes the reference pages that are made from the program: the configuration and the commands.
+
+``python docs/generate.py`` writes them; ``--check`` says which differ and exits 1. A house test runs
+the same comparison, so a new key or option without its line here fails the build.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from quarterdeck.cli import _parser
+from quarterdeck.runtime.config import Config
+
+HERE = Path(__file__).resolve().parent
+
+MADE = "<!-- Made by docs/generate.py from the program; change it there. -->"
+
+# Bounds that the type does not carry; a house test tries them.
+DECIMAL_BOUNDS = "above 0, at most 1e12"
+
+# Key: unit and meaning. `agents.schedule[]` and `alerts.rules[]` are the tables of those lists.
+MEANINGS: dict[str, tuple[str, str]] = {
+    "run.seed": ("number", "The run's only source of randomness; part of its identity."),
+    "run.warm_up_bars": (
+        "bars",
+        "Slices replayed at full speed before trading opens; orders before that are refused as NOT_OPEN.",
+    ),
+    "run.checkpoint_slices": (
+        "slices",
+        "How often the analytic arrays are saved, and so at most how many slices a restart recomputes.",
+    ),
+    "paper.capital": ("USD", "Paper capital of an agent that is registered without an amount of its own."),
+    "paper.half_spread_bps": (
+        "basis points",
+        "What a fill is worse than the price it is made from: added for a purchase, taken off for a sale.",
+    ),
+    "paper.fee_bps": ("basis points of notional", "Fee of every fill, rounded up to the money unit."),
+    "paper.order_life_bars": ("bars", "An order that has not filled after so many bars expires."),
+    "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
+    "limits.max_position_notional": (
+        "USD",
+        "Largest position in one instrument, working orders included (POSITION_LIMIT); a learned limit only lowers it.",
+    ),
+    "limits.max_gross_exposure_ratio": (
+        "times equity",
+        "Largest worst case of all positions and working orders together (GROSS_EXPOSURE).",
+    ),
+    "limits.max_orders_per_bar": ("orders per bar", "Orders accepted from one agent in one bar (ORDER_RATE)."),
+    "limits.max_daily_loss_fraction": (
+        "fraction of equity",
+        "Loss since the close of the UTC day before from which on only reducing orders pass (DAILY_LOSS).",
+    ),
+    "limits.price_collar_fraction": (
+        "fraction of price",
+        "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
+    ),
+    "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "risk.position_var99_budget_fraction": (
+        "fraction of capital",
+        "What one position may lose in a bar at 99 % value at risk; the learned position limit follows from it.",
+    ),
+    "risk.limit_band_fraction": (
+        "fraction of the limit",
+        "How much a learned limit must change before it moves.",
+    ),
+    "risk.volatility_spike_ratio": (
+        "ratio",
+        "Forecast over slow volatility from which on a `volatility_spike` event is raised.",
+    ),
+    "risk.drawdown_event_fraction": (
+        "fraction of peak equity",
+        "Drawdown of an agent from which on a `drawdown` event is raised.",
+    ),
+    "risk.stressed_regime_multiplier": (
+        "factor",
+        "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",
+    ),
+    "regime.jump_penalty": (
+        "log share",
+        "What a change of regime must be worth; larger means fewer changes.",
+    ),
+    "regime.abstain_below_share": (
+        "share of evidence",
+        "The regime is `undetermined` while no regime's share of the evidence stays above this.",
+    ),
+    "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
+    "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
+    "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.periods_per_year": ("bars per year", "By which returns, volatility and Sharpe ratios are annualised."),
+    "agents.load_threshold_fraction": (
+        "fraction of slots",
+        "How many of an agent's slots ordinary work may fill, at least one; critical and urgent work may fill all.",
+    ),
+    "agents.max_open_tasks": ("tasks", "Tasks in the queue beyond which further ones are refused (QUEUE_FULL)."),
+    "agents.schedule": ("list of tables", "Work that comes round, as `[[agents.schedule]]`."),
+    "agents.schedule[].name": ("text", "The entry's own name."),
+    "agents.schedule[].type": ("word", "`analysis`, `trading`, `monitoring`, `optimization` or `research`."),
+    "agents.schedule[].capability": ("text", "What an agent must be able to do to claim the task."),
+    "agents.schedule[].title": ("text", "What the task is called."),
+    "agents.schedule[].every_bars": ("slices", "The task is made in every slice whose number this divides, unless the last one is still open."),
+    "agents.schedule[].priority": ("word", "`critical`, `urgent`, `high`, `medium` or `low`."),
+    "agents.schedule[].after": ("name", "An earlier entry whose task of the same slice must complete first."),
+    "alerts.rules": (
+        "list of tables",
+        "The rules a new run starts with, as `[[alerts.rules]]`; later changes are recorded in the run and win.",
+    ),
+    "alerts.rules[].rule_id": ("text", "The rule's own id: small letters, digits, dots, dashes and underscores."),
+    "alerts.rules[].category": (
+        "word",
+        "`trading`, `risk`, `performance`, `system`, `market`, `agent` or `portfolio`.",
+    ),
+    "alerts.rules[].severity": ("word", "`info`, `warning`, `error`, `critical` or `emergency`."),
+    "alerts.rules[].number": ("name", "The published number that is watched."),
+    "alerts.rules[].comparison": ("word", "`above` or `below`: on which side of the threshold it fires."),
+    "alerts.rules[].threshold": ("the number's", "Strictly beyond it the rule counts."),
+    "alerts.rules[].clear": ("the number's", "Where the episode ends by itself; none means the threshold."),
+    "alerts.rules[].for_bars": ("slices", "Consecutive values beyond the threshold before an episode begins; at most 10,000."),
+    "alerts.rules[].subject": ("text", "One instrument, agent or `deck`; none means each on its own."),
+    "alerts.rules[].text": ("text", "What the episode says; empty means that the deck says what it saw."),
+    "server.host": ("address", "Where the deck listens; loopback means this machine alone."),
+    "server.port": ("port", "0 takes a free one."),
+    "server.allowed_hosts": ("list of names", "Host names it answers to besides the loopback ones and `host`."),
+    "server.max_body_bytes": ("bytes", "Largest request body taken."),
+    "server.requests_per_minute": ("requests per minute", "Taken from one caller, in machine time."),
+}  # fmt: skip
+
+CONFIGURATION_HEAD = f"""# Configuration
+
+{MADE}
+
+`quarterdeck init` writes a commented file and `quarterdeck serve --config FILE` runs it; `quarterdeck demo` runs on exactly that file, with the values below and a schedule
+and alert rules for the built-in agents. The file is TOML. An unknown section or key, a wrong type or a value out of range refuses to start and names the key, the value and what would be
+accepted. Amounts may be written as numbers or as text; text is exact. Options of the command line (`--seed`, `--host`, `--port`) win over the file.
+
+Everything except `[server]` is part of the run's identity: a data folder that holds a run of another configuration is refused, and the
+refusal names what differs. *bars* and *slices* count in market time, whatever the speed of the replay.
+
+Four environment variables are read: `QUARTERDECK_DATA_DIR` (the data folder of every command), `QUARTERDECK_CACHE_DIR` (where compiled kernels are
+kept), and by the scripts alone `QUARTERDECK_VENV` and `QUARTERDECK_PYTHON` (the environment and the interpreter it is made with).
+"""
+
+COMMANDS_HEAD = f"""# Commands
+
+{MADE}
+
+Results go to standard output, progress to standard error. Exit 0 is success, 1 a refusal or a failed check, 2 wrong usage, 130 an
+interruption; a refusal is exactly one line on standard error. `--json` prints JSON where a command prints a table or a sentence. Options
+are written out in full: abbreviations are not accepted.
+"""
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """Return the generated pages by their path under ``docs/``."""
+    return {"reference/configuration.md": configuration, "reference/cli.md": commands}
+
+
+def every_key() -> Iterator[tuple[str, msgspec.inspect.Field, str]]:
+    """Yield every key by its dotted name, with its field and what its section is for."""
+    kind = msgspec.inspect.type_info(Config)
+    assert isinstance(kind, msgspec.inspect.StructType)
+    yield from _keys(kind, at="")
+
+
+def _keys(kind: msgspec.inspect.StructType, *, at: str) -> Iterator[tuple[str, Any, str]]:
+    for field in kind.fields:
+        name = f"{at}{field.name}"
+        if isinstance(field.type, msgspec.inspect.StructType):
+            yield from _keys(field.type, at=f"{name}.")
+            continue
+        yield name, field, kind.cls.__doc__ or ""
+        item = getattr(field.type, "item_type", None)
+        if isinstance(item, msgspec.inspect.StructType):
+            yield from _keys(item, at=f"{name}[].")
+
+
+def configuration() -> str:
+    """Return the page of every configuration key."""
+    sections: dict[str, tuple[str, list[str]]] = {}
+    for name, field, about in every_key():
+        table, _, key = name.rpartition(".")
+        unit, meaning = MEANINGS[name]
+        row = f"| `{key}` | {_default(field)} | {_bounds(field.type)} | {unit} | {meaning} |"
+        sections.setdefault(table, (about, []))[1].append(row)
+    parts = [CONFIGURATION_HEAD]
+    for table, (about, rows) in sections.items():
+        title = f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
+        parts.append(
+            f"## `{title}`\n\n{_prose(about)}\n\n"
+            "| key | default | accepted | unit | meaning |\n| --- | --- | --- | --- | --- |\n"
+            + "\n".join(rows)
+            + "\n"
+        )
+    return "\n".join(parts)
+
+
+def _prose(docstring: str) -> str:
+    return " ".join(docstring.split()).replace("``", "`")
+
+
+def _default(field: Any) -> str:
+    if field.required:
+        return "required"
+    match field.default:
+        case None:
+            return "none"
+        case () | "":
+            return "empty"
+        case Decimal() as amount:
+            return f"`{amount}`"
+        case str() as text:
+            return f'`"{text}"`'
+        case number:
+            return f"`{number}`"
+
+
+def _bounds(kind: Any) -> str:
+    info = msgspec.inspect
+    match kind:
+        case info.UnionType():
+            return " or ".join(
+                _bounds(one) for one in kind.types if not isinstance(one, info.NoneType)
+            )
+        case info.DecimalType():
+            return f"amount, {DECIMAL_BOUNDS}"
+        case info.IntType() | info.FloatType():
+            word = "whole number" if isinstance(kind, info.IntType) else "number"
+            bounds = [
+                f"{said} {_plain(bound)}"
+                for said, bound in (
+                    ("above", kind.gt),
+                    ("at least", kind.ge),
+                    ("below", kind.lt),
+                    ("at most", kind.le),
+                )
+                if bound is not None
+            ]
+            return ", ".join([word, *bounds])
+        case info.VarTupleType():
+            return "list"
+        case _:
+            return "text"
+
+
+def _plain(number: float) -> str:
+    return (
+        "2^63 - 1"
+        if number == 2**63 - 1
+        else f"{number:,g}"
+        if number < 1e6
+        else f"{int(number):,}"
+    )
+
+
+def commands() -> str:
+    """Return the page of every command and option."""
+    parser = _parser()
+    parts = [COMMANDS_HEAD, *_command(parser)]
+    return "\n".join(parts)
+
+
+def _command(parser: argparse.ArgumentParser, *, about: str = "") -> Iterator[str]:
+    children: dict[str, argparse.ArgumentParser] = {}
+    helps: dict[str, str] = {}
+    rows = []
+    for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to look
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            children = dict(action.choices)
+            helps = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001
+        elif not isinstance(action, argparse._HelpAction):  # noqa: SLF001
+            rows.append(f"| `{_shown(action)}` | {_said(action)} |")
+    said = parser.description or about
+    example = (parser.epilog or "").removeprefix("example: ")
+    text = f"## `{parser.prog}`\n\n{said[:1].upper()}{said[1:].rstrip('.')}.\n"
+    if rows:
+        text += "\n| argument | meaning |\n| --- | --- |\n" + "\n".join(rows) + "\n"
+    if example:
+        text += f"\n    {example}\n"
+    yield text
+    for name, child in children.items():
+        yield from _command(child, about=helps.get(name, ""))
+
+
+def _shown(action: argparse.Action) -> str:
+    value = action.metavar or (None if action.choices is None else "|".join(action.choices))
+    if not action.option_strings:
+        name = str(value or action.dest)
+        return f"[{name}]" if action.nargs == "?" else name
+    takes = "" if action.nargs == 0 else f" {value or action.dest.upper()}"
+    return (", ".join(action.option_strings) + takes).replace("|", "\\|")
+
+
+def _said(action: argparse.Action) -> str:
+    values = {name: value for name, value in vars(action).items() if name != "prog"}
+    said = (action.help or _UNSAID.get(action.dest, "")) % values
+    said = said.replace("|", "\\|")
+    if action.option_strings and action.required:
+        return f"{said} (required)"
+    told = action.default not in (None, False, "", argparse.SUPPRESS)
+    if action.option_strings and told and "default" not in said:
+        return f"{said} (default `{action.default}`)"
+    if action.nargs == "?" and action.default is not None:
+        return f"{said} (default `{action.default}`)"
+    return said
+
+
+# Positional arguments whose command says it all.
+_UNSAID = {
+    "file": "the file to write; it must not exist yet",
+    "action": "what to do; there is one action",
+    "version": "print the version",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which are not up to date."""
+    stale = []
+    for name, made in pages().items():
+        path, text = HERE / name, made()
+        if arguments == ["--check"]:
+            if not path.exists() or path.read_text("utf-8") != text:
+                stale.append(name)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for name in stale:
+        sys.stderr.write(f"docs/{name} is not what the program says; run python docs/generate.py\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

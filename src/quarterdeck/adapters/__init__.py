@@ -1,0 +1,1 @@
+"""The outside world fitted to the house's ports: feeds, brokers, notifiers."""

@@ -1,0 +1,85 @@
+"""What a file's columns say it is: long bars or wide closes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from quarterdeck.adapters.feeds.refusal import refused_file
+
+MAX_SYMBOLS = 10_000
+MAX_SYMBOL_CHARACTERS = 64
+
+PRICES = ("open", "high", "low", "close")
+REQUIRED = ("ts", "symbol", *PRICES)
+KNOWN = (*REQUIRED, "volume")
+
+ACCEPTED_HEADER = "ts, symbol, open, high, low, close[, volume], or ts and one column per symbol"
+ACCEPTED_SYMBOL = f"1 to {MAX_SYMBOL_CHARACTERS} printable characters without space around them"
+ACCEPTED_PRICE = "a finite number above 0"
+ACCEPTED_VOLUME = "a finite number of at least 0, or nothing"
+
+
+class Layout(NamedTuple):
+    """The columns in file order, and the symbols when each has its own column."""
+
+    columns: tuple[str, ...]
+    wide_symbols: tuple[str, ...] | None
+
+    @property
+    def has_volume(self) -> bool:
+        """True when a long file states volumes."""
+        return self.wide_symbols is None and "volume" in self.columns
+
+
+def is_symbol(text: str) -> bool:
+    """Return whether ``text`` can name an instrument."""
+    return 0 < len(text) <= MAX_SYMBOL_CHARACTERS and text.isprintable() and text == text.strip()
+
+
+def layout_of(header: Sequence[str], *, file: str) -> Layout:
+    """Return the layout that ``header`` states; ``InvalidInput`` names the column that is wrong."""
+    columns = tuple(header)
+    seen: set[str] = set()
+    for position, name in enumerate(columns, start=1):
+        if not is_symbol(name):
+            raise refused_file(
+                file, "has no usable name", accepted=ACCEPTED_HEADER, column=f"{position}"
+            )
+        if name in seen:
+            raise refused_file(file, "appears twice", accepted="each name once", column=name)
+        seen.add(name)
+    if "ts" not in seen:
+        raise refused_file(file, "is missing", accepted=ACCEPTED_HEADER, column="ts")
+    if "symbol" in seen or _looks_long(columns):
+        _check_long(columns, file=file)
+        return Layout(columns, None)
+    symbols = tuple(name for name in columns if name != "ts")
+    if not symbols:
+        raise refused_file(file, "is the only column", accepted=ACCEPTED_HEADER, column="ts")
+    check_symbol_count(len(symbols), file=file)
+    return Layout(columns, symbols)
+
+
+def check_symbol_count(count: int, *, file: str) -> None:
+    """Refuse a file that names more instruments than the bound."""
+    if count > MAX_SYMBOLS:
+        raise refused_file(
+            file, f"names more than {MAX_SYMBOLS} symbols", accepted=f"at most {MAX_SYMBOLS}"
+        )
+
+
+def _looks_long(columns: Sequence[str]) -> bool:
+    # OPEN and LOW are tickers, so capitals alone prove nothing; three of the four words do.
+    if any(name in ("volume", *PRICES) for name in columns):
+        return True
+    return sum(name.lower() in PRICES for name in columns) >= 3 or "Symbol" in columns
+
+
+def _check_long(columns: Sequence[str], *, file: str) -> None:
+    for name in REQUIRED:
+        if name not in columns:
+            raise refused_file(file, "is missing", accepted=ACCEPTED_HEADER, column=name)
+    for name in columns:
+        if name not in KNOWN:
+            raise refused_file(file, "is not known", accepted=ACCEPTED_HEADER, column=name)

@@ -1,0 +1,63 @@
+"""A replay's instruments as things that can be traded."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from quarterdeck.adapters.feeds.replay import InstrumentFacts, ReplayFeed
+from quarterdeck.data import INDEX, STOCK
+from quarterdeck.kernel.money import MONEY_SCALE
+from quarterdeck.kernel.time import DAY, HOUR, MINUTE, SECOND
+from quarterdeck.market.model import Instrument, InstrumentKind
+
+US_PRICE_SCALE = 4
+"""Decimals kept of a US price: back-adjustment for splits makes prices finer than a cent."""
+US_TICK_UNITS = 100
+"""One cent, the tick of US stocks, at that scale; notional indices take it too."""
+MIN_NOTIONAL_UNITS = 10**MONEY_SCALE
+"""One unit of currency: smaller orders are dust that costs more to book than to trade."""
+
+_SAMPLED = 1_000
+"""How many distances are looked at."""
+
+
+def listed(feed: ReplayFeed) -> tuple[Instrument, ...]:
+    """Return the feed's instruments, dense and in order.
+
+    Embedded US history trades in whole shares and cents. A file does not say what its symbols are:
+    they take the finest price step seen in it, and lots as fine as exact money allows.
+    """
+    return tuple(_listed(index, facts) for index, facts in enumerate(feed.instruments))
+
+
+def timeframe_of(feed: ReplayFeed) -> str:
+    """Return the most common distance between slices, as ``15s``, ``5m``, ``1h`` or ``1d``."""
+    instants = [feed.slice(index).at for index in range(min(len(feed), _SAMPLED + 1))]
+    gaps = [later - earlier for earlier, later in pairwise(instants)]
+    if not gaps:
+        return "one slice"
+    usual = max(sorted(set(gaps)), key=gaps.count)
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")):
+        if usual % unit == 0:
+            return f"{usual // unit}{name}"
+    return f"{usual / SECOND:g}s"
+
+
+def _listed(index: int, facts: InstrumentFacts) -> Instrument:
+    known = facts.kind in (INDEX, STOCK)
+    price_scale = US_PRICE_SCALE if known else facts.price_scale
+    kind = {INDEX: InstrumentKind.INDEX_NOTIONAL, STOCK: InstrumentKind.STOCK}.get(
+        facts.kind or "", InstrumentKind.FILE
+    )
+    return Instrument(
+        index=index,
+        symbol=facts.symbol,
+        kind=kind,
+        currency=facts.currency or "USD",
+        price_scale=price_scale,
+        quantity_scale=0 if known else MONEY_SCALE - price_scale,
+        tick_units=US_TICK_UNITS if known else facts.tick_units,
+        lot_units=1,
+        min_notional_units=MIN_NOTIONAL_UNITS,
+        session="US regular session, daily" if known else "continuous",
+    )

@@ -1,0 +1,1 @@
+"""Keys, tasks and the scheduling policy: values in, values out."""

@@ -1,0 +1,282 @@
+"""The board of tasks: every change a task can go through, and what each change sets off."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from quarterdeck.agents.core.queue import ReadyQueue
+from quarterdeck.agents.core.task import Change, Outcomes, Task
+from quarterdeck.agents.model import TaskState
+from quarterdeck.kernel.errors import NotFound
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.messages import Json
+from quarterdeck.kernel.time import Nanos
+
+MAX_FINISHED_KEPT = 1_000
+"""How many finished tasks stay in memory, for repeated reports and for new dependents."""
+
+
+def ended_attempt(task: Task, was: TaskState | None) -> bool:
+    """Return whether ``task``, which ``was`` something else, has just ended an attempt.
+
+    A lease that is cancelled is neither a result nor a failure.
+    """
+    return was is TaskState.LEASED and task.state in (
+        TaskState.COMPLETED,
+        TaskState.READY,
+        TaskState.FAILED,
+    )
+
+
+class Board:
+    """All open tasks and the last finished ones.
+
+    ``recurring`` maps what creates tasks again and again to its open tasks; ``outcomes`` counts per
+    agent over the whole run. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
+    leads back. A dependency exists before its dependent, so there is no cycle to look for. Every
+    method returns the changes it made, in the order in which they must be told.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: dict[TaskId, Task] = {}
+        self.ready = ReadyQueue()
+        self.counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
+        self.outcomes: dict[AgentId, Outcomes] = {}
+        self.recurring: dict[str, set[TaskId]] = {}
+        self.last_number = 0
+        self.last_finished = 0
+        self._pending: dict[TaskId, int] = {}
+        self._dependents: dict[TaskId, list[TaskId]] = {}
+        self._held: dict[AgentId, dict[TaskId, None]] = {}
+        self._finished: deque[TaskId] = deque()
+
+    @classmethod
+    def restored(
+        cls,
+        tasks: Iterable[Task],
+        *,
+        counts: Mapping[TaskState, int],
+        outcomes: Mapping[AgentId, Outcomes],
+        last_number: int,
+    ) -> Board:
+        """Return the board that held ``tasks``: all open ones and the last finished ones."""
+        board = cls()
+        known = sorted(tasks, key=lambda task: task.number)
+        for task in known:
+            board.tasks[task.task_id] = task
+        for task in known:
+            board._index(task)
+        finished = [(task.finish_order, task.task_id) for task in known if task.finish_order]
+        for order, task_id in sorted(finished):
+            board._finished.append(task_id)
+            board.last_finished = order
+        board.counts = {state: counts.get(state, 0) for state in TaskState}
+        board.outcomes = dict(outcomes)
+        board.last_number = last_number
+        return board
+
+    @property
+    def open(self) -> int:
+        """How many tasks are not final."""
+        return sum(n for state, n in self.counts.items() if not state.final)
+
+    def existing(self, task_id: str) -> Task:
+        """Return the task called ``task_id``; raise NotFound if it is not on the board."""
+        task = self.tasks.get(TaskId(task_id))
+        if task is None:
+            raise NotFound(
+                f"no task that is open or finished lately is called {task_id[:80]!r}",
+                field="task_id",
+                value=task_id[:80],
+                accepted="the id of an open or lately finished task",
+            )
+        return task
+
+    def held_by(self, agent: AgentId) -> tuple[Task, ...]:
+        """Return the tasks under lease to ``agent``, oldest lease first."""
+        held = [self.tasks[task_id] for task_id in self._held.get(agent, ())]
+        return tuple(sorted(held, key=lambda t: (t.started_at or 0, t.number)))
+
+    def held_counts(self) -> dict[AgentId, int]:
+        """Return how many leases each agent holds; one that holds none is absent."""
+        return {agent: len(held) for agent, held in self._held.items()}
+
+    def leased(self) -> tuple[Task, ...]:
+        """Return every task under lease, by number."""
+        held = [self.tasks[task_id] for tasks in self._held.values() for task_id in tasks]
+        return tuple(sorted(held, key=lambda task: task.number))
+
+    def add(self, task: Task) -> list[Change]:
+        """Add a task numbered ``last_number + 1``; it is ready unless a dependency is open."""
+        blocked = any(not self.tasks[TaskId(d)].state.final for d in task.depends_on)
+        task = replace(task, state=TaskState.BLOCKED if blocked else TaskState.READY)
+        self.last_number = task.number
+        return [self._put(task, None)]
+
+    def lease(
+        self, task: Task, agent: AgentId, *, because: str, at: Nanos, machine_at: Nanos
+    ) -> list[Change]:
+        """Give a ready task to ``agent`` as its next attempt."""
+        leased = replace(
+            task,
+            state=TaskState.LEASED,
+            agent=agent,
+            attempt=task.attempt + 1,
+            because=because,
+            started_at=at,
+            started_machine_at=machine_at,
+            lease_until=Nanos(machine_at + task.lease_ns),
+        )
+        return [self._put(leased, task)]
+
+    def renew(self, task: Task, *, until: Nanos) -> list[Change]:
+        """Let the lease of ``task`` end at ``until``."""
+        return [self._put(replace(task, lease_until=until), task)]
+
+    def complete(self, task: Task, result: Json, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+        """Finish a leased task and free what waited for it alone."""
+        done = replace(task, result=result, reason=None, settled_attempt=task.attempt)
+        changes = [self._finish(done, TaskState.COMPLETED, at=at, machine_at=machine_at)]
+        for dependent_id in self._dependents.pop(task.task_id, ()):
+            dependent = self.tasks.get(dependent_id)
+            if dependent is None or dependent.state is not TaskState.BLOCKED:
+                continue
+            self._pending[dependent_id] -= 1
+            if self._pending[dependent_id] == 0:
+                freed = replace(dependent, state=TaskState.READY, ready_machine_at=machine_at)
+                changes.append(self._put(freed, dependent))
+        return changes
+
+    def give_back(
+        self, task: Task, *, reason: str, reported: bool, at: Nanos, machine_at: Nanos
+    ) -> list[Change]:
+        """End a leased attempt without a result: ready again, or failed when none is left."""
+        settled = task.attempt if reported else task.settled_attempt
+        lost = replace(task, failed_by=task.agent, reason=reason, settled_attempt=settled)
+        if task.attempt < task.max_attempts:
+            again = replace(
+                lost,
+                state=TaskState.READY,
+                agent=None,
+                lease_until=None,
+                ready_machine_at=machine_at,
+            )
+            return [self._put(again, task)]
+        text = f"attempt {task.attempt} of {task.max_attempts} failed: {reason}"
+        lost = replace(lost, reason=text)
+        changes = [self._finish(lost, TaskState.FAILED, at=at, machine_at=machine_at)]
+        return changes + self._fail_dependents(changes[0].task, at=at, machine_at=machine_at)
+
+    def expire(self, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+        """Give back every lease that ended before ``machine_at``."""
+        changes: list[Change] = []
+        for task in self.leased():
+            if task.lease_until is not None and task.lease_until < machine_at:
+                reason = f"the lease of {task.agent} ended without a word"
+                changes += self.give_back(
+                    task, reason=reason, reported=False, at=at, machine_at=machine_at
+                )
+        return changes
+
+    def extend(self, by_ns: int) -> list[Change]:
+        """Let every lease end ``by_ns`` later."""
+        return [
+            change
+            for task in self.leased()
+            if task.lease_until is not None
+            for change in self.renew(task, until=Nanos(task.lease_until + by_ns))
+        ]
+
+    def cancel(self, task: Task, *, reason: str, at: Nanos, machine_at: Nanos) -> list[Change]:
+        """Cancel an open task; what depends on it fails."""
+        gone = replace(task, reason=reason)
+        changes = [self._finish(gone, TaskState.CANCELLED, at=at, machine_at=machine_at)]
+        return changes + self._fail_dependents(changes[0].task, at=at, machine_at=machine_at)
+
+    def _fail_dependents(self, first: Task, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+        changes: list[Change] = []
+        ended = deque([first])
+        while ended:
+            cause = ended.popleft()
+            for dependent_id in self._dependents.pop(cause.task_id, ()):
+                dependent = self.tasks.get(dependent_id)
+                if dependent is None or dependent.state.final:
+                    continue
+                text = f"it depends on {cause.task_id}, which was {cause.state.value}"
+                if cause.state is TaskState.FAILED:
+                    text = f"it depends on {cause.task_id}, which failed"
+                failed = replace(dependent, reason=text)
+                change = self._finish(failed, TaskState.FAILED, at=at, machine_at=machine_at)
+                changes.append(change)
+                ended.append(change.task)
+        return changes
+
+    def _finish(self, task: Task, state: TaskState, *, at: Nanos, machine_at: Nanos) -> Change:
+        before = self.tasks[task.task_id]
+        self.last_finished += 1
+        after = replace(
+            task,
+            state=state,
+            finished_at=at,
+            finished_machine_at=machine_at,
+            lease_until=None,
+            finish_order=self.last_finished,
+        )
+        change = self._put(after, before)
+        self._finished.append(task.task_id)
+        if len(self._finished) > MAX_FINISHED_KEPT:
+            del self.tasks[self._finished.popleft()]
+        return change
+
+    def _put(self, task: Task, before: Task | None) -> Change:
+        if before is not None:
+            self.counts[before.state] -= 1
+            self._unindex(before)
+            if before.agent is not None and ended_attempt(task, before.state):
+                completed, failed = self.outcomes.get(before.agent, Outcomes())
+                good = task.state is TaskState.COMPLETED
+                self.outcomes[before.agent] = Outcomes(completed + good, failed + (not good))
+        self.counts[task.state] += 1
+        self.tasks[task.task_id] = task
+        self._index(task)
+        return Change(task, before.state if before is not None else None)
+
+    def _index(self, task: Task) -> None:
+        if task.entry is not None and not task.state.final:
+            self.recurring.setdefault(task.entry, set()).add(task.task_id)
+        match task.state:
+            case TaskState.READY:
+                self.ready.add(task)
+            case TaskState.LEASED if task.agent is not None:
+                self._held.setdefault(task.agent, {})[task.task_id] = None
+            case TaskState.BLOCKED:
+                waits = [
+                    TaskId(d)
+                    for d in task.depends_on
+                    if (known := self.tasks.get(TaskId(d))) is not None and not known.state.final
+                ]
+                self._pending[task.task_id] = len(waits)
+                for dependency in waits:
+                    self._dependents.setdefault(dependency, []).append(task.task_id)
+            case _:
+                pass
+
+    def _unindex(self, task: Task) -> None:
+        if task.entry is not None:
+            self.recurring[task.entry].remove(task.task_id)
+            if not self.recurring[task.entry]:
+                del self.recurring[task.entry]
+        match task.state:
+            case TaskState.READY:
+                self.ready.remove(task)
+            case TaskState.LEASED if task.agent is not None:
+                del self._held[task.agent][task.task_id]
+                if not self._held[task.agent]:
+                    del self._held[task.agent]
+            case TaskState.BLOCKED:
+                del self._pending[task.task_id]
+            case _:
+                pass

@@ -1,0 +1,107 @@
+"""A task and an agent as values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.messages import Json
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Priority, TaskType
+
+Order = tuple[int, int, int]
+"""Priority rank, submission instant, number: smaller goes first, and no two are equal."""
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may take which work; ``reason`` says why it is paused."""
+
+    name: AgentId
+    label: str
+    builtin: bool
+    state: AgentState
+    capabilities: tuple[str, ...]
+    scopes: tuple[str, ...]
+    slots: int
+    capital_units: int
+    reason: str | None = None
+    registered_at: Nanos
+
+
+class Outcomes(NamedTuple):
+    """How many attempts of an agent ended with a result, and how many without."""
+
+    completed: int = 0
+    failed: int = 0
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key without its secret; both instants are machine time."""
+
+    prefix: str
+    agent: AgentId
+    digest: bytes
+    scopes: tuple[str, ...]
+    created_at: Nanos
+    revoked_at: Nanos | None = None
+    reason: str | None = None
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One task at one moment.
+
+    ``submitted_at``, ``started_at`` and ``finished_at`` are market time; ``lease_until`` and all
+    ``*_machine_at`` are machine time. ``attempt`` counts leases given, so the pair of task and
+    attempt is the fencing token. ``settled_attempt`` is the last attempt its holder reported on;
+    ``failed_by`` is who failed or lost it last. ``entry`` names what created it again and again.
+    """
+
+    number: int
+    task_id: TaskId
+    type: TaskType
+    title: str
+    capability: str
+    priority: Priority
+    by: AgentId
+    entry: str | None
+    input: Json
+    depends_on: tuple[str, ...]
+    max_attempts: int
+    lease_ns: int
+    submitted_at: Nanos
+    submitted_slice: int
+    ready_machine_at: Nanos
+    state: TaskState = TaskState.READY
+    agent: AgentId | None = None
+    attempt: int = 0
+    settled_attempt: int = 0
+    failed_by: AgentId | None = None
+    because: str | None = None
+    reason: str | None = None
+    result: Json | None = None
+    started_at: Nanos | None = None
+    finished_at: Nanos | None = None
+    started_machine_at: Nanos | None = None
+    finished_machine_at: Nanos | None = None
+    lease_until: Nanos | None = None
+    finish_order: int | None = None
+
+    @property
+    def order(self) -> Order:
+        """What decides which of two ready tasks goes first."""
+        return (self.priority.rank, self.submitted_at, self.number)
+
+    @property
+    def lease_token(self) -> str:
+        """The token of the present attempt; an older attempt's differs."""
+        return f"{self.task_id}.{self.attempt}"
+
+
+class Change(NamedTuple):
+    """A task after a change and the state it was in before; ``None`` if it is new."""
+
+    task: Task
+    was: TaskState | None

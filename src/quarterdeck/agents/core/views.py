@@ -1,0 +1,112 @@
+"""Agents, keys and tasks as they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quarterdeck.agents.core import queue
+from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.task import Agent, Key, Outcomes, Task
+from quarterdeck.agents.model import AgentView, Claim, KeyView, TaskState, TaskView
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import Nanos, rfc3339
+
+
+def agent_view(agent: Agent, board: Board, *, last_seen: Mapping[AgentId, Nanos]) -> AgentView:
+    """Return ``agent`` with its leases; its success fraction is None before any outcome."""
+    completed, failed = board.outcomes.get(agent.name, Outcomes())
+    held = len(board.held_by(agent.name))
+    return AgentView(
+        agent=agent.name,
+        label=agent.label,
+        builtin=agent.builtin,
+        state=agent.state,
+        capabilities=agent.capabilities,
+        scopes=agent.scopes,
+        slots=agent.slots,
+        held=held,
+        utilisation=held / agent.slots,
+        completed=completed,
+        failed=failed,
+        success_fraction=completed / (completed + failed) if completed + failed else None,
+        last_seen=_instant(last_seen.get(agent.name)),
+    )
+
+
+def key_view(key: Key) -> KeyView:
+    """Return ``key`` as it may be shown."""
+    return KeyView(
+        prefix=key.prefix,
+        agent=key.agent,
+        scopes=key.scopes,
+        created_at=rfc3339(key.created_at),
+        revoked_at=_instant(key.revoked_at),
+    )
+
+
+def explained(
+    task: Task, board: Board, *, agents: Mapping[AgentId, Agent], load: float
+) -> TaskView:
+    """Return ``task`` with the reason why it waits, went where it went, or ended as it did."""
+    match task.state:
+        case TaskState.BLOCKED | TaskState.READY:
+            why = queue.why_waiting(
+                task,
+                board.ready,
+                tasks=board.tasks,
+                agents=agents,
+                held=board.held_counts(),
+                load_threshold=load,
+            )
+            why = f"{why}; before: {task.reason}" if task.reason is not None else why
+        case TaskState.LEASED | TaskState.COMPLETED:
+            why = f"went to {task.agent}: {task.because}"
+        case TaskState.FAILED | TaskState.CANCELLED:
+            why = f"{task.state.value}: {task.reason}"
+    return task_view(task, why=why)
+
+
+def task_view(task: Task, *, why: str) -> TaskView:
+    """Return ``task`` with the sentence that explains where it stands."""
+    return TaskView(
+        task_id=task.task_id,
+        type=task.type,
+        title=task.title,
+        capability=task.capability,
+        priority=task.priority,
+        state=task.state,
+        agent=task.agent,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts,
+        depends_on=task.depends_on,
+        input=task.input,
+        result=task.result,
+        reason=task.reason,
+        why=why,
+        submitted_at=rfc3339(task.submitted_at),
+        started_at=_instant(task.started_at),
+        finished_at=_instant(task.finished_at),
+        lease_until=_instant(task.lease_until),
+    )
+
+
+def claim_of(task: Task) -> Claim:
+    """Return a leased task as its holder sees it."""
+    assert task.lease_until is not None
+    assert task.because is not None
+    return Claim(
+        task_id=task.task_id,
+        type=task.type,
+        title=task.title,
+        capability=task.capability,
+        priority=task.priority,
+        input=task.input,
+        attempt=task.attempt,
+        lease_token=task.lease_token,
+        lease_until=rfc3339(task.lease_until),
+        because=task.because,
+    )
+
+
+def _instant(at: Nanos | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,162 @@
+"""Agents, keys and tasks as rows, and rows as what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
+from quarterdeck.agents.model import TaskState
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.messages import Json
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Reader
+
+Row = Mapping[str, Any]
+
+
+def save_agent(agent: Agent, step: Step) -> None:
+    """Write ``agent``, new or changed."""
+    step.write(
+        "agents.agent_saved",
+        name=agent.name,
+        label=agent.label,
+        builtin=int(agent.builtin),
+        state=agent.state.value,
+        capabilities=_text(agent.capabilities),
+        scopes=_text(agent.scopes),
+        slots=agent.slots,
+        capital_units=agent.capital_units,
+        reason=agent.reason,
+        registered_at=agent.registered_at,
+    )
+
+
+def save_outcomes(name: AgentId, outcomes: Outcomes, step: Step) -> None:
+    """Write how the attempts of the agent called ``name`` have ended so far."""
+    step.write(
+        "agents.outcomes_saved", name=name, completed=outcomes.completed, failed=outcomes.failed
+    )
+
+
+def save_key(key: Key, step: Step) -> None:
+    """Write ``key``, new or revoked."""
+    step.write(
+        "agents.key_saved",
+        prefix=key.prefix,
+        agent=key.agent,
+        digest=key.digest,
+        scopes=_text(key.scopes),
+        created_at=key.created_at,
+        revoked_at=key.revoked_at,
+        reason=key.reason,
+    )
+
+
+def save_task(change: Change, step: Step) -> None:
+    """Write one change of a task."""
+    task = change.task
+    if change.was is None:
+        step.write(
+            "agents.task_submitted",
+            number=task.number,
+            task_id=task.task_id,
+            type=task.type.value,
+            title=task.title,
+            capability=task.capability,
+            priority=task.priority.value,
+            submitter=task.by,
+            entry=task.entry,
+            input=_text(task.input),
+            depends_on=_text(task.depends_on),
+            max_attempts=task.max_attempts,
+            lease_ns=task.lease_ns,
+            submitted_at=task.submitted_at,
+            submitted_slice=task.submitted_slice,
+            state=task.state.value,
+            ready_machine_at=task.ready_machine_at,
+        )
+        return
+    step.write(
+        "agents.task_changed",
+        number=task.number,
+        state=task.state.value,
+        agent=task.agent,
+        attempt=task.attempt,
+        settled_attempt=task.settled_attempt,
+        failed_by=task.failed_by,
+        because=task.because,
+        reason=task.reason,
+        result=None if task.result is None else _text(task.result),
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+        finish_order=task.finish_order,
+        ready_machine_at=task.ready_machine_at,
+        started_machine_at=task.started_machine_at,
+        finished_machine_at=task.finished_machine_at,
+        lease_until=task.lease_until,
+    )
+
+
+def read_agents(reader: Reader) -> list[Agent]:
+    """Return all agents, by name."""
+    return [
+        msgspec.convert(
+            _parsed(row, "capabilities", "scopes") | {"builtin": bool(row["builtin"])}, Agent
+        )
+        for row in reader.rows("agents.agents")
+    ]
+
+
+def read_outcomes(reader: Reader) -> dict[AgentId, Outcomes]:
+    """Return how the attempts of each agent have ended; one without any is absent."""
+    return {
+        AgentId(row["name"]): Outcomes(int(row["completed"]), int(row["failed"]))
+        for row in reader.rows("agents.agents")
+        if row["completed"] or row["failed"]
+    }
+
+
+def read_keys(reader: Reader) -> list[Key]:
+    """Return all keys, oldest first."""
+    return [msgspec.convert(_parsed(row, "scopes"), Key) for row in reader.rows("agents.keys")]
+
+
+def read_tasks(reader: Reader, *, finished: int) -> list[Task]:
+    """Return all open tasks and the last ``finished`` that are not."""
+    rows = [
+        *reader.rows("agents.open_tasks"),
+        *reader.rows("agents.finished_tasks", limit=finished),
+    ]
+    return [task_of(row) for row in rows]
+
+
+def read_counts(reader: Reader) -> dict[TaskState, int]:
+    """Return how many tasks of the whole run are in which state."""
+    return {TaskState(r["state"]): int(r["tasks"]) for r in reader.rows("agents.task_counts")}
+
+
+def read_last_number(reader: Reader) -> int:
+    """Return the number of the last task, 0 before the first."""
+    return int(reader.rows("agents.last_task")[0]["number"])
+
+
+def task_of(row: Row) -> Task:
+    """Return the task that ``row`` holds."""
+    body = _parsed(row, "input", "depends_on", "result")
+    body["by"] = body.pop("submitter")
+    return msgspec.convert(body, Task)
+
+
+def _text(value: Json | tuple[str, ...]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _parsed(row: Row, *names: str) -> dict[str, Any]:
+    body = dict(row)
+    for name in names:
+        if body[name] is not None:
+            body[name] = msgspec.json.decode(cast("str", body[name]))
+    return body

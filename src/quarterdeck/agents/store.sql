@@ -1,0 +1,115 @@
+-- schema --
+CREATE TABLE agents (
+  name TEXT PRIMARY KEY,  -- hashed
+  label TEXT NOT NULL,  -- hashed
+  builtin INTEGER NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  capabilities TEXT NOT NULL,  -- hashed
+  scopes TEXT NOT NULL,  -- hashed
+  slots INTEGER NOT NULL,  -- hashed
+  capital_units INTEGER NOT NULL,  -- hashed
+  completed INTEGER NOT NULL,  -- hashed
+  failed INTEGER NOT NULL,  -- hashed
+  reason TEXT,  -- hashed
+  registered_at INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE agent_keys (
+  prefix TEXT PRIMARY KEY,  -- unhashed
+  agent TEXT NOT NULL,  -- unhashed
+  digest BLOB NOT NULL,  -- unhashed
+  scopes TEXT NOT NULL,  -- unhashed
+  created_at INTEGER NOT NULL,  -- unhashed
+  revoked_at INTEGER,  -- unhashed
+  reason TEXT  -- unhashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tasks (
+  number INTEGER PRIMARY KEY,  -- hashed
+  task_id TEXT NOT NULL UNIQUE,  -- hashed
+  type TEXT NOT NULL,  -- hashed
+  title TEXT NOT NULL,  -- hashed
+  capability TEXT NOT NULL,  -- hashed
+  priority TEXT NOT NULL,  -- hashed
+  submitter TEXT NOT NULL,  -- hashed
+  entry TEXT,  -- hashed
+  input TEXT NOT NULL,  -- hashed
+  depends_on TEXT NOT NULL,  -- hashed
+  max_attempts INTEGER NOT NULL,  -- hashed
+  lease_ns INTEGER NOT NULL,  -- hashed
+  submitted_at INTEGER NOT NULL,  -- hashed
+  submitted_slice INTEGER NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  agent TEXT,  -- hashed
+  attempt INTEGER NOT NULL,  -- hashed
+  settled_attempt INTEGER NOT NULL,  -- hashed
+  failed_by TEXT,  -- hashed
+  because TEXT,  -- hashed
+  reason TEXT,  -- hashed
+  result TEXT,  -- hashed
+  started_at INTEGER,  -- hashed
+  finished_at INTEGER,  -- hashed
+  finish_order INTEGER,  -- hashed
+  ready_machine_at INTEGER NOT NULL,  -- unhashed
+  started_machine_at INTEGER,  -- unhashed
+  finished_machine_at INTEGER,  -- unhashed
+  lease_until INTEGER  -- unhashed
+) STRICT;
+CREATE INDEX tasks_by_state ON tasks (state, number);
+CREATE INDEX tasks_by_finish ON tasks (finish_order);
+
+-- agent_saved --
+INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
+  completed, failed, reason, registered_at)
+VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
+  0, 0, :reason, :registered_at)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason
+
+-- outcomes_saved --
+UPDATE agents SET completed = :completed, failed = :failed WHERE name = :name
+
+-- agents --
+SELECT * FROM agents ORDER BY name
+
+-- key_saved --
+INSERT INTO agent_keys (prefix, agent, digest, scopes, created_at, revoked_at, reason)
+VALUES (:prefix, :agent, :digest, :scopes, :created_at, :revoked_at, :reason)
+ON CONFLICT (prefix) DO UPDATE SET revoked_at = excluded.revoked_at, reason = excluded.reason
+
+-- keys --
+SELECT * FROM agent_keys ORDER BY created_at, prefix
+
+-- task_submitted --
+INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
+  depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
+  settled_attempt, ready_machine_at)
+VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
+  :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
+  :ready_machine_at)
+
+-- task_changed --
+UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
+  settled_attempt = :settled_attempt, failed_by = :failed_by, because = :because,
+  reason = :reason, result = :result, started_at = :started_at, finished_at = :finished_at,
+  finish_order = :finish_order, ready_machine_at = :ready_machine_at,
+  started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
+  lease_until = :lease_until
+WHERE number = :number
+
+-- open_tasks --
+SELECT * FROM tasks WHERE state IN ('blocked', 'ready', 'leased') ORDER BY number
+
+-- finished_tasks --
+SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
+
+-- task_counts --
+SELECT state, COUNT(*) AS tasks FROM tasks GROUP BY state ORDER BY state
+
+-- last_task --
+SELECT COALESCE(MAX(number), 0) AS number FROM tasks
+
+-- tasks_page --
+SELECT * FROM tasks
+WHERE number < :before AND (:state IS NULL OR state = :state) AND (:agent IS NULL OR agent = :agent)
+ORDER BY number DESC LIMIT :limit
+
+-- task --
+SELECT * FROM tasks WHERE task_id = :task_id

@@ -1,0 +1,1 @@
+"""Alerts' pure decisions: what a rule may say, and when it fires and rests."""

@@ -1,0 +1,267 @@
+"""The deck: one process, wired and brought to life.
+
+:meth:`Deck.routes_of_a_step` is the order of a slice, :meth:`Deck.components` the order of the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from hashlib import sha256
+
+from quarterdeck.agents.model import AgentRegistered
+from quarterdeck.app.engine import Engine
+from quarterdeck.app.front import Front, facts_of
+from quarterdeck.app.parts import Capabilities
+from quarterdeck.app.plan import Plan
+from quarterdeck.app.recovery import Recovery
+from quarterdeck.execution.model import EquityMarked, OrderFilled, RaiseStop
+from quarterdeck.kernel.errors import Unavailable
+from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.market.model import BarsClosed, SliceArrived
+from quarterdeck.performance.model import AgentScored
+from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.risk.model import LimitsChanged
+from quarterdeck.runtime import audit
+from quarterdeck.runtime.checkpoints import Checkpoints
+from quarterdeck.runtime.database import ConnectionReader, state_digest
+from quarterdeck.runtime.pacer import FeedStatus
+from quarterdeck.runtime.policy import DECK_CALLER
+from quarterdeck.runtime.sequencer import Hear
+from quarterdeck.runtime.state import Service
+from quarterdeck.runtime.supervisor import Component
+from quarterdeck.server.auth import Bootstrap, Sessions, read_secret
+from quarterdeck.server.desk.report import RunReport, build_report
+from quarterdeck.server.http import create_app
+from quarterdeck.server.ports import Ports
+from quarterdeck.server.serve import HttpServer
+
+Talk = Callable[[], Coroutine[None, None, None]]
+
+
+class Deck:
+    """Everything of one run. The constructor only remembers; :meth:`run` lives."""
+
+    def __init__(self, plan: Plan, *, kernel_digest: str) -> None:
+        self.plan = plan
+        self.engine = engine = Engine(plan, kernel_digest=kernel_digest)
+        self.parts = Capabilities(plan, stop=engine.stop, pacer=engine.pacer, wall=engine.wall)
+        self.facts = facts_of(engine)
+        self.front = Front(engine, parts=self.parts, facts=self.facts)
+        self.registry = self.front.bind(self.parts, views=engine.views, routes=engine.routes)
+        self.checkpoints = Checkpoints(
+            analytics=(
+                self.parts.market,
+                self.parts.regime,
+                self.parts.risk,
+                self.parts.portfolio,
+            ),
+            every=plan.config.run.checkpoint_slices,
+            kernel_digest=kernel_digest,
+        )
+        self.recovery = Recovery(
+            engine, parts=self.parts, services=self.services(), checkpoints=self.checkpoints
+        )
+        engine.routes.hearers.update(self.routes_of_a_step())
+        self.bootstrap = Bootstrap()
+        self.ended = engine.pacer.ended
+        self._server: HttpServer | None = None
+        self._flag_raised = asyncio.Event()
+        self._first_here = -1
+        self._began_s = 0.0
+        self._ended_s = 0.0
+
+    def services(self) -> tuple[Service, ...]:
+        """Return everything that keeps state."""
+        parts = tuple(service for service, _ in self.parts.offered())
+        return (*parts, self.front.crew, self.front.overview)
+
+    def routes_of_a_step(self) -> dict[type[Message], tuple[Hear, ...]]:
+        """Return who hears what, in the order of a step; nothing here may form a cycle."""
+        one = self.parts
+        return {
+            SliceArrived: (one.market.hear,),
+            BarsClosed: (
+                one.execution.hear,
+                one.performance.hear,
+                one.regime.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.agents.hear,
+                one.alerts.hear,
+                self.front.crew.hear,
+                self.checkpoints.hear,
+            ),
+            RegimeChanged: (one.risk.hear, one.agents.hear),
+            LimitsChanged: (one.execution.hear,),
+            AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
+            OrderFilled: (one.performance.hear,),
+            EquityMarked: (one.performance.hear, self.front.overview.hear),
+            AgentScored: (one.risk.hear,),
+            NumbersPublished: (one.alerts.hear,),
+        }
+
+    def components(self, talk: Talk) -> list[Component]:
+        """Return everything with a lifetime, in the order of the start."""
+        engine = self.engine
+        return [
+            Component("stop flag", self._stop_flag()),
+            Component(
+                "journal",
+                engine.journal,
+                needs=("stop flag",),
+                run=engine.journal.run,
+                drain=engine.journal.drain,
+                detail=lambda: f"step {engine.journal.durable} on disk",
+            ),
+            Component("history", engine.history, needs=("journal",)),
+            Component(
+                "state",
+                self._recovered(),
+                needs=("journal",),
+                detail=lambda: f"{len(self.services())} services loaded",
+            ),
+            Component("stop watch", nullcontext(), needs=("state",), run=self._answer_flag),
+            Component(
+                "server",
+                self._served(),
+                needs=("state", "history"),
+                run=self._serve,
+                drain=self._close_the_door,
+                detail=self.url,
+            ),
+            Component(
+                "feed",
+                engine.pacer,
+                needs=("server",),
+                run=self._fed,
+                detail=lambda: f"slice {engine.sequencer.slice + 1} of {len(self.plan.feed)}",
+            ),
+            Component("terminal", nullcontext(), needs=("feed",), run=talk),
+        ]
+
+    async def run(self, talk: Talk) -> None:
+        """Live from start to end; ``talk`` runs once everything is up."""
+        for component in self.components(talk):
+            self.engine.supervisor.add(component)
+        await self.engine.supervisor.run()
+
+    def quit(self) -> None:
+        """Ask for an orderly end."""
+        self.engine.supervisor.quit()
+
+    def url(self) -> str:
+        """Return where the deck listens; empty before it does."""
+        return "" if self._server is None else self._server.url
+
+    def login_url(self) -> str:
+        """Return a fresh link that opens the operator's session once."""
+        return f"{self.url()}/login?token={self.bootstrap.issue(self.engine.wall.now())}"
+
+    def feed(self) -> FeedStatus:
+        """Return where the replay is."""
+        return self.engine.pacer.status()
+
+    async def report(self) -> RunReport:
+        """Return the figures of the run so far, after everything said is on disk."""
+        engine, feed = self.engine, self.plan.feed
+        cursor = engine.sequencer.slice
+        await engine.journal.committed(engine.sequencer.number)
+
+        def figures(connection: sqlite3.Connection) -> tuple[bytes, bool]:
+            chains = audit.verified(ConnectionReader(connection, engine.sql))
+            intact = all(broken is None for _, broken in chains.values())
+            return state_digest(connection, engine.sql), intact
+
+        journaled, intact = await engine.journal.read(figures)
+        open_because = engine.sequencer.first_outside
+        if open_because is None and engine.virtual is None:
+            open_because = "the replay did not run flat out"
+        return await build_report(
+            engine.views,
+            slices=cursor + 1,
+            bars=sum(feed.slice(index).rows.size for index in range(cursor + 1)),
+            instruments=len(feed.symbols),
+            audit_chain_ok=intact,
+            state_hash=sha256(journaled + self.checkpoints.digest()).hexdigest(),
+            wall_s=(self._ended_s or engine.wall.monotonic_s()) - self._began_s,
+            slices_here=cursor - self._first_here,
+            closed=open_because is None,
+            first_outside=open_because,
+            run=engine.run,
+        )
+
+    @asynccontextmanager
+    async def _stop_flag(self) -> AsyncIterator[None]:
+        loop, stop = asyncio.get_running_loop(), self.engine.stop
+        stop.open(new_run=not self.plan.folder.holds_a_run())
+        stop.watch(lambda _: loop.call_soon_threadsafe(self._flag_raised.set))
+        try:
+            yield
+        finally:
+            stop.close()
+
+    @asynccontextmanager
+    async def _recovered(self) -> AsyncIterator[None]:
+        await self.recovery.run()
+        self._first_here = self.engine.sequencer.slice
+        yield
+
+    async def _answer_flag(self) -> None:
+        """Record every raise of the flag that came from elsewhere, or while the deck was down."""
+        self._flag_raised.set()
+        while True:
+            await self._flag_raised.wait()
+            self._flag_raised.clear()
+            if not self.parts.execution.knows_of(self.engine.stop.raised()):
+                command = RaiseStop(reason="the stop flag was raised outside the deck")
+                await self.engine.sequencer.submit(command, DECK_CALLER)
+
+    @asynccontextmanager
+    async def _served(self) -> AsyncIterator[None]:
+        folder, config = self.plan.folder, self.plan.config.server
+        sessions = Sessions(secret=read_secret(folder.session_key), clock=self.engine.wall)
+        app = create_app(self._ports(), bootstrap=self.bootstrap, sessions=sessions)
+        async with AsyncExitStack() as stack:
+            server = HttpServer(app, host=config.host, port=config.port)
+            try:
+                await stack.enter_async_context(server)
+            except Unavailable as refusal:
+                if refusal.code != "PORT_IN_USE" or not self.plan.any_port:
+                    raise
+                server = HttpServer(app, host=config.host, port=0)
+                await stack.enter_async_context(server)
+            self._server = server
+            folder.announce(url=server.url, key=self.front.keys.local)
+            yield
+
+    async def _serve(self) -> None:
+        if self._server is not None:
+            await self._server.run()
+
+    async def _close_the_door(self) -> None:
+        if self._server is not None:
+            await self._server.drain()
+
+    async def _fed(self) -> None:
+        self._began_s = self.engine.wall.monotonic_s()
+        await self.engine.pacer.run()
+        self._ended_s = self.engine.wall.monotonic_s()
+
+    def _ports(self) -> Ports:
+        engine = self.engine
+        return Ports(
+            registry=self.registry,
+            commands=engine.sequencer,
+            views=engine.views,
+            keys=self.front.keys,
+            bus=engine.bus,
+            pacer=engine.pacer,
+            health=engine.supervisor,
+            clock=engine.wall,
+            config=self.plan.config.server,
+            facts=self.facts,
+            instruments=self.parts.instruments,
+        )

@@ -1,0 +1,115 @@
+"""The eight capabilities, each given its section of the configuration and nothing more."""
+
+from __future__ import annotations
+
+import secrets
+
+from quarterdeck.adapters.feeds.listing import listed, timeframe_of
+from quarterdeck.agents import api as agents_api
+from quarterdeck.agents import model as agents_model
+from quarterdeck.agents.service import AgentsService
+from quarterdeck.alerts import api as alerts_api
+from quarterdeck.alerts.service import AlertsService, rules_of
+from quarterdeck.app.plan import ACCOUNT, Plan
+from quarterdeck.crew import CREW
+from quarterdeck.execution import api as execution_api
+from quarterdeck.execution import model as execution_model
+from quarterdeck.execution.service import ExecutionService
+from quarterdeck.kernel.money import MONEY_SCALE, to_units
+from quarterdeck.market import api as market_api
+from quarterdeck.market import model as market_model
+from quarterdeck.market.service import MarketService
+from quarterdeck.performance import api as performance_api
+from quarterdeck.performance import model as performance_model
+from quarterdeck.performance.service import PerformanceService
+from quarterdeck.portfolio import api as portfolio_api
+from quarterdeck.portfolio import model as portfolio_model
+from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.regime import api as regime_api
+from quarterdeck.regime import model as regime_model
+from quarterdeck.regime.service import RegimeService
+from quarterdeck.risk import api as risk_api
+from quarterdeck.risk import model as risk_model
+from quarterdeck.risk.service import RiskService
+from quarterdeck.runtime.clock import Clock
+from quarterdeck.runtime.pacer import Pacer
+from quarterdeck.runtime.policy import Operation
+from quarterdeck.runtime.state import Service
+from quarterdeck.runtime.stopflag import StopFlag
+
+PUBLISHED = (
+    *market_model.PUBLISHED,
+    *regime_model.PUBLISHED,
+    *risk_model.PUBLISHED,
+    *portfolio_model.PUBLISHED,
+    *agents_model.PUBLISHED,
+    *execution_model.PUBLISHED,
+    *performance_model.PUBLISHED,
+)
+"""Every number that alert rules may be set on."""
+NEED_OBSERVATIONS = 60
+"""Slices before an agent has a Sharpe ratio."""
+
+
+class FreshSecrets:
+    """Unguessable text from the operating system."""
+
+    def token(self, nbytes: int) -> str:
+        """Return ``nbytes`` fresh random bytes as unpadded URL-safe text."""
+        return secrets.token_urlsafe(nbytes)
+
+
+class Capabilities:
+    """The services by name; the constructor only remembers."""
+
+    def __init__(self, plan: Plan, *, stop: StopFlag, pacer: Pacer, wall: Clock) -> None:
+        config, symbols = plan.config, plan.feed.symbols
+        self.instruments = listed(plan.feed)
+        self.market = MarketService(instruments=self.instruments, timeframe=timeframe_of(plan.feed))
+        self.regime = RegimeService(symbols=symbols, config=config.regime)
+        self.risk = RiskService(
+            symbols=symbols,
+            config=config.risk,
+            capital_units=plan.capital_units,
+            hard_units=to_units(
+                config.limits.max_position_notional,
+                scale=MONEY_SCALE,
+                field="limits.max_position_notional",
+            ),
+        )
+        self.portfolio = PortfolioService(symbols=symbols, config=config.portfolio)
+        self.agents = AgentsService(
+            config=config.agents,
+            secrets=FreshSecrets(),
+            capital=config.paper.capital,
+            builtin_slots={name: CREW[name].slots for name in plan.members},
+        )
+        self.execution = ExecutionService(
+            account=ACCOUNT,
+            instruments=self.instruments,
+            limits=config.limits,
+            paper=config.paper,
+            stop=stop,
+            pace=pacer,
+            stopwatch=wall,
+        )
+        self.performance = PerformanceService(
+            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+        )
+        self.alerts = AlertsService(
+            rules=rules_of(config.alerts),
+            numbers=PUBLISHED,
+        )
+
+    def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
+        """Return each service with what it can be asked for."""
+        return (
+            (self.market, market_api.OPERATIONS),
+            (self.regime, regime_api.OPERATIONS),
+            (self.risk, risk_api.OPERATIONS),
+            (self.portfolio, portfolio_api.OPERATIONS),
+            (self.agents, agents_api.OPERATIONS),
+            (self.execution, execution_api.OPERATIONS),
+            (self.performance, performance_api.OPERATIONS),
+            (self.alerts, alerts_api.OPERATIONS),
+        )

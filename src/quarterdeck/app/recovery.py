@@ -1,0 +1,95 @@
+"""Start-up is recovery: a new run is born, an old one goes on from what is on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from quarterdeck.agents.model import AgentRegistered
+from quarterdeck.app.engine import Engine
+from quarterdeck.app.parts import Capabilities
+from quarterdeck.crew import CREW
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.runtime import manifest
+from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
+from quarterdeck.runtime.database import ConnectionReader
+from quarterdeck.runtime.policy import AGENT_SCOPES
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Service
+
+
+class Recovery:
+    """Loads journaled state, then checkpointed state, then recomputes the slices in between.
+
+    ``resumed`` is the slice an old run goes on from, ``None`` for a new one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        parts: Capabilities,
+        services: Sequence[Service],
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._engine = engine
+        self._parts = parts
+        self._services = tuple(services)
+        self._checkpoints = checkpoints
+        self.resumed: int | None = None
+
+    async def run(self) -> None:
+        """Bring memory to the last step on disk, and take the step that says what this start is."""
+        engine = self._engine
+        new, down_ns = await engine.journal.read(self._load)
+        if new:
+            engine.sequencer.start_step(self._birth)
+        elif engine.virtual is None:
+            engine.sequencer.start_step(
+                lambda step: self._parts.agents.extend_leases(down_ns, step)
+            )
+        await engine.journal.committed(engine.sequencer.number)
+
+    def _load(self, connection: sqlite3.Connection) -> tuple[bool, int]:
+        engine = self._engine
+        reader = ConnectionReader(connection, engine.sql)
+        found = manifest.recorded(reader)
+        if found:
+            manifest.refuse_other(found, engine.manifest)
+        engine.sequencer.load(reader)
+        engine.journal.starts_after(engine.sequencer.number)
+        for service in self._services:
+            service.load(reader)
+        if not found:
+            return True, 0
+        cursor = engine.sequencer.slice
+        self.resumed = cursor
+        if engine.virtual is not None:
+            engine.virtual.at_slice(cursor)
+        catch_up(self._checkpoints, reader, cursor=cursor, absorb=self._absorb)
+        stopped_at = int(reader.rows("runtime.last_step")[0]["machine_at"])
+        return False, max(0, engine.wall.now() - stopped_at)
+
+    def _absorb(self, index: int) -> None:
+        bars = self._parts.market.closed(self._engine.arrival(index))
+        for analytic in (self._parts.regime, self._parts.risk, self._parts.portfolio):
+            analytic.absorb(bars)
+
+    def _birth(self, step: Step) -> None:
+        plan = self._engine.plan
+        for key, value in self._engine.manifest.entries().items():
+            step.write("runtime.manifest_saved", key=key, value=value)
+        self._parts.alerts.begin(step)
+        for name in plan.members:
+            member = CREW[name]
+            step.say(
+                AgentRegistered(
+                    at=step.at,
+                    agent=AgentId(name),
+                    builtin=True,
+                    label=member.label,
+                    capabilities=member.capabilities,
+                    scopes=tuple(scope.value for scope in AGENT_SCOPES),
+                    capital_units=plan.capital_units,
+                )
+            )

@@ -1,0 +1,235 @@
+"""Commands that talk to a running deck, and the stop, which also works when it does not answer.
+
+The deck writes ``deck.json`` into its data folder, readable by its owner only: its address and a
+local operator key. Whoever can read that file owns the deck's files anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Unavailable
+
+TIMEOUT_S = 10.0
+SEEN_S = 1.0
+"""How long the stop waits for the deck to confirm that it saw the flag."""
+
+Answer = dict[str, Any]
+
+
+def status(data_dir: Path, *, as_json: bool) -> int:
+    """Print what runs, in which state and why."""
+    deck = _deck(data_dir)
+    system, stop = _call(deck, "GET", "/system"), _call(deck, "GET", "/gate/stop")
+    if as_json:
+        print(json.dumps({"system": system, "stop": stop}, indent=2))
+        return 0
+    feed = system["feed"]
+    print(f"deck      {deck['url']}  version {system['version']}  run {system['run']}")
+    print(f"feed      {feed['state']}  slice {feed['slice'] + 1} of {feed['slices']}  {feed['at']}")
+    print(f"trading   {_stop_line(stop)}")
+    for part in system["components"]:
+        since = part["since"] or "-"
+        print(f"{part['name']:<14}{part['phase']:<10}{since:<32}{part['detail']}")
+    return 0
+
+
+def stop(data_dir: Path, *, agent: str | None, reason: str, as_json: bool) -> int:
+    """Stop trading and print the proof; the flag is raised even if the server never answers."""
+    if agent is None:
+        return _stop_all(data_dir, reason=reason, as_json=as_json)
+    answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason, "agent": agent})
+    print(json.dumps(answer, indent=2) if as_json else f"{agent} stopped: {_stop_line(answer)}")
+    return 0
+
+
+def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
+    from quarterdeck.runtime import stopflag
+
+    began = time.monotonic()
+    path = data_dir / "stop.flag"
+    try:
+        epoch = stopflag.raise_flag(path)
+    except OSError as error:
+        raise NotFound(
+            f"{path}: {error.strerror}; a deck whose flag is missing is stopped, and without a "
+            "data folder there is nothing to stop (name it with --data-dir)",
+            field="data-dir",
+        ) from None
+    in_force_ms = (time.monotonic() - began) * 1000
+    confirmed = _confirmed(path, epoch)
+    answer: Answer | None = None
+    if confirmed:
+        try:
+            answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason})
+        except DomainError as refusal:
+            print(f"the server did not record it: {refusal.message}", file=sys.stderr)
+    result = {
+        "epoch": epoch,
+        "flag_raised_ms": round(in_force_ms, 2),
+        "seen_by_deck": confirmed,
+        "recorded": answer,
+    }
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return 0
+    print(f"STOP raised in {in_force_ms:.1f} ms (flag epoch {epoch})")
+    if not confirmed:
+        print("no running deck confirmed it within 1 s; a deck that starts now starts stopped")
+    elif answer is not None:
+        print(_stop_line(answer))
+    return 0
+
+
+def _confirmed(path: Path, epoch: int) -> bool:
+    from quarterdeck.runtime import stopflag
+
+    deadline = time.monotonic() + SEEN_S
+    while time.monotonic() < deadline:
+        if stopflag.seen(path) >= epoch:
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def _stop_line(stop: Answer) -> str:
+    if not stop["stopped"]:
+        agents = ", ".join(stop["stopped_agents"])
+        return f"armed, epoch {stop['epoch']}" + (f"; stopped agents: {agents}" if agents else "")
+    took = "" if stop["stop_ms"] is None else f", in force after {stop['stop_ms']:.2f} ms"
+    return (
+        f"STOPPED at epoch {stop['epoch']} since {stop['since']} by {stop['by']}{took}; accepted "
+        f"since {stop['accepted_since']}, refused {stop['refused_since']}, "
+        f"cancelled {stop['cancelled']}; reason: {stop['reason']}"
+    )
+
+
+def rearm(data_dir: Path, *, epoch: int, agent: str | None, reason: str, as_json: bool) -> int:
+    """Open trading again for exactly the epoch named."""
+    body: Answer = {"epoch": epoch, "reason": reason}
+    if agent is not None:
+        body["agent"] = agent
+    answer = _call(_deck(data_dir), "POST", "/gate/rearm", body)
+    print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
+    return 0
+
+
+def create_key(
+    data_dir: Path,
+    *,
+    agent: str,
+    scopes: tuple[str, ...],
+    capabilities: tuple[str, ...],
+    capital: str | None,
+    as_json: bool,
+) -> int:
+    """Register an agent with a key, or issue a further key to one that is there."""
+    deck = _deck(data_dir)
+    known = {entry["agent"] for entry in _call(deck, "GET", "/agents")["agents"]}
+    if agent in known:
+        issued = _call(deck, "POST", "/keys", {"agent": agent, "scopes": list(scopes)})
+    else:
+        body: Answer = {
+            "name": agent,
+            "scopes": list(scopes),
+            "capabilities": list(capabilities),
+        }
+        if capital is not None:
+            body["capital"] = capital
+        issued = _call(deck, "POST", "/agents", body)
+    if as_json:
+        print(json.dumps(issued, indent=2))
+        return 0
+    print(f"key for {issued['agent']} (shown once): {issued['key']}")
+    print(
+        f"Claude Code: claude mcp add --transport http quarterdeck {deck['url']}/mcp "
+        f'--header "Authorization: Bearer {issued["key"]}"'
+    )
+    return 0
+
+
+def list_keys(data_dir: Path, *, as_json: bool) -> int:
+    """Print all keys without their secrets."""
+    keys = _call(_deck(data_dir), "GET", "/keys")["keys"]
+    if as_json:
+        print(json.dumps(keys, indent=2))
+        return 0
+    for key in keys:
+        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "valid"
+        print(f"{key['prefix']:<12}{key['agent']:<24}{','.join(key['scopes']):<36}{state}")
+    return 0
+
+
+def revoke_key(data_dir: Path, *, prefix: str, reason: str, as_json: bool) -> int:
+    """Refuse a key from now on."""
+    answer = _call(_deck(data_dir), "POST", f"/keys/{prefix}/revoke", {"reason": reason})
+    print(json.dumps(answer, indent=2) if as_json else f"revoked {prefix}")
+    return 0
+
+
+def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> int:
+    """Drive a built-in agent's turns from outside, over REST."""
+    from quarterdeck.client.deck import Deck
+    from quarterdeck.client.runner import run_member
+    from quarterdeck.crew import CREW
+
+    if member not in CREW:
+        raise InvalidInput.of("member", member, ", ".join(sorted(CREW)))
+    try:
+        key = key_file.read_text("utf-8").strip()
+    except OSError as error:
+        raise InvalidInput.of(
+            "--key-file", key_file, f"a readable file ({error.strerror})"
+        ) from None
+    with Deck(url, key) as deck:
+        run_member(deck, CREW[member], turns=turns)
+    return 0
+
+
+def _deck(data_dir: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads((data_dir / "deck.json").read_text("utf-8"))
+    except OSError:
+        raise NotFound(
+            f"no deck runs on {data_dir}; start one with 'quarterdeck demo', or name its folder "
+            "with --data-dir",
+            field="data-dir",
+            value=str(data_dir),
+        ) from None
+    return found
+
+
+def _call(deck: dict[str, str], method: str, path: str, body: Answer | None = None) -> Answer:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310 - the address is the deck's own, from deck.json
+        f"{deck['url']}/api/v1{path}",
+        data=data,
+        method=method,
+        headers={"Authorization": f"Bearer {deck['key']}", "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            answer: Answer = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        raise _refusal(error) from None
+    except OSError as error:
+        raise Unavailable(
+            f"the deck at {deck['url']} does not answer ({error}); is it still running?"
+        ) from None
+
+
+def _refusal(error: urllib.error.HTTPError) -> DomainError:
+    try:
+        problem = json.load(error)
+    except ValueError:
+        return Unavailable(f"the deck answered {error.code} without saying why")
+    return DomainError(
+        str(problem.get("detail") or problem.get("title")), code=str(problem.get("code"))
+    )

@@ -1,0 +1,108 @@
+"""The embedded market data: real daily history from registry packages, with its NOTICE.
+
+It says which files ship and what each instrument in them is. It hears nothing and asks nothing.
+It keeps no state: the files are read by ``adapters.feeds``, and importing this package reads none.
+``ts`` is the UTC midnight that names the trading session, not the minute the session closed.
+``build.py`` makes the files again from their sources; ``NOTICE`` names those and their licences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from quarterdeck.kernel.errors import NotFound
+from quarterdeck.kernel.time import Nanos, parse_rfc3339
+
+DAILY_US = "daily_us"
+"""Six instruments' daily open, high, low, close and volume: the default replay."""
+
+CLOSES_US20 = "closes_us20"
+"""Twenty stocks' adjusted daily closes, for the analytics."""
+
+INDEX = "index, traded as a notional instrument"
+STOCK = "stock"
+
+
+class EmbeddedInstrument(NamedTuple):
+    """One instrument of an embedded file: what it is, and its first and last session."""
+
+    symbol: str
+    name: str
+    kind: str
+    currency: str
+    first: Nanos
+    last: Nanos
+
+
+_DAILY_SPAN = ("2004-08-19", "2013-03-01")
+_CLOSES_SPAN = ("1990-01-02", "2022-12-28")
+
+_DAILY_ROWS = (
+    ("SPX", "S&P 500 index", INDEX),
+    ("IXIC", "NASDAQ Composite index", INDEX),
+    ("AAPL", "Apple Inc.", STOCK),
+    ("IBM", "International Business Machines Corp.", STOCK),
+    ("MSFT", "Microsoft Corp.", STOCK),
+    ("GOOG", "Google Inc., the share class listed before 2014", STOCK),
+)
+
+_CLOSES_ROWS = (
+    ("AAPL", "Apple Inc."),
+    ("AMD", "Advanced Micro Devices Inc."),
+    ("BAC", "Bank of America Corp."),
+    ("BBY", "Best Buy Co. Inc."),
+    ("CVX", "Chevron Corp."),
+    ("GE", "General Electric Co."),
+    ("HD", "Home Depot Inc."),
+    ("JNJ", "Johnson & Johnson"),
+    ("JPM", "JPMorgan Chase & Co."),
+    ("KO", "Coca-Cola Co."),
+    ("LLY", "Eli Lilly and Co."),
+    ("MRK", "Merck & Co. Inc."),
+    ("MSFT", "Microsoft Corp."),
+    ("PEP", "PepsiCo Inc."),
+    ("PFE", "Pfizer Inc."),
+    ("PG", "Procter & Gamble Co."),
+    ("RRC", "Range Resources Corp."),
+    ("UNH", "UnitedHealth Group Inc."),
+    ("WMT", "Walmart Inc."),
+    ("XOM", "Exxon Mobil Corp."),
+)
+
+NAMES: tuple[str, ...] = (DAILY_US, CLOSES_US20)
+"""The embedded files, by the names ``path_of`` takes."""
+
+
+def path_of(name: str) -> Path:
+    """Return where the embedded file ``name`` lies; ``NotFound`` when nothing ships under it."""
+    if name not in NAMES:
+        raise NotFound(
+            f"no embedded data named {name!r}; there are {', '.join(NAMES)}",
+            field="name",
+            value=name,
+            accepted=", ".join(NAMES),
+        )
+    return Path(__file__).parent / f"{name}.parquet"
+
+
+def digest_of(name: str) -> str:
+    """Return the SHA-256 of the embedded file ``name`` as it lies on disk, in hexadecimal."""
+    return hashlib.sha256(path_of(name).read_bytes()).hexdigest()
+
+
+def instruments_of(name: str) -> tuple[EmbeddedInstrument, ...]:
+    """Return the instruments of the embedded file ``name``, in the file's order."""
+    path_of(name)
+    if name == DAILY_US:
+        first, last = (parse_rfc3339(day) for day in _DAILY_SPAN)
+        return tuple(
+            EmbeddedInstrument(symbol, title, kind, "USD", first, last)
+            for symbol, title, kind in _DAILY_ROWS
+        )
+    first, last = (parse_rfc3339(day) for day in _CLOSES_SPAN)
+    return tuple(
+        EmbeddedInstrument(symbol, title, STOCK, "USD", first, last)
+        for symbol, title in _CLOSES_ROWS
+    )

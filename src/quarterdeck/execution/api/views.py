@@ -1,0 +1,199 @@
+"""Answers from memory: positions, accounts, limits in force and the report of the run."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from quarterdeck.execution.core.amounts import PARTS, decimal_of
+from quarterdeck.execution.core.ledger import Account
+from quarterdeck.execution.core.scene import free_cash
+from quarterdeck.execution.core.session import Tally
+from quarterdeck.execution.model import (
+    AccountsView,
+    AccountView,
+    AgentReport,
+    Code,
+    ExecutionReport,
+    GateView,
+    GetAccounts,
+    GetExecutionReport,
+    GetGate,
+    GetPositions,
+    LimitView,
+    PositionsView,
+    PositionView,
+)
+from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.service.desk import Desk
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.money import MONEY_SCALE
+from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.runtime.policy import Caller
+
+_SHOWN_AVERAGE = Decimal(1).scaleb(-MONEY_SCALE)
+"""An average price is a quotient; it is shown to the money scale, the ledger keeps the cost."""
+
+
+def positions(service: ExecutionService, query: GetPositions, _caller: Caller) -> PositionsView:
+    """Return the open positions of one agent or of all."""
+    desk = service.desk
+    found = [
+        _position_view(desk, account, instrument)
+        for account in _accounts(desk, query.agent)
+        for instrument in sorted(account.holdings)
+        if account.holdings[instrument].quantity
+    ]
+    return PositionsView(positions=tuple(found))
+
+
+def accounts(service: ExecutionService, query: GetAccounts, _caller: Caller) -> AccountsView:
+    """Return the money of one agent or of all, and whether the ledger balances."""
+    desk = service.desk
+    return AccountsView(
+        accounts=tuple(_account_view(desk, each) for each in _accounts(desk, query.agent)),
+        balanced=desk.balanced(),
+    )
+
+
+def gate(service: ExecutionService, query: GetGate, _caller: Caller) -> GateView:
+    """Return all limits in force; every agent's are the same."""
+    desk = service.desk
+    terms = desk.terms
+    scope = "every agent" if query.agent is None else desk.known(query.agent)
+
+    def hard(code: Code, name: str, value: Decimal, unit: str) -> LimitView:
+        return LimitView(
+            code=code,
+            name=name,
+            scope=scope,
+            value=value,
+            unit=unit,
+            clock=Clock.MARKET,
+            learned=False,
+            version=0,
+        )
+
+    money, share = MONEY_SCALE, Decimal(PARTS)
+    limits = [
+        hard(Code.STALE_DATA, "max_missed_bars", Decimal(terms.missed_bars), "bars"),
+        hard(
+            Code.ORDER_NOTIONAL,
+            "max_order_notional",
+            decimal_of(terms.order_notional, money),
+            "USD",
+        ),
+        hard(Code.PRICE_COLLAR, "price_collar_fraction", terms.collar_parts / share, "fraction"),
+        hard(
+            Code.POSITION_LIMIT,
+            "max_position_notional",
+            decimal_of(terms.position_notional, money),
+            "USD",
+        ),
+        hard(
+            Code.GROSS_EXPOSURE,
+            "max_gross_exposure_ratio",
+            terms.gross_parts / share,
+            "ratio of equity",
+        ),
+        hard(Code.ORDER_RATE, "max_orders_per_bar", Decimal(terms.orders_per_bar), "orders/bar"),
+        hard(
+            Code.DAILY_LOSS,
+            "max_daily_loss_fraction",
+            terms.loss_parts / share,
+            "fraction of equity",
+        ),
+    ]
+    for instrument, learned in sorted(desk.learned.items()):
+        limits.append(
+            LimitView(
+                code=Code.POSITION_LIMIT,
+                name="learned position limit",
+                scope=desk.contracts[instrument].symbol,
+                value=decimal_of(learned.units, money),
+                unit="USD",
+                clock=Clock.MARKET,
+                learned=True,
+                version=learned.version,
+            )
+        )
+    return GateView(limits=tuple(limits))
+
+
+def report(
+    service: ExecutionService, _query: GetExecutionReport, _caller: Caller
+) -> ExecutionReport:
+    """Return the counts of the whole run."""
+    desk = service.desk
+    refusals: dict[str, int] = {}
+    for tally in desk.tallies.values():
+        for code, orders in tally.refusals.items():
+            refusals[code] = refusals.get(code, 0) + orders
+    equity = [desk.worth_of(account).equity for account in desk.accounts.values()]
+    accepted, refused = desk.totals(None)
+    return ExecutionReport(
+        submitted=accepted + refused,
+        accepted=accepted,
+        refused=refused,
+        filled=sum(tally.filled for tally in desk.tallies.values()),
+        refusals=dict(sorted(refusals.items())),
+        agents=tuple(
+            _agent_report(desk, agent, tally) for agent, tally in sorted(desk.tallies.items())
+        ),
+        equity_total=decimal_of(sum(equity), MONEY_SCALE) if equity else None,
+        ledger_balanced=desk.balanced(),
+    )
+
+
+def _accounts(desk: Desk, agent: str | None) -> list[Account]:
+    if agent is not None:
+        return [desk.accounts[desk.known(agent)]]
+    return [desk.accounts[name] for name in sorted(desk.accounts)]
+
+
+def _position_view(desk: Desk, account: Account, instrument: int) -> PositionView:
+    contract, holding = desk.contracts[instrument], account.holdings[instrument]
+    price = desk.prices[instrument]
+    value = holding.quantity * price * contract.unit_value
+    quantity = decimal_of(holding.quantity, contract.quantity_scale)
+    average = decimal_of(holding.cost, MONEY_SCALE) / quantity
+    return PositionView(
+        agent=account.agent,
+        symbol=contract.symbol,
+        quantity=quantity,
+        average_price=average.quantize(_SHOWN_AVERAGE, ROUND_HALF_EVEN),
+        last_price=decimal_of(price, contract.price_scale),
+        value=decimal_of(value, MONEY_SCALE),
+        unrealised=decimal_of(value - holding.cost, MONEY_SCALE),
+    )
+
+
+def _account_view(desk: Desk, account: Account) -> AccountView:
+    value = desk.worth_of(account)
+    free = free_cash(
+        account, value.shorts, contracts=desk.contracts, fee_parts=desk.terms.fee_parts
+    )
+    return AccountView(
+        agent=account.agent,
+        capital=decimal_of(account.capital, MONEY_SCALE),
+        cash=decimal_of(account.cash, MONEY_SCALE),
+        equity=decimal_of(value.equity, MONEY_SCALE),
+        realised=decimal_of(account.realised, MONEY_SCALE),
+        unrealised=decimal_of(value.unrealised, MONEY_SCALE),
+        fees=decimal_of(account.fees, MONEY_SCALE),
+        gross_exposure=decimal_of(value.gross, MONEY_SCALE),
+        buying_power=decimal_of(max(0, free), MONEY_SCALE),
+        daily_pnl=decimal_of(value.equity - account.day_open, MONEY_SCALE),
+    )
+
+
+def _agent_report(desk: Desk, agent: AgentId, tally: Tally) -> AgentReport:
+    account = desk.accounts.get(agent)
+    return AgentReport(
+        agent=agent,
+        submitted=tally.accepted + tally.refused,
+        accepted=tally.accepted,
+        filled=tally.filled,
+        refused=tally.refused,
+        refusals=dict(sorted(tally.refusals.items())),
+        equity=None if account is None else decimal_of(desk.worth_of(account).equity, MONEY_SCALE),
+    )

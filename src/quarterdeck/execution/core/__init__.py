@@ -1,0 +1,1 @@
+"""What execution decides, as pure functions of integers: amounts, controls, gate, venue, ledger."""

@@ -1,0 +1,191 @@
+"""What a refusal shows: the limit, what was tried, what was used already, and a sentence.
+
+The arithmetic of a breach is ``used + attempted > limit`` wherever all three are given; ``used``
+is negative where the position is held on the other side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from quarterdeck.execution.core.amounts import PARTS, fee_of
+from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.scene import Scene, opening, worst_price, worst_quantity
+from quarterdeck.kernel.money import MAX_UNITS, MONEY_SCALE, text_of
+
+UNBOUNDED = MAX_UNITS
+"""The answer of a control that does not mind the quantity: no order is larger."""
+
+
+class Evidence(NamedTuple):
+    """The numbers of one breach, in units of its control, and the sentence that explains them."""
+
+    limit: int | None
+    attempted: int | None
+    used: int | None
+    text: str
+
+
+def _money(units: int) -> str:
+    return text_of(units, MONEY_SCALE)
+
+
+def _value(scene: Scene, quantity: int, price: int | None) -> int:
+    assert scene.contract is not None
+    assert price is not None
+    return quantity * price * scene.contract.unit_value
+
+
+def _asked(intent: Intent) -> int:
+    return intent.quantity or 0
+
+
+def authorised(scene: Scene, _intent: Intent) -> Evidence:
+    """Say what the caller lacks."""
+    lacks = "the scope order:paper" if not scene.standing.authorised else "a paper account"
+    return Evidence(None, None, None, f"the caller lacks {lacks}")
+
+
+def epoch(scene: Scene, intent: Intent) -> Evidence:
+    """Say what is stopped, or which epoch is in force."""
+    standing = scene.standing
+    if standing.raised < 0:
+        text = "trading is stopped: the stop flag cannot be read"
+    elif standing.raised != standing.acknowledged:
+        text = f"trading is stopped: epoch {standing.raised} was raised and not re-armed"
+    elif standing.agent_stopped:
+        text = "this agent is stopped"
+    else:
+        text = f"the order was made under epoch {intent.epoch}; {standing.epoch} is in force"
+    return Evidence(standing.epoch, intent.epoch, None, text)
+
+
+def closed(scene: Scene, _intent: Intent) -> Evidence:
+    """Say why trading is not open."""
+    return Evidence(None, None, None, scene.standing.closed or "the instrument has had no bar yet")
+
+
+def instrument(_scene: Scene, _intent: Intent) -> Evidence:
+    """Say that the symbol is unknown."""
+    return Evidence(None, None, None, "the symbol is none of the deck's instruments")
+
+
+def number(_scene: Scene, intent: Intent) -> Evidence:
+    """Say which number is not acceptable, as it was sent."""
+    faults = [fault for fault in (intent.quantity_fault, intent.price_fault) if fault]
+    return Evidence(None, None, None, "; ".join(faults))
+
+
+def tick(scene: Scene, intent: Intent) -> Evidence:
+    """Show the tick beside the limit price."""
+    assert scene.contract is not None
+    return Evidence(
+        scene.contract.tick, intent.limit, None, "the limit price is not a multiple of the tick"
+    )
+
+
+def lot(scene: Scene, intent: Intent) -> Evidence:
+    """Show the lot beside the quantity."""
+    assert scene.contract is not None
+    return Evidence(
+        scene.contract.lot, intent.quantity, None, "the quantity is not a multiple of the lot"
+    )
+
+
+def least(scene: Scene, intent: Intent) -> Evidence:
+    """Show the minimum beside the order's value."""
+    assert scene.contract is not None
+    price = scene.price if intent.limit is None else intent.limit
+    attempted, minimum = _value(scene, _asked(intent), price), scene.contract.min_notional
+    text = f"an order of {_money(attempted)} is below the minimum of {_money(minimum)}"
+    return Evidence(minimum, attempted, None, text)
+
+
+def stale(scene: Scene, _intent: Intent) -> Evidence:
+    """Show how many bars were missed."""
+    most = scene.terms.missed_bars
+    text = f"the last close is {scene.missed} bars old, at most {most} are accepted"
+    return Evidence(most, scene.missed, None, text)
+
+
+def order_notional(scene: Scene, intent: Intent) -> Evidence:
+    """Show the order's worst-case value."""
+    attempted = _value(scene, _asked(intent), worst_price(scene, intent))
+    most = scene.terms.order_notional
+    return Evidence(
+        most, attempted, None, f"the order may cost {_money(attempted)}, at most {_money(most)}"
+    )
+
+
+def collar(scene: Scene, intent: Intent) -> Evidence:
+    """Show the edge of the collar that the limit price is beyond."""
+    assert scene.price is not None
+    assert scene.contract is not None
+    assert intent.limit is not None
+    width = scene.price * scene.terms.collar_parts // PARTS
+    above = intent.limit > scene.price
+    edge = scene.price + width if above else scene.price - width
+    last = text_of(scene.price, scene.contract.price_scale)
+    side = "above" if above else "below"
+    return Evidence(
+        edge, intent.limit, None, f"the limit price is too far {side} the last close of {last}"
+    )
+
+
+def position(scene: Scene, intent: Intent) -> Evidence:
+    """Show the side's worst case before the order, and what the order adds."""
+    holding = scene.holding
+    side = holding.quantity + holding.buys if intent.buy else holding.sells - holding.quantity
+    used, attempted = (_value(scene, side, scene.price), _value(scene, _asked(intent), scene.price))
+    most = scene.position_limit
+    which = "the learned limit" if most < scene.terms.position_notional else "the limit"
+    text = f"position and working orders would reach {_money(used + attempted)}; {which} is"
+    return Evidence(most, attempted, used, f"{text} {_money(most)}")
+
+
+def gross(scene: Scene, intent: Intent) -> Evidence:
+    """Show the account's worst-case gross exposure, and what the order adds."""
+    holding, asked = scene.holding, _asked(intent)
+    before = worst_quantity(holding)
+    side = holding.quantity + holding.buys if intent.buy else holding.sells - holding.quantity
+    after = max(before, side + asked)
+    used = scene.others_gross + _value(scene, before, scene.price)
+    attempted = _value(scene, after - before, scene.price)
+    most = scene.equity * scene.terms.gross_parts // PARTS
+    text = f"gross exposure would reach {_money(used + attempted)}, at most {_money(most)}"
+    return Evidence(most, attempted, used, text)
+
+
+def rate(scene: Scene, _intent: Intent) -> Evidence:
+    """Show the orders of this bar."""
+    most, used = scene.terms.orders_per_bar, scene.orders_in_bar
+    return Evidence(most, 1, used, f"{used} orders were accepted in this bar, at most {most} are")
+
+
+def daily_loss(scene: Scene, _intent: Intent) -> Evidence:
+    """Show the loss since the close of the day before."""
+    text = (
+        f"the equity has lost {_money(scene.loss)} today; the limit is {_money(scene.loss_limit)}"
+    )
+    return Evidence(scene.loss_limit, None, scene.loss, text)
+
+
+def buying_power(scene: Scene, intent: Intent) -> Evidence:
+    """Show the free cash, what working orders reserve of it, and what the order would need."""
+    assert scene.contract is not None
+    price = worst_price(scene, intent)
+    assert price is not None
+    holding, fee_parts = scene.holding, scene.terms.fee_parts
+    held = holding.buy_price if intent.buy else holding.sell_price
+    before = _value(scene, opening(holding, buy=intent.buy), held)
+    after = _value(scene, opening(holding, buy=intent.buy, more=_asked(intent)), max(price, held))
+    used, needed = before + fee_of(before, fee_parts), after + fee_of(after, fee_parts)
+    text = f"the order needs {_money(needed - used)}; {_money(max(0, scene.free - used))} is free"
+    return Evidence(scene.free, needed - used, used, text)
+
+
+def duplicate(_scene: Scene, _intent: Intent) -> Evidence:
+    """Say that the key is taken."""
+    return Evidence(
+        None, None, None, "the idempotency key belongs to another request of this caller"
+    )

@@ -1,0 +1,173 @@
+"""One decision: all controls over one scene, at once, so that a refusal names every breach."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from quarterdeck.execution.core.amounts import decimal_of
+from quarterdeck.execution.core.controls import CONTROLS, Control, Unit, Wait
+from quarterdeck.execution.core.evidence import UNBOUNDED
+from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.scene import Scene
+from quarterdeck.execution.model import Breach, Code, Decision
+from quarterdeck.kernel.money import MONEY_SCALE, text_of
+
+_BY_QUANTITY = frozenset(
+    {
+        Code.LOT_SIZE,
+        Code.ORDER_NOTIONAL,
+        Code.POSITION_LIMIT,
+        Code.GROSS_EXPOSURE,
+        Code.DAILY_LOSS,
+        Code.BUYING_POWER,
+        Code.MIN_NOTIONAL,
+    }
+)
+"""The controls that another quantity may satisfy."""
+
+
+class Verdict(NamedTuple):
+    """What the gate found.
+
+    ``breaches`` pairs each control that said no with the largest quantity it would pass;
+    ``headroom`` is the largest quantity that all would pass, in quantity units; ``binding`` is the
+    control that sets it.
+    """
+
+    breaches: tuple[tuple[Control, int], ...]
+    headroom: int
+    binding: Control
+
+    @property
+    def accepted(self) -> bool:
+        """True when no control said no."""
+        return not self.breaches
+
+
+class Retry(NamedTuple):
+    """When asking again makes sense: machine seconds, and the market instant as text."""
+
+    after_s: float | None
+    at_market: str | None
+
+
+def judge(scene: Scene, intent: Intent) -> Verdict:
+    """Judge ``intent`` by every control.
+
+    Parameters
+    ----------
+    scene : Scene
+        The state at this instant; nothing else is looked at.
+    intent : Intent
+        The order. A quantity that is no acceptable number is judged as one unit, so that the
+        controls which do not depend on it still speak.
+
+    Returns
+    -------
+    Verdict
+        ``headroom`` is a multiple of the lot; that quantity passes every control and one lot more
+        does not, whatever the quantity asked. It is 0, with the lower bound as ``binding``, where
+        the largest passing quantity is below the smallest.
+    """
+    asked = 1 if intent.quantity is None else intent.quantity
+    most, binding = UNBOUNDED, CONTROLS[0]
+    least, floor = 0, CONTROLS[0]
+    breaches = []
+    for control in CONTROLS:
+        bound = control.max_quantity(scene, intent)
+        if bound < most:
+            most, binding = bound, control
+        if control.min_quantity is not None:
+            lower = control.min_quantity(scene, intent)
+            if lower > least:
+                least, floor = lower, control
+        if asked > bound or (control.refuses is not None and control.refuses(scene, intent)):
+            breaches.append((control, bound))
+    headroom = _whole_lots(scene, most)
+    if 0 < headroom < least:
+        headroom, binding = 0, floor
+    return Verdict(tuple(breaches), headroom, binding)
+
+
+def decision_of(verdict: Verdict, scene: Scene, *, intent: Intent, retry: Retry) -> Decision:
+    """Write ``verdict`` out for people and agents, with decimals."""
+    scale = 0 if scene.contract is None else scene.contract.quantity_scale
+    headroom = decimal_of(verdict.headroom, scale)
+    if verdict.accepted:
+        return Decision(status="accepted", max_allowed_now=headroom)
+    breaches = tuple(
+        _breach(control, bound, scene=scene, intent=intent) for control, bound in verdict.breaches
+    )
+    first = breaches[0]
+    return Decision(
+        status="refused",
+        code=first.code,
+        limit=first.limit,
+        attempted=first.attempted,
+        used=first.used,
+        unit=first.unit,
+        max_allowed_now=headroom,
+        retry_after_s=retry.after_s,
+        retry_at_market=retry.at_market,
+        next=_next(verdict, text_of(verdict.headroom, scale)),
+        breaches=breaches,
+    )
+
+
+def wait_of(verdict: Verdict) -> Wait | None:
+    """Return until when waiting alone helps; ``None`` if any breach would still be there."""
+    waits = {control.wait for control, _ in verdict.breaches}
+    if not waits or None in waits:
+        return None
+    return Wait.DAY if Wait.DAY in waits else Wait.BAR
+
+
+def _whole_lots(scene: Scene, quantity: int) -> int:
+    if scene.contract is None:
+        return 0
+    return quantity // scene.contract.lot * scene.contract.lot
+
+
+def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Breach:
+    limit, attempted, used, text = control.evidence(scene, intent)
+    contract = scene.contract
+    scale = 0
+    match control.unit:
+        case Unit.MONEY:
+            scale = MONEY_SCALE
+        case Unit.PRICE:
+            scale = 0 if contract is None else contract.price_scale
+        case Unit.QUANTITY:
+            scale = 0 if contract is None else contract.quantity_scale
+        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS:
+            scale = 0
+    shown = None if attempted is None else decimal_of(attempted, scale)
+    if control.code is Code.INVALID_NUMBER:
+        shown = intent.attempted
+    return Breach(
+        code=control.code,
+        unit=control.unit.value,
+        limit=None if limit is None else decimal_of(limit, scale),
+        attempted=shown,
+        used=None if used is None else decimal_of(used, scale),
+        max_quantity=_largest(scene, bound),
+        text=text,
+    )
+
+
+def _largest(scene: Scene, bound: int) -> Decimal | None:
+    if bound == UNBOUNDED:
+        return None
+    scale = 0 if scene.contract is None else scene.contract.quantity_scale
+    return decimal_of(_whole_lots(scene, bound), scale)
+
+
+def _next(verdict: Verdict, headroom: str) -> str:
+    """Say what to do: another quantity where that alone helps, else what the first breach asks."""
+    if verdict.headroom > 0:
+        if all(control.code in _BY_QUANTITY for control, _ in verdict.breaches):
+            return f"Ask for at most {headroom} (bound by {verdict.binding.code.value})."
+        return verdict.breaches[0][0].advice
+    others = [each for each, _ in verdict.breaches if each.code not in _BY_QUANTITY]
+    return (others[0] if others else verdict.binding).advice

@@ -1,0 +1,140 @@
+"""Where trading stands: the last slice, the stop, and the counts of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quarterdeck.execution.core.amounts import timeframe_ns
+from quarterdeck.execution.core.controls import Wait
+from quarterdeck.execution.core.gate import Retry
+from quarterdeck.execution.model import StopView
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import DAY, Nanos, rfc3339
+
+NEVER = -2
+"""An acknowledgement that no raised word equals: stopped until a person re-arms."""
+
+
+_BEFORE = Nanos(0)
+
+
+@dataclass(slots=True)
+class Session:
+    """The last slice and the epoch a person acknowledged.
+
+    ``handled`` is the raised word whose working orders were cancelled; a word raised from outside
+    the deck is handled with the next slice, and refuses from the moment it is raised.
+    """
+
+    slice: int = -1
+    at: Nanos = _BEFORE
+    timeframe: str = ""
+    warming_up: bool = True
+    ended: bool = False
+    acknowledged: int = 0
+    handled: int = 0
+
+    @property
+    def closed(self) -> str | None:
+        """Why trading is not open; ``None`` when it is."""
+        if self.slice < 0:
+            return "no bar has closed yet"
+        if self.ended:
+            return "the feed has ended"
+        return "the deck is warming up" if self.warming_up else None
+
+    def retry(self, wait: Wait | None, seconds_per_bar: float | None) -> Retry:
+        """Return when ``wait`` is over, at ``seconds_per_bar`` machine seconds a bar."""
+        length = timeframe_ns(self.timeframe)
+        if wait is Wait.DAY:
+            until = (self.at // DAY + 1) * DAY
+        elif wait is Wait.BAR and length is not None:
+            until = self.at + length
+        else:
+            return Retry(None, None)
+        after = None
+        if seconds_per_bar is not None and length is not None:
+            after = -(-(until - self.at) // length) * seconds_per_bar
+        return Retry(after, rfc3339(Nanos(until)))
+
+
+@dataclass(slots=True)
+class Tally:
+    """How one caller's orders went over the run; ``refused_recently`` since the last close."""
+
+    accepted: int = 0
+    refused: int = 0
+    filled: int = 0
+    refused_recently: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecord:
+    """The last stop that was raised, and the counts at that moment."""
+
+    number: int
+    epoch: int
+    agent: AgentId | None
+    by: str
+    reason: str
+    cancelled: int
+    accepted_before: int
+    refused_before: int
+    machine_at: Nanos
+    stop_ms: float | None
+
+
+def shown_stop(
+    deck: StopRecord | None, agent: StopRecord | None, *, stopped: bool
+) -> StopRecord | None:
+    """Return the stop to tell of: the deck's while it stands, else the later of the two."""
+    if stopped or agent is None:
+        return deck
+    return agent if deck is None or agent.number > deck.number else deck
+
+
+def stop_view(
+    record: StopRecord | None,
+    *,
+    raised: int,
+    acknowledged: int,
+    agents: tuple[str, ...],
+    accepted: int,
+    refused: int,
+) -> StopView:
+    """Return the stop as it stands.
+
+    ``accepted`` and ``refused`` count the orders of the whole run in the scope of ``record``. A
+    word that was raised from outside has no record before the next slice: nothing is counted yet.
+    """
+    stopped = raised != acknowledged
+    unrecorded = stopped and (record is None or record.epoch != raised)
+    if record is None or unrecorded:
+        return StopView(
+            stopped=stopped,
+            epoch=raised,
+            acknowledged=acknowledged,
+            stopped_agents=agents,
+            since=None,
+            by=None,
+            reason="raised from outside the deck" if unrecorded else None,
+            accepted_since=0,
+            refused_since=0,
+            cancelled=0,
+            stop_ms=None,
+        )
+    stands = stopped if record.agent is None else record.agent in agents
+    return StopView(
+        stopped=stopped,
+        epoch=raised,
+        acknowledged=acknowledged,
+        stopped_agents=agents,
+        since=rfc3339(record.machine_at) if stands else None,
+        by=record.by if stands else None,
+        reason=record.reason if stands else None,
+        accepted_since=accepted - record.accepted_before,
+        refused_since=refused - record.refused_before,
+        cancelled=record.cancelled,
+        stop_ms=record.stop_ms,
+    )

@@ -1,0 +1,108 @@
+"""Orders, fills, positions, the gate's refusals and the stop.
+
+    DomainError
+      + InvalidInput   malformed field: nothing was judged
+      + NotFound       no such order
+      + Conflict       re-arm with another epoch than the one shown
+A refusal by the gate is not an error but an answer: it is a decision, recorded like any other.
+"""
+
+from __future__ import annotations
+
+from quarterdeck.execution.model.facts import (
+    PUBLISHED,
+    EquityMarked,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+    TradingHalted,
+    TradingResumed,
+)
+from quarterdeck.execution.model.orders import (
+    Breach,
+    CancelOrder,
+    Code,
+    Decision,
+    OrderView,
+    PreviewOrder,
+    RaiseStop,
+    Rearm,
+    SignalView,
+    StopView,
+    SubmitOrder,
+    SubmitSignal,
+)
+from quarterdeck.execution.model.questions import (
+    AccountsView,
+    AccountView,
+    AgentReport,
+    ExecutionReport,
+    FillsView,
+    FillView,
+    GateView,
+    GetAccounts,
+    GetExecutionReport,
+    GetFills,
+    GetGate,
+    GetLedger,
+    GetOrder,
+    GetOrders,
+    GetPositions,
+    GetSignals,
+    GetStop,
+    LedgerLine,
+    LedgerView,
+    LimitView,
+    OrdersView,
+    PositionsView,
+    PositionView,
+    SignalsView,
+)
+
+__all__ = [
+    "PUBLISHED",
+    "AccountView",
+    "AccountsView",
+    "AgentReport",
+    "Breach",
+    "CancelOrder",
+    "Code",
+    "Decision",
+    "EquityMarked",
+    "ExecutionReport",
+    "FillView",
+    "FillsView",
+    "GateView",
+    "GetAccounts",
+    "GetExecutionReport",
+    "GetFills",
+    "GetGate",
+    "GetLedger",
+    "GetOrder",
+    "GetOrders",
+    "GetPositions",
+    "GetSignals",
+    "GetStop",
+    "LedgerLine",
+    "LedgerView",
+    "LimitView",
+    "OrderAccepted",
+    "OrderCancelled",
+    "OrderFilled",
+    "OrderRefused",
+    "OrderView",
+    "OrdersView",
+    "PositionView",
+    "PositionsView",
+    "PreviewOrder",
+    "RaiseStop",
+    "Rearm",
+    "SignalView",
+    "SignalsView",
+    "StopView",
+    "SubmitOrder",
+    "SubmitSignal",
+    "TradingHalted",
+    "TradingResumed",
+]

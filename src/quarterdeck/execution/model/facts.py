@@ -1,0 +1,111 @@
+"""What execution says happened, and the numbers it publishes."""
+
+from __future__ import annotations
+
+from quarterdeck.execution.model.orders import OrderView
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId
+from quarterdeck.kernel.messages import Message, Number
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side
+
+
+class OrderAccepted(Message, frozen=True):
+    """The gate let an order pass and reserved for it."""
+
+    at: Nanos
+    slice: int
+    order: OrderView
+
+
+class OrderRefused(Message, frozen=True):
+    """The gate refused an order; the view carries every breach."""
+
+    at: Nanos
+    slice: int
+    order: OrderView
+
+
+class OrderFilled(Message, frozen=True):
+    """A fill booked in the ledger. Integers are units at the instrument's and money's scales.
+
+    ``realised_units`` is the profit (+) or loss (-) of the closed part before this fill's fee.
+    """
+
+    at: Nanos
+    slice: int
+    fill_id: FillId
+    order_id: OrderId
+    agent: AgentId
+    instrument: int
+    symbol: str
+    side: Side
+    quantity_units: int
+    price_units: int
+    fee_units: int
+    realised_units: int
+    closed: bool
+    order_status: OrderStatus
+
+
+class OrderCancelled(Message, frozen=True):
+    """A working order ended without (further) fill: cancelled, expired or withheld."""
+
+    at: Nanos
+    slice: int
+    order_id: OrderId
+    agent: AgentId
+    symbol: str
+    status: OrderStatus
+    reason: str
+
+
+class TradingHalted(Message, frozen=True):
+    """The stop was raised, for the deck (``agent`` null) or for one agent."""
+
+    at: Nanos
+    epoch: int
+    agent: AgentId | None
+    by: AgentId
+    reason: str
+    cancelled: int
+
+
+class TradingResumed(Message, frozen=True):
+    """A person re-armed trading."""
+
+    at: Nanos
+    epoch: int
+    agent: AgentId | None
+    by: AgentId
+    reason: str
+
+
+class EquityMarked(Message, frozen=True):
+    """Every agent's account at the close of a slice, in money units."""
+
+    at: Nanos
+    slice: int
+    agents: tuple[AgentId, ...]
+    cash_units: tuple[int, ...]
+    equity_units: tuple[int, ...]
+    realised_units: tuple[int, ...]
+    unrealised_units: tuple[int, ...]
+    gross_units: tuple[int, ...]
+
+
+PUBLISHED = (
+    Number(
+        name="execution.gross_exposure_ratio",
+        unit="ratio",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="gross exposure over equity",
+    ),
+    Number(
+        name="execution.refusals_count",
+        unit="orders",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="orders refused since the slice before",
+    ),
+)

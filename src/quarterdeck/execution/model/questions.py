@@ -1,0 +1,216 @@
+"""Questions about orders, fills, positions and money, and their answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quarterdeck.execution.model.orders import Code, OrderView, SignalView
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId
+from quarterdeck.kernel.messages import Answer, Query
+from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side
+
+
+class GetOrders(Query, frozen=True):
+    """Ask for the last ``limit`` orders (1 to 1,000), newest first; filters narrow them."""
+
+    agent: str | None = None
+    status: OrderStatus | None = None
+    limit: int = 100
+    before: int | None = None
+
+
+class OrdersView(Answer, frozen=True):
+    """A page of orders, newest first."""
+
+    orders: tuple[OrderView, ...]
+    next: int | None
+
+
+class GetOrder(Query, frozen=True):
+    """Ask for one order."""
+
+    order_id: str
+
+
+class GetFills(Query, frozen=True):
+    """Ask for the last ``limit`` fills (1 to 1,000), newest first."""
+
+    agent: str | None = None
+    symbol: str | None = None
+    limit: int = 100
+    before: int | None = None
+
+
+class FillView(Answer, frozen=True):
+    """A fill as booked."""
+
+    number: int
+    fill_id: FillId
+    order_id: OrderId
+    agent: AgentId
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    realised: Decimal
+    at: str
+    slice: int
+
+
+class FillsView(Answer, frozen=True):
+    """A page of fills, newest first."""
+
+    fills: tuple[FillView, ...]
+    next: int | None
+
+
+class GetPositions(Query, frozen=True):
+    """Ask for open positions, of one agent or of all."""
+
+    agent: str | None = None
+
+
+class PositionView(Answer, frozen=True):
+    """One agent's position in one instrument; positive is long."""
+
+    agent: AgentId
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal | None
+    value: Decimal | None
+    unrealised: Decimal | None
+
+
+class PositionsView(Answer, frozen=True):
+    """Open positions, by agent and symbol."""
+
+    positions: tuple[PositionView, ...]
+
+
+class GetAccounts(Query, frozen=True):
+    """Ask for the money of one agent or of all."""
+
+    agent: str | None = None
+
+
+class AccountView(Answer, frozen=True):
+    """One agent's account in the base currency; equity is null while a held price is missing."""
+
+    agent: AgentId
+    capital: Decimal
+    cash: Decimal
+    equity: Decimal | None
+    realised: Decimal
+    unrealised: Decimal | None
+    fees: Decimal
+    gross_exposure: Decimal | None
+    buying_power: Decimal
+    daily_pnl: Decimal | None
+
+
+class AccountsView(Answer, frozen=True):
+    """Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero."""
+
+    accounts: tuple[AccountView, ...]
+    balanced: bool
+
+
+class GetLedger(Query, frozen=True):
+    """Ask for the last ``limit`` ledger lines (1 to 1,000), newest first."""
+
+    limit: int = 100
+    before: int | None = None
+
+
+class LedgerLine(Answer, frozen=True):
+    """One line of a double entry; the lines of an ``entry`` sum to zero in each asset."""
+
+    number: int
+    entry: str
+    at: str
+    account: str
+    asset: str
+    amount: Decimal
+    memo: str
+
+
+class LedgerView(Answer, frozen=True):
+    """A page of ledger lines, newest first."""
+
+    lines: tuple[LedgerLine, ...]
+    next: int | None
+
+
+class GetSignals(Query, frozen=True):
+    """Ask for the last ``limit`` signals (1 to 1,000), newest first."""
+
+    agent: str | None = None
+    limit: int = 100
+    before: int | None = None
+
+
+class SignalsView(Answer, frozen=True):
+    """A page of signals, newest first."""
+
+    signals: tuple[SignalView, ...]
+    next: int | None
+
+
+class GetStop(Query, frozen=True):
+    """Ask for the stop's state."""
+
+
+class GetGate(Query, frozen=True):
+    """Ask for the gate's limits in force, for one agent or the deck's."""
+
+    agent: str | None = None
+
+
+class LimitView(Answer, frozen=True):
+    """One limit in force: whose, which, its value and unit, and the clock its window counts in."""
+
+    code: Code
+    name: str
+    scope: str
+    value: Decimal
+    unit: str
+    clock: Clock
+    learned: bool
+    version: int
+
+
+class GateView(Answer, frozen=True):
+    """All limits in force."""
+
+    limits: tuple[LimitView, ...]
+
+
+class GetExecutionReport(Query, frozen=True):
+    """Ask for the counts of the whole run."""
+
+
+class AgentReport(Answer, frozen=True):
+    """One agent's orders over the run."""
+
+    agent: AgentId
+    submitted: int
+    accepted: int
+    filled: int
+    refused: int
+    refusals: dict[str, int]
+    equity: Decimal | None
+
+
+class ExecutionReport(Answer, frozen=True):
+    """All orders over the run; ``refusals`` counts each code once per refused order it is in."""
+
+    submitted: int
+    accepted: int
+    refused: int
+    filled: int
+    refusals: dict[str, int]
+    agents: tuple[AgentReport, ...]
+    equity_total: Decimal | None
+    ledger_balanced: bool

@@ -1,0 +1,127 @@
+"""All that execution remembers; every field is journaled by the step that changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from quarterdeck.execution import store
+from quarterdeck.execution.core.amounts import Contract, Terms
+from quarterdeck.execution.core.book import Book, Order, reserve
+from quarterdeck.execution.core.gate import Verdict
+from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
+from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.kernel.errors import NotFound
+from quarterdeck.kernel.ids import AccountId, AgentId
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Reader
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """The learned position limit of one instrument, in money units."""
+
+    units: int
+    version: int
+
+
+class Counters(msgspec.Struct):
+    """The last number given to a fill, a stop and a signal."""
+
+    fills: int = 0
+    stops: int = 0
+    signals: int = 0
+
+
+@dataclass(slots=True)
+class Desk:
+    """Accounts, orders, ledger, marks, limits and the stop; the first four fields never change.
+
+    ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
+    """
+
+    account: AccountId
+    contracts: tuple[Contract, ...]
+    symbols: dict[str, Contract]
+    terms: Terms
+    session: Session = field(default_factory=Session)
+    prices: dict[int, int] = field(default_factory=dict)
+    missed: dict[int, int] = field(default_factory=dict)
+    learned: dict[int, Learned] = field(default_factory=dict)
+    accounts: dict[AgentId, Account] = field(default_factory=dict)
+    tallies: dict[AgentId, Tally] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
+    ledger: Ledger = field(default_factory=Ledger)
+    deck_stop: StopRecord | None = None
+    agent_stop: StopRecord | None = None
+    counters: Counters = field(default_factory=Counters)
+
+    def load(self, reader: Reader) -> None:
+        """Take everything up where the database left it; reservations follow from the orders."""
+        self.session = store.read_session(reader)
+        for row in reader.rows("execution.marks"):
+            self.prices[row["instrument"]] = row["price_units"]
+            self.missed[row["instrument"]] = row["missed"]
+        for row in reader.rows("execution.limits"):
+            self.learned[row["instrument"]] = Learned(row["position_limit_units"], row["version"])
+        self.accounts = store.read_accounts(reader)
+        self.tallies = store.read_tallies(reader)
+        self.ledger = store.read_ledger(reader)
+        self.deck_stop, self.agent_stop = store.read_stops(reader)
+        for row in reader.rows("execution.last_numbers"):
+            self.counters = Counters(row["fills"], row["stops"], row["signals"])
+        self.book = Book()
+        for order in store.read_orders(reader):
+            self.book.add(order)
+        for order in self.book.working.values():
+            reserve(self.accounts[order.agent], order)
+
+    def known(self, agent: str) -> AgentId:
+        """Return the identity of a registered agent, or refuse."""
+        if AgentId(agent) not in self.accounts:
+            raise NotFound(
+                f"no agent {agent[:80]!r} with an account",
+                field="agent",
+                value=agent[:80],
+                accepted=", ".join(sorted(self.accounts)) or "no agent is registered yet",
+            )
+        return AgentId(agent)
+
+    def worth_of(self, account: Account) -> Worth:
+        """Value ``account`` at the last closes."""
+        return worth(account, self.prices, self.contracts)
+
+    def position_limit(self, instrument: int) -> tuple[int, int]:
+        """Return the position limit in force, in money units, and the learned one's version."""
+        learned = self.learned.get(instrument)
+        if learned is None:
+            return self.terms.position_notional, 0
+        return min(self.terms.position_notional, learned.units), learned.version
+
+    def totals(self, agent: AgentId | None) -> tuple[int, int]:
+        """Return the accepted and refused orders of ``agent``, or of everybody."""
+        tallies = [each for name, each in self.tallies.items() if agent in (None, name)]
+        return sum(each.accepted for each in tallies), sum(each.refused for each in tallies)
+
+    def balanced(self) -> bool:
+        """Return whether every entry sums to zero and the ledger agrees with the accounts."""
+        return books_agree(self.ledger, self.accounts.values(), self.contracts)
+
+    def count(self, order: Order, verdict: Verdict, step: Step) -> None:
+        """Count a decision for its caller, each code of a refusal once."""
+        tally = self.tallies.setdefault(order.agent, Tally())
+        if verdict.accepted:
+            tally.accepted += 1
+        else:
+            tally.refused += 1
+            tally.refused_recently += 1
+        for control, _ in verdict.breaches:
+            code = control.code.value
+            tally.refusals[code] = tally.refusals.get(code, 0) + 1
+            step.write(
+                "execution.refusals_saved",
+                agent=order.agent,
+                code=code,
+                orders=tally.refusals[code],
+            )
+        store.write_tally(step, order.agent, tally)

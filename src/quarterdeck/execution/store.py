@@ -1,0 +1,408 @@
+"""Between memory and the database: rows out of values, values out of rows, units to decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from quarterdeck.execution.core.amounts import (
+    BASE_CURRENCY,
+    Contract,
+    Terms,
+    decimal_of,
+    parts_down,
+    parts_of_bps,
+)
+from quarterdeck.execution.core.book import RECENT_ORDERS, Order
+from quarterdeck.execution.core.ledger import Account, Holding, Ledger, Line
+from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.execution.model import (
+    Decision,
+    FillView,
+    LedgerLine,
+    OrderFilled,
+    OrderView,
+    SignalView,
+)
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId, SignalId
+from quarterdeck.kernel.money import MONEY_SCALE, to_units
+from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
+from quarterdeck.runtime.config import LimitsSection, PaperSection
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Reader
+
+Row = Mapping[str, Any]
+
+
+def terms_of(limits: LimitsSection, paper: PaperSection) -> Terms:
+    """Return the configured limits and assumptions as integers, limits rounded to the tight side."""
+    return Terms(
+        order_notional=to_units(
+            limits.max_order_notional, scale=MONEY_SCALE, field="limits.max_order_notional"
+        ),
+        position_notional=to_units(
+            limits.max_position_notional, scale=MONEY_SCALE, field="limits.max_position_notional"
+        ),
+        gross_parts=parts_down(limits.max_gross_exposure_ratio),
+        orders_per_bar=limits.max_orders_per_bar,
+        loss_parts=parts_down(limits.max_daily_loss_fraction),
+        collar_parts=parts_down(limits.price_collar_fraction),
+        missed_bars=limits.max_missed_bars,
+        fee_parts=parts_of_bps(paper.fee_bps),
+        spread_parts=parts_of_bps(paper.half_spread_bps),
+        life_bars=paper.order_life_bars,
+    )
+
+
+def write_session(step: Step, session: Session) -> None:
+    """Write where trading stands."""
+    step.write(
+        "execution.session_saved",
+        slice=session.slice,
+        at=session.at,
+        timeframe=session.timeframe,
+        warming_up=int(session.warming_up),
+        ended=int(session.ended),
+        acknowledged=session.acknowledged,
+        handled=session.handled,
+    )
+
+
+def read_session(reader: Reader) -> Session:
+    """Return where trading stood."""
+    for row in reader.rows("execution.session"):
+        return Session(
+            slice=row["slice"],
+            at=Nanos(row["at"]),
+            timeframe=row["timeframe"],
+            warming_up=bool(row["warming_up"]),
+            ended=bool(row["ended"]),
+            acknowledged=row["acknowledged"],
+            handled=row["handled"],
+        )
+    return Session()
+
+
+def write_account(step: Step, account: Account) -> None:
+    """Write an account's money and windows."""
+    step.write(
+        "execution.account_saved",
+        agent=account.agent,
+        number=account.number,
+        capital_units=account.capital,
+        cash_units=account.cash,
+        realised_units=account.realised,
+        fees_units=account.fees,
+        day_open_units=account.day_open,
+        marked_units=account.marked,
+        stops=account.stops,
+        stopped=int(account.stopped),
+        orders_in_bar=account.orders_in_bar,
+    )
+
+
+def write_position(step: Step, agent: AgentId, *, instrument: int, holding: Holding) -> None:
+    """Write a position; a closed one stays as a row of zeros."""
+    step.write(
+        "execution.position_saved",
+        agent=agent,
+        instrument=instrument,
+        quantity_units=holding.quantity,
+        cost_units=holding.cost,
+    )
+
+
+def read_accounts(reader: Reader) -> dict[AgentId, Account]:
+    """Return all accounts with their positions, in the order of their registration."""
+    accounts = {}
+    for row in reader.rows("execution.accounts"):
+        agent = AgentId(row["agent"])
+        accounts[agent] = Account(
+            agent=agent,
+            number=row["number"],
+            capital=row["capital_units"],
+            cash=row["cash_units"],
+            realised=row["realised_units"],
+            fees=row["fees_units"],
+            day_open=row["day_open_units"],
+            marked=row["marked_units"],
+            stops=row["stops"],
+            stopped=bool(row["stopped"]),
+            orders_in_bar=row["orders_in_bar"],
+        )
+    for row in reader.rows("execution.positions"):
+        accounts[AgentId(row["agent"])].holdings[row["instrument"]] = Holding(
+            quantity=row["quantity_units"], cost=row["cost_units"]
+        )
+    return accounts
+
+
+def write_tally(step: Step, agent: AgentId, tally: Tally) -> None:
+    """Write a caller's counts; those by code are written where they change."""
+    step.write(
+        "execution.tally_saved",
+        agent=agent,
+        accepted=tally.accepted,
+        refused=tally.refused,
+        filled=tally.filled,
+        refused_recently=tally.refused_recently,
+    )
+
+
+def read_tallies(reader: Reader) -> dict[AgentId, Tally]:
+    """Return every caller's counts."""
+    tallies = {
+        AgentId(row["agent"]): Tally(
+            row["accepted"], row["refused"], row["filled"], row["refused_recently"]
+        )
+        for row in reader.rows("execution.tallies")
+    }
+    for row in reader.rows("execution.refusals"):
+        tallies[AgentId(row["agent"])].refusals[row["code"]] = row["orders"]
+    return tallies
+
+
+def write_order(step: Step, order: Order, *, account: str) -> None:
+    """Write a new order."""
+    step.write(
+        "execution.order_saved",
+        number=order.number,
+        order_id=order.order_id,
+        account=account,
+        agent=order.agent,
+        symbol=order.symbol,
+        instrument=order.instrument,
+        side=order.side.value,
+        type=order.type.value,
+        quantity_units=order.quantity,
+        limit_units=order.limit,
+        worst_units=order.worst_price,
+        status=order.status.value,
+        decision=msgspec.json.encode(order.decision).decode(),
+        at=order.at,
+        slice=order.slice,
+        final_at=order.final_at,
+        task_id=order.task_id,
+        signal_id=order.signal_id,
+        idempotency_key=order.key,
+        limit_version=order.limit_version,
+    )
+
+
+def write_order_end(step: Step, order: Order) -> None:
+    """Write how an order ended."""
+    step.write(
+        "execution.order_ended",
+        number=order.number,
+        status=order.status.value,
+        filled_units=order.filled,
+        value_units=order.value,
+        final_at=order.final_at,
+    )
+
+
+def order_of(row: Row) -> Order:
+    """Return the order in ``row``."""
+    return Order(
+        number=row["number"],
+        order_id=OrderId(row["order_id"]),
+        agent=AgentId(row["agent"]),
+        symbol=row["symbol"],
+        instrument=row["instrument"],
+        side=Side(row["side"]),
+        type=OrderType(row["type"]),
+        quantity=row["quantity_units"],
+        limit=row["limit_units"],
+        worst_price=row["worst_units"],
+        status=OrderStatus(row["status"]),
+        decision=msgspec.json.decode(row["decision"], type=Decision),
+        at=Nanos(row["at"]),
+        slice=row["slice"],
+        task_id=row["task_id"],
+        signal_id=row["signal_id"],
+        key=row["idempotency_key"],
+        limit_version=row["limit_version"],
+        filled=row["filled_units"],
+        value=row["value_units"],
+        final_at=None if row["final_at"] is None else Nanos(row["final_at"]),
+    )
+
+
+def read_orders(reader: Reader) -> list[Order]:
+    """Return the orders that memory keeps, oldest first."""
+    rows = reader.rows("execution.remembered_orders", recent=RECENT_ORDERS)
+    return [order_of(row) for row in rows]
+
+
+def order_view(
+    order: Order, contracts: Sequence[Contract], *, decision: Decision | None = None
+) -> OrderView:
+    """Return ``order`` with decimals; ``decision`` replaces the stored one while it is fresh."""
+    contract = None if order.instrument is None else contracts[order.instrument]
+    price_scale = 0 if contract is None else contract.price_scale
+    quantity_scale = 0 if contract is None else contract.quantity_scale
+    average = None
+    if order.filled and contract is not None:
+        average = decimal_of(order.value // (order.filled * contract.unit_value), price_scale)
+    return OrderView(
+        order_id=order.order_id,
+        agent=order.agent,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        quantity=decimal_of(order.quantity, quantity_scale),
+        limit_price=None if order.limit is None else decimal_of(order.limit, price_scale),
+        filled=decimal_of(order.filled, quantity_scale),
+        average_price=average,
+        status=order.status,
+        decision=order.decision if decision is None else decision,
+        submitted_at=rfc3339(order.at),
+        slice=order.slice,
+        final_at=None if order.final_at is None else rfc3339(order.final_at),
+        task_id=order.task_id,
+        signal_id=order.signal_id,
+        idempotency_key=order.key,
+        limit_version=order.limit_version,
+    )
+
+
+def write_fill(step: Step, fill: OrderFilled, *, number: int, account: str) -> None:
+    """Write a fill."""
+    step.write(
+        "execution.fill_saved",
+        number=number,
+        fill_id=fill.fill_id,
+        account=account,
+        order_id=fill.order_id,
+        agent=fill.agent,
+        symbol=fill.symbol,
+        instrument=fill.instrument,
+        side=fill.side.value,
+        quantity_units=fill.quantity_units,
+        price_units=fill.price_units,
+        fee_units=fill.fee_units,
+        realised_units=fill.realised_units,
+        at=fill.at,
+        slice=fill.slice,
+    )
+
+
+def fill_view(row: Row, contracts: Sequence[Contract]) -> FillView:
+    """Return the fill in ``row`` with decimals."""
+    contract = contracts[row["instrument"]]
+    return FillView(
+        number=row["number"],
+        fill_id=FillId(row["fill_id"]),
+        order_id=OrderId(row["order_id"]),
+        agent=AgentId(row["agent"]),
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        quantity=decimal_of(row["quantity_units"], contract.quantity_scale),
+        price=decimal_of(row["price_units"], contract.price_scale),
+        fee=decimal_of(row["fee_units"], MONEY_SCALE),
+        realised=decimal_of(row["realised_units"], MONEY_SCALE),
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+    )
+
+
+def write_entry(
+    step: Step, ledger: Ledger, *, entry: str, lines: Sequence[Line], scale: int, memo: str
+) -> None:
+    """Post an entry to ``ledger`` and write its lines; ``scale`` is that of the units traded."""
+    for number, line in enumerate(lines, start=ledger.post(lines)):
+        step.write(
+            "execution.line_saved",
+            number=number,
+            entry=entry,
+            at=step.at,
+            account=line.account,
+            asset=line.asset,
+            amount_units=line.amount,
+            scale=MONEY_SCALE if line.asset == BASE_CURRENCY else scale,
+            memo=memo,
+        )
+
+
+def line_view(row: Row) -> LedgerLine:
+    """Return the ledger line in ``row`` with decimals."""
+    return LedgerLine(
+        number=row["number"],
+        entry=row["entry"],
+        at=rfc3339(Nanos(row["at"])),
+        account=row["account"],
+        asset=row["asset"],
+        amount=decimal_of(row["amount_units"], row["scale"]),
+        memo=row["memo"],
+    )
+
+
+def read_ledger(reader: Reader) -> Ledger:
+    """Return the balances, and how many entries do not sum to zero, from the lines themselves."""
+    balances = {
+        (row["account"], row["asset"]): int(row["amount_units"])
+        for row in reader.rows("execution.balances")
+    }
+    broken = {row["entry"] for row in reader.rows("execution.unbalanced_entries")}
+    lines = next(iter(reader.rows("execution.last_numbers")))["lines"]
+    return Ledger(balances=balances, lines=lines, unbalanced=len(broken))
+
+
+def write_stop(step: Step, record: StopRecord, *, kind: str) -> None:
+    """Write that the stop was raised or re-armed."""
+    step.write(
+        "execution.stop_saved",
+        number=record.number,
+        kind=kind,
+        epoch=record.epoch,
+        agent=record.agent,
+        actor=record.by,
+        reason=record.reason,
+        at=step.at,
+        cancelled=record.cancelled,
+        accepted_before=record.accepted_before,
+        refused_before=record.refused_before,
+        machine_at=record.machine_at,
+        stop_ms=record.stop_ms,
+    )
+
+
+def read_stops(reader: Reader) -> tuple[StopRecord | None, StopRecord | None]:
+    """Return the last stop of the deck and the last of an agent."""
+    deck = [_stop_of(row) for row in reader.rows("execution.last_deck_stop")]
+    agent = [_stop_of(row) for row in reader.rows("execution.last_agent_stop")]
+    return next(iter(deck), None), next(iter(agent), None)
+
+
+def _stop_of(row: Row) -> StopRecord:
+    return StopRecord(
+        number=row["number"],
+        epoch=row["epoch"],
+        agent=None if row["agent"] is None else AgentId(row["agent"]),
+        by=row["actor"],
+        reason=row["reason"],
+        cancelled=row["cancelled"],
+        accepted_before=row["accepted_before"],
+        refused_before=row["refused_before"],
+        machine_at=Nanos(row["machine_at"]),
+        stop_ms=row["stop_ms"],
+    )
+
+
+def signal_view(row: Row) -> SignalView:
+    """Return the signal in ``row``."""
+    return SignalView(
+        signal_id=SignalId(row["signal_id"]),
+        agent=AgentId(row["agent"]),
+        symbol=row["symbol"],
+        direction=row["direction"],
+        strength=row["strength"],
+        horizon_bars=row["horizon_bars"],
+        reason=row["reason"],
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+        expires_slice=row["slice"] + row["horizon_bars"],
+    )

@@ -1,0 +1,322 @@
+-- schema --
+CREATE TABLE execution_session (
+  id INTEGER PRIMARY KEY,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  timeframe TEXT NOT NULL,  -- hashed
+  warming_up INTEGER NOT NULL,  -- hashed
+  ended INTEGER NOT NULL,  -- hashed
+  acknowledged INTEGER NOT NULL,  -- hashed
+  handled INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_marks (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  price_units INTEGER NOT NULL,  -- hashed
+  missed INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_limits (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  position_limit_units INTEGER NOT NULL,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_accounts (
+  agent TEXT PRIMARY KEY,  -- hashed
+  number INTEGER NOT NULL,  -- hashed
+  capital_units INTEGER NOT NULL,  -- hashed
+  cash_units INTEGER NOT NULL,  -- hashed
+  realised_units INTEGER NOT NULL,  -- hashed
+  fees_units INTEGER NOT NULL,  -- hashed
+  day_open_units INTEGER NOT NULL,  -- hashed
+  marked_units INTEGER NOT NULL,  -- hashed
+  stops INTEGER NOT NULL,  -- hashed
+  stopped INTEGER NOT NULL,  -- hashed
+  orders_in_bar INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_positions (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  quantity_units INTEGER NOT NULL,  -- hashed
+  cost_units INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_tallies (
+  agent TEXT PRIMARY KEY,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- hashed
+  filled INTEGER NOT NULL,  -- hashed
+  refused_recently INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_refusals (
+  agent TEXT NOT NULL,  -- hashed
+  code TEXT NOT NULL,  -- hashed
+  orders INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, code)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_orders (
+  number INTEGER PRIMARY KEY,  -- hashed
+  order_id TEXT NOT NULL UNIQUE,  -- hashed
+  account TEXT NOT NULL,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  instrument INTEGER,  -- hashed
+  side TEXT NOT NULL,  -- hashed
+  type TEXT NOT NULL,  -- hashed
+  quantity_units INTEGER NOT NULL,  -- hashed
+  limit_units INTEGER,  -- hashed
+  worst_units INTEGER NOT NULL,  -- hashed
+  filled_units INTEGER NOT NULL,  -- hashed
+  value_units INTEGER NOT NULL,  -- hashed
+  status TEXT NOT NULL,  -- hashed
+  decision TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  final_at INTEGER,  -- hashed
+  task_id TEXT,  -- hashed
+  signal_id TEXT,  -- hashed
+  idempotency_key TEXT NOT NULL,  -- hashed
+  limit_version INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
+CREATE TABLE execution_fills (
+  number INTEGER PRIMARY KEY,  -- hashed
+  fill_id TEXT NOT NULL UNIQUE,  -- hashed
+  account TEXT NOT NULL,  -- hashed
+  order_id TEXT NOT NULL,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  side TEXT NOT NULL,  -- hashed
+  quantity_units INTEGER NOT NULL,  -- hashed
+  price_units INTEGER NOT NULL,  -- hashed
+  fee_units INTEGER NOT NULL,  -- hashed
+  realised_units INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_ledger (
+  number INTEGER PRIMARY KEY,  -- hashed
+  entry TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  account TEXT NOT NULL,  -- hashed
+  asset TEXT NOT NULL,  -- hashed
+  amount_units INTEGER NOT NULL,  -- hashed
+  scale INTEGER NOT NULL,  -- hashed
+  memo TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_stops (
+  number INTEGER PRIMARY KEY,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  epoch INTEGER NOT NULL,  -- hashed
+  agent TEXT,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  cancelled INTEGER NOT NULL,  -- hashed
+  accepted_before INTEGER NOT NULL,  -- hashed
+  refused_before INTEGER NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL,  -- unhashed
+  stop_ms REAL  -- unhashed
+) STRICT;
+CREATE TABLE execution_signals (
+  number INTEGER PRIMARY KEY,  -- hashed
+  signal_id TEXT NOT NULL UNIQUE,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  direction TEXT NOT NULL,  -- hashed
+  strength REAL NOT NULL,  -- hashed
+  horizon_bars INTEGER NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  task_id TEXT,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL  -- hashed
+) STRICT;
+
+-- session_saved --
+INSERT INTO execution_session
+  (id, slice, at, timeframe, warming_up, ended, acknowledged, handled)
+VALUES (1, :slice, :at, :timeframe, :warming_up, :ended, :acknowledged, :handled)
+ON CONFLICT (id) DO UPDATE SET
+  slice = excluded.slice, at = excluded.at, timeframe = excluded.timeframe,
+  warming_up = excluded.warming_up, ended = excluded.ended,
+  acknowledged = excluded.acknowledged, handled = excluded.handled
+
+-- session --
+SELECT slice, at, timeframe, warming_up, ended, acknowledged, handled FROM execution_session
+
+-- mark_saved --
+INSERT INTO execution_marks (instrument, price_units, missed)
+VALUES (:instrument, :price_units, :missed)
+ON CONFLICT (instrument) DO UPDATE SET price_units = excluded.price_units, missed = excluded.missed
+
+-- marks --
+SELECT instrument, price_units, missed FROM execution_marks ORDER BY instrument
+
+-- limit_saved --
+INSERT INTO execution_limits (instrument, position_limit_units, version, at)
+VALUES (:instrument, :position_limit_units, :version, :at)
+ON CONFLICT (instrument) DO UPDATE SET
+  position_limit_units = excluded.position_limit_units, version = excluded.version,
+  at = excluded.at
+
+-- limits --
+SELECT instrument, position_limit_units, version FROM execution_limits ORDER BY instrument
+
+-- account_saved --
+INSERT INTO execution_accounts
+  (agent, number, capital_units, cash_units, realised_units, fees_units, day_open_units,
+   marked_units, stops, stopped, orders_in_bar)
+VALUES
+  (:agent, :number, :capital_units, :cash_units, :realised_units, :fees_units, :day_open_units,
+   :marked_units, :stops, :stopped, :orders_in_bar)
+ON CONFLICT (agent) DO UPDATE SET
+  cash_units = excluded.cash_units, realised_units = excluded.realised_units,
+  fees_units = excluded.fees_units, day_open_units = excluded.day_open_units,
+  marked_units = excluded.marked_units, stops = excluded.stops, stopped = excluded.stopped,
+  orders_in_bar = excluded.orders_in_bar
+
+-- accounts --
+SELECT agent, number, capital_units, cash_units, realised_units, fees_units, day_open_units,
+  marked_units, stops, stopped, orders_in_bar
+FROM execution_accounts ORDER BY number
+
+-- position_saved --
+INSERT INTO execution_positions (agent, instrument, quantity_units, cost_units)
+VALUES (:agent, :instrument, :quantity_units, :cost_units)
+ON CONFLICT (agent, instrument) DO UPDATE SET
+  quantity_units = excluded.quantity_units, cost_units = excluded.cost_units
+
+-- positions --
+SELECT agent, instrument, quantity_units, cost_units FROM execution_positions
+WHERE quantity_units <> 0 ORDER BY agent, instrument
+
+-- tally_saved --
+INSERT INTO execution_tallies (agent, accepted, refused, filled, refused_recently)
+VALUES (:agent, :accepted, :refused, :filled, :refused_recently)
+ON CONFLICT (agent) DO UPDATE SET
+  accepted = excluded.accepted, refused = excluded.refused, filled = excluded.filled,
+  refused_recently = excluded.refused_recently
+
+-- tallies --
+SELECT agent, accepted, refused, filled, refused_recently FROM execution_tallies ORDER BY agent
+
+-- refusals_saved --
+INSERT INTO execution_refusals (agent, code, orders) VALUES (:agent, :code, :orders)
+ON CONFLICT (agent, code) DO UPDATE SET orders = excluded.orders
+
+-- refusals --
+SELECT agent, code, orders FROM execution_refusals ORDER BY agent, code
+
+-- order_saved --
+INSERT INTO execution_orders
+  (number, order_id, account, agent, symbol, instrument, side, type, quantity_units, limit_units,
+   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
+   signal_id, idempotency_key, limit_version)
+VALUES
+  (:number, :order_id, :account, :agent, :symbol, :instrument, :side, :type, :quantity_units,
+   :limit_units, :worst_units, 0, 0, :status, :decision, :at, :slice, :final_at, :task_id,
+   :signal_id, :idempotency_key, :limit_version)
+
+-- order_ended --
+UPDATE execution_orders
+SET status = :status, filled_units = :filled_units, value_units = :value_units,
+  final_at = :final_at
+WHERE number = :number
+
+-- remembered_orders --
+SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
+  worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
+  signal_id, idempotency_key, limit_version
+FROM execution_orders
+WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR status = 'working'
+ORDER BY number
+
+-- orders_before --
+SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
+  worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
+  signal_id, idempotency_key, limit_version
+FROM execution_orders
+WHERE number < :before
+  AND (:agent IS NULL OR agent = :agent)
+  AND (:status IS NULL OR status = :status)
+ORDER BY number DESC LIMIT :limit
+
+-- order_by_id --
+SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
+  worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
+  signal_id, idempotency_key, limit_version
+FROM execution_orders WHERE order_id = :order_id
+
+-- fill_saved --
+INSERT INTO execution_fills
+  (number, fill_id, account, order_id, agent, symbol, instrument, side, quantity_units,
+   price_units, fee_units, realised_units, at, slice)
+VALUES
+  (:number, :fill_id, :account, :order_id, :agent, :symbol, :instrument, :side, :quantity_units,
+   :price_units, :fee_units, :realised_units, :at, :slice)
+
+-- fills_before --
+SELECT number, fill_id, order_id, agent, symbol, instrument, side, quantity_units, price_units,
+  fee_units, realised_units, at, slice
+FROM execution_fills
+WHERE number < :before
+  AND (:agent IS NULL OR agent = :agent)
+  AND (:symbol IS NULL OR symbol = :symbol)
+ORDER BY number DESC LIMIT :limit
+
+-- line_saved --
+INSERT INTO execution_ledger (number, entry, at, account, asset, amount_units, scale, memo)
+VALUES (:number, :entry, :at, :account, :asset, :amount_units, :scale, :memo)
+
+-- lines_before --
+SELECT number, entry, at, account, asset, amount_units, scale, memo
+FROM execution_ledger WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- balances --
+SELECT account, asset, sum(amount_units) AS amount_units FROM execution_ledger
+GROUP BY account, asset
+
+-- unbalanced_entries --
+SELECT entry, asset FROM execution_ledger
+GROUP BY entry, asset HAVING sum(amount_units) <> 0
+
+-- stop_saved --
+INSERT INTO execution_stops
+  (number, kind, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+   machine_at, stop_ms)
+VALUES
+  (:number, :kind, :epoch, :agent, :actor, :reason, :at, :cancelled, :accepted_before,
+   :refused_before, :machine_at, :stop_ms)
+
+-- last_deck_stop --
+SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+  machine_at, stop_ms
+FROM execution_stops WHERE kind = 'raised' AND agent IS NULL
+ORDER BY number DESC LIMIT 1
+
+-- last_agent_stop --
+SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+  machine_at, stop_ms
+FROM execution_stops WHERE kind = 'raised' AND agent IS NOT NULL
+ORDER BY number DESC LIMIT 1
+
+-- last_numbers --
+SELECT
+  (SELECT coalesce(max(number), 0) FROM execution_fills) AS fills,
+  (SELECT coalesce(max(number), 0) FROM execution_ledger) AS lines,
+  (SELECT coalesce(max(number), 0) FROM execution_stops) AS stops,
+  (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals
+
+-- signal_saved --
+INSERT INTO execution_signals
+  (number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at, slice)
+VALUES
+  (:number, :signal_id, :agent, :symbol, :direction, :strength, :horizon_bars, :reason, :task_id,
+   :at, :slice)
+
+-- signals_before --
+SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
+  slice
+FROM execution_signals
+WHERE number < :before AND (:agent IS NULL OR agent = :agent)
+ORDER BY number DESC LIMIT :limit

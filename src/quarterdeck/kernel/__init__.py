@@ -1,0 +1,1 @@
+"""Value types every part of the house shares; imports nothing of ours."""

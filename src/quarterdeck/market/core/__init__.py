@@ -1,0 +1,1 @@
+"""Pure numerical cores of the market capability: indicators and the bar ring."""

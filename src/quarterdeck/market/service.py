@@ -1,0 +1,237 @@
+"""The market: turns what the feed delivers into closed bars with indicators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from quarterdeck.kernel.errors import InvalidInput, NotFound
+from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.kernel.money import MAX_UNITS, MONEY_SCALE, from_units
+from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.market.core.indicators import INDICATORS, indicator_state, update_indicators
+from quarterdeck.market.core.ring import RING_BARS, BarRing
+from quarterdeck.market.model import (
+    BarsClosed,
+    BarsView,
+    BarView,
+    FeedEnded,
+    Floats,
+    GetBars,
+    GetIndicators,
+    GetInstruments,
+    IndicatorsView,
+    IndicatorView,
+    Instrument,
+    InstrumentsView,
+    InstrumentView,
+    Ints,
+    SliceArrived,
+)
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Array, Reader, State
+
+NEVER = -1
+"""``missed`` of an instrument that has had no bar yet."""
+
+
+class MarketService:
+    """Keeps every instrument's indicators and last bars; the first stage of a slice."""
+
+    name: ClassVar[str] = "market"
+    state: ClassVar[Mapping[str, State]] = {
+        "_instruments": State.FIXED,
+        "_by_symbol": State.FIXED,
+        "_timeframe": State.FIXED,
+        "_price_factor": State.FIXED,
+        "_indicators": State.CHECKPOINTED,
+        "_ring": State.CHECKPOINTED,
+        "_values": State.CHECKPOINTED,
+        "_missed": State.CHECKPOINTED,
+        "_closes": State.CHECKPOINTED,
+    }
+
+    def __init__(self, *, instruments: tuple[Instrument, ...], timeframe: str) -> None:
+        n = len(instruments)
+        self._instruments = instruments
+        self._by_symbol = {one.symbol: one.index for one in instruments}
+        self._timeframe = timeframe
+        self._price_factor = np.array([10.0**one.price_scale for one in instruments])
+        self._indicators = indicator_state(n)
+        self._ring = BarRing(n)
+        self._values: Floats = np.full((n, len(INDICATORS)), np.nan)
+        self._missed: Ints = np.full(n, NEVER, dtype=np.int64)
+        self._closes: Floats = np.full(n, np.nan)
+
+    def load(self, reader: Reader) -> None:
+        """Nothing is journaled: bars come again from the feed."""
+
+    def hear(self, message: Message, step: Step) -> None:
+        """Close the bars that arrived and say so."""
+        if not isinstance(message, SliceArrived):
+            return
+        before = self._closes.copy()
+        bars = self.closed(message)
+        step.say(bars)
+        returns = np.full(before.size, np.nan)
+        returns[bars.rows] = bars.close / before[bars.rows] - 1.0
+        missed = np.where(self._missed == NEVER, np.nan, self._missed)
+        for name, values in (("market.missed_bars", missed), ("market.return_fraction", returns)):
+            step.say(
+                NumbersPublished(
+                    name=name,
+                    values={
+                        one.symbol: value if value == value else None
+                        for one, value in zip(self._instruments, values.tolist(), strict=True)
+                    },
+                )
+            )
+        if message.last:
+            step.say(FeedEnded(at=message.at, slices=message.index + 1))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the checkpointed arrays."""
+        arrays: dict[str, Array] = {
+            "values": self._values,
+            "missed": self._missed,
+            "closes": self._closes,
+        }
+        for part, held in (("indicators", self._indicators), ("ring", self._ring)):
+            arrays.update({f"{part}.{name}": array for name, array in held.arrays().items()})
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Copy a checkpoint in, bit for bit."""
+        for name, array in self.arrays().items():
+            np.copyto(array, arrays[name], casting="no")
+
+    def absorb(self, bars: Message) -> None:
+        """The market is fed by :meth:`closed`; what it said itself tells it nothing new."""
+
+    def closed(self, arrived: SliceArrived) -> BarsClosed:
+        """Run the kernels on one slice and return its bars; no step is needed, nothing is said."""
+        rows = arrived.rows
+        update_indicators(
+            self._indicators, rows, arrived.high, arrived.low, arrived.close, self._values
+        )
+        self._ring.append(
+            rows,
+            arrived.at,
+            arrived.open,
+            arrived.high,
+            arrived.low,
+            arrived.close,
+            arrived.volume,
+        )
+        self._missed[self._missed != NEVER] += 1
+        self._missed[rows] = 0
+        self._closes[rows] = arrived.close
+        return BarsClosed(
+            at=arrived.at,
+            index=arrived.index,
+            timeframe=self._timeframe,
+            rows=rows,
+            open=arrived.open,
+            high=arrived.high,
+            low=arrived.low,
+            close=arrived.close,
+            volume=arrived.volume,
+            price_units=self._price_units(arrived),
+            indicators=self._values.copy(),
+            missed=self._missed.copy(),
+            warming_up=arrived.warming_up,
+            last=arrived.last,
+        )
+
+    def _price_units(self, arrived: SliceArrived) -> Ints:
+        prices = np.stack((arrived.open, arrived.high, arrived.low, arrived.close), axis=1)
+        scaled = np.rint(prices * self._price_factor[arrived.rows, None])
+        if not ((scaled >= 1.0) & (scaled <= float(MAX_UNITS // 2))).all():
+            raise InvalidInput.of("price", prices.tolist(), "prices that 64 bits hold exactly")
+        units: Ints = scaled.astype(np.int64)
+        return units
+
+    def instruments(self, query: GetInstruments, caller: Caller) -> InstrumentsView:
+        """Return all instruments with their last price."""
+        return InstrumentsView(
+            instruments=tuple(self._instrument_view(one) for one in self._instruments)
+        )
+
+    def _instrument_view(self, one: Instrument) -> InstrumentView:
+        missed = int(self._missed[one.index])
+        price, at = None, None
+        if self._ring.count(one.index):
+            last = self._ring.bars(one.index, 1)
+            factor = self._price_factor[one.index]
+            price = from_units(int(np.rint(last.close[0] * factor)), one.price_scale)
+            at = rfc3339(Nanos(int(last.ts[0])))
+        return InstrumentView(
+            symbol=one.symbol,
+            kind=one.kind,
+            currency=one.currency,
+            tick=from_units(one.tick_units, one.price_scale),
+            lot=from_units(one.lot_units, one.quantity_scale),
+            min_notional=from_units(one.min_notional_units, MONEY_SCALE),
+            session=one.session,
+            last_price=price,
+            last_at=at,
+            missed_bars=None if missed == NEVER else missed,
+        )
+
+    def bars(self, query: GetBars, caller: Caller) -> BarsView:
+        """Return the last bars of one instrument."""
+        row = self._row(query.symbol)
+        if not 1 <= query.limit <= RING_BARS:
+            raise InvalidInput.of("limit", query.limit, f"1 to {RING_BARS}")
+        held = self._ring.bars(row, min(query.limit, self._ring.count(row)))
+        columns = (held.open, held.high, held.low, held.close, held.volume)
+        return BarsView(
+            symbol=query.symbol,
+            timeframe=self._timeframe,
+            bars=tuple(
+                BarView(
+                    at=rfc3339(Nanos(at)),
+                    open=o,
+                    high=h,
+                    low=low,
+                    close=c,
+                    volume=v if v == v else None,
+                )
+                for at, o, h, low, c, v in zip(
+                    held.ts.tolist(), *(column.tolist() for column in columns), strict=True
+                )
+            ),
+        )
+
+    def indicators(self, query: GetIndicators, caller: Caller) -> IndicatorsView:
+        """Return the indicator values at the last close."""
+        rows = range(len(self._instruments)) if query.symbol is None else [self._row(query.symbol)]
+        return IndicatorsView(instruments=tuple(self._indicator_view(row) for row in rows))
+
+    def _indicator_view(self, row: int) -> IndicatorView:
+        values = self._values[row].tolist()
+        last = self._ring.bars(row, min(1, self._ring.count(row)))
+        return IndicatorView(
+            symbol=self._instruments[row].symbol,
+            at=rfc3339(Nanos(int(last.ts[0]))) if last.ts.size else None,
+            bars=int(self._ring.seen[row]),
+            values={
+                name: value if value == value else None
+                for name, value in zip(INDICATORS, values, strict=True)
+            },
+        )
+
+    def _row(self, symbol: str) -> int:
+        row = self._by_symbol.get(symbol)
+        if row is None:
+            raise NotFound(
+                f"unknown symbol {symbol[:40]!r}",
+                code="UNKNOWN_INSTRUMENT",
+                field="symbol",
+                value=symbol[:40],
+                accepted=", ".join(sorted(self._by_symbol))[:400],
+            )
+        return row

@@ -1,0 +1,1 @@
+"""Pure kernels shared by the capabilities: arrays and values in, values out."""

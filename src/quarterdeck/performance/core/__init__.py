@@ -1,0 +1,1 @@
+"""Performance's pure measurements: returns over time and trades closed."""

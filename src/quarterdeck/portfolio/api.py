@@ -1,0 +1,32 @@
+"""What the portfolio service can be asked for."""
+
+from __future__ import annotations
+
+from quarterdeck.portfolio.model import GetPortfolio, GetProposals, PortfolioView, ProposalsView
+from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.runtime.policy import Effect, Operation, Permission
+
+OPERATIONS = (
+    Operation(
+        name="portfolio.get",
+        summary="The present proposal of every objective.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/portfolio",
+        input=GetPortfolio,
+        output=PortfolioView,
+        function=PortfolioService.portfolio,
+    ),
+    Operation(
+        name="portfolio.proposals",
+        summary="Proposals as recorded, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/portfolio/proposals",
+        input=GetProposals,
+        output=ProposalsView,
+        function=PortfolioService.proposals,
+    ),
+)

@@ -1,0 +1,75 @@
+"""What the optimiser is told about the assets, and what it takes to follow its advice."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def sample_covariance(returns: FloatArray) -> FloatArray:
+    """Return the sample covariance (divisor t - 1) of the columns of ``returns``.
+
+    Parameters
+    ----------
+    returns : ndarray of shape (t, n), float64
+        Simple returns per period as fractions, one column per asset; finite, gaps are the
+        caller's to handle.
+
+    Returns
+    -------
+    ndarray of shape (n, n), float64
+        Per period, exactly symmetric. With t <= n it has no full rank, which the optimisers
+        accept.
+
+    Raises
+    ------
+    InvalidInput
+        If ``returns`` is not a finite two-dimensional array with at least one column.
+    NotEnoughData
+        With fewer than two periods.
+
+    Examples
+    --------
+    >>> sample_covariance(np.array([[0.01, 0.0], [0.03, 0.0]])).round(6).tolist()
+    [[0.0002, 0.0], [0.0, 0.0]]
+    """
+    if returns.ndim != 2 or returns.shape[1] == 0 or not np.isfinite(returns).all():
+        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+    if returns.shape[0] < 2:
+        raise NotEnoughData("a covariance", have=returns.shape[0], need=2)
+    centred = returns - returns.mean(axis=0)
+    covariance = centred.T @ centred / (returns.shape[0] - 1)
+    return np.asarray(0.5 * (covariance + covariance.T), dtype=np.float64)
+
+
+def turnover(current: FloatArray, target: FloatArray) -> float:
+    """Return the share of the portfolio that changes hands on the way to ``target``.
+
+    Half the sum of absolute weight changes, with cash (1 minus the sum of weights) counted as
+    one more asset: from all cash to fully invested is 1, selling half to buy another asset 0.5.
+
+    Parameters
+    ----------
+    current, target : ndarray of shape (n,), float64
+        Weights as fractions of equity, finite.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes differ or a weight is not finite.
+
+    Examples
+    --------
+    >>> turnover(np.array([0.0, 0.0]), np.array([0.5, 0.5]))
+    1.0
+    """
+    if current.ndim != 1 or current.shape != target.shape:
+        raise InvalidInput.of("target", target.shape, f"as many weights as held, {current.shape}")
+    moves = target - current
+    if not np.isfinite(moves).all():
+        raise InvalidInput.of("weights", "a weight that is not finite", "finite weights")
+    return 0.5 * (float(np.abs(moves).sum()) + abs(float(moves.sum())))

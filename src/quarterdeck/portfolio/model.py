@@ -1,0 +1,108 @@
+"""Proposed portfolios: weights with the measurements that justify them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from quarterdeck.kernel.messages import Answer, Message, Number, Query
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Clock
+
+
+class Objective(StrEnum):
+    """What a portfolio is optimal for."""
+
+    MIN_VOLATILITY = "min-volatility"
+    MAX_SHARPE = "max-sharpe"
+    EQUAL_WEIGHT = "equal-weight"
+
+
+class RebalanceProposed(Message, frozen=True):
+    """A new optimal portfolio; a proposal, never an order.
+
+    ``weights`` sum to 1 in the order of ``symbols``; return and volatility are per year;
+    ``turnover`` is half the sum of absolute weight changes against the proposal before, null for
+    the first; ``optimality_gap`` bounds how far from optimal they are, null for equal weights.
+    """
+
+    at: Nanos
+    slice: int
+    proposal_id: str
+    objective: Objective
+    symbols: tuple[str, ...]
+    weights: tuple[float, ...]
+    expected_return: float | None
+    volatility: float
+    sharpe: float | None
+    turnover: float | None
+    optimality_gap: float | None
+    observations: int
+    solver: str
+
+
+PUBLISHED = (
+    Number(
+        name="portfolio.turnover_fraction",
+        unit="fraction",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="turnover of the last proposal against the one before it",
+    ),
+)
+
+
+class GetPortfolio(Query, frozen=True):
+    """Ask for the present proposal of every objective."""
+
+
+class ProposalView(Answer, frozen=True):
+    """The present proposal for one objective; ``weights`` is null with the reason until defined."""
+
+    objective: Objective
+    at: str | None
+    weights: dict[str, float] | None
+    expected_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    turnover: float | None
+    risk_contributions: dict[str, float] | None
+    optimality_gap: float | None
+    observations: int
+    need: int
+    solver: str | None
+    reason: str | None
+
+
+class PortfolioView(Answer, frozen=True):
+    """Present proposals, one for each objective."""
+
+    proposals: tuple[ProposalView, ...]
+
+
+class GetProposals(Query, frozen=True):
+    """Ask for the last ``limit`` proposals (1 to 1,000), newest first."""
+
+    limit: int = 50
+    before: int | None = None
+
+
+class ProposalRecord(Answer, frozen=True):
+    """One proposal as recorded."""
+
+    number: int
+    proposal_id: str
+    at: str
+    slice: int
+    objective: Objective
+    weights: dict[str, float]
+    expected_return: float | None
+    volatility: float
+    sharpe: float | None
+    turnover: float | None
+
+
+class ProposalsView(Answer, frozen=True):
+    """A page of proposals, newest first."""
+
+    proposals: tuple[ProposalRecord, ...]
+    next: int | None

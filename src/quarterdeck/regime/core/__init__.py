@@ -1,0 +1,1 @@
+"""Pure numerical cores of the regime capability: features, rules, decoder, levels."""

@@ -1,0 +1,290 @@
+"""The regime of every instrument, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from quarterdeck.kernel.errors import InvalidInput, NotFound
+from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
+from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.regime.core.detector import (
+    NOT_ENOUGH_DATA,
+    UNDETERMINED,
+    regime_state,
+    update_regimes,
+)
+from quarterdeck.regime.core.features import FEATURES, MIN_BARS
+from quarterdeck.regime.core.levels import confidence_of, level_of
+from quarterdeck.regime.core.rules import REGIME_COUNT, contributions
+from quarterdeck.regime.model import (
+    GetRegimeChanges,
+    GetRegimes,
+    GetRegimeSpans,
+    RegimeChanged,
+    RegimeChangesView,
+    RegimeChangeView,
+    RegimeSpansView,
+    RegimesView,
+    RegimeView,
+    Trigger,
+)
+from quarterdeck.runtime.config import RegimeSection
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Array, History, Reader, State
+
+TRIGGERS = 3
+"""How many features a change names."""
+MAX_PAGE = 1_000
+MAX_SPAN_SLICES = 5_000
+
+
+class RegimeService:
+    """Detects regimes and says when one gives way to another."""
+
+    name: ClassVar[str] = "regime"
+    state: ClassVar[Mapping[str, State]] = {
+        "_symbols": State.FIXED,
+        "_config": State.FIXED,
+        "_detector": State.CHECKPOINTED,
+        "_labels": State.CHECKPOINTED,
+        "_shares": State.CHECKPOINTED,
+        "_since": State.CHECKPOINTED,
+        "_number": State.JOURNALED,
+    }
+
+    def __init__(self, *, symbols: tuple[str, ...], config: RegimeSection) -> None:
+        n = len(symbols)
+        self._symbols = symbols
+        self._config = config
+        self._detector = regime_state(n)
+        self._labels: Ints = np.full(n, NOT_ENOUGH_DATA, dtype=np.int64)
+        self._shares: Floats = np.full((n, REGIME_COUNT), np.nan)
+        # Columns: instant, and the instrument's own bar count, at which the present regime began.
+        self._since: Ints = np.zeros((n, 2), dtype=np.int64)
+        self._number = 0
+
+    def load(self, reader: Reader) -> None:
+        """Take up the numbering of changes."""
+        self._number = int(reader.rows("regime.last_number")[0]["number"])
+
+    def hear(self, message: Message, step: Step) -> None:
+        """Detect on each slice and say what changed."""
+        if not isinstance(message, BarsClosed):
+            return
+        before, since = self._labels.copy(), self._since.copy()
+        self.absorb(message)
+        for row in message.rows.tolist():
+            if _regime(int(before[row])) is not _regime(int(self._labels[row])):
+                self._say_change(row, _regime(int(before[row])), since[row], message, step)
+        step.say(
+            NumbersPublished(
+                name="regime.confidence_fraction",
+                values={symbol: self._confidence(row) for row, symbol in enumerate(self._symbols)},
+            )
+        )
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the checkpointed arrays."""
+        arrays: dict[str, Array] = {
+            "labels": self._labels,
+            "shares": self._shares,
+            "since": self._since,
+        }
+        arrays.update({f"detector.{k}": v for k, v in self._detector.arrays().items()})
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Copy a checkpoint in, bit for bit."""
+        for name, array in self.arrays().items():
+            np.copyto(array, arrays[name], casting="no")
+
+    def absorb(self, bars: Message) -> None:
+        """Run the detector on one slice, silently."""
+        if not isinstance(bars, BarsClosed):
+            return
+        before = self._labels.copy()
+        update_regimes(
+            self._detector,
+            bars.rows,
+            bars.open,
+            bars.high,
+            bars.low,
+            bars.close,
+            bars.indicators,
+            self._labels,
+            self._shares,
+            penalty=self._config.jump_penalty,
+            flat_share=self._config.abstain_below_share,
+        )
+        for row in bars.rows.tolist():
+            if _regime(int(before[row])) is not _regime(int(self._labels[row])):
+                self._since[row] = (bars.at, self._detector.bars[row])
+
+    def _say_change(
+        self, row: int, previous: Regime, since: Ints, bars: BarsClosed, step: Step
+    ) -> None:
+        label = int(self._labels[row])
+        confidence = confidence_of(label, self._shares[row])
+        change = RegimeChanged(
+            at=bars.at,
+            slice=bars.index,
+            instrument=row,
+            symbol=self._symbols[row],
+            previous=previous,
+            regime=_regime(label),
+            confidence=confidence,
+            level=level_of(confidence),
+            duration_bars=int(self._detector.bars[row] - since[1]),
+            triggers=self._triggers(row, label),
+        )
+        self._number += 1
+        step.write(
+            "regime.change_saved",
+            number=self._number,
+            slice=change.slice,
+            at=change.at,
+            symbol=change.symbol,
+            previous=change.previous.value,
+            regime=change.regime.value,
+            confidence=change.confidence,
+            level=change.level.value,
+            duration_bars=change.duration_bars,
+            triggers=msgspec.json.encode(change.triggers),
+        )
+        step.say(change)
+
+    def _triggers(self, row: int, label: int) -> tuple[Trigger, ...]:
+        if label == UNDETERMINED:
+            return ()
+        features = self._detector.features[row]
+        order, amount = contributions(features, label)
+        return tuple(
+            Trigger(
+                feature=FEATURES[int(index)],
+                value=float(features[index]),
+                contribution=float(share),
+            )
+            for index, share in zip(order[:TRIGGERS], amount[:TRIGGERS], strict=True)
+            if share > 0.0
+        )
+
+    def _confidence(self, row: int) -> float | None:
+        label = int(self._labels[row])
+        return None if label == NOT_ENOUGH_DATA else confidence_of(label, self._shares[row])
+
+    def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
+        """Return the present regimes."""
+        rows = range(len(self._symbols)) if query.symbol is None else [self._row(query.symbol)]
+        return RegimesView(instruments=tuple(self._view(row) for row in rows))
+
+    def _view(self, row: int) -> RegimeView:
+        label, bars = int(self._labels[row]), int(self._detector.bars[row])
+        confidence = self._confidence(row)
+        reason = None
+        if label == NOT_ENOUGH_DATA:
+            reason = f"not enough data: {bars} of {MIN_BARS} bars"
+        elif label == UNDETERMINED:
+            reason = "the evidence is too evenly spread to name a regime"
+        level: ConfidenceLevel | None = None if confidence is None else level_of(confidence)
+        at, first = (int(value) for value in self._since[row])
+        return RegimeView(
+            symbol=self._symbols[row],
+            regime=_regime(label),
+            confidence=confidence,
+            level=level,
+            shares=None
+            if confidence is None
+            else {
+                regime.value: float(share)
+                for regime, share in zip(REGIMES[:REGIME_COUNT], self._shares[row], strict=True)
+            },
+            since=rfc3339(Nanos(at)) if at else None,
+            duration_bars=bars - first,
+            reason=reason,
+            have=bars,
+            need=MIN_BARS,
+        )
+
+    async def changes(
+        self, query: GetRegimeChanges, caller: Caller, history: History
+    ) -> RegimeChangesView:
+        """Return a page of changes, newest first."""
+        if not 1 <= query.limit <= MAX_PAGE:
+            raise InvalidInput.of("limit", query.limit, f"1 to {MAX_PAGE}")
+        before = 2**62 if query.before is None else query.before
+        if query.symbol is None:
+            rows = await history.rows("regime.changes", before=before, limit=query.limit)
+        else:
+            self._row(query.symbol)
+            rows = await history.rows(
+                "regime.changes_of_symbol", symbol=query.symbol, before=before, limit=query.limit
+            )
+        changes = tuple(_change_of(row) for row in rows)
+        return RegimeChangesView(
+            changes=changes, next=changes[-1].number if len(changes) == query.limit else None
+        )
+
+    async def spans(
+        self, query: GetRegimeSpans, caller: Caller, history: History
+    ) -> RegimeSpansView:
+        """Return the spans of one regime each, oldest first; the last one is still open."""
+        row = self._row(query.symbol)
+        if not 1 <= query.slices <= MAX_SPAN_SLICES:
+            raise InvalidInput.of("slices", query.slices, f"1 to {MAX_SPAN_SLICES}")
+        rows = await history.rows(
+            "regime.changes_of_symbol", symbol=query.symbol, before=2**62, limit=MAX_PAGE
+        )
+        return RegimeSpansView(
+            symbol=query.symbol,
+            spans=_spans(rows, last=int(self._detector.bars[row]) - 1, slices=query.slices),
+        )
+
+    def _row(self, symbol: str) -> int:
+        if symbol not in self._symbols:
+            raise NotFound(
+                f"unknown symbol {symbol[:40]!r}",
+                code="UNKNOWN_INSTRUMENT",
+                field="symbol",
+                value=symbol[:40],
+                accepted=", ".join(sorted(self._symbols))[:400],
+            )
+        return self._symbols.index(symbol)
+
+
+def _regime(label: int) -> Regime:
+    return Regime.UNDETERMINED if label == NOT_ENOUGH_DATA else REGIMES[label]
+
+
+def _change_of(row: Mapping[str, Any]) -> RegimeChangeView:
+    return RegimeChangeView(
+        number=row["number"],
+        slice=row["slice"],
+        at=rfc3339(Nanos(row["at"])),
+        symbol=row["symbol"],
+        previous=Regime(row["previous"]),
+        regime=Regime(row["regime"]),
+        confidence=row["confidence"],
+        level=ConfidenceLevel(row["level"]),
+        duration_bars=row["duration_bars"],
+        triggers=msgspec.json.decode(row["triggers"], type=tuple[Trigger, ...]),
+    )
+
+
+def _spans(
+    newest_first: Sequence[Mapping[str, Any]], *, last: int, slices: int
+) -> tuple[tuple[int, int, Regime], ...]:
+    first, spans, until = last - slices + 1, [], last
+    for row in newest_first:
+        begin = max(int(row["slice"]), first)
+        spans.append((begin, until, Regime(row["regime"])))
+        until = int(row["slice"]) - 1
+        if until < first:
+            break
+    return tuple(reversed(spans))

@@ -1,0 +1,1 @@
+"""Risk's pure decisions: forecasts, limits, events and their statistical tests."""

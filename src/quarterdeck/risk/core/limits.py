@@ -1,0 +1,157 @@
+"""From forecasts to limits in whole money units, always to the tighter side.
+
+The only place where a risk figure (float) becomes a limit (int). Products are taken exactly on the
+float's own binary fraction, so no rounding of an intermediate result can loosen a limit.
+"""
+
+from __future__ import annotations
+
+import math
+
+from quarterdeck.kernel.errors import InvalidInput
+
+
+def to_limit(fraction_of_equity: float, *, equity_units: int) -> int:
+    """Return the largest whole number of money units not above ``fraction_of_equity`` of equity.
+
+    Parameters
+    ----------
+    fraction_of_equity : float
+        Finite and not negative, for example 0.25.
+    equity_units : int
+        Equity in money units; at or below 0 there is nothing to risk and the limit is 0.
+
+    Raises
+    ------
+    InvalidInput
+        If the fraction is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> to_limit(0.25, equity_units=1_000_003)
+    250000
+    >>> to_limit(0.25, equity_units=-5)
+    0
+    """
+    _not_negative("fraction_of_equity", fraction_of_equity)
+    if equity_units <= 0:
+        return 0
+    numerator, denominator = fraction_of_equity.as_integer_ratio()
+    return numerator * equity_units // denominator
+
+
+def volatility_multiplier(vol_now: float, vol_slow: float) -> float:
+    """Return ``min(1, vol_slow / vol_now)``: volatility scaling, capped at 1.
+
+    Size falls in proportion as volatility rises above its slow level and never grows above the
+    plain size when it is below. Both are standard deviations of one bar's return.
+
+    Raises
+    ------
+    InvalidInput
+        If either is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> volatility_multiplier(0.04, 0.01), volatility_multiplier(0.005, 0.01)
+    (0.25, 1.0)
+    """
+    _not_negative("vol_now", vol_now)
+    _not_negative("vol_slow", vol_slow)
+    return 1.0 if vol_now <= vol_slow else vol_slow / vol_now
+
+
+def position_limit(
+    *, var99: float, budget_fraction: float, equity_units: int, hard_limit_units: int
+) -> int:
+    """Return the largest position whose 99 % loss stays within its share of equity.
+
+    Parameters
+    ----------
+    var99 : float
+        Value at risk of one bar at 99 % as a positive fraction of the position, at most 1.
+    budget_fraction : float
+        Share of equity that one such loss may take.
+    equity_units, hard_limit_units : int
+        Equity, and the bound that no forecast raises, in money units.
+
+    Returns
+    -------
+    int
+        The largest notional N >= 0 in money units with ``var99 * N <= budget_fraction * equity``
+        and ``N <= hard_limit_units``. With ``var99 == 0`` only the hard limit binds.
+
+    Raises
+    ------
+    InvalidInput
+        If ``var99`` is not in [0, 1], the budget is negative or not finite, or the hard limit is
+        negative.
+
+    Examples
+    --------
+    >>> position_limit(
+    ...     var99=0.0625, budget_fraction=0.25, equity_units=1_000, hard_limit_units=9_999
+    ... )
+    4000
+    """
+    _not_negative("var99", var99)
+    _not_negative("budget_fraction", budget_fraction)
+    if var99 > 1.0:
+        raise InvalidInput.of("var99", var99, "a fraction of at most 1")
+    if hard_limit_units < 0:
+        raise InvalidInput.of("hard_limit_units", hard_limit_units, "money units of at least 0")
+    if equity_units <= 0:
+        return 0
+    if var99 == 0.0:
+        return hard_limit_units
+    budget_over, budget_under = budget_fraction.as_integer_ratio()
+    var_over, var_under = var99.as_integer_ratio()
+    largest = budget_over * equity_units * var_under // (budget_under * var_over)
+    return min(largest, hard_limit_units)
+
+
+def banded_limit(
+    current_units: int | None, proposed_units: int, *, band: float, hard_limit_units: int
+) -> int:
+    """Return the limit in force after a proposal: it moves only when the change is worth it.
+
+    Parameters
+    ----------
+    current_units : int or None
+        The limit in force; ``None`` when there is none yet, then the proposal is taken.
+    proposed_units : int
+        The limit just computed.
+    band : float
+        Smallest relative change that moves the limit, for example 0.15; 0 follows every change.
+    hard_limit_units : int
+        The result is never above it, band or not.
+
+    Raises
+    ------
+    InvalidInput
+        If ``band`` is negative, NaN or infinite, or an amount is negative.
+
+    Examples
+    --------
+    >>> banded_limit(100, 110, band=0.15, hard_limit_units=500)
+    100
+    >>> banded_limit(100, 80, band=0.15, hard_limit_units=500)
+    80
+    """
+    _not_negative("band", band)
+    for field, units in (
+        ("proposed_units", proposed_units),
+        ("hard_limit_units", hard_limit_units),
+    ):
+        if units < 0:
+            raise InvalidInput.of(field, units, "money units of at least 0")
+    if current_units is None:
+        return min(proposed_units, hard_limit_units)
+    over, under = band.as_integer_ratio()
+    moved = abs(proposed_units - current_units) * under > over * abs(current_units)
+    return min(proposed_units if moved else current_units, hard_limit_units)
+
+
+def _not_negative(field: str, value: float) -> None:
+    if not math.isfinite(value) or value < 0.0:
+        raise InvalidInput.of(field, value, "a finite number of at least 0")

@@ -1,0 +1,166 @@
+"""Risk forecasts, the limits that follow them, and the events they raise."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from quarterdeck.kernel.messages import Answer, Message, Number, Query
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Clock, Severity
+
+
+class LimitsChanged(Message, frozen=True):
+    """The learned position limit of one instrument changed; it can only tighten a person's.
+
+    ``position_limit_units`` is the largest position, as money units per agent, whose one-bar 99 %
+    VaR stays within the budget; ``multiplier`` in (0, 1] is the volatility scaling that goes into
+    new positions; ``because`` says what moved it.
+    """
+
+    at: Nanos
+    slice: int
+    version: int
+    instrument: int
+    symbol: str
+    position_limit_units: int
+    previous_units: int | None
+    multiplier: float
+    var99_fraction: float
+    because: str
+
+
+class RiskEventKind(StrEnum):
+    """What kind of risk showed itself."""
+
+    VAR_BREACH = "var_breach"
+    VOLATILITY_SPIKE = "volatility_spike"
+    DRAWDOWN = "drawdown"
+
+
+class RiskEventRaised(Message, frozen=True):
+    """A risk event with its evidence: ``observed`` against ``threshold``, both as fractions."""
+
+    at: Nanos
+    slice: int
+    event_id: str
+    kind: RiskEventKind
+    severity: Severity
+    subject: str
+    observed: float
+    threshold: float
+    text: str
+
+
+PUBLISHED = (
+    Number(
+        name="risk.volatility_fraction",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast standard deviation of the next bar's log return",
+    ),
+    Number(
+        name="risk.var99_fraction",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast 99 % value at risk of the next bar, as a fraction of price",
+    ),
+    Number(
+        name="risk.volatility_ratio",
+        unit="ratio",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast volatility over its slow level",
+    ),
+)
+
+
+class GetRisk(Query, frozen=True):
+    """Ask for the present forecasts of one symbol or of all."""
+
+    symbol: str | None = None
+
+
+class RiskView(Answer, frozen=True):
+    """The forecast of one instrument for its next bar; losses are positive fractions of price.
+
+    Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so.
+    """
+
+    symbol: str
+    volatility: float | None
+    var95: float | None
+    es95: float | None
+    var99: float | None
+    es99: float | None
+    multiplier: float | None
+    position_limit: Decimal | None
+    limit_version: int
+    have: int
+    need: int
+    reason: str | None
+
+
+class RisksView(Answer, frozen=True):
+    """Present forecasts by instrument."""
+
+    instruments: tuple[RiskView, ...]
+
+
+class GetLimitChanges(Query, frozen=True):
+    """Ask for the last ``limit`` changes of learned limits (1 to 1,000), newest first."""
+
+    limit: int = 100
+    before: int | None = None
+
+
+class LimitChangeView(Answer, frozen=True):
+    """One change of a learned limit: what it became, what it was, and why."""
+
+    version: int
+    at: str
+    slice: int
+    symbol: str
+    position_limit: Decimal
+    previous: Decimal | None
+    multiplier: float
+    var99: float
+    because: str
+
+
+class LimitChangesView(Answer, frozen=True):
+    """A page of limit changes, newest first."""
+
+    changes: tuple[LimitChangeView, ...]
+    next: int | None
+
+
+class GetRiskEvents(Query, frozen=True):
+    """Ask for the last ``limit`` risk events (1 to 1,000), newest first."""
+
+    limit: int = 100
+    before: int | None = None
+
+
+class RiskEventView(Answer, frozen=True):
+    """One risk event as recorded."""
+
+    number: int
+    event_id: str
+    at: str
+    slice: int
+    kind: RiskEventKind
+    severity: Severity
+    subject: str
+    observed: float
+    threshold: float
+    text: str
+
+
+class RiskEventsView(Answer, frozen=True):
+    """A page of risk events, newest first."""
+
+    events: tuple[RiskEventView, ...]
+    next: int | None

@@ -1,0 +1,78 @@
+-- schema --
+CREATE TABLE risk_limits (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  position_limit_units INTEGER,  -- hashed
+  regime TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_limit_changes (
+  version INTEGER PRIMARY KEY,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  position_limit_units INTEGER NOT NULL,  -- hashed
+  previous_units INTEGER,  -- hashed
+  multiplier REAL NOT NULL,  -- hashed
+  var99 REAL NOT NULL,  -- hashed
+  because TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_events (
+  number INTEGER PRIMARY KEY,  -- hashed
+  event_id TEXT NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  severity TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  observed REAL NOT NULL,  -- hashed
+  threshold REAL NOT NULL,  -- hashed
+  text TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_marks (
+  kind TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  active INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+
+-- limit_saved --
+INSERT INTO risk_limits (instrument, symbol, version, position_limit_units, regime, at)
+VALUES (:instrument, :symbol, :version, :position_limit_units, :regime, :at)
+ON CONFLICT (instrument) DO UPDATE SET version = excluded.version,
+position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at
+
+-- limits --
+SELECT instrument, version, position_limit_units, regime FROM risk_limits ORDER BY instrument
+
+-- limit_change_saved --
+INSERT INTO risk_limit_changes
+(version, slice, at, symbol, position_limit_units, previous_units, multiplier, var99, because)
+VALUES
+(:version, :slice, :at, :symbol, :position_limit_units, :previous_units, :multiplier, :var99,
+:because)
+
+-- last_version --
+SELECT COALESCE(MAX(version), 0) AS version FROM risk_limit_changes
+
+-- limit_changes --
+SELECT * FROM risk_limit_changes WHERE version < :before ORDER BY version DESC LIMIT :limit
+
+-- event_saved --
+INSERT INTO risk_events
+(number, event_id, slice, at, kind, severity, subject, observed, threshold, text)
+VALUES (:number, :event_id, :slice, :at, :kind, :severity, :subject, :observed, :threshold, :text)
+
+-- last_event --
+SELECT COALESCE(MAX(number), 0) AS number FROM risk_events
+
+-- events --
+SELECT * FROM risk_events WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- mark_saved --
+INSERT INTO risk_marks (kind, subject, active) VALUES (:kind, :subject, :active)
+ON CONFLICT (kind, subject) DO UPDATE SET active = excluded.active
+
+-- marks --
+SELECT kind, subject FROM risk_marks WHERE active = 1 ORDER BY kind, subject

@@ -1,0 +1,66 @@
+"""Committed messages on their way out: to live views and notifiers, never back into a step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from quarterdeck.kernel.messages import Message
+
+
+class Subscription:
+    """One subscriber's bounded queue; when it is full the oldest are dropped and counted."""
+
+    def __init__(self, bus: Bus, *, capacity: int) -> None:
+        self._bus = bus
+        self._capacity = capacity
+        self._queue: deque[tuple[int, Message]] = deque()
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, number: int, messages: Sequence[Message]) -> None:
+        """Take the messages of one committed step."""
+        for message in messages:
+            if len(self._queue) >= self._capacity:
+                self._queue.popleft()
+                self.dropped += 1
+            self._queue.append((number, message))
+        self._arrived.set()
+
+    async def next(self) -> list[tuple[int, Message]]:
+        """Wait for at least one message and return all that are there, with their steps."""
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+    def close(self) -> None:
+        """Stop receiving."""
+        self._bus.forget(self)
+
+
+class Bus:
+    """Hands committed messages to whoever subscribed; it never waits for anybody."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+
+    def subscribe(self, capacity: int) -> Subscription:
+        """Return a new subscription that holds at most ``capacity`` messages."""
+        subscription = Subscription(self, capacity=capacity)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        """Remove a subscription; removing it twice is harmless."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    def publish(self, number: int, messages: Sequence[Message]) -> None:
+        """Hand the messages of a committed step to every subscriber."""
+        if messages:
+            for subscription in self._subscriptions:
+                subscription.put(number, messages)

@@ -1,0 +1,232 @@
+"""The deck's configuration: strict, in units that its keys name.
+
+An unknown section or key, a wrong type, or a value out of range refuses to start and says what
+would be accepted.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from difflib import get_close_matches
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from quarterdeck.kernel.errors import InvalidInput
+
+MAX_CONFIG_BYTES = 1_000_000
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+PositiveInt = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Fraction = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+
+
+class RunSection(_Section, frozen=True):
+    """What is replayed and how trading opens. ``seed`` is the run's only randomness."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    warm_up_bars: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 250
+    checkpoint_slices: PositiveInt = 250
+
+
+class PaperSection(_Section, frozen=True):
+    """The paper venue: every assumption of a fill, and the capital agents start with."""
+
+    capital: Decimal = Decimal(100_000)
+    half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 2.0
+    fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 1.0
+    order_life_bars: PositiveInt = 5
+
+
+class LimitsSection(_Section, frozen=True):
+    """A person's hard limits for every agent; learned limits only tighten them.
+
+    Windows count in market time: ``max_orders_per_bar`` in the present bar,
+    ``max_daily_loss_fraction`` since the close of the UTC day before.
+    """
+
+    max_order_notional: Decimal = Decimal(25_000)
+    max_position_notional: Decimal = Decimal(40_000)
+    max_gross_exposure_ratio: Annotated[float, msgspec.Meta(gt=0.0, le=20.0)] = 1.5
+    max_orders_per_bar: PositiveInt = 6
+    max_daily_loss_fraction: Fraction = 0.03
+    price_collar_fraction: Fraction = 0.05
+    max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+
+
+class RiskSection(_Section, frozen=True):
+    """How forecasts become limits: the share of an agent's capital one position may risk in a bar.
+
+    ``limit_band_fraction`` is the change a learned limit must make before it moves;
+    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
+    """
+
+    position_var99_budget_fraction: Fraction = 0.015
+    limit_band_fraction: Fraction = 0.10
+    volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
+    drawdown_event_fraction: Fraction = 0.10
+    stressed_regime_multiplier: Fraction = 0.5
+
+
+class RegimeSection(_Section, frozen=True):
+    """The decoder: what a change must be worth, and how flat evidence may be."""
+
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
+
+
+class PortfolioSection(_Section, frozen=True):
+    """When portfolios are proposed and from how much history."""
+
+    every_bars: PositiveInt = 21
+    window_bars: Annotated[int, msgspec.Meta(ge=20, le=5_000)] = 250
+    max_weight: Fraction = 0.6
+    periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
+
+
+class ScheduleEntry(_Section, frozen=True):
+    """Work that comes round: a task of ``type`` for ``capability`` every ``every_bars`` slices."""
+
+    name: str
+    type: str
+    capability: str
+    title: str
+    every_bars: PositiveInt
+    priority: str = "medium"
+    after: str | None = None
+    """The entry whose task of the same slice must complete first."""
+
+
+class AgentsSection(_Section, frozen=True):
+    """How work is handed out: share of slots filled by ordinary work, queue bound, agenda."""
+
+    load_threshold_fraction: Fraction = 0.7
+    max_open_tasks: PositiveInt = 10_000
+    schedule: tuple[ScheduleEntry, ...] = ()
+
+
+class AlertRuleEntry(_Section, frozen=True):
+    """One alert rule as written in the file; see the alerts page for what each key means."""
+
+    rule_id: str
+    category: str
+    severity: str
+    number: str
+    comparison: str
+    threshold: float
+    clear: float | None = None
+    for_bars: PositiveInt = 1
+    subject: str | None = None
+    text: str = ""
+
+
+class AlertsSection(_Section, frozen=True):
+    """The rules the deck starts with; later changes are journaled and win."""
+
+    rules: tuple[AlertRuleEntry, ...] = ()
+
+
+class ServerSection(_Section, frozen=True):
+    """Where the deck listens and how much it takes from whom."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8000
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=1_024, le=16_777_216)] = 262_144
+    requests_per_minute: PositiveInt = 6_000
+
+
+class Config(_Section, frozen=True):
+    """Everything that can be configured; each section's keys are listed in the reference."""
+
+    run: RunSection = RunSection()
+    paper: PaperSection = PaperSection()
+    limits: LimitsSection = LimitsSection()
+    risk: RiskSection = RiskSection()
+    regime: RegimeSection = RegimeSection()
+    portfolio: PortfolioSection = PortfolioSection()
+    agents: AgentsSection = AgentsSection()
+    alerts: AlertsSection = AlertsSection()
+    server: ServerSection = ServerSection()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that bears on decisions (the server's section does not)."""
+        judged = msgspec.structs.replace(self, server=ServerSection())
+        return sha256(msgspec.json.encode(judged, order="sorted")).hexdigest()
+
+
+def read_config(path: Path) -> Config:
+    """Read a TOML configuration.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read or any key, type or value is not accepted; it names the key.
+    """
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise InvalidInput.of("config", path, f"a file of at most {MAX_CONFIG_BYTES} bytes")
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidInput.of("config", path, f"a readable file ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput.of("config", path, f"a TOML file ({error})") from None
+    return parse_config(raw)
+
+
+def shipped_config() -> Config:
+    """Return the configuration of ``quarterdeck demo``: the one that ``init`` writes, too."""
+    return parse_config(tomllib.loads(shipped_text()))
+
+
+def shipped_text() -> str:
+    """Return the commented configuration that comes with the program."""
+    return resources.files("quarterdeck").joinpath("data", "quarterdeck.toml").read_text("utf-8")
+
+
+def parse_config(raw: dict[str, Any]) -> Config:
+    """Return the configuration in ``raw``; see :func:`read_config`."""
+    _refuse_unknown(raw, Config, at="")
+    try:
+        config = msgspec.convert(raw, Config, dec_hook=None)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        where = text.rsplit("`$.", 1)[-1].rstrip("`") if "`$." in text else "config"
+        raise InvalidInput(
+            f"configuration: {text}", field=where, accepted="see docs/reference/configuration.md"
+        ) from None
+    for section, key in (
+        ("paper", "capital"),
+        ("limits", "max_order_notional"),
+        ("limits", "max_position_notional"),
+    ):
+        value: Decimal = getattr(getattr(config, section), key)
+        if not value.is_finite() or not 0 < value <= 10**12:
+            raise InvalidInput.of(f"{section}.{key}", value, "an amount above 0, at most 1e12")
+    return config
+
+
+def _refuse_unknown(raw: dict[str, Any], section: type[msgspec.Struct], *, at: str) -> None:
+    known = {field.name: field.type for field in msgspec.structs.fields(section)}
+    for key, value in raw.items():
+        name = f"{at}{key}"
+        if key not in known:
+            close = get_close_matches(key, list(known), n=1)
+            hint = f"; did you mean {at}{close[0]}?" if close else ""
+            raise InvalidInput(
+                f"unknown configuration key {name}{hint}",
+                field=name,
+                value=str(value)[:80],
+                accepted=", ".join(sorted(known)),
+            )
+        kind = known[key]
+        if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, _Section):
+            _refuse_unknown(value, kind, at=f"{name}.")

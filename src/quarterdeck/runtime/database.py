@@ -1,0 +1,176 @@
+"""Named SQL, schemas and connections; the only module that knows the driver.
+
+Every capability keeps its SQL in ``store.sql``: blocks opened by a line ``-- name --``. The block
+``schema`` holds its tables, each column with a trailing ``-- hashed`` or ``-- unhashed`` comment
+that says whether it counts for ``state_hash``; the other blocks are statements with ``:name``
+parameters, known to the program as ``capability.name``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+CAPABILITIES = (
+    "runtime",
+    "market",
+    "regime",
+    "risk",
+    "portfolio",
+    "agents",
+    "execution",
+    "performance",
+    "alerts",
+    "server",
+)
+_BLOCK = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+_TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\)", re.DOTALL)
+_COLUMN = re.compile(r"^\s*(\w+) (?:INTEGER|TEXT|REAL|BLOB)\b.*$", re.MULTILINE)
+_MARK = re.compile(r"-- (hashed|unhashed)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """All schemas and named statements of one database file."""
+
+    schema: tuple[str, ...]
+    statements: Mapping[str, str]
+    hashed: Mapping[str, tuple[str, ...]]
+
+
+def blocks_of(text: str) -> dict[str, str]:
+    """Return the named blocks of a ``store.sql``."""
+    parts = _BLOCK.split(text)
+    return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def hashed_columns(schema: str) -> dict[str, tuple[str, ...]]:
+    """Return the hashed columns of every table; a column marked neither way is refused."""
+    tables: dict[str, tuple[str, ...]] = {}
+    for table, body in _TABLE.findall(schema):
+        kept = []
+        for column in _COLUMN.finditer(body):
+            mark = _MARK.search(column.group(0))
+            if mark is None:
+                raise ValueError(f"{table}.{column.group(1)} is marked neither hashed nor unhashed")
+            if mark.group(1) == "hashed":
+                kept.append(column.group(1))
+        tables[table] = tuple(kept)
+    return tables
+
+
+def load_sql(block: str = "schema") -> Sql:
+    """Read every capability's ``store.sql``; ``block`` names the schema block of the file wanted."""
+    schemas: list[str] = []
+    statements: dict[str, str] = {}
+    hashed: dict[str, tuple[str, ...]] = {}
+    for capability in CAPABILITIES:
+        file = resources.files("quarterdeck").joinpath(capability, "store.sql")
+        if not file.is_file():
+            continue
+        blocks = blocks_of(file.read_text("utf-8"))
+        if block in blocks:
+            schemas.append(blocks[block])
+            hashed.update(hashed_columns(blocks[block]))
+        for name, body in blocks.items():
+            if name not in ("schema", "telemetry_schema"):
+                statements[f"{capability}.{name}"] = body
+    return Sql(schema=tuple(schemas), statements=statements, hashed=hashed)
+
+
+def connect(
+    path: Path, *, synchronous: str = "FULL", read_only: bool = False
+) -> sqlite3.Connection:
+    """Open ``path`` in WAL mode; connections may cross threads but are used by one at a time."""
+    target = f"{path.resolve().as_uri()}?mode=ro" if read_only else str(path)
+    connection = sqlite3.connect(
+        target, uri=read_only, isolation_level=None, check_same_thread=False, timeout=5.0
+    )
+    connection.row_factory = sqlite3.Row
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+def create(connection: sqlite3.Connection, sql: Sql) -> bool:
+    """Create the tables in an empty database; return whether they were created just now."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == SCHEMA_VERSION:
+        return False
+    if version != 0:
+        raise ValueError(f"database has schema version {version}, this program {SCHEMA_VERSION}")
+    connection.execute("BEGIN IMMEDIATE")
+    for schema in sql.schema:
+        for statement in schema.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+    return True
+
+
+class ConnectionReader:
+    """Named reads on one connection, for the load at start."""
+
+    def __init__(self, connection: sqlite3.Connection, sql: Sql) -> None:
+        self._connection = connection
+        self._sql = sql
+
+    def rows(self, statement: str, /, **values: object) -> Sequence[Mapping[str, Any]]:
+        """Return all rows of the named statement."""
+        cursor = self._connection.execute(self._sql.statements[statement], values)
+        return [dict(row) for row in cursor]
+
+
+def state_digest(connection: sqlite3.Connection, sql: Sql) -> bytes:
+    """Return SHA-256 over the hashed columns of every table in primary-key order.
+
+    A float counts as its eight bytes, so two states are equal only bit for bit.
+    """
+    digest = hashlib.sha256()
+    for table in sorted(sql.hashed):
+        columns = sql.hashed[table]
+        if not columns:
+            continue
+        digest.update(f"table {table}\n".encode())
+        keys = [
+            row["name"]
+            for row in sorted(
+                (r for r in connection.execute(f"PRAGMA table_info({table})") if r["pk"]),
+                key=lambda r: int(r["pk"]),
+            )
+        ]
+        # Table and column names come from our own schema files, never from a caller.
+        statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {', '.join(keys)}"  # noqa: S608
+        for row in connection.execute(statement):
+            for part in _canonical(row):
+                digest.update(part)
+    return digest.digest()
+
+
+def _canonical(row: sqlite3.Row) -> Iterator[bytes]:
+    for value in row:
+        match value:
+            case None:
+                yield b"n"
+            case int():
+                yield b"i" + str(value).encode() + b";"
+            case float():
+                yield b"f" + struct.pack(">d", value)
+            case str():
+                encoded = value.encode()
+                yield b"s" + str(len(encoded)).encode() + b":" + encoded
+            case bytes():
+                yield b"b" + str(len(value)).encode() + b":" + value
+    yield b"\n"

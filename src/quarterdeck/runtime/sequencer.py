@@ -1,0 +1,380 @@
+"""The one sequencer: every input becomes a step, carried to quiescence, then journaled whole.
+
+A step is run by plain synchronous calls on the event loop, so steps never interleave and a
+decision is never separated from the state it rests on. What a hearer says is delivered, depth
+first, as soon as that hearer has returned: nobody is called while in the middle of its own change.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+
+from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput
+from quarterdeck.kernel.ids import RunId, domain_id
+from quarterdeck.kernel.messages import Answer, Command, Message
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.runtime.audit import AuditChain
+from quarterdeck.runtime.clock import Clock
+from quarterdeck.runtime.policy import DECK_CALLER, Caller, Operation
+from quarterdeck.runtime.state import Reader
+
+Hear = Callable[[Message, "Step"], None]
+Row = tuple[str, Mapping[str, object]]
+
+MAX_DEPTH = 32
+"""How deep one message may lead to another before it is taken for a cycle."""
+MAX_ANSWERS = 100_000
+"""How many answers are kept for repeated idempotency keys; the oldest are forgotten first."""
+MAX_KEY_LENGTH = 128
+
+
+class StepKind(StrEnum):
+    """What kind of input a step carries."""
+
+    START = "start"
+    SLICE = "slice"
+    COMMAND = "command"
+
+
+class Step:
+    """One input on its way to quiescence: what it wrote, said and recorded so far.
+
+    ``at`` is market time, ``machine_at`` the machine's; ``slice`` is the index of the slice that
+    market time belongs to, -1 before the first. ``caller`` is who the present command comes from.
+    """
+
+    __slots__ = (
+        "_carry",
+        "_ordinals",
+        "_pending",
+        "at",
+        "audits",
+        "caller",
+        "key_reused",
+        "kind",
+        "machine_at",
+        "messages",
+        "number",
+        "rows",
+        "run",
+        "slice",
+    )
+
+    def __init__(
+        self,
+        *,
+        run: RunId,
+        number: int,
+        kind: StepKind,
+        slice_index: int,
+        at: Nanos,
+        machine_at: Nanos,
+        caller: Caller,
+        carry: Callable[[Command, Caller, Step], Answer],
+    ) -> None:
+        self.run = run
+        self.number = number
+        self.kind = kind
+        self.slice = slice_index
+        self.at = at
+        self.machine_at = machine_at
+        self.caller = caller
+        self.key_reused = False
+        self.rows: list[Row] = []
+        self.messages: list[Message] = []
+        self.audits: list[tuple[str, str, str, Mapping[str, Any]]] = []
+        self._pending: deque[Message] = deque()
+        self._ordinals: dict[str, int] = {}
+        self._carry = carry
+
+    def write(self, statement: str, /, **values: object) -> None:
+        """Append one row: the named statement of a ``store.sql`` with its parameters."""
+        self.rows.append((statement, values))
+
+    def say(self, message: Message) -> None:
+        """Say a fact; it is heard as soon as the present hearer has returned."""
+        self.messages.append(message)
+        self._pending.append(message)
+
+    def record(self, partition: str, kind: str, **body: object) -> None:
+        """Append one record to the audit chain of ``partition``."""
+        self.audits.append((partition, kind, self.caller.identity, body))
+
+    def new_id(self, kind: str) -> str:
+        """Return the identity of the next thing of ``kind`` born in this step."""
+        ordinal = self._ordinals.get(kind, 0)
+        self._ordinals[kind] = ordinal + 1
+        return domain_id(kind, run=self.run, step=self.number, ordinal=ordinal)
+
+    def carry(self, command: Command, caller: Caller) -> Answer:
+        """Carry out ``command`` for ``caller`` inside this step: how built-in agents act.
+
+        A :class:`DomainError` means refused with nothing changed; the step goes on.
+        """
+        return self._carry(command, caller, self)
+
+    def take_said(self) -> list[Message]:
+        """Return what was said since the last call, in order."""
+        said = list(self._pending)
+        self._pending.clear()
+        return said
+
+
+class Sink(Protocol):
+    """Where finished steps go: the journal."""
+
+    def admit(self) -> None:
+        """Raise :class:`Overloaded` or :class:`Unavailable` when no step may start now."""
+        ...
+
+    def append(self, step: Step) -> None:
+        """Take a finished step; it commits or the process ends."""
+        ...
+
+    async def committed(self, number: int) -> None:
+        """Return once the step ``number`` is on disk."""
+        ...
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer and the step after which it is true."""
+
+    answer: Answer
+    step: int
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class Binding:
+    """A command's operation and the service that carries it out."""
+
+    operation: Operation
+    service: object
+
+
+@dataclass(slots=True)
+class Routes:
+    """Who hears which message, in order, and who carries out which command."""
+
+    hearers: dict[type[Message], tuple[Hear, ...]] = field(default_factory=dict)
+    commands: dict[type[Command], Binding] = field(default_factory=dict)
+
+
+class Sequencer:
+    """Runs the steps, one at a time, on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        run: RunId,
+        routes: Routes,
+        journal: Sink,
+        clock: Clock,
+        audit: AuditChain,
+        start_at: Nanos,
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._run = run
+        self._fatal = fatal
+        self._routes = routes
+        self._journal = journal
+        self._clock = clock
+        self._audit = audit
+        self._answers: OrderedDict[tuple[str, str], tuple[bytes, bytes]] = OrderedDict()
+        self._busy = False
+        self.number = 0
+        self.slice = -1
+        self.at = start_at
+        self.first_outside: str | None = None
+
+    def load(self, reader: Reader) -> None:
+        """Take up the counters, answers and audit heads where the database left them."""
+        for row in reader.rows("runtime.last_step"):
+            self.number, self.slice = int(row["number"]), int(row["slice"])
+            self.at = Nanos(int(row["at"]))
+        for row in reader.rows("runtime.answers"):
+            key = (str(row["caller"]), str(row["idempotency_key"]))
+            self._answers[key] = (bytes(row["request_hash"]), bytes(row["answer"]))
+        self._audit.load(
+            {
+                str(row["partition"]): (int(row["sequence"]), bytes(row["hash"]))
+                for row in reader.rows("runtime.audit_heads")
+            }
+        )
+        for row in reader.rows("runtime.first_outside_input"):
+            self.first_outside = f"{row['command']} by {row['caller']} in step {row['step']}"
+
+    def start_step(self, work: Callable[[Step], None]) -> int:
+        """Run a step of the deck's own at start: the birth of a run, or its coming back."""
+        step = self._begin(StepKind.START, DECK_CALLER)
+        work(step)
+        self._drain(step, depth=0)
+        return self._end(step)
+
+    def slice_step(self, message: Message, *, index: int, at: Nanos) -> int:
+        """Run the step of one slice and return its number."""
+        self.slice, self.at = index, at
+        step = self._begin(StepKind.SLICE, DECK_CALLER)
+        step.say(message)
+        self._drain(step, depth=0)
+        return self._end(step)
+
+    async def submit(self, command: Command, caller: Caller) -> Receipt:
+        """Carry ``command`` out in a step of its own and answer once that step is on disk.
+
+        Raises
+        ------
+        DomainError
+            If it is refused; then nothing has changed and no step was taken.
+        """
+        self._journal.admit()
+        step = self._begin(StepKind.COMMAND, caller)
+        try:
+            answer, repeated = self._carry_out(command, caller, step)
+        except DomainError:
+            self._abandon(step)
+            raise
+        except BaseException as error:
+            # Memory may be half changed: only a restart from the journal is safe.
+            self._fatal(error)
+            raise
+        if not (step.rows or step.messages or step.audits):
+            self._busy = False
+            # A repeated answer may belong to a step still on its way to disk.
+            await self._journal.committed(self.number)
+            return Receipt(answer=answer, step=self.number, repeated=repeated)
+        if self.first_outside is None:
+            name = type(command).__name__
+            self.first_outside = f"{name} by {caller.identity} in step {step.number}"
+            step.write(
+                "runtime.outside_input_saved",
+                step=step.number,
+                caller=caller.identity,
+                command=name,
+            )
+        number = self._end(step)
+        await self._journal.committed(number)
+        return Receipt(answer=answer, step=number, repeated=repeated)
+
+    def _begin(self, kind: StepKind, caller: Caller) -> Step:
+        if self._busy:
+            raise RuntimeError("a step began inside another step")
+        self._busy = True
+        return Step(
+            run=self._run,
+            number=self.number + 1,
+            kind=kind,
+            slice_index=self.slice,
+            at=self.at,
+            machine_at=self._clock.now(),
+            caller=caller,
+            carry=self._carry_nested,
+        )
+
+    def _abandon(self, step: Step) -> None:
+        self._busy = False
+        if step.rows or step.messages or step.audits:
+            raise RuntimeError("a command was refused after it had changed something")
+
+    def _end(self, step: Step) -> int:
+        for partition, kind, actor, body in step.audits:
+            row = self._audit.append(
+                partition, step=step.number, at=step.at, kind=kind, actor=actor, body=body
+            )
+            step.write("runtime.audit_saved", **row)
+        step.rows.insert(
+            0,
+            (
+                "runtime.step_saved",
+                {
+                    "number": step.number,
+                    "kind": step.kind.value,
+                    "slice": step.slice,
+                    "at": step.at,
+                    "caller": step.caller.identity,
+                    "machine_at": step.machine_at,
+                },
+            ),
+        )
+        self.number = step.number
+        self._journal.append(step)
+        self._busy = False
+        return step.number
+
+    def _drain(self, step: Step, *, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise RuntimeError(f"messages nest deeper than {MAX_DEPTH}: a cycle in the routes")
+        for message in step.take_said():
+            for hear in self._routes.hearers.get(type(message), ()):
+                hear(message, step)
+                self._drain(step, depth=depth + 1)
+
+    def _carry_nested(self, command: Command, caller: Caller, step: Step) -> Answer:
+        outer, before = step.caller, (len(step.rows), len(step.messages), len(step.audits))
+        step.caller = caller
+        try:
+            return self._carry_out(command, caller, step)[0]
+        except DomainError:
+            if before != (len(step.rows), len(step.messages), len(step.audits)):
+                raise RuntimeError("a command was refused after it had changed something") from None
+            raise
+        finally:
+            step.caller = outer
+            step.key_reused = False
+
+    def _carry_out(self, command: Command, caller: Caller, step: Step) -> tuple[Answer, bool]:
+        binding = self._routes.commands[type(command)]
+        operation = binding.operation
+        caller.require(operation.permission)
+        key = _idempotency_key(command)
+        request = b""
+        if key is not None:
+            request = sha256(
+                type(command).__name__.encode() + b"\0" + msgspec.json.encode(command)
+            ).digest()
+            known = self._answers.get((caller.identity, key))
+            if known is not None:
+                if known[0] == request:
+                    return msgspec.json.decode(known[1], type=operation.output), True
+                if not getattr(command, "judges_own_key", False):
+                    raise Conflict(
+                        f"idempotency_key {key!r} was used for another request",
+                        code="IDEMPOTENCY_CONFLICT",
+                        field="idempotency_key",
+                        value=key,
+                        accepted="a new key, or the identical request",
+                    )
+                step.key_reused = True
+        answer: Answer = operation.function(binding.service, command, step)
+        self._drain(step, depth=1)
+        if key is not None and not step.key_reused:
+            self._remember((caller.identity, key), request, msgspec.json.encode(answer), step)
+        return answer, False
+
+    def _remember(self, key: tuple[str, str], request: bytes, answer: bytes, step: Step) -> None:
+        self._answers[key] = (request, answer)
+        step.write(
+            "runtime.answer_saved",
+            caller=key[0],
+            idempotency_key=key[1],
+            request_hash=request,
+            answer=answer,
+            step=step.number,
+        )
+        if len(self._answers) > MAX_ANSWERS:
+            oldest, _ = self._answers.popitem(last=False)
+            step.write("runtime.answer_forgotten", caller=oldest[0], idempotency_key=oldest[1])
+
+
+def _idempotency_key(command: Command) -> str | None:
+    key: str | None = getattr(command, "idempotency_key", None)
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        raise InvalidInput.of("idempotency_key", key, f"1 to {MAX_KEY_LENGTH} printable characters")
+    return key

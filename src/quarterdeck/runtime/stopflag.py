@@ -1,0 +1,123 @@
+"""The stop flag: a file that any process can raise and every decision reads.
+
+``stop.flag`` is 4 KiB, written in place and never replaced, so an open map of it always shows the
+truth. Word 0 ``raised`` only ever grows; word 1 ``seen`` is the last value the deck has answered.
+A missing, short or unreadable file means stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+SIZE = 4_096
+POLL_S = 0.005
+_MAGIC = b"QDSTOP01"
+_WORD = struct.Struct("<Q")
+_RAISED, _SEEN, _MARK = 0, 8, 16
+
+
+class StopFlag:
+    """The deck's end of the flag: a map read in every decision and a thread that answers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._map: mmap.mmap | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._on_raise: Callable[[int], object] | None = None
+
+    def open(self, *, new_run: bool) -> None:
+        """Map the file; it is created for a new run only, since a lost flag means stopped."""
+        if new_run and not self._path.exists():
+            _create(self._path)
+        if not self._path.exists():
+            return
+        with self._path.open("r+b") as file:
+            if os.fstat(file.fileno()).st_size < SIZE:
+                return
+            view = mmap.mmap(file.fileno(), SIZE)
+        if view[_MARK : _MARK + len(_MAGIC)] == _MAGIC:
+            self._map = view
+
+    def readable(self) -> bool:
+        """Return whether the flag can be read; if not, trading is stopped."""
+        return self._map is not None
+
+    def raised(self) -> int:
+        """Return word 0; -1, which no epoch equals, when the flag cannot be read."""
+        return -1 if self._map is None else int(_WORD.unpack_from(self._map, _RAISED)[0])
+
+    def raise_(self) -> int:
+        """Raise the word by one, on disk before this returns, and return it."""
+        with self._lock:
+            return raise_flag(self._path)
+
+    def watch(self, on_raise: Callable[[int], object]) -> None:
+        """Start the thread that answers a raise within 5 ms even while the event loop is stuck."""
+        self._on_raise = on_raise
+        self._thread = threading.Thread(target=self._poll, name="stop-flag", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and unmap the file."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+
+    def _poll(self) -> None:
+        while not self._ended.wait(POLL_S):
+            view = self._map
+            if view is None:
+                continue
+            raised = int(_WORD.unpack_from(view, _RAISED)[0])
+            if raised != int(_WORD.unpack_from(view, _SEEN)[0]):
+                _WORD.pack_into(view, _SEEN, raised)
+                if self._on_raise is not None:
+                    self._on_raise(raised)
+
+
+def raise_flag(path: Path) -> int:
+    """Raise the flag from any process and return the new word.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or cannot be written; the deck, if there is one, is then stopped
+        already, since it reads a missing flag as raised.
+    """
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        value = int(_WORD.unpack(file.read(8))[0]) + 1
+        file.seek(_RAISED)
+        file.write(_WORD.pack(value))
+        file.flush()
+        os.fsync(file.fileno())
+    return value
+
+
+def seen(path: Path) -> int:
+    """Return the last value that a deck has answered."""
+    with path.open("rb") as file:
+        file.seek(_SEEN)
+        return int(_WORD.unpack(file.read(8))[0])
+
+
+def _create(path: Path) -> None:
+    content = bytearray(SIZE)
+    content[_MARK : _MARK + len(_MAGIC)] = _MAGIC
+    # O_EXCL: two starting processes must not both believe that they made the file.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,110 @@
+-- schema --
+CREATE TABLE manifest (
+  key TEXT PRIMARY KEY,  -- hashed
+  value TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE step (
+  number INTEGER PRIMARY KEY,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  caller TEXT NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL  -- unhashed
+) STRICT;
+CREATE TABLE answer (
+  caller TEXT NOT NULL,  -- hashed
+  idempotency_key TEXT NOT NULL,  -- hashed
+  request_hash BLOB NOT NULL,  -- hashed
+  answer BLOB NOT NULL,  -- hashed
+  step INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (caller, idempotency_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+  partition TEXT NOT NULL,  -- unhashed
+  sequence INTEGER NOT NULL,  -- unhashed
+  at INTEGER NOT NULL,  -- unhashed
+  kind TEXT NOT NULL,  -- unhashed
+  actor TEXT NOT NULL,  -- unhashed
+  record BLOB NOT NULL,  -- unhashed
+  hash BLOB NOT NULL,  -- unhashed
+  PRIMARY KEY (partition, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoint (
+  slice INTEGER NOT NULL,  -- unhashed
+  service TEXT NOT NULL,  -- unhashed
+  name TEXT NOT NULL,  -- unhashed
+  kernel_digest TEXT NOT NULL,  -- unhashed
+  dtype TEXT NOT NULL,  -- unhashed
+  shape TEXT NOT NULL,  -- unhashed
+  data BLOB NOT NULL,  -- unhashed
+  PRIMARY KEY (slice, service, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outside_input (
+  step INTEGER PRIMARY KEY,  -- unhashed
+  caller TEXT NOT NULL,  -- unhashed
+  command TEXT NOT NULL  -- unhashed
+) STRICT;
+
+-- manifest_saved --
+INSERT INTO manifest (key, value) VALUES (:key, :value)
+
+-- manifest --
+SELECT key, value FROM manifest ORDER BY key
+
+-- step_saved --
+INSERT INTO step (number, kind, slice, at, caller, machine_at)
+VALUES (:number, :kind, :slice, :at, :caller, :machine_at)
+
+-- last_step --
+SELECT number, slice, at, machine_at FROM step ORDER BY number DESC LIMIT 1
+
+-- answer_saved --
+INSERT INTO answer (caller, idempotency_key, request_hash, answer, step)
+VALUES (:caller, :idempotency_key, :request_hash, :answer, :step)
+
+-- answer_forgotten --
+DELETE FROM answer WHERE caller = :caller AND idempotency_key = :idempotency_key
+
+-- answers --
+SELECT caller, idempotency_key, request_hash, answer FROM answer
+ORDER BY step, caller, idempotency_key
+
+-- audit_saved --
+INSERT INTO audit (partition, sequence, at, kind, actor, record, hash)
+VALUES (:partition, :sequence, :at, :kind, :actor, :record, :hash)
+
+-- audit_heads --
+SELECT a.partition, a.sequence, a.hash FROM audit a
+JOIN (SELECT partition, MAX(sequence) AS sequence FROM audit GROUP BY partition) h
+ON h.partition = a.partition AND h.sequence = a.sequence
+
+-- audit_page --
+SELECT partition, sequence, at, kind, actor, record, hash FROM audit
+WHERE partition = :partition AND sequence < :before ORDER BY sequence DESC LIMIT :limit
+
+-- audit_partitions --
+SELECT DISTINCT partition FROM audit ORDER BY partition
+
+-- audit_chain --
+SELECT sequence, record, hash FROM audit
+WHERE partition = :partition AND sequence > :after ORDER BY sequence LIMIT :limit
+
+-- checkpoint_saved --
+INSERT OR REPLACE INTO checkpoint (slice, service, name, kernel_digest, dtype, shape, data)
+VALUES (:slice, :service, :name, :kernel_digest, :dtype, :shape, :data)
+
+-- checkpoints_dropped --
+DELETE FROM checkpoint WHERE slice < :slice
+
+-- checkpoint_slices --
+SELECT DISTINCT slice FROM checkpoint
+WHERE kernel_digest = :kernel_digest AND slice <= :slice ORDER BY slice DESC
+
+-- checkpoint --
+SELECT service, name, dtype, shape, data FROM checkpoint WHERE slice = :slice
+
+-- outside_input_saved --
+INSERT INTO outside_input (step, caller, command) VALUES (:step, :caller, :command)
+
+-- first_outside_input --
+SELECT step, caller, command FROM outside_input ORDER BY step LIMIT 1

@@ -1,0 +1,133 @@
+"""Carrying requests to the deck: one path for REST, MCP and whatever else asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import msgspec
+
+from quarterdeck.agents.model import ClaimAnswer, ClaimWork
+from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
+from quarterdeck.kernel.messages import Answer, Command, Query
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.server.ports import Ports
+
+MAX_WAIT_MS = 20_000
+"""Longest wait of a claim: below the time-outs of the hosts that agents run in."""
+MAX_WAITING = 2_000
+"""Most callers that may wait for work at one time."""
+
+
+class Bell:
+    """Wakes everybody who waits for work; a ring is a hint, never a promise."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def wait(self) -> asyncio.Future[None]:
+        """Return a future that the next ring resolves."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise Overloaded(
+                f"{MAX_WAITING} callers wait for work already", code="TOO_MANY_WAITING"
+            )
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    def forget(self, future: asyncio.Future[None]) -> None:
+        """Stop waiting; forgetting twice is harmless."""
+        future.cancel()
+        if future in self._waiting:
+            self._waiting.remove(future)
+
+    def ring(self) -> None:
+        """Wake everybody."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+
+
+class Patience:
+    """How long one caller waits: until it goes away, whatever it asked for."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._future: asyncio.Future[None] | None = None
+
+    def leave(self) -> None:
+        """Stop waiting now."""
+        self.gone = True
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self, future: asyncio.Future[None], seconds: float) -> bool:
+        """Wait for ``future``; return whether it came in time and somebody is still there."""
+        self._future = future
+        try:
+            await asyncio.wait_for(future, seconds)
+        except TimeoutError:
+            return False
+        return not self.gone
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Takes a request to the right port and returns the answer with the step it is true after."""
+
+    ports: Ports
+    bell: Bell
+    closing: bool = False
+
+    async def carry(
+        self, request: Command | Query, caller: Caller, *, patience: Patience | None = None
+    ) -> tuple[Answer, int]:
+        """Carry ``request`` for ``caller``; only a claim waits, and only while ``patience`` lasts.
+
+        Raises
+        ------
+        Unavailable
+            While the deck is starting or stopping.
+        """
+        if self.closing or not self.ports.health.ready():
+            word = "stopping" if self.closing else "starting"
+            raise Unavailable(
+                f"the deck is {word}", accepted="the same request once /readyz is 200"
+            )
+        if isinstance(request, ClaimWork):
+            return await self._claim(request, caller, patience=patience or Patience())
+        if isinstance(request, Command):
+            receipt = await self.ports.commands.submit(request, caller)
+            return receipt.answer, receipt.step
+        snapshot = await self.ports.views.read(request, caller)
+        return snapshot.answer, snapshot.as_of
+
+    def close(self) -> None:
+        """Admit nothing more and let everybody who waits go."""
+        self.closing = True
+        self.bell.ring()
+
+    async def _claim(
+        self, command: ClaimWork, caller: Caller, *, patience: Patience
+    ) -> tuple[Answer, int]:
+        if not 0 <= command.wait_ms <= MAX_WAIT_MS:
+            raise InvalidInput.of("wait_ms", command.wait_ms, f"0 to {MAX_WAIT_MS} milliseconds")
+        once = msgspec.structs.replace(command, wait_ms=0)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + command.wait_ms / 1000
+        while True:
+            # Listening before asking: work that becomes ready in between is not missed.
+            future = self.bell.wait() if command.wait_ms else None
+            try:
+                receipt = await self.ports.commands.submit(once, caller)
+                left = until - loop.time()
+                done = isinstance(receipt.answer, ClaimAnswer) and receipt.answer.claim is not None
+                if future is None or done or left <= 0 or self.closing:
+                    return receipt.answer, receipt.step
+                if not await patience.wait(future, left):
+                    return receipt.answer, receipt.step
+            finally:
+                if future is not None:
+                    self.bell.forget(future)

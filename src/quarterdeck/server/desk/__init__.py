@@ -1,0 +1,1 @@
+"""Operations over several capabilities: they read views, and nothing behind them."""

@@ -1,0 +1,96 @@
+"""What runs, in which state; who is asking; and the pace of the replay."""
+
+from __future__ import annotations
+
+import math
+import platform
+
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.time import rfc3339
+from quarterdeck.runtime.pacer import FeedState
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.server.desk.model import (
+    ComponentView,
+    ControlReplay,
+    GetSession,
+    GetSystem,
+    RunView,
+    SessionView,
+    SystemView,
+)
+from quarterdeck.server.desk.overview import feed_view, is_closed
+from quarterdeck.server.ports import Health, Pacer, RunFacts
+
+MAX_SPEED = 10_000.0
+
+
+class SystemDesk:
+    """Answers for the process itself; keeps nothing."""
+
+    def __init__(self, *, health: Health, pacer: Pacer, facts: RunFacts) -> None:
+        self._health = health
+        self._pacer = pacer
+        self._facts = facts
+
+    def system(self, query: GetSystem, caller: Caller) -> SystemView:  # noqa: ARG002
+        """Return the register of components, the feed, the run and the journal."""
+        facts, feed = self._facts, self._pacer.status()
+        return SystemView(
+            ready=self._health.ready(),
+            components=tuple(
+                ComponentView(
+                    name=line.name,
+                    needs=tuple(line.needs),
+                    order=line.order,
+                    phase=line.phase,
+                    since=line.since,
+                    detail=line.detail,
+                )
+                for line in self._health.snapshot()
+            ),
+            feed=feed_view(feed),
+            run=RunView(
+                run=facts.run,
+                source=facts.source,
+                feed_digest=facts.feed_digest,
+                seed=facts.seed,
+                started_at=rfc3339(facts.started_at),
+                closed=is_closed(facts, feed),
+                first_outside=facts.first_outside(),
+                free_bytes=facts.free_bytes(),
+            ),
+            journal=facts.journal(),
+            versions={"quarterdeck": facts.version, "python": platform.python_version()},
+        )
+
+    def session(self, query: GetSession, caller: Caller) -> SessionView:  # noqa: ARG002
+        """Return who the caller is."""
+        return SessionView(
+            identity=caller.identity,
+            kind=caller.kind,
+            permissions=tuple(sorted(caller.permissions)),
+        )
+
+    def replay(self, query: ControlReplay, caller: Caller) -> SystemView:
+        """Pace the replay and return the system as it stands then."""
+        speed = query.speed
+        if query.action is None and speed is None:
+            raise InvalidInput.of("action", None, "pause, resume, step, or a speed")
+        if isinstance(speed, float) and not (math.isfinite(speed) and 0 < speed <= MAX_SPEED):
+            raise InvalidInput.of(
+                "speed", speed, f'bars per second up to {MAX_SPEED:.0f}, or "max"'
+            )
+        if query.action is not None and self._pacer.status().state is FeedState.ENDED:
+            raise InvalidInput.of("action", query.action, "nothing: the replay has ended")
+        if speed is not None:
+            self._pacer.set_speed(speed if isinstance(speed, float) else None)
+        match query.action:
+            case "pause":
+                self._pacer.pause()
+            case "resume":
+                self._pacer.resume()
+            case "step":
+                self._pacer.step_once()
+            case None:
+                pass
+        return self.system(GetSystem(), caller)

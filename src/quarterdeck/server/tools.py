@@ -1,0 +1,455 @@
+"""What the MCP endpoint offers: each tool is an operation, told briefly.
+
+Nothing here knows the protocol. A tool's arguments are its operation's input, flat; its reply is
+the operation's answer cut down to what a model needs, at most a kilobyte unless it asks for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from quarterdeck.client.model import Briefing
+from quarterdeck.execution.model import Decision, OrderView
+from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
+from quarterdeck.kernel.messages import Answer
+from quarterdeck.performance.model import PerformancesView
+from quarterdeck.runtime.policy import Caller, Operation, Registry
+from quarterdeck.server.desk.model import MarketView
+
+Reply = dict[str, object]
+MAX_REPLY_BYTES = 1_024
+DIGITS = 5
+FULL = "full"
+DETAIL = {
+    "type": "string",
+    "enum": ["compact", FULL],
+    "description": "compact (default, at most 1 KB) or full",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How one operation is told to a model: its description, its arguments, its reply."""
+
+    text: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    reply: Callable[[Answer, Caller], Reply]
+    detail: bool = False
+    read_only: bool = False
+    destructive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One tool as it is offered."""
+
+    name: str
+    operation: Operation
+    telling: Telling
+    schema: dict[str, object]
+
+
+def plain(answer: object) -> object:
+    """Return ``answer`` as JSON values: decimals as text, floats at five digits, no nulls."""
+    return _rounded(msgspec.to_builtins(answer, builtin_types=(Decimal,)))
+
+
+def shortest(amount: Decimal) -> str:
+    """Return the shortest plain text of ``amount``."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _rounded(value: object) -> object:
+    match value:
+        case Decimal():
+            return shortest(value)
+        case float():
+            return float(f"{value:.{DIGITS}g}")
+        case dict():
+            return {name: _rounded(part) for name, part in value.items() if part is not None}
+        case list() | tuple():
+            return [_rounded(part) for part in value]
+        case _:
+            return value
+
+
+def only(*names: str) -> Callable[[Answer, Caller], Reply]:
+    """Return a reply that keeps these fields of the answer."""
+
+    def reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+        whole = plain(answer)
+        return {n: whole[n] for n in names if n in whole} if isinstance(whole, dict) else {}
+
+    return reply
+
+
+def whole(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return the whole answer."""
+    found = plain(answer)
+    return found if isinstance(found, dict) else {"answer": found}
+
+
+def size_of(reply: Reply) -> int:
+    """Return the bytes of ``reply`` as it is sent."""
+    return len(msgspec.json.encode(reply))
+
+
+def fitted(reply: Reply, *, lists: Sequence[str]) -> Reply:
+    """Return ``reply`` with its lists cut, longest way from the end, until it fits a kilobyte."""
+    for name in lists:
+        rows = reply.get(name)
+        while isinstance(rows, list) and rows and size_of(reply) > MAX_REPLY_BYTES:
+            rows = rows[:-1]
+            left_off = reply.get("left_off")
+            counts = dict(left_off) if isinstance(left_off, dict) else {}
+            counts[name] = int(counts.get(name, 0)) + 1
+            reply = {**reply, name: rows, "left_off": counts}
+    return reply
+
+
+def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each instrument in one short line."""
+    if not isinstance(answer, MarketView):
+        raise TypeError(f"not a market: {type(answer).__name__}")
+    lines = [
+        plain(
+            {
+                "symbol": line.symbol,
+                "price": line.price,
+                "regime": line.regime,
+                "confidence": line.regime_level,
+                "rsi": line.indicators.get("rsi"),
+                "atr": line.indicators.get("atr"),
+                "var99": line.var99,
+                "position_limit": line.position_limit,
+            }
+        )
+        for line in answer.markets
+    ]
+    return fitted({"at": answer.at, "slice": answer.slice, "markets": lines}, lists=("markets",))
+
+
+def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return the briefing in short: what is held, what is open, what the market does."""
+    if not isinstance(answer, Briefing):
+        raise TypeError(f"not a briefing: {type(answer).__name__}")
+    account = answer.account
+    reply: Reply = {
+        "agent": answer.agent,
+        "at": answer.at,
+        "slice": answer.slice,
+        "epoch": answer.epoch,
+        "open": answer.open,
+        "work": [
+            plain({"task_id": c.task_id, "title": c.title[:60], "lease_token": c.lease_token})
+            for c in answer.work
+        ],
+        "orders": [
+            plain({"order_id": o.order_id, "order": f"{o.side} {o.quantity} {o.symbol}"})
+            for o in answer.orders
+        ],
+        "markets": [
+            plain(
+                {
+                    "symbol": m.symbol,
+                    "price": m.price,
+                    "regime": m.regime,
+                    "held": m.quantity or None,
+                }
+            )
+            for m in answer.markets
+        ],
+    }
+    if answer.reason is not None:
+        reply["reason"] = answer.reason[:160]
+    if account is not None:
+        reply["account"] = plain(
+            {
+                "equity": account.equity,
+                "buying_power": account.buying_power,
+                "daily_pnl": account.daily_pnl,
+            }
+        )
+    return fitted(reply, lists=("markets", "orders", "work"))
+
+
+def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return the ranking in short."""
+    if not isinstance(answer, PerformancesView):
+        raise TypeError(f"not a ranking: {type(answer).__name__}")
+    lines = [
+        plain(
+            {
+                "rank": line.rank,
+                "agent": line.agent,
+                "equity": line.equity,
+                "return": line.return_fraction,
+                "max_drawdown": line.max_drawdown_fraction,
+                "sharpe": line.sharpe,
+                "trades": line.trades,
+            }
+        )
+        for line in answer.agents
+    ]
+    return fitted({"agents": lines}, lists=("agents",))
+
+
+def refusal(
+    code: str,
+    *,
+    next_step: str | None,
+    attempted: object = None,
+    limit: object = None,
+    used: object = None,
+    max_allowed_now: object = None,
+    retry_after_s: float | None = None,
+) -> Reply:
+    """Return a refusal: a result that says what would be possible."""
+    return {
+        "status": "refused",
+        "code": code,
+        "limit": limit,
+        "attempted": attempted,
+        "used": used,
+        "max_allowed_now": max_allowed_now,
+        "retry_after_s": retry_after_s,
+        "next": next_step,
+    }
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else shortest(amount)
+
+
+def decision_reply(decision: Decision) -> Reply:
+    """Return what the gate decided."""
+    if decision.status != "refused":
+        return {"status": decision.status}
+    reply = refusal(
+        str(decision.code),
+        next_step=decision.next,
+        attempted=_amount(decision.attempted),
+        limit=_amount(decision.limit),
+        used=_amount(decision.used),
+        max_allowed_now=_amount(decision.max_allowed_now),
+        retry_after_s=decision.retry_after_s,
+    )
+    reply["unit"] = decision.unit
+    if decision.retry_at_market is not None:
+        reply["retry_at_market"] = decision.retry_at_market
+    if len(decision.breaches) > 1:
+        reply["also"] = [breach.code for breach in decision.breaches[1:]]
+    return reply
+
+
+def order_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return an order, or why it was refused."""
+    decision = answer if isinstance(answer, Decision) else getattr(answer, "decision", None)
+    if not isinstance(decision, Decision):
+        raise TypeError(f"not an order: {type(answer).__name__}")
+    reply = decision_reply(decision)
+    if isinstance(answer, OrderView):
+        reply["order_id"] = answer.order_id
+        if decision.status != "refused":
+            reply["order_status"] = answer.status
+            reply["symbol"], reply["side"] = answer.symbol, answer.side
+            reply["quantity"] = shortest(answer.quantity)
+            reply["filled"] = shortest(answer.filled)
+    elif decision.max_allowed_now is not None:
+        reply["max_allowed_now"] = shortest(decision.max_allowed_now)
+    return reply
+
+
+def claim_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return the claim, or null with the reason and when asking again makes sense."""
+    return {"claim": None, **whole(answer, caller)}
+
+
+KEY = "your own unique key; repeat it to repeat the request safely"
+SYMBOL = "instrument, as get_market names it"
+LEASE = "the lease_token that claim_work gave"
+ORDER_NOTES = {
+    "idempotency_key": KEY,
+    "symbol": SYMBOL,
+    "quantity": "units of the instrument, decimal text such as '10'",
+    "type": "market fills at the next bar's open",
+    "limit_price": "decimal text, required for a limit order",
+    "task_id": "the task this order serves",
+    "signal_id": "the signal this order follows",
+    "epoch": "stop epoch from get_briefing; the order is refused if it has changed",
+}
+
+TELLINGS: Mapping[str, Telling] = {
+    "get_briefing": Telling(
+        text="Start here: your account, open orders, work held, the market, and whether trading "
+        "is open. detail=full adds indicators and risk.",
+        notes={"symbols": "narrow the markets to these"},
+        reply=briefing_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_market": Telling(
+        text="Price, regime, indicators and next-bar risk (var99: fraction of price lost at 99 %) "
+        "of some instruments or all.",
+        notes={"symbols": "instruments; omit for all"},
+        reply=market_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "claim_work": Telling(
+        text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
+        "the lease lasts; finish with complete_work.",
+        notes={"wait_ms": "milliseconds to wait, 0 to 20000"},
+        reply=claim_reply,
+    ),
+    "renew_lease": Telling(
+        text="Keep a claimed task for another lease.",
+        notes={"task_id": "the task", "lease_token": LEASE},
+        reply=whole,
+    ),
+    "complete_work": Telling(
+        text="Hand in a claimed task's result, or report failure with failed=true and a reason.",
+        notes={
+            "task_id": "the task",
+            "lease_token": LEASE,
+            "result": "JSON object",
+            "failed": "true if the task could not be done",
+            "reason": "why it failed",
+        },
+        reply=only("task_id", "state", "attempt", "why"),
+    ),
+    "submit_task": Telling(
+        text="Put a task into the queue for agents with a capability.",
+        notes={
+            "idempotency_key": KEY,
+            "title": "one line",
+            "capability": "what it needs",
+            "input": "JSON object",
+            "depends_on": "task ids that must complete first",
+            "max_attempts": "1 or more",
+            "lease_s": "seconds of machine time",
+        },
+        reply=only("task_id", "state", "priority", "why"),
+    ),
+    "submit_signal": Telling(
+        text="Record your view of an instrument; it moves no money, an order may name it.",
+        notes={
+            "idempotency_key": KEY,
+            "symbol": SYMBOL,
+            "direction": "long, short or flat",
+            "strength": "0 to 1",
+            "horizon_bars": "bars the view holds",
+            "reason": "one line",
+            "task_id": "the task it came from",
+        },
+        reply=only("signal_id", "symbol", "direction", "strength", "expires_slice"),
+    ),
+    "preview_order": Telling(
+        text="Ask what the safety gate would say to an order now, and the largest quantity that "
+        "passes. Nothing changes.",
+        notes=ORDER_NOTES,
+        reply=order_reply,
+        read_only=True,
+    ),
+    "submit_order": Telling(
+        text="Submit a paper order. A refusal is a normal result with the limit and the largest "
+        "quantity allowed now.",
+        notes=ORDER_NOTES,
+        reply=order_reply,
+        destructive=True,
+    ),
+    "cancel_order": Telling(
+        text="Cancel one of your working orders.",
+        notes={"idempotency_key": KEY, "order_id": "the order"},
+        reply=only("order_id", "status", "filled", "final_at"),
+        destructive=True,
+    ),
+    "get_performance": Telling(
+        text="Agents ranked by their record: equity, return, drawdown, Sharpe, trades.",
+        notes={"agent": "one agent; omit for all"},
+        reply=performance_reply,
+        detail=True,
+        read_only=True,
+    ),
+}
+
+
+def schema_of(operation: Operation, telling: Telling) -> dict[str, object]:
+    """Return the flat JSON schema of a tool's arguments."""
+    _, components = msgspec.json.schema_components([operation.input], ref_template="{name}")
+    own = components[operation.input.__name__]
+    properties: dict[str, object] = {}
+    for name, schema in own["properties"].items():
+        flat = _flat(schema, components)
+        note = telling.notes.get(name)
+        properties[name] = flat if note is None else {**flat, "description": note}
+    if telling.detail:
+        properties["detail"] = DETAIL
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(own.get("required", ())),
+        "additionalProperties": False,
+    }
+
+
+def _flat(
+    schema: Mapping[str, object], components: Mapping[str, Mapping[str, object]]
+) -> dict[str, object]:
+    if "$ref" in schema:
+        schema = components[str(schema["$ref"])]
+    options = schema.get("anyOf")
+    if isinstance(options, list):
+        present = [option for option in options if option.get("type") != "null"]
+        if len(present) == 1:
+            return _flat(present[0], components)
+    dropped = ("title", "description", "format", "default")
+    return {name: part for name, part in schema.items() if name not in dropped}
+
+
+def offered(registry: Registry) -> tuple[Tool, ...]:
+    """Return the tools in their one order; an operation that names an unknown tool is a bug."""
+    by_name = {o.tool: o for o in registry.operations.values() if o.tool is not None}
+    unknown = sorted(set(by_name) - set(TELLINGS))
+    if unknown:
+        raise ValueError(f"operations name tools that are not told: {', '.join(unknown)}")
+    return tuple(
+        Tool(
+            name=name,
+            operation=by_name[name],
+            telling=telling,
+            schema=schema_of(by_name[name], telling),
+        )
+        for name, telling in TELLINGS.items()
+        if name in by_name
+    )
+
+
+def misuse(error: DomainError) -> str | None:
+    """Return the one line that corrects a misuse, or ``None`` when ``error`` is a refusal."""
+    if not isinstance(error, InvalidInput | NotFound):
+        return None
+    accepted = f"; accepted: {error.accepted}" if error.accepted else ""
+    line = (
+        error.message
+        if error.accepted and error.accepted in error.message
+        else (error.message + accepted)
+    )
+    return " ".join(line.split())[:400]
+
+
+def refused(error: DomainError) -> Reply:
+    """Return a refusal as a result."""
+    waits = isinstance(error, Overloaded | Unavailable)
+    return refusal(
+        error.code,
+        next_step=error.message,
+        attempted=error.value,
+        limit=error.accepted,
+        retry_after_s=1.0 if waits else None,
+    )

@@ -1,0 +1,164 @@
+"""Decks as people start them: processes of their own, watched from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_S = 90.0
+RUN_S = 240.0
+_URL = re.compile(r"open\s+(http://\S+?)/login\?token=(\S+)")
+
+Json = dict[str, Any]
+
+
+@dataclass
+class RunningDeck:
+    """A deck's process, where it listens, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    data_dir: Path
+    url: str = ""
+    token: str = ""
+    said: list[str] = field(default_factory=list)
+
+    def wait_until_open(self, *, seconds: float = START_S) -> None:
+        """Read what the deck says until it has printed where it is open."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + seconds
+        while not self.url:
+            left = deadline - time.monotonic()
+            assert left > 0, f"not open after {seconds} s: {''.join(self.said)}"
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                continue
+            line = self.process.stdout.readline()
+            assert line, f"the deck ended: {''.join(self.said)}"
+            self.said.append(line)
+            found = _URL.search(line)
+            if found:
+                self.url, self.token = found.groups()
+
+    def finish(self, *, seconds: float = RUN_S) -> int:
+        """Wait for the deck's own end and return its exit status."""
+        rest, _ = self.process.communicate(timeout=seconds)
+        self.said.append(rest)
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process gets to say goodbye."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+    @property
+    def operator_key(self) -> str:
+        """The local operator key, from the deck's own file."""
+        return str(json.loads((self.data_dir / "deck.json").read_text())["key"])
+
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, key: str | None = None
+    ) -> tuple[int, Json]:
+        """Call the REST interface and return status and JSON; the operator's key unless given."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+            headers={
+                "Authorization": f"Bearer {self.operator_key if key is None else key}",
+                "Content-Type": "application/json",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def get(self, path: str) -> Json:
+        """GET and insist on success."""
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer
+
+
+def slices_on_disk(data_dir: Path) -> int:
+    """Return the index of the last slice in the journal, -1 before the first."""
+    path = data_dir / "core.db"
+    if not path.exists():
+        return -1
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            row = connection.execute("SELECT MAX(slice) FROM step").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:
+        return -1
+    return -1 if row[0] is None else int(row[0])
+
+
+def start(data_dir: Path, *arguments: str) -> RunningDeck:
+    """Start ``quarterdeck demo`` on its own data folder and a free port."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_DATA")
+    }
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "quarterdeck",
+            "demo",
+            "--data-dir",
+            str(data_dir),
+            "--port",
+            "0",
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    return RunningDeck(process, data_dir)
+
+
+@contextmanager
+def running(data_dir: Path, *arguments: str) -> Iterator[RunningDeck]:
+    """A deck that is open, and gone at the end."""
+    deck = start(data_dir, *arguments)
+    try:
+        deck.wait_until_open()
+        yield deck
+    finally:
+        if deck.process.poll() is None:
+            deck.process.terminate()
+            try:
+                deck.process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                deck.kill()
+                raise AssertionError("the deck did not end within 20 s of SIGTERM") from None
+
+
+def whole_run(data_dir: Path, report: Path, *arguments: str) -> Json:
+    """Run the embedded history to its end and return the report."""
+    deck = start(
+        data_dir, "--speed", "max", "--exit-when-done", "--report", str(report), *arguments
+    )
+    status = deck.finish()
+    assert status == 0, "".join(deck.said)
+    result: Json = json.loads(report.read_text())
+    return result

@@ -1,0 +1,127 @@
+"""Whatever happened, a restarted service is the one that did not stop."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quarterdeck.agents.core import board as board_module
+from quarterdeck.agents.model import CancelTask, PauseAgent, RenewLease, ResumeAgent
+from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.vocabulary import Priority, Regime
+from quarterdeck.runtime.config import AgentsSection, ScheduleEntry
+from quarterdeck.runtime.database import state_digest
+from tests.unit.agents.conftest import OneServiceDeck, memory
+
+AGENDA = AgentsSection(
+    schedule=(
+        ScheduleEntry(name="s", type="analysis", capability="c", title="s", every_bars=3),
+        ScheduleEntry(name="t", type="trading", capability="d", title="t", every_bars=2, after="s"),
+    )
+)
+WHO = ("trend", "breakout", "ann")
+ACTIONS = (
+    "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "fail",
+    "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart",
+)  # fmt: skip
+actions = st.lists(
+    st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2**16)), min_size=10, max_size=60
+)
+
+
+def act(deck: OneServiceDeck, action: str, pick: int) -> None:
+    who = WHO[pick % 3]
+    tasks = sorted(deck.service._board.tasks)
+    mine = deck.service.held_claims(who)
+    match action:
+        case "bars":
+            deck.bars()
+        case "task":
+            deck.task("cd"[pick % 2], priority=tuple(Priority)[pick % 5], max_attempts=1 + pick % 3)
+        case "dependent" if tasks:
+            deck.task("c", depends_on=(tasks[pick % len(tasks)],))
+        case "claim":
+            deck.claim(who)
+        case "complete" if mine:
+            deck.complete(who, mine[0].task_id, mine[0].lease_token, result={"n": pick})
+        case "fail" if mine:
+            deck.complete(who, mine[0].task_id, mine[0].lease_token, failed=True, reason="no")
+        case "renew" if mine:
+            deck.do(
+                "renew", RenewLease(task_id=mine[0].task_id, lease_token=mine[0].lease_token), who
+            )
+        case "cancel" if tasks:
+            deck.do("cancel", CancelTask(task_id=tasks[pick % len(tasks)], reason="r"))
+        case "pause":
+            deck.do("set_state", PauseAgent(agent=who, reason="r"))
+        case "resume":
+            deck.do("set_state", ResumeAgent(agent=who, reason="r"))
+        case "regime":
+            deck.regime("AB"[pick % 2], tuple(Regime)[pick % 9])
+        case "wait":
+            deck.pass_seconds(pick % 90)
+        case _:
+            pass
+
+
+def opened() -> OneServiceDeck:
+    deck = OneServiceDeck(AGENDA)
+    deck.builtin("trend", "c", "d", "regime-review")
+    deck.builtin("breakout", "c")
+    deck.outside("ann", "d", slots=4)
+    for who, capability in (("trend", "c"), ("ann", "d"), ("breakout", "c")):
+        deck.task(capability)
+        deck.claim(who)
+    return deck
+
+
+def played(script: list[tuple[str, int]], *, restarting: bool) -> tuple[bytes, dict[str, object]]:
+    deck = opened()
+    for action, pick in script:
+        if action == "restart":
+            if restarting:
+                deck.service = deck.restarted()
+            continue
+        try:
+            act(deck, action, pick)
+        except DomainError:
+            continue
+        if restarting:
+            assert memory(deck.restarted()) == memory(deck.service)
+        check(deck)
+    found = state_digest(deck.connection, deck.sql), memory(deck.service)
+    deck.connection.close()
+    return found
+
+
+def check(deck: OneServiceDeck) -> None:
+    """What holds in every state."""
+    board = deck.service._board
+    rows = deck.reader.rows("agents.task_counts")
+    assert {row["state"]: row["tasks"] for row in rows} == {
+        state.value: n for state, n in board.counts.items() if n
+    }
+    for name, held in board.held_counts().items():
+        assert held <= deck.service._agents[name].slots
+    for task in board.tasks.values():
+        assert task.attempt <= task.max_attempts
+        assert (task.lease_until is not None) == (task.state == "leased")
+
+
+@settings(max_examples=60)
+@given(actions)
+def test_a_restart_at_any_moment_changes_nothing(script: list[tuple[str, int]]) -> None:
+    assert played(script, restarting=True) == played(script, restarting=False)
+
+
+def test_finished_tasks_are_forgotten_alike(monkeypatch) -> None:
+    monkeypatch.setattr(board_module, "MAX_FINISHED_KEPT", 3)
+    monkeypatch.setattr("quarterdeck.agents.service.MAX_FINISHED_KEPT", 3)
+    deck = opened()
+    for _ in range(8):
+        task = deck.task("d")
+        claim = deck.claim("ann").claim
+        deck.complete("ann", task.task_id, claim.lease_token)
+        assert memory(deck.restarted()) == memory(deck.service)
+    assert sum(task.state.final for task in deck.service._board.tasks.values()) == 3
+    deck.connection.close()

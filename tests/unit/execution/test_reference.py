@@ -1,0 +1,82 @@
+"""The page of the gate's codes is made from the code.
+
+``python -m tests.unit.execution.test_reference`` writes it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.runtime.config import LimitsSection
+from tests.unit.execution.deck import open_deck
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "read-a-refusal.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "gate.md"
+
+_HEAD = """\
+# The gate's codes
+
+Every order is judged by all of these controls at once; a refusal lists each one that said no, in
+this order, and the largest quantity that would pass all of them now. How to read one is told in
+[Read a refusal](../how-to/read-a-refusal.md). This page is made from the code.
+
+| code | unit | clock | an order passes when | what to do |
+| --- | --- | --- | --- | --- |
+"""
+
+_FOOT = """
+## Rules the controls share
+
+- **Worst-case price.** A market order counts at the last close plus the collar
+  (`price_collar_fraction`), a limit purchase at its limit, a limit sale at the higher of limit and
+  last close. A market order fills at the next bar's open, which may lie beyond the collar: the fill
+  is then booked as it happened.
+- **Working orders** count as if all of one side filled and none of the other, from the moment they
+  are accepted: the decision and its reservation are one step.
+- **The reduce rule.** An order of at most the position held on the other side, less what already
+  works on its own side, only reduces. It passes `POSITION_LIMIT`, `GROSS_EXPOSURE`, `DAILY_LOSS` and
+  `BUYING_POWER` whatever they stand at. While trading is stopped it is refused like any other;
+  cancelling an order always passes.
+- **Shorts.** Free cash is the cash, less twice the value of all short positions (their proceeds are
+  not spendable, and as much again is their margin), less what working orders may open at their
+  worst-case price and fee.
+- **Headroom.** `max_allowed_now` is a multiple of the lot: that quantity passes, one lot more does
+  not. Where the smallest quantity that `MIN_NOTIONAL` wants is above it, it is 0.
+- **The arithmetic of a breach.** Where `limit`, `used` and `attempted` are all given,
+  `used + attempted > limit`; `used` is negative while the position is held on the other side.
+- **Waiting.** `retry_at_market` and `retry_after_s` are given when every breach ends by waiting:
+  `ORDER_RATE` at the next bar, `DAILY_LOSS` at the next UTC day. `retry_after_s` is machine seconds at
+  the present speed of the feed, and null while it is paused or has no set speed.
+- **Epochs.** The epoch in force for an agent is the raised stop word plus the number of times that
+  agent was stopped, so that it grows with every stop that concerns it.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    rows = "".join(
+        f"| `{control.code.value}` | {control.unit.value} | {control.clock.value} "
+        f"| {control.text} | {control.advice} |\n"
+        for control in CONTROLS
+    )
+    return _HEAD + rows + _FOOT
+
+
+def test_the_page_of_codes_is_what_the_code_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_refusal_that_is_explained_is_the_one_the_gate_gives() -> None:
+    deck = open_deck(limits=LimitsSection(max_position_notional=Decimal(20_000)))
+    deck.order("AAA", "buy", 150)
+    decision = deck.order("AAA", "buy", 120).decision
+    text = HOW_TO.read_text(encoding="utf-8").split("```json\n")[1].split("```")[0]
+    assert msgspec.json.decode(text) == msgspec.json.decode(msgspec.json.encode(decision))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,214 @@
+"""The stop holds from the moment it is raised, proves itself, and opens only for what was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from quarterdeck.execution.model import (
+    CancelOrder,
+    GetStop,
+    OrderCancelled,
+    OrderFilled,
+    RaiseStop,
+    Rearm,
+    TradingHalted,
+    TradingResumed,
+)
+from quarterdeck.kernel.errors import Conflict, NotFound, NotPermitted
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.policy import DECK_CALLER
+from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
+
+
+def two_agents() -> Deck:
+    deck = Deck()
+    deck.join("a", "b")
+    deck.bars({0: 10_000, 1: 5_000, 2: 20_000})
+    return deck
+
+
+def test_a_stop_cancels_what_works_and_refuses_what_comes() -> None:
+    deck = two_agents()
+    orders = [deck.order("AAA", "buy", 1, by=by) for by in ("a", "b")]
+    view = deck.send(RaiseStop(reason="enough"))
+    assert (view.stopped, view.epoch, view.acknowledged, view.cancelled) == (True, 1, 0, 2)
+    assert (view.by, view.reason) == ("operator", "enough")
+    assert view.stop_ms is not None
+    assert {each.order_id for each in deck.said(OrderCancelled)} == {
+        each.order_id for each in orders
+    }
+    (said,) = deck.said(TradingHalted)
+    assert (said.epoch, said.agent, said.cancelled) == (1, None, 2)
+    for by in ("a", "b", "a"):
+        assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1, by=by))
+    view = deck.ask(GetStop())
+    assert (view.accepted_since, view.refused_since) == (0, 3)
+    deck.bars({0: 10_000})
+    assert deck.said(OrderFilled) == []
+
+
+def test_reducing_is_refused_too_while_stopped_but_cancelling_passes() -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000})
+    order = deck.order("AAA", "sell", 5, 105)
+    # Raised elsewhere: the order works until the next slice, and can be cancelled before.
+    deck.flag.raise_()
+    assert codes(deck.order("AAA", "sell", 1)) == ["STALE_EPOCH"]
+    ended = deck.send(CancelOrder(idempotency_key="c", order_id=order.order_id), "a")
+    assert ended.status is OrderStatus.CANCELLED
+
+
+def test_a_word_raised_elsewhere_refuses_at_once_and_cancels_before_the_next_fill() -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 1)
+    deck.flag.raise_()
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+    view = deck.ask(GetStop())
+    assert (view.stopped, view.accepted_since, view.reason) == (
+        True,
+        0,
+        "raised from outside the deck",
+    )
+    deck.bars({0: 10_000})
+    assert deck.said(OrderFilled) == []
+    (halted,) = deck.said(TradingHalted)
+    assert halted.cancelled == 1
+    deck.bars({0: 10_000})
+    assert deck.said(TradingHalted) == []
+
+
+def test_only_the_epoch_that_was_seen_opens_trading_again() -> None:
+    deck = open_deck()
+    seen = deck.send(RaiseStop(reason="first")).epoch
+    deck.flag.raise_()
+    with pytest.raises(Conflict) as refusal:
+        deck.send(Rearm(epoch=seen, reason="go on"))
+    assert (refusal.value.code, refusal.value.accepted) == ("EPOCH_CHANGED", "2")
+    assert deck.ask(GetStop()).stopped
+    view = deck.send(Rearm(epoch=2, reason="go on"))
+    assert not view.stopped
+    (said,) = deck.said(TradingResumed)
+    assert said.epoch == 2
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
+
+
+def test_an_order_made_under_an_earlier_epoch_stays_refused_after_re_arming() -> None:
+    deck = open_deck()
+    epoch = deck.service.epoch_of("a")
+    deck.send(Rearm(epoch=deck.send(RaiseStop(reason="x")).epoch, reason="y"))
+    assert codes(deck.order("AAA", "buy", 1, epoch=epoch)) == ["STALE_EPOCH"]
+    now = deck.service.epoch_of("a")
+    assert deck.order("AAA", "buy", 1, epoch=now).status is OrderStatus.WORKING
+
+
+def test_re_arming_what_is_open_changes_nothing() -> None:
+    deck = open_deck()
+    steps = len(deck.disk.steps)
+    assert not deck.send(Rearm(epoch=0, reason="nothing")).stopped
+    assert len(deck.disk.steps) == steps
+
+
+def test_one_agent_is_stopped_alone() -> None:
+    deck = two_agents()
+    deck.order("AAA", "buy", 1, by="a")
+    kept = deck.order("AAA", "buy", 1, by="b")
+    before = deck.service.epoch_of("a")
+    view = deck.send(RaiseStop(reason="reckless", agent="a"))
+    assert (view.stopped, view.stopped_agents, view.cancelled) == (False, ("a",), 1)
+    assert view.reason == "reckless"
+    assert codes(deck.order("AAA", "buy", 1, by="a")) == ["STALE_EPOCH"]
+    assert deck.order("AAA", "buy", 1, by="b").status is OrderStatus.WORKING
+    view = deck.ask(GetStop())
+    assert (view.accepted_since, view.refused_since) == (0, 1)
+    view = deck.send(Rearm(epoch=view.epoch, reason="calm again", agent="a"))
+    assert view.stopped_agents == ()
+    assert deck.service.epoch_of("a") == before + 1
+    assert deck.order("AAA", "buy", 1, by="a").status is OrderStatus.WORKING
+    deck.bars({0: 10_000})
+    assert kept.order_id in {fill.order_id for fill in deck.said(OrderFilled)}
+
+
+def test_the_deck_s_stop_is_told_before_an_agent_s() -> None:
+    deck = two_agents()
+    deck.send(RaiseStop(reason="all"))
+    view = deck.send(RaiseStop(reason="one", agent="a"))
+    assert (view.stopped, view.reason, view.stopped_agents) == (True, "all", ("a",))
+    view = deck.send(Rearm(epoch=view.epoch, reason="deck"))
+    assert (view.stopped, view.reason) == (False, "one")
+
+
+def test_a_stop_survives_a_restart() -> None:
+    deck = two_agents()
+    deck.send(RaiseStop(reason="enough"))
+    deck.order("AAA", "buy", 1)
+    before = deck.ask(GetStop())
+    deck.restart()
+    assert deck.ask(GetStop()) == before
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+
+
+def test_a_lost_flag_means_stopped_and_cannot_be_re_armed() -> None:
+    deck = open_deck()
+    deck.flag.lost = True
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+    with pytest.raises(Conflict):
+        deck.send(Rearm(epoch=-1, reason="try"))
+
+
+def test_a_stop_holds_even_where_the_flag_cannot_be_written() -> None:
+    deck = open_deck()
+
+    def fail() -> int:
+        raise OSError("read-only")
+
+    deck.flag.raise_ = fail  # type: ignore[method-assign]
+    view = deck.send(RaiseStop(reason="now"))
+    assert view.stopped
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+    deck.restart()
+    assert deck.ask(GetStop()).stopped
+    assert not deck.send(Rearm(epoch=0, reason="mended")).stopped
+
+
+def test_an_agent_may_neither_stop_nor_re_arm() -> None:
+    deck = open_deck()
+    with pytest.raises(NotPermitted):
+        deck.send(RaiseStop(reason="x"), "a")
+    with pytest.raises(NotPermitted):
+        deck.send(Rearm(epoch=0, reason="x"), "a")
+
+
+def test_stopping_an_unknown_agent_is_refused_and_an_overlong_reason_is_not() -> None:
+    deck = open_deck()
+    with pytest.raises(NotFound):
+        deck.send(RaiseStop(reason="x", agent="nobody"))
+    assert deck.flag.word == 0
+    assert deck.send(RaiseStop(reason="x" * 10_000)).stopped
+
+
+def test_an_agent_is_shown_the_epoch_its_orders_are_to_name() -> None:
+    deck = two_agents()
+    for _ in range(2):
+        view = deck.send(RaiseStop(reason="one", agent="a"))
+        deck.send(Rearm(epoch=view.epoch, reason="on", agent="a"))
+    seen = {by: deck.ask(GetStop(), agent_caller(by)) for by in ("a", "b")}
+    assert {by: view.epoch for by, view in seen.items()} == {"a": 2, "b": 0}
+    for by, view in seen.items():
+        assert not view.stopped
+        order = deck.order("AAA", "buy", 1, by=by, epoch=view.epoch)
+        assert order.status is OrderStatus.WORKING
+        assert deck.service.working_orders(by) == (order,)
+
+
+def test_the_deck_follows_a_word_raised_elsewhere_without_raising_it_again() -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 1)
+    deck.flag.raise_()
+    assert not deck.service.knows_of(deck.flag.word)
+    view = deck.send(RaiseStop(reason="from the command line"), DECK_CALLER)
+    assert (deck.flag.word, view.epoch, view.cancelled) == (1, 1, 1)
+    assert view.reason == "from the command line"
+    assert deck.service.knows_of(deck.flag.word)
+    deck.bars({0: 10_000})
+    assert deck.said(TradingHalted) == []

@@ -1,0 +1,96 @@
+"""A limit is never looser than the figure it comes from."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.risk.core.limits import (
+    banded_limit,
+    position_limit,
+    to_limit,
+    volatility_multiplier,
+)
+
+FRACTION = st.floats(0.0, 4.0)
+UNITS = st.integers(0, 10**15)
+
+
+@given(FRACTION, UNITS)
+def test_a_limit_is_the_largest_amount_within_its_fraction(fraction: float, equity: int) -> None:
+    limit = to_limit(fraction, equity_units=equity)
+    assert limit <= Fraction(fraction) * equity < limit + 1
+
+
+@given(st.floats(1e-9, 1.0), FRACTION, UNITS, UNITS)
+def test_a_position_limit_is_the_largest_within_budget_and_hard_limit(
+    var99: float, budget: float, equity: int, hard: int
+) -> None:
+    limit = position_limit(
+        var99=var99, budget_fraction=budget, equity_units=equity, hard_limit_units=hard
+    )
+    allowed = Fraction(budget) * equity
+    assert Fraction(var99) * limit <= allowed
+    assert limit == hard or Fraction(var99) * (limit + 1) > allowed
+    assert 0 <= limit <= hard
+
+
+def test_without_equity_nothing_may_be_held() -> None:
+    assert to_limit(0.5, equity_units=-10) == 0
+    assert position_limit(var99=0.02, budget_fraction=0.1, equity_units=0, hard_limit_units=5) == 0
+
+
+def test_without_risk_only_the_hard_limit_binds() -> None:
+    assert position_limit(var99=0.0, budget_fraction=0.1, equity_units=100, hard_limit_units=5) == 5
+
+
+@given(st.floats(0.0, 1e3), st.floats(0.0, 1e3))
+def test_the_multiplier_never_enlarges_and_scales_risk_down_to_its_slow_level(
+    now: float, slow: float
+) -> None:
+    multiplier = volatility_multiplier(now, slow)
+    assert 0.0 <= multiplier <= 1.0
+    assert multiplier * now <= slow * (1.0 + 1e-12) or (multiplier == 1.0 and now <= slow)
+
+
+@given(UNITS, UNITS, st.floats(0.0, 1.0), UNITS)
+def test_a_limit_moves_exactly_when_the_change_exceeds_the_band(
+    current: int, proposed: int, band: float, hard: int
+) -> None:
+    limit = banded_limit(current, proposed, band=band, hard_limit_units=hard)
+    large = abs(proposed - current) > Fraction(band) * current
+    assert limit == min(proposed if large else current, hard)
+
+
+def test_the_first_limit_needs_no_change() -> None:
+    assert banded_limit(None, 42, band=0.5, hard_limit_units=100) == 42
+    assert banded_limit(None, 420, band=0.5, hard_limit_units=100) == 100
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, -0.1])
+def test_figures_that_are_no_fractions_are_refused(bad: float) -> None:
+    with pytest.raises(InvalidInput):
+        to_limit(bad, equity_units=100)
+    with pytest.raises(InvalidInput):
+        volatility_multiplier(bad, 0.1)
+    with pytest.raises(InvalidInput):
+        volatility_multiplier(0.1, bad)
+    with pytest.raises(InvalidInput):
+        banded_limit(1, 1, band=bad, hard_limit_units=5)
+    for var99, budget in ((bad, 0.1), (0.1, bad), (1.5, 0.1)):
+        with pytest.raises(InvalidInput):
+            position_limit(
+                var99=var99, budget_fraction=budget, equity_units=100, hard_limit_units=5
+            )
+
+
+def test_negative_amounts_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="hard_limit_units"):
+        position_limit(var99=0.1, budget_fraction=0.1, equity_units=1, hard_limit_units=-1)
+    with pytest.raises(InvalidInput, match="proposed_units"):
+        banded_limit(1, -1, band=0.1, hard_limit_units=5)

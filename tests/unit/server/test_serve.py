@@ -1,0 +1,147 @@
+"""Listening on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+
+from quarterdeck.kernel.errors import Unavailable
+from quarterdeck.server.serve import HttpServer
+from tests.unit.server.world import READ_KEY, WORK_KEY, World, bars_closed, bearer
+
+
+def serving(world: World, talk: Callable[[HttpServer], Awaitable[None]]) -> None:
+    async def run() -> None:
+        server = HttpServer(world.app(), host="127.0.0.1", port=0)
+        async with server, asyncio.TaskGroup() as group:
+            running = group.create_task(server.run())
+            await talk(server)
+            await server.drain()
+            running.cancel()
+
+    asyncio.run(run())
+
+
+async def raw(server: HttpServer, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request)
+    async with asyncio.timeout(10):
+        answer = await reader.read(65_536)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def test_a_free_port_is_found_and_told() -> None:
+    async def talk(server: HttpServer) -> None:
+        assert server.port > 0
+        async with httpx2.AsyncClient(base_url=server.url) as http:
+            answer = await http.get("/livez")
+            assert answer.json()["status"] == "alive"
+            assert "server" not in answer.headers
+            head = await http.head("/livez")
+            assert (head.status_code, head.content) == (200, b"")
+
+    serving(World(), talk)
+
+
+def test_a_port_in_use_is_refused_with_the_mend() -> None:
+    async def run() -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            with pytest.raises(Unavailable, match="--port") as caught:
+                await HttpServer(World().app(), host="127.0.0.1", port=port).__aenter__()
+            assert caught.value.code == "PORT_IN_USE"
+
+    asyncio.run(run())
+
+
+def test_a_host_that_is_not_ours_is_refused() -> None:
+    async def run() -> None:
+        with pytest.raises(Unavailable) as caught:
+            await HttpServer(World().app(), host="203.0.113.9", port=0).__aenter__()
+        assert caught.value.field in ("host", "port")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n", b"200"),
+        (b"GET /livez HTTP/1.1\r\nhost: evil.example\r\n\r\n", b"421"),
+        (b"GET /livez HTTP/1.0\r\n\r\n", b"400"),
+        (b"GET /livez HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n\r\n", b"400"),
+        (b"rubbish\r\n\r\n", b"400"),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nhost: localhost\r\n\r\n", b"404"),
+        (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: localhost\r\n\r\n", b"404"),
+        (b"DELETE /api/v1/orders HTTP/1.1\r\nhost: localhost\r\n\r\n", b"405"),
+    ],
+)
+def test_raw_requests_are_answered_plainly(request_bytes: bytes, status: bytes) -> None:
+    async def talk(server: HttpServer) -> None:
+        answer = await raw(server, request_bytes)
+        assert answer.split(b" ")[1] == status, answer
+
+    serving(World(), talk)
+
+
+def test_a_chunked_body_cannot_pass_the_limit() -> None:
+    async def talk(server: HttpServer) -> None:
+        async def endless() -> object:
+            for _ in range(64):
+                yield b"x" * 65_536
+
+        async with httpx2.AsyncClient(base_url=server.url, headers=bearer(WORK_KEY)) as http:
+            answer = await http.post("/api/v1/work/claim", content=endless())
+            assert answer.status_code == 413
+
+    serving(World(), talk)
+
+
+def test_the_socket_speaks_to_a_real_client() -> None:
+    world = World()
+
+    async def talk(server: HttpServer) -> None:
+        url = server.url.replace("http", "ws") + "/ws"
+        async with connect(url, additional_headers=bearer(READ_KEY), compression=None) as client:
+            await client.send(json.dumps({"op": "subscribe", "topics": ["market"]}))
+            snapshot = json.loads(await client.recv())
+            assert snapshot["type"] == "snapshot"
+            world.bus.publish(20, [bars_closed(10)])
+            delta = json.loads(await client.recv())
+            assert delta["data"]["slices"][0]["slice"] == 10
+
+    serving(world, talk)
+
+
+def test_stopping_lets_go_of_who_waits_and_who_watches() -> None:
+    world = World()
+
+    async def run() -> None:
+        server = HttpServer(world.app(), host="127.0.0.1", port=0)
+        loop = asyncio.get_running_loop()
+        async with server, asyncio.TaskGroup() as group:
+            running = group.create_task(server.run())
+            async with httpx2.AsyncClient(base_url=server.url, headers=bearer(WORK_KEY)) as http:
+                waiting = group.create_task(
+                    http.post("/api/v1/work/claim", json={"wait_ms": 20_000}, timeout=30)
+                )
+                await world.commands.first.wait()
+                started = loop.time()
+                await server.drain()
+                assert (await waiting).json()["claim"] is None
+                refused = await http.get("/api/v1/session", headers=bearer(READ_KEY))
+                assert refused.status_code == 503
+            running.cancel()
+        assert loop.time() - started < 5
+
+    asyncio.run(run())

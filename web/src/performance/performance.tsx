@@ -1,0 +1,89 @@
+import { EquityPanel } from "../overview/equity";
+import { When } from "../parts/cells";
+import { DASH, count, fixed, money, percent, words } from "../parts/format";
+import { Bar, Change, Maybe } from "../parts/figures";
+import { Empty, PageTitle } from "../parts/panel";
+import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
+import type { PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView } from "../wire/types";
+
+const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
+  { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
+  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Equity", right: true, show: (row) => money(row.equity, { whole: false }) },
+  { name: "Return", right: true, show: (row) => <Change value={row.return_fraction} text={percent(row.return_fraction, 2, { sign: true })} /> },
+  { name: "Realised", right: true, show: (row) => <Change value={row.realised} text={money(row.realised, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Fees", right: true, show: (row) => money(row.fees, { whole: false }) },
+  { name: "Drawdown", right: true, show: (row) => percent(row.drawdown_fraction) },
+  { name: "Deepest", right: true, show: (row) => percent(row.max_drawdown_fraction) },
+  { name: "Sharpe", right: true, hint: "Per year, risk-free rate 0", show: (row) => <Maybe text={fixed(row.sharpe)} why={row.observations < row.need ? `${row.observations} of ${row.need} bars needed` : "equity has not moved"} /> },
+  { name: "Bars", right: true, show: (row) => count(row.observations) },
+  { name: "Trades", right: true, hint: "Closed round trips", show: (row) => count(row.trades) },
+  { name: "Win", right: true, show: (row) => <Maybe text={percent(row.win_fraction, 1)} why="no round trip closed yet" /> },
+  { name: "Profit factor", right: true, hint: "Gains over losses", show: (row) => <Maybe text={fixed(row.profit_factor)} why="no loss or no round trip yet" /> },
+];
+
+function Weights({ weights, contributions }: { weights: Readonly<Record<string, number>>; contributions: Readonly<Record<string, number>> | null }) {
+  const rows = Object.entries(weights).sort(([, a], [, b]) => b - a);
+  return (
+    <table className="rows rows-dense">
+      <caption className="sr-only">Weights</caption>
+      <thead><tr><th scope="col">Symbol</th><th scope="col"><span className="sr-only">Share</span></th><th scope="col" className="right">Weight</th><th scope="col" className="right" title="Share of the portfolio's risk">Risk</th></tr></thead>
+      <tbody>
+        {rows.map(([symbol, weight]) => (
+          <tr key={symbol}>
+            <td className="fit font-medium">{symbol}</td>
+            <td className="align-middle!"><Bar share={weight} colour="var(--up)" label={`${symbol} ${percent(weight, 1)}`} /></td>
+            <td className="right fit">{percent(weight, 1)}</td>
+            <td className="right fit"><Maybe text={percent(contributions?.[symbol], 1)} why="not computed for this objective" /></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Proposal({ proposal }: { proposal: ProposalView }) {
+  const why = proposal.reason ?? `${proposal.observations} of ${proposal.need} observations`;
+  const facts: ReadonlyArray<readonly [string, string]> = [
+    ["Return a year", percent(proposal.expected_return, 1, { sign: true })], ["Volatility a year", percent(proposal.volatility, 1)], ["Sharpe", fixed(proposal.sharpe)],
+    ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", proposal.optimality_gap === null ? DASH : proposal.optimality_gap.toExponential(1)], ["Solver", proposal.solver ?? DASH],
+  ];
+  return (
+    <section aria-label={words(proposal.objective)} className="min-w-0">
+      <h3 className="flex items-baseline gap-2 px-3 pt-2.5 font-semibold">{words(proposal.objective)}<span className="text-xs font-normal text-faint">{proposal.at === null ? "" : <When at={proposal.at} />}</span></h3>
+      <dl className="stale-able grid grid-cols-3 gap-2 px-3 py-2">
+        {facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold"><Maybe text={value} why={why} /></dd></div>)}
+      </dl>
+      {proposal.weights === null ? <Empty>No portfolio yet: {why}.</Empty> : <div className="stale-able"><Weights weights={proposal.weights} contributions={proposal.risk_contributions} /></div>}
+    </section>
+  );
+}
+
+const HISTORY: ReadonlyArray<Column<ProposalRecord>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Objective", show: (row) => words(row.objective) },
+  { name: "Weights", wrap: true, show: (row) => <span className="text-muted">{Object.entries(row.weights).filter(([, weight]) => weight >= 0.0005).sort(([, a], [, b]) => b - a).map(([symbol, weight]) => `${symbol} ${percent(weight, 1)}`).join(", ")}</span> },
+  { name: "Return", right: true, show: (row) => percent(row.expected_return, 1, { sign: true }) },
+  { name: "Volatility", right: true, show: (row) => percent(row.volatility, 1) },
+  { name: "Sharpe", right: true, show: (row) => <Maybe text={fixed(row.sharpe)} why="undefined at zero volatility" /> },
+  { name: "Turnover", right: true, show: (row) => <Maybe text={percent(row.turnover, 1)} why="the first of its kind" /> },
+];
+
+export default function Performance() {
+  return (
+    <>
+      <PageTitle note="what agents earned, and the portfolios the deck would propose">Performance</PageTitle>
+      <ViewPanel<PerformancesView> title="Records" path="/performance" className="shrink-0" note={() => "from fills and closes only"}>
+        {(data) => <Table label="Records" columns={RECORDS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has a record yet: records begin when trading opens." />}
+      </ViewPanel>
+      <div className="grid h-80 shrink-0"><EquityPanel /></div>
+      <ViewPanel<PortfolioView> title="Proposed portfolios" path="/portfolio" className="shrink-0" note={() => "proposals, never orders"}>
+        {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
+      </ViewPanel>
+      <PagedPanel<ProposalsView> title="Proposals so far" path="/portfolio/proposals" className="shrink-0">
+        {(data) => <Table label="Proposals" columns={HISTORY} rows={data.proposals} rowKey={(row) => row.number} empty="Nothing has been proposed yet." />}
+      </PagedPanel>
+    </>
+  );
+}

@@ -1,0 +1,91 @@
+import { useState } from "react";
+import { StateWord, When } from "../parts/cells";
+import { ReasonCommand } from "../parts/command";
+import { DASH, count, fixed, instant, money, percent, words } from "../parts/format";
+import { Bar, Maybe, SeverityMark } from "../parts/figures";
+import { PageTitle, Panel } from "../parts/panel";
+import { RULES } from "../parts/rules";
+import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
+import { Measure } from "../overview/refusal";
+import { useStop } from "../shell/stop";
+import { rest } from "../wire/rest";
+import { useView } from "../live/queries";
+import type { AgentsView, GateView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopView } from "../wire/types";
+
+const LIMITS: ReadonlyArray<Column<LimitView>> = [
+  { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
+  { name: "Scope", show: (row) => row.scope },
+  { name: "Limit", right: true, show: (row) => <Measure value={row.value} unit={row.unit} /> },
+  { name: "Clock", hint: "The time its window counts in", show: (row) => words(row.clock) },
+  { name: "Set by", show: (row) => row.learned ? <span title="learned from the forecasts; it can only tighten a person's limit">learned, version {row.version}</span> : "configuration" },
+];
+
+function why(row: RiskView): string {
+  return row.reason ?? `${row.have} of ${row.need} observations`;
+}
+
+const FORECASTS: ReadonlyArray<Column<RiskView>> = [
+  { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Volatility", right: true, hint: "Standard deviation of the next bar's log return", show: (row) => <Maybe text={percent(row.volatility)} why={why(row)} /> },
+  { name: "VaR 95", right: true, hint: "Loss of the next bar that 95 in 100 stay within", show: (row) => <Maybe text={percent(row.var95)} why={why(row)} /> },
+  { name: "ES 95", right: true, hint: "Mean loss beyond the VaR", show: (row) => <Maybe text={percent(row.es95)} why={why(row)} /> },
+  { name: "VaR 99", right: true, show: (row) => <Maybe text={percent(row.var99)} why={why(row)} /> },
+  { name: "ES 99", right: true, show: (row) => <Maybe text={percent(row.es99)} why={why(row)} /> },
+  { name: "Size", right: true, hint: "Volatility scaling of new positions", show: (row) => row.multiplier === null ? <Maybe text={DASH} why={why(row)} /> : <span className="ml-auto flex max-w-44 items-center justify-end gap-2 whitespace-nowrap"><Bar share={row.multiplier} label={`size multiplier ${fixed(row.multiplier)}`} />× {fixed(row.multiplier)}</span> },
+  { name: "Position limit", right: true, hint: "Per agent", show: (row) => <Maybe text={money(row.position_limit)} why={why(row)} /> },
+  { name: "Residuals", right: true, hint: "Observations that the forecast rests on", show: (row) => row.have < row.need ? <span className="text-faint">{why(row)}</span> : count(row.have) },
+];
+
+const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Severity", show: (row) => <SeverityMark severity={row.severity} /> },
+  { name: "Kind", show: (row) => words(row.kind) },
+  { name: "Subject", show: (row) => row.subject },
+  { name: "Observed", right: true, show: (row) => percent(row.observed) },
+  { name: "Threshold", right: true, show: (row) => percent(row.threshold) },
+  { name: "What happened", wrap: true, show: (row) => <span className="text-muted">{row.text}</span> },
+];
+
+function StopPanel() {
+  const stop = useStop();
+  const agents = useView<AgentsView>("/agents");
+  const [agent, setAgent] = useState("");
+  const names = (agents.data?.agents ?? []).map((one) => one.agent).filter((name) => !(stop?.stopped_agents ?? []).includes(name));
+  const facts: ReadonlyArray<readonly [string, string]> = stop === null ? [] : [
+    ["Epoch", String(stop.epoch)], ["Acknowledged", String(stop.acknowledged)], ["Last raised", stop.since === null ? "never in this run" : instant(stop.since)],
+    ["By", stop.by ?? DASH], ["Accepted since", count(stop.accepted_since)], ["Refused since", count(stop.refused_since)], ["Cancelled", count(stop.cancelled)],
+    ["In force after", stop.stop_ms === null ? DASH : `${fixed(stop.stop_ms, 2)} ms`],
+  ];
+  return (
+    <Panel title="Stop" note="the red button stops everything; this stops one agent" className="shrink-0">
+      <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
+        <p className="text-base">{stop === null ? DASH : <StateWord state={stop.stopped ? "stopped" : "trading is open"} />}</p>
+        <dl className="flex flex-wrap gap-x-7 gap-y-2">{facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="stale-able font-semibold">{value}</dd></div>)}</dl>
+        <div className="ml-auto flex items-end gap-2 max-md:ml-0">
+          <label className="flex flex-col gap-1"><span className="label">Stop one agent</span>
+            <select className="field w-44" value={agent} onChange={(event) => setAgent(event.target.value)}><option value="">Choose…</option>{names.map((name) => <option key={name}>{name}</option>)}</select>
+          </label>
+          {agent !== "" && <ReasonCommand name={`Stop ${agent}`} ask="Why?" send={(reason) => rest.post<StopView>("/gate/stop", { reason, agent })} />}
+        </div>
+      </div>
+    </Panel>
+  );
+}
+
+export default function Risk() {
+  return (
+    <>
+      <PageTitle note="what the gate enforces, what is forecast, and what went beyond it">Risk &amp; safety</PageTitle>
+      <StopPanel />
+      <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
+        {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
+      </ViewPanel>
+      <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
+        {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
+      </ViewPanel>
+      <PagedPanel<RiskEventsView> title="Risk events" path="/risk/events" className="shrink-0">
+        {(data) => <Table label="Risk events" columns={EVENTS} rows={data.events} rowKey={(row) => row.number} empty="No forecast or limit has been passed yet." />}
+      </PagedPanel>
+    </>
+  );
+}

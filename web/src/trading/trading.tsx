@@ -1,0 +1,113 @@
+import { useState } from "react";
+import { RefusalCard } from "../overview/refusal";
+import { Choice } from "../parts/choice";
+import { Id, SideWord, StateWord, When } from "../parts/cells";
+import { PlainCommand } from "../parts/command";
+import { DASH, exact, fixed, money, price, words } from "../parts/format";
+import { Change, Maybe } from "../parts/figures";
+import { PageTitle } from "../parts/panel";
+import { RULES } from "../parts/rules";
+import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
+import { idempotencyKey, rest } from "../wire/rest";
+import type { AccountView, AccountsView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+
+function DecisionCell({ order }: { order: OrderView }) {
+  const [open, setOpen] = useState(false);
+  const { decision } = order;
+  if (decision.status !== "refused") return <span className="text-muted">{decision.status}</span>;
+  return (
+    <div className="max-w-md text-left">
+      <button type="button" className="text-left text-down underline decoration-dotted underline-offset-2" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {decision.code === null ? "refused" : RULES[decision.code].name}
+        {decision.max_allowed_now !== null && <span className="text-muted"> · at most {exact(decision.max_allowed_now)} now</span>}
+      </button>
+      {open && <div className="panel mt-1.5 whitespace-normal"><RefusalCard order={order} /></div>}
+    </div>
+  );
+}
+
+const ORDERS: ReadonlyArray<Column<OrderView>> = [
+  { name: "Submitted", lead: true, show: (row) => <span><When at={row.submitted_at} /><span className="block"><Id id={row.order_id} /></span></span> },
+  { name: "Agent", show: (row) => row.agent },
+  { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Side", show: (row) => <SideWord side={row.side} /> },
+  { name: "Quantity", right: true, show: (row) => exact(row.quantity) },
+  { name: "Type", show: (row) => <span className="whitespace-nowrap">{words(row.type)}{row.limit_price === null ? "" : ` ${price(row.limit_price)}`}</span> },
+  { name: "Filled", right: true, show: (row) => exact(row.filled) },
+  { name: "At", right: true, show: (row) => <Maybe text={price(row.average_price)} why="nothing filled" /> },
+  { name: "State", show: (row) => <StateWord state={row.status} /> },
+  { name: "Gate", wrap: true, show: (row) => <DecisionCell order={row} /> },
+  { name: "", right: true, show: (row) => row.status === "working" && <PlainCommand name="Cancel" label={`Cancel order ${row.order_id}`} send={() => rest.post(`/orders/${encodeURIComponent(row.order_id)}/cancel`, { idempotency_key: idempotencyKey() })} /> },
+];
+
+const POSITIONS: ReadonlyArray<Column<PositionView>> = [
+  { name: "Agent", lead: true, show: (row) => row.agent },
+  { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Quantity", right: true, show: (row) => exact(row.quantity) },
+  { name: "Entry", right: true, show: (row) => price(row.average_price) },
+  { name: "Last", right: true, show: (row) => <Maybe text={price(row.last_price)} why="no bar yet" /> },
+  { name: "Value", right: true, show: (row) => <Maybe text={money(row.value, { whole: false })} why="no price" /> },
+  { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} why="no price" /> },
+];
+
+const FILLS: ReadonlyArray<Column<FillView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Agent", show: (row) => row.agent },
+  { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Side", show: (row) => <SideWord side={row.side} /> },
+  { name: "Quantity", right: true, show: (row) => exact(row.quantity) },
+  { name: "Price", right: true, show: (row) => price(row.price) },
+  { name: "Fee", right: true, show: (row) => fixed(row.fee, 2) },
+  { name: "Realised", right: true, hint: "Before this fill's fee", show: (row) => Number(row.realised) === 0 ? <span className="text-faint" title="this fill closed nothing, or closed at cost">0.00</span> : <Change value={row.realised} text={money(row.realised, { sign: true, whole: false })} /> },
+];
+
+const SIGNALS: ReadonlyArray<Column<SignalView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Agent", show: (row) => row.agent },
+  { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Direction", show: (row) => words(row.direction) },
+  { name: "Strength", right: true, show: (row) => fixed(row.strength, 2) },
+  { name: "Holds", right: true, show: (row) => `${row.horizon_bars} bars` },
+  { name: "Reason", wrap: true, show: (row) => <span className="text-muted">{row.reason === "" ? DASH : row.reason}</span> },
+];
+
+const ACCOUNTS: ReadonlyArray<Column<AccountView>> = [
+  { name: "Agent", lead: true, show: (row) => row.agent },
+  { name: "Equity", right: true, show: (row) => <Maybe text={money(row.equity, { whole: false })} why="the price of something held is missing" /> },
+  { name: "Cash", right: true, show: (row) => money(row.cash, { whole: false }) },
+  { name: "Exposure", right: true, show: (row) => <Maybe text={money(row.gross_exposure, { whole: false })} why="the price of something held is missing" /> },
+  { name: "Buying power", right: true, show: (row) => money(row.buying_power, { whole: false }) },
+  { name: "This day", right: true, show: (row) => <Change value={row.daily_pnl} text={money(row.daily_pnl, { sign: true, whole: false })} why="no day yet" /> },
+  { name: "Realised", right: true, show: (row) => <Change value={row.realised} text={money(row.realised, { sign: true, whole: false })} /> },
+  { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} why="a price is missing" /> },
+  { name: "Fees", right: true, show: (row) => money(row.fees, { whole: false }) },
+];
+
+type Which = OrderStatus | "all";
+
+export default function Trading() {
+  const [status, setStatus] = useState<Which>("all");
+  return (
+    <>
+      <PageTitle note="what was asked, what the gate said, and what became of it; on paper">Trading</PageTitle>
+      <PagedPanel<OrdersView> key={status} title="Orders" path="/orders" query={{ status: status === "all" ? null : status }} className="shrink-0"
+        aside={<Choice<Which> label="Which orders" value={status} choose={setStatus} options={[["all", "All"], ["working", "Working"], ["filled", "Filled"], ["refused", "Refused"]]} />}>
+        {(data) => <Table label="Orders" columns={ORDERS} rows={data.orders} rowKey={(row) => row.order_id} empty={status === "all" ? "No order has been submitted yet." : `No order is ${status}.`} />}
+      </PagedPanel>
+      <div className="grid shrink-0 gap-2 md:gap-2.5 xl:grid-cols-2">
+        <ViewPanel<PositionsView> title="Positions" path="/positions" note={(data) => `${data.positions.length} open`}>
+          {(data) => <Table label="Positions" columns={POSITIONS} rows={data.positions} rowKey={(row) => `${row.agent} ${row.symbol}`} empty="No position is open." />}
+        </ViewPanel>
+        <PagedPanel<FillsView> title="Fills" path="/fills">
+          {(data) => <Table label="Fills" columns={FILLS} rows={data.fills} rowKey={(row) => row.number} empty="Nothing has been filled yet." />}
+        </PagedPanel>
+      </div>
+      <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? "the ledger balances" : <span className="text-stop-text">the ledger does not balance</span>}>
+        {(data) => <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />}
+      </ViewPanel>
+      <PagedPanel<SignalsView> title="Signals" path="/signals" className="shrink-0" note={() => "a signal moves no money"}>
+        {(data) => <Table label="Signals" columns={SIGNALS} rows={data.signals} rowKey={(row) => row.signal_id} empty="No agent has stated a view yet." />}
+      </PagedPanel>
+    </>
+  );
+}
