@@ -1,3 +1,28 @@
-"""Quarterdeck: the self-hosted operations deck for AI trading agents."""
+"""Quarterdeck: the self-hosted operations deck for AI trading agents.
+
+Importing it costs nothing: what it offers as a library is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quarterdeck.library.bars import Bars, read_bars, slices
 
 __version__ = "0.1.0"
+__all__ = ["Bars", "__version__", "read_bars", "slices"]
+
+_LIBRARY = {"Bars": "bars", "read_bars": "bars", "slices": "bars"}
+
+
+def __getattr__(name: str) -> object:
+    """Load a library name on first use."""
+    if name not in _LIBRARY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"quarterdeck.library.{_LIBRARY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

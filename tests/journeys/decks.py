@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,3 +162,90 @@ def whole_run(data_dir: Path, report: Path, *arguments: str) -> Json:
     assert status == 0, "".join(deck.said)
     result: Json = json.loads(report.read_text())
     return result
+
+
+def launch(data_dir: Path, *command: str) -> RunningDeck:
+    """Start a Python command line of any kind that becomes a deck on ``data_dir``."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_DATA")
+    }
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    return RunningDeck(process, data_dir)
+
+
+@contextmanager
+def opened(deck: RunningDeck) -> Iterator[RunningDeck]:
+    """A started deck once it is open, and gone at the end; killed if it will not go."""
+    try:
+        deck.wait_until_open()
+        yield deck
+    finally:
+        if deck.process.poll() is None:
+            deck.process.terminate()
+        try:
+            deck.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            deck.kill()
+            raise AssertionError("the deck did not end within 20 s of SIGTERM") from None
+
+
+def wait_for(fact: Callable[[], object], what: str, *, seconds: float = 30.0) -> None:
+    """Ask again and again until ``fact`` holds."""
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def wait_until_trading(deck: RunningDeck) -> None:
+    """Return once the warm-up is over."""
+    wait_for(lambda: deck.get("/overview")["feed"]["state"] == "running", "trading is open")
+
+
+def pause_at(deck: RunningDeck, slice_index: int) -> None:
+    """Pause a deck that waits for its next bar with ``slice_index`` as its last one."""
+    wait_for(
+        lambda: deck.get("/overview")["feed"]["slice"] >= slice_index, f"slice {slice_index}"
+    )
+    status, answer = deck.call("POST", "/system/replay", {"action": "pause"})
+    assert status == 200, answer
+    feed = deck.get("/overview")["feed"]
+    assert (feed["state"], feed["slice"]) == ("paused", slice_index)
+
+
+def step_to_next(deck: RunningDeck) -> int:
+    """Let one slice through a paused deck and return its index."""
+    before = deck.get("/overview")["feed"]["slice"]
+    status, answer = deck.call("POST", "/system/replay", {"action": "step"})
+    assert status == 200, answer
+    wait_for(lambda: deck.get("/overview")["feed"]["slice"] == before + 1, "the slice stepped")
+    return int(before) + 1
+
+
+def agent_key(deck: RunningDeck, name: str, **more: object) -> str:
+    """Register an outside agent and return its key."""
+    status, issued = deck.call("POST", "/agents", {"name": name, **more})
+    assert status == 201, issued
+    return str(issued["key"])
+
+
+def ran(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``quarterdeck`` with these arguments to its end."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_DATA")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "quarterdeck", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        cwd=cwd,
+        check=False,
+    )

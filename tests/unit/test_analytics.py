@@ -185,6 +185,17 @@ def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
     assert len(page.events) == 2
 
 
+def test_the_verdict_on_each_forecast_stands_beside_it(line: Line) -> None:
+    for view in line.risk.risks(GetRisk(), OPERATOR).instruments:
+        for level, coverage in zip((0.95, 0.99), view.coverage, strict=True):
+            assert coverage.observations == 700 - 301
+            assert coverage.hit_fraction == coverage.hits / coverage.observations
+            assert coverage.expected_fraction == pytest.approx(1.0 - level)
+            assert coverage.kupiec_p is not None
+            assert 0.0 <= coverage.kupiec_p <= 1.0
+            assert coverage.christoffersen_p is not None
+
+
 def test_a_drawdown_is_reported_when_crossed_and_not_again_until_it_has_been_back() -> None:
     line = Line()
     events = 0

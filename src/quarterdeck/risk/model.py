@@ -83,6 +83,22 @@ class GetRisk(Query, frozen=True):
     symbol: str | None = None
 
 
+class CoverageView(Answer, frozen=True):
+    """How a forecast has held so far: losses beyond it against the share it promises.
+
+    The p-values are of Kupiec's test of that share and Christoffersen's joint test with
+    independence; a value below 0.05 speaks against the forecast. Null before the first two bars.
+    """
+
+    level: float
+    observations: int
+    hits: int
+    expected_fraction: float
+    hit_fraction: float | None
+    kupiec_p: float | None
+    christoffersen_p: float | None
+
+
 class RiskView(Answer, frozen=True):
     """The forecast of one instrument for its next bar; losses are positive fractions of price.
 
@@ -98,6 +114,7 @@ class RiskView(Answer, frozen=True):
     multiplier: float | None
     position_limit: Decimal | None
     limit_version: int
+    coverage: tuple[CoverageView, ...]
     have: int
     need: int
     reason: str | None

@@ -14,6 +14,13 @@ from quarterdeck.kernel.vocabulary import Regime, Severity
 from quarterdeck.market.model import BarsClosed, Floats
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.risk.core.backtest import (
+    HitCounts,
+    christoffersen,
+    count_hits,
+    kupiec,
+    no_counts,
+)
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
 from quarterdeck.risk.core.filter import (
     COLUMNS,
@@ -29,6 +36,7 @@ from quarterdeck.risk.core.filter import (
 )
 from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
 from quarterdeck.risk.model import (
+    CoverageView,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
@@ -47,6 +55,10 @@ from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, History, Reader, State
 
 MAX_PAGE = 1_000
+TAILS = (0.05, 0.01)
+"""The share of losses beyond 95 % and 99 % value at risk."""
+VAR_COLUMNS = (VAR95, VAR99)
+"""The value at risk of each of ``TAILS`` in a forecast."""
 STRESSED = (Regime.VOLATILE, Regime.BREAKDOWN)
 """The regimes in which a learned limit is scaled down further."""
 
@@ -62,6 +74,7 @@ class RiskService:
         "_hard_units": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
+        "_hits": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
         "_regimes": State.JOURNALED,
         "_version": State.JOURNALED,
@@ -79,6 +92,7 @@ class RiskService:
         self._hard_units = hard_units
         self._filters = RiskState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
+        self._hits = no_counts(n, len(TAILS))
         self._limits: dict[int, tuple[int, int]] = {}
         self._regimes: dict[int, Regime] = {}
         self._version = 0
@@ -120,7 +134,7 @@ class RiskService:
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
-        arrays: dict[str, Array] = {"forecast": self._forecast}
+        arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         return arrays
 
@@ -130,8 +144,14 @@ class RiskService:
             np.copyto(array, arrays[name], casting="no")
 
     def absorb(self, bars: Message) -> None:
-        """Run the filters on one slice, silently."""
+        """Judge the forecasts by one slice and run the filters on it, silently."""
         if isinstance(bars, BarsClosed):
+            count_hits(
+                self._hits,
+                bars.rows,
+                loss=1.0 - bars.close / self._filters.close[bars.rows],
+                forecast=self._forecast[bars.rows][:, VAR_COLUMNS],
+            )
             update_risk(self._filters, bars.rows, close=bars.close, out=self._forecast)
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
@@ -378,6 +398,10 @@ class RiskService:
             multiplier=self._multiplier(row, slow) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
+            coverage=tuple(
+                _coverage(HitCounts(*counts[:-1]), tail=tail)
+                for tail, counts in zip(TAILS, self._hits[row].tolist(), strict=True)
+            ),
             have=have,
             need=MIN_RESIDUALS,
             reason=None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals",
@@ -402,6 +426,19 @@ class RiskService:
         return LimitChangesView(
             changes=changes, next=changes[-1].version if len(changes) == query.limit else None
         )
+
+
+def _coverage(counts: HitCounts, *, tail: float) -> CoverageView:
+    n = counts.observations
+    return CoverageView(
+        level=1.0 - tail,
+        observations=n,
+        hits=counts.hits,
+        expected_fraction=tail,
+        hit_fraction=counts.hits / n if n else None,
+        kupiec_p=kupiec(counts, tail=tail).p_value if n else None,
+        christoffersen_p=christoffersen(counts, tail=tail).conditional_p_value if n > 1 else None,
+    )
 
 
 def _page(limit: int, before: int | None) -> dict[str, int]:

@@ -36,6 +36,8 @@ def describe(
     kinds = {kind for operation in operations for kind in (operation.input, operation.output)}
     ordered = sorted(kinds, key=lambda kind: str(getattr(kind, "__name__", kind)))
     _, schemas = msgspec.json.schema_components([*ordered, Problem], ref_template=REF)
+    for operation in operations:
+        _take_numbers(schemas[operation.input.__name__])
     paths: dict[str, Json] = {}
     for operation in operations:
         path = paths.setdefault(PREFIX + operation.path, {})
@@ -126,6 +128,18 @@ def _operation(operation: Operation, schemas: Mapping[str, Json]) -> Json:
         **_problems(),
     }
     return described
+
+
+def _take_numbers(schema: object) -> None:
+    """Say of an input's decimals that a JSON number is taken too; answers are always text."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            schema["type"] = ["string", "number"]
+        for part in schema.values():
+            _take_numbers(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _take_numbers(part)
 
 
 def _is_list(schema: object) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.risk.core import filter as risk_filter
-from quarterdeck.risk.core.backtest import christoffersen, kupiec
+from quarterdeck.risk.core.backtest import HitCounts, christoffersen, kupiec
 from quarterdeck.risk.core.filter import (
     COLUMNS,
     ES95,
@@ -126,7 +126,7 @@ def test_forecasts_of_the_indices_are_exceeded_as_often_as_promised(
     closes: dict[str, FloatArray], column: int, tail: float
 ) -> None:
     for symbol in ("SPX", "IXIC"):
-        assert kupiec(hits(closes[symbol], column=column), tail=tail).p_value > 0.05
+        assert kupiec(HitCounts.of(hits(closes[symbol], column=column)), tail=tail).p_value > 0.05
 
 
 @pytest.mark.parametrize(("column", "tail"), [(VAR95, 0.05), (VAR99, 0.01)])
@@ -135,11 +135,14 @@ def test_over_thirty_years_of_twenty_stocks_hardly_any_coverage_test_rejects(
 ) -> None:
     stocks = [close for symbol, close in closes.items() if symbol not in {"SPX", "IXIC"}]
     tests = [hits(close, column=column) for close in stocks]
-    coverage = [kupiec(each, tail=tail) for each in tests]
+    coverage = [kupiec(HitCounts.of(each), tail=tail) for each in tests]
     assert len(coverage) == 20
     # A perfect forecaster is rejected once in twenty at 5 %.
     assert sum(test.p_value > 0.05 for test in coverage) >= 19
-    assert sum(christoffersen(h, tail=tail).conditional_p_value > 0.05 for h in tests) >= 17
+    assert (
+        sum(christoffersen(HitCounts.of(h), tail=tail).conditional_p_value > 0.05 for h in tests)
+        >= 17
+    )
     assert np.mean([test.hit_rate for test in coverage]) == pytest.approx(tail, rel=0.15)
 
 

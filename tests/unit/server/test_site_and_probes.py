@@ -140,6 +140,14 @@ def test_the_description_names_every_route_and_its_permission(world: World) -> N
         assert name in document["components"]["schemas"]
 
 
+def test_an_amount_may_be_sent_as_a_number_and_is_answered_as_text(world: World) -> None:
+    schemas = request(world, "GET", "/api/v1/openapi.json").json()["components"]["schemas"]
+    sent = schemas["SubmitOrder"]["properties"]["quantity"]
+    answered = schemas["OrderView"]["properties"]["quantity"]
+    assert sent == {"type": ["string", "number"], "format": "decimal"}
+    assert answered == {"type": "string", "format": "decimal"}
+
+
 def test_parameters_are_described_where_they_go(world: World) -> None:
     paths = request(world, "GET", "/api/v1/openapi.json").json()["paths"]
     bars = {p["name"]: p["in"] for p in paths["/api/v1/bars/{symbol}"]["get"]["parameters"]}

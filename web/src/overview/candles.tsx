@@ -227,7 +227,7 @@ function ReadingLine({ reading }: { reading: Reading | null }) {
     <div className="flex h-7 shrink-0 items-center gap-3 overflow-hidden px-3 pt-1 text-xs whitespace-nowrap">
       <span className="text-muted max-sm:hidden">{day(reading.at_ms)}</span>
       {([["O", open], ["H", high], ["L", low], ["C", close]] as const).map(([name, value]) => (
-        <span key={name}><span className="mr-1 text-faint">{name}</span><span className={tone}>{price(value)}</span></span>
+        <span key={name} className={name === "O" ? "max-sm:hidden" : ""}><span className="mr-1 text-faint">{name}</span><span className={tone}>{price(value)}</span></span>
       ))}
       <span className="hidden sm:inline"><span className="mr-1 text-faint">Vol</span>{compactVolume(volume)}</span>
       <span className="ml-auto hidden text-2xs text-faint sm:inline"><span className="text-up" aria-hidden="true">↑</span> buy <span className="ml-1 text-down" aria-hidden="true">↓</span> sell</span>
@@ -240,10 +240,10 @@ function Legend({ symbol }: { symbol: string }) {
   const market = useLive("market");
   const seen = new Set((market?.slices ?? []).slice(-300).map((slice) => slice.regimes[symbol]));
   return (
-    <div className="flex shrink-0 flex-wrap items-center gap-x-3.5 gap-y-1 border-t border-line px-3 py-1.5 text-2xs text-muted">
+    <div className="flex shrink-0 flex-wrap items-center gap-x-2.5 gap-y-1 border-t border-line px-3 py-1.5 text-2xs text-muted">
       {REGIME_ORDER.filter((regime) => seen.has(regime)).map((regime) => <RegimeName key={regime} regime={regime} />)}
       <span className="ml-auto text-faint">
-        charts by <a className="underline hover:text-text" href="https://www.tradingview.com/" target="_blank" rel="noreferrer noopener">TradingView</a>
+        <a title="Charts drawn by TradingView Lightweight Charts™" className="underline hover:text-text" href="https://www.tradingview.com/" target="_blank" rel="noreferrer noopener">TradingView</a>
       </span>
     </div>
   );

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, GateView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopView } from "../wire/types";
+import type { AgentsView, CoverageView, GateView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -35,6 +35,28 @@ const FORECASTS: ReadonlyArray<Column<RiskView>> = [
   { name: "Position limit", right: true, hint: "Per agent", show: (row) => <Maybe text={money(row.position_limit)} why={why(row)} /> },
   { name: "Residuals", right: true, hint: "Observations that the forecast rests on", show: (row) => row.have < row.need ? <span className="text-faint">{why(row)}</span> : count(row.have) },
 ];
+
+interface Verdict {
+  readonly symbol: string;
+  readonly coverage: CoverageView;
+}
+
+const EMPTY = "no forecast has been judged by a bar yet";
+
+const VERDICTS: ReadonlyArray<Column<Verdict>> = [
+  { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Forecast", show: (row) => `${percent(row.coverage.level, 0)} VaR` },
+  { name: "Bars judged", right: true, show: (row) => count(row.coverage.observations) },
+  { name: "Losses beyond", right: true, show: (row) => count(row.coverage.hits) },
+  { name: "Share", right: true, hint: "Of the bars judged, how many lost more than forecast", show: (row) => <Maybe text={percent(row.coverage.hit_fraction)} why={EMPTY} /> },
+  { name: "Promised", right: true, show: (row) => percent(row.coverage.expected_fraction) },
+  { name: "Kupiec p", right: true, hint: "Below 0.05 the share is not the promised one", show: (row) => <Maybe text={fixed(row.coverage.kupiec_p, 3)} why={EMPTY} /> },
+  { name: "Christoffersen p", right: true, hint: "Below 0.05 the share is wrong or the losses come in clusters", show: (row) => <Maybe text={fixed(row.coverage.christoffersen_p, 3)} why={EMPTY} /> },
+];
+
+function verdicts(data: RisksView): ReadonlyArray<Verdict> {
+  return data.instruments.flatMap((row) => row.coverage.map((coverage) => ({ symbol: row.symbol, coverage })));
+}
 
 const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
   { name: "When", lead: true, show: (row) => <When at={row.at} /> },
@@ -79,6 +101,9 @@ export default function Risk() {
       <StopPanel />
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
+      </ViewPanel>
+      <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
+        {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}

@@ -203,6 +203,17 @@ export interface ComponentView {
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
+/** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
+export interface CoverageView {
+  readonly level: number;
+  readonly observations: number;
+  readonly hits: number;
+  readonly expected_fraction: number;
+  readonly hit_fraction: number | null;
+  readonly kupiec_p: number | null;
+  readonly christoffersen_p: number | null;
+}
+
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_after_s`` is machine seconds at the present speed (null when unknown or paused) until ``retry_at_market``; both are null where waiting alone does not help. */
 export interface Decision {
   readonly status: string;
@@ -827,6 +838,7 @@ export interface RiskView {
   readonly multiplier: number | null;
   readonly position_limit: Decimal | null;
   readonly limit_version: number;
+  readonly coverage: ReadonlyArray<CoverageView>;
   readonly have: number;
   readonly need: number;
   readonly reason: string | null;
