@@ -51,8 +51,7 @@ def ready(folder: Path) -> tuple[float, float]:
         seconds = time.perf_counter() - began
         return seconds, resident_mb(deck.process.pid)
     finally:
-        deck.process.terminate()
-        deck.process.communicate(timeout=30)
+        deck.end()
 
 
 def resident_mb(pid: int) -> float:

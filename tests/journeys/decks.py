@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -35,33 +35,50 @@ class RunningDeck:
     url: str = ""
     token: str = ""
     said: list[str] = field(default_factory=list)
+    listener: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A thread reads, so that a deck that says much is never held up by a full pipe.
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said.append(line)
 
     def wait_until_open(self, *, seconds: float = START_S) -> None:
         """Read what the deck says until it has printed where it is open."""
-        assert self.process.stdout is not None
         deadline = time.monotonic() + seconds
-        while not self.url:
-            left = deadline - time.monotonic()
-            assert left > 0, f"not open after {seconds} s: {''.join(self.said)}"
-            if not select.select([self.process.stdout], [], [], left)[0]:
-                continue
-            line = self.process.stdout.readline()
-            assert line, f"the deck ended: {''.join(self.said)}"
-            self.said.append(line)
-            found = _URL.search(line)
-            if found:
-                self.url, self.token = found.groups()
+        while (found := _URL.search("".join(self.said))) is None:
+            assert self.process.poll() is None, f"the deck ended: {''.join(self.said)}"
+            assert time.monotonic() < deadline, f"not open after {seconds} s: {''.join(self.said)}"
+            time.sleep(0.005)
+        self.url, self.token = found.groups()
 
     def finish(self, *, seconds: float = RUN_S) -> int:
         """Wait for the deck's own end and return its exit status."""
-        rest, _ = self.process.communicate(timeout=seconds)
-        self.said.append(rest)
-        return self.process.returncode
+        status = self.process.wait(timeout=seconds)
+        self.listener.join()
+        return status
 
     def kill(self) -> None:
         """SIGKILL: nothing of the process gets to say goodbye."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        self.process.wait()
+        self.listener.join()
+
+    def end(self, *, seconds: float = 20.0) -> None:
+        """SIGTERM, and insist on an orderly end."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"the deck did not end within {seconds} s") from None
+        self.listener.join()
 
     @property
     def operator_key(self) -> str:
@@ -144,13 +161,7 @@ def running(data_dir: Path, *arguments: str) -> Iterator[RunningDeck]:
         deck.wait_until_open()
         yield deck
     finally:
-        if deck.process.poll() is None:
-            deck.process.terminate()
-            try:
-                deck.process.communicate(timeout=20)
-            except subprocess.TimeoutExpired:
-                deck.kill()
-                raise AssertionError("the deck did not end within 20 s of SIGTERM") from None
+        deck.end()
 
 
 def whole_run(data_dir: Path, report: Path, *arguments: str) -> Json:
@@ -181,18 +192,12 @@ def launch(data_dir: Path, *command: str) -> RunningDeck:
 
 @contextmanager
 def opened(deck: RunningDeck) -> Iterator[RunningDeck]:
-    """A started deck once it is open, and gone at the end; killed if it will not go."""
+    """A started deck once it is open, and gone at the end."""
     try:
         deck.wait_until_open()
         yield deck
     finally:
-        if deck.process.poll() is None:
-            deck.process.terminate()
-        try:
-            deck.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            deck.kill()
-            raise AssertionError("the deck did not end within 20 s of SIGTERM") from None
+        deck.end()
 
 
 def wait_for(fact: Callable[[], object], what: str, *, seconds: float = 30.0) -> None:
@@ -210,9 +215,7 @@ def wait_until_trading(deck: RunningDeck) -> None:
 
 def pause_at(deck: RunningDeck, slice_index: int) -> None:
     """Pause a deck that waits for its next bar with ``slice_index`` as its last one."""
-    wait_for(
-        lambda: deck.get("/overview")["feed"]["slice"] >= slice_index, f"slice {slice_index}"
-    )
+    wait_for(lambda: deck.get("/overview")["feed"]["slice"] >= slice_index, f"slice {slice_index}")
     status, answer = deck.call("POST", "/system/replay", {"action": "pause"})
     assert status == 200, answer
     feed = deck.get("/overview")["feed"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import subprocess
 import time
@@ -19,12 +18,12 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from websockets.sync.client import ClientConnection, connect
 
-from tests.journeys.decks import RunningDeck, start
+from tests.journeys.decks import RunningDeck, running
 
 pytestmark = pytest.mark.journey
 
 FILL_S = 30.0
-OPEN = re.compile(r"open\s+(http://\S+?)/login\?token=(\S+)")
+WARM_UP = 250
 HOSTILE = (
     b"NaN", b"-Infinity", b"1e999", b'"NaN"', b'"1e999"', b"123456789012345678901234567890", b"null", b"[]", b"{}",
     b"true", b'"\\ud800"', b'"\\u0000"', b"-1", b"1e308", b'"' + b"x" * 5000 + b'"', b"[" * 100 + b"]" * 100,
@@ -34,25 +33,11 @@ HOSTILE = (
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     folder: Path = tmp_path_factory.mktemp("api")
-    started = start(folder / "deck", "--speed", "10")
-    try:
-        assert started.process.stdout is not None
-        for line in started.process.stdout:
-            started.said.append(line)
-            found = OPEN.search(line)
-            if found:
-                started.url, started.token = found.groups()
-                break
-        assert started.url, "".join(started.said)
+    with running(folder / "deck", "--speed", "10") as started:
         wait_until_trading_is_open(started)
         yield started
-        started.process.terminate()
-        assert started.process.wait(timeout=20) == 0
-    finally:
-        if started.process.poll() is None:
-            started.kill()
-        if started.process.stdout is not None:
-            started.process.stdout.close()
+        started.end()
+        assert started.process.returncode == 0
 
 
 def wait_until_trading_is_open(deck: RunningDeck) -> None:
@@ -62,10 +47,10 @@ def wait_until_trading_is_open(deck: RunningDeck) -> None:
         additional_headers={"Authorization": f"Bearer {deck.operator_key}"},
     ) as socket:
         socket.send(json.dumps({"op": "subscribe", "topics": ["overview"]}))
-        state = ""
-        while state != "running":
+        reached = -1
+        while reached < WARM_UP:
             frame = json.loads(socket.recv(timeout=FILL_S))
-            state = frame.get("data", {}).get("feed", {}).get("state", state)
+            reached = frame.get("data", {}).get("feed", {}).get("slice", reached)
 
 
 def key_for(deck: RunningDeck, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from pathlib import Path
 
@@ -72,8 +71,4 @@ def test_a_second_deck_on_the_same_folder_is_refused_in_one_line(tmp_path: Path)
         assert second.finish(seconds=60) == 1
         assert "another deck runs" in "".join(second.said).strip().splitlines()[-1]
     finally:
-        first.process.terminate()
-        try:
-            first.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            first.kill()
+        first.end()

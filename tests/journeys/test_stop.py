@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,13 +136,11 @@ def rearm(deck: RunningDeck, **more: object) -> Json:
 
 
 def accepted_steps(data_dir: Path) -> list[int]:
-    """The steps whose audit rows say that an order was accepted, from the file itself."""
-    with sqlite3.connect(f"file:{data_dir / 'core.db'}?mode=ro", uri=True) as connection:
-        rows = connection.execute(
-            "SELECT step FROM audit WHERE kind = 'order_accepted' ORDER BY step"
-        ).fetchall()
-    connection.close()
-    return [int(row[0]) for row in rows]
+    """The steps whose audit records say that an order was accepted, from the file itself."""
+    query = "SELECT record FROM audit WHERE kind = 'order_accepted'"
+    with closing(sqlite3.connect(f"file:{data_dir / 'core.db'}?mode=ro", uri=True)) as connection:
+        records = [json.loads(row[0]) for row in connection.execute(query)]
+    return [record["step"] for record in records]
 
 
 def test_no_order_is_accepted_after_a_stop_has_returned_while_four_agents_submit(

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.engine import Engine
+from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
@@ -59,7 +60,7 @@ class Deck:
                 self.parts.portfolio,
             ),
             every=plan.config.run.checkpoint_slices,
-            kernel_digest=kernel_digest,
+            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
         )
         self.recovery = Recovery(
             engine, parts=self.parts, services=self.services(), checkpoints=self.checkpoints

@@ -22,6 +22,7 @@ from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config, read_config, shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.server.desk.report import RunReport
+from quarterdeck.server.logs import own_logging
 
 PROGRESS_S = 5.0
 LIVE_FEEDS = ("ccxt", "alpaca")
@@ -49,6 +50,7 @@ class Options:
 
 def run(options: Options, *, kernel_digest: str) -> int:
     """Run a deck until it is told to end, or with ``--exit-when-done`` until the replay has."""
+    own_logging()
     config = _configured(options)
     source, name = _source(options.feed)
     _check_report(options.report)

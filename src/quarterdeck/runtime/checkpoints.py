@@ -20,6 +20,8 @@ class Checkpoints:
     """Writes every analytic's arrays with the step of every ``every``-th slice.
 
     It hears the slice last, so that what it saves is the state after the whole step.
+    ``kernel_digest`` names the kernels and what they compute here; only checkpoints of the same name
+    are restored.
     """
 
     name: ClassVar[str] = "checkpoints"

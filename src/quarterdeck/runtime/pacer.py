@@ -112,7 +112,7 @@ class Pacer:
             state = FeedState.STARTING
         elif self._paused:
             state = FeedState.PAUSED
-        elif index + 1 < self._warm_up:
+        elif index < self._warm_up:
             state = FeedState.WARMING_UP
         else:
             state = FeedState.RUNNING

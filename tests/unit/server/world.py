@@ -350,6 +350,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                     multiplier=0.8,
                     position_limit=Decimal("31234.567891"),
                     limit_version=4,
+                    coverage=(),
                     have=500,
                     need=250,
                     reason=None,

@@ -1,0 +1,33 @@
+"""The numeric fingerprint: whether this machine computes what another one did, to the bit.
+
+Equal sources do not make equal numbers: a compiler or a mathematical library may differ. Checkpoints
+carry the fingerprint, so one from a machine that computes otherwise is left aside and its slices are
+computed again.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import numpy as np
+
+from quarterdeck.market.core.indicators import batch_indicators
+from quarterdeck.regime.core.detector import batch_regimes
+from quarterdeck.risk.core.filter import batch_risk
+
+BARS = 400
+
+
+def numeric_fingerprint() -> str:
+    """Return 16 hex digits of what every kernel makes of one fixed path of bars."""
+    place = np.arange(BARS, dtype=np.float64)
+    close = 100.0 * np.exp(0.3 * np.sin(place / 17.0) + 0.05 * np.cos(place * place / 31.0))
+    before = np.concatenate((close[:1], close[:-1]))
+    high = np.maximum(close, before) * (1.002 + 0.001 * np.sin(place))
+    low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
+    indicators = batch_indicators(high, low, close)
+    labels, shares = batch_regimes(before, high, low, close, indicators)
+    digest = sha256()
+    for numbers in (indicators, labels, shares, batch_risk(close)):
+        digest.update(np.ascontiguousarray(numbers).tobytes())
+    return digest.hexdigest()[:16]
