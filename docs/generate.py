@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from quarterdeck.cli import _parser
+from quarterdeck.cli.parser import parser
 from quarterdeck.runtime.config import Config
 
 HERE = Path(__file__).resolve().parent
@@ -23,11 +23,11 @@ HERE = Path(__file__).resolve().parent
 MADE = "<!-- Made by docs/generate.py from the program; change it there. -->"
 
 # Bounds that the type does not carry; a house test tries them.
-DECIMAL_BOUNDS = "above 0, at most 1e12"
+DECIMAL_BOUNDS = "above 0, at most 1e9"
 
 # Key: unit and meaning. `agents.schedule[]` and `alerts.rules[]` are the tables of those lists.
 MEANINGS: dict[str, tuple[str, str]] = {
-    "run.seed": ("number", "The run's only source of randomness; part of its identity."),
+    "run.seed": ("number", "Part of the run's identity; nothing draws on it in this version."),
     "run.warm_up_bars": (
         "bars",
         "Slices replayed at full speed before trading opens; orders before that are refused as NOT_OPEN.",
@@ -260,8 +260,7 @@ def _plain(number: float) -> str:
 
 def commands() -> str:
     """Return the page of every command and option."""
-    parser = _parser()
-    parts = [COMMANDS_HEAD, *_command(parser)]
+    parts = [COMMANDS_HEAD, *_command(parser())]
     return "\n".join(parts)
 
 

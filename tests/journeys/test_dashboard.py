@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, StorageState, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    StorageState,
+    ViewportSize,
+    expect,
+)
 
 from tests.house.source import ROOT
 from tests.journeys.browsers import Watched, chromium, find_chromium
@@ -20,8 +28,8 @@ from tests.journeys.decks import RunningDeck, running, start
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 PAGES = ("/", "/agents", "/trading", "/risk", "/market", "/performance", "/alerts", "/system")
-WIDE = {"width": 1440, "height": 900}
-TELEPHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 SOON_MS = 15_000
 MOVES_S = 15.0
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -95,7 +103,10 @@ def stop_button(page: Page) -> Locator:
 
 
 def stop_report(page: Page) -> Locator:
-    return page.get_by_role("region", name="Stop", exact=True)
+    """What stands on every page as long as trading is stopped; it alone offers to re-arm."""
+    return page.get_by_role("region", name="Stop", exact=True).filter(
+        has=page.get_by_role("button", name="Re-arm")
+    )
 
 
 def market_day(page: Page) -> Locator:
@@ -105,6 +116,17 @@ def market_day(page: Page) -> Locator:
 def settled(page: Page) -> None:
     """Wait until nothing on the page is loading."""
     expect(page.locator('main [aria-busy="true"]')).to_have_count(0, timeout=SOON_MS)
+
+
+def go(page: Page, path: str) -> None:
+    """Go to a page by its link, which a telephone may hide under "More"."""
+    expect(stop_button(page)).to_be_visible(timeout=SOON_MS)
+    link = page.locator(f'nav[aria-label="Pages"] a[href="{path}"]:visible')
+    if link.count() == 0:
+        page.get_by_role("button", name="More").click()
+    link.click()
+    expect(page).to_have_url(re.compile(re.escape(path) + r"(\?.*)?$"))
+    settled(page)
 
 
 def fact(report: Locator, name: str) -> Locator:
@@ -171,9 +193,8 @@ def test_the_chart_moves(operator: Watched) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_shows_rows_or_says_why_there_are_none(operator: Watched, path: str) -> None:
     page = operator.page
-    page.locator(f'nav[aria-label="Pages"] a[href="{path}"]:visible').click()
+    go(page, path)
     expect(page.locator('nav a[aria-current="page"]:visible')).to_have_attribute("href", path)
-    settled(page)
     expect(page.locator('main [role="alert"]')).to_have_count(0)
     panels = page.locator("main section.panel").all()
     assert panels
@@ -207,7 +228,7 @@ def test_a_refusal_tells_its_code_and_the_largest_order_that_would_pass(
     _, refused = deck.call("POST", "/orders", order, key=issued["key"])
     decision = refused["decision"]
     assert decision["status"] == "refused"
-    page.locator('nav a[href="/trading"]:visible').click()
+    go(page, "/trading")
     page.get_by_role("button", name="Refused", exact=True).click()
     row = page.locator("tbody tr", has=page.locator(f'code[title="{refused["order_id"]}"]'))
     row.get_by_role("button", expanded=False).click(timeout=SOON_MS)
@@ -235,7 +256,7 @@ def test_a_hand_on_stop_stops_everything_and_rearming_by_hand_starts_it_again(
     stopped = deck.get("/gate/stop")
     assert (stopped["stopped"], stopped["accepted_since"]) == (True, 0)
     assert deck.get("/overview")["orders_accepted"] == accepted
-    page.locator('nav a[href="/risk"]:visible').click()
+    go(page, "/risk")
     expect(stop_report(page)).to_be_visible()
 
     report.get_by_role("button", name="Re-arm").click()
@@ -278,7 +299,7 @@ def test_an_alert_is_taken_on_by_a_click(deck: RunningDeck, operator: Watched) -
     status, answer = deck.call("POST", "/alerts/rules", {"rule": rule})
     assert status == 200, answer
     page = operator.page
-    page.locator('nav a[href="/alerts"]:visible').click()
+    go(page, "/alerts")
     row = page.locator("tbody tr", has_text="the journey's own alert").first
     row.get_by_role("button", name="Take on").click(timeout=SOON_MS)
     expect(row).to_contain_text("acknowledged", timeout=SOON_MS)
@@ -299,10 +320,7 @@ def test_a_telephone_shows_every_page_without_sideways_scrolling_and_with_stop_i
     page = watched.page
     wrong = []
     for path in PAGES:
-        if page.locator(f'nav a[href="{path}"]:visible').count() == 0:
-            page.get_by_role("button", name="More").click()
-        page.locator(f'nav a[href="{path}"]:visible').click()
-        settled(page)
+        go(page, path)
         width = page.evaluate(
             "Math.max(document.documentElement.scrollWidth, document.querySelector('main').scrollWidth)"
         )
@@ -320,7 +338,7 @@ def test_a_telephone_shows_every_page_without_sideways_scrolling_and_with_stop_i
 
 @pytest.mark.parametrize(("size", "theme"), [(WIDE, "dark"), (TELEPHONE, "light")])
 def test_no_page_breaks_a_rule_of_accessibility(
-    deck: RunningDeck, browser: Browser, session: StorageState, size: dict[str, int], theme: str
+    deck: RunningDeck, browser: Browser, session: StorageState, size: ViewportSize, theme: str
 ) -> None:
     if not AXE.exists():
         named = "axe-core" in json.loads((ROOT / "web" / "package.json").read_text()).get(
@@ -329,15 +347,13 @@ def test_no_page_breaks_a_rule_of_accessibility(
         if named and shutil.which("npm") is not None:
             missing("axe-core is not installed in web/node_modules (scripts/build_ui installs it)")
         pytest.skip("axe-core is not among the dashboard's packages here")
-    context = browser.new_context(viewport=size, storage_state=session)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=size, storage_state=session)
     context.add_init_script(f"localStorage.setItem('quarterdeck.theme', '{theme}')")
     page = opened(context, deck).page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
     broken = []
     for path in PAGES:
-        page.goto(f"{deck.url}{path}")
-        expect(stop_button(page)).to_be_visible(timeout=SOON_MS)
-        settled(page)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        go(page, path)
         found = page.evaluate(
             "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
             list(AXE_RULES),
@@ -363,7 +379,7 @@ def test_a_page_left_open_comes_back_by_itself_when_the_deck_was_started_again(
     expect(page.get_by_text("The line to the deck is down.")).to_be_visible()
     left = market_day(page).inner_text()
     again = start(deck.data_dir, "--port", str(urlsplit(deck.url).port))
-    deck.process = again.process
+    deck.process, deck.listener = again.process, again.listener
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=SOON_MS)
     expect(market_day(page)).not_to_have_text(left, timeout=SOON_MS)
     assert page.evaluate("window.sameDocument") is True

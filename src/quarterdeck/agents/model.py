@@ -228,9 +228,10 @@ class AgentView(Answer, frozen=True):
 
 
 class AgentsView(Answer, frozen=True):
-    """All agents, by name."""
+    """All agents, by name, and how many tasks stand where over the whole run."""
 
     agents: tuple[AgentView, ...]
+    tasks: dict[str, int]
 
 
 class SubmitTask(Command, frozen=True):

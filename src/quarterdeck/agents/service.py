@@ -355,7 +355,8 @@ class AgentsService:
             agents=tuple(
                 views.agent_view(self._agents[name], self._board, last_seen=self._last_seen)
                 for name in sorted(self._agents)
-            )
+            ),
+            tasks={state.value: count for state, count in self._board.counts.items()},
         )
 
     def agent(self, query: GetAgent, caller: Caller) -> AgentView:

@@ -11,16 +11,17 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 
-from quarterdeck.agents.model import AgentRegistered
-from quarterdeck.app.engine import Engine
+from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
+from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
-from quarterdeck.execution.model import EquityMarked, OrderFilled, RaiseStop
+from quarterdeck.execution.model import CancelOrder, EquityMarked, OrderFilled, RaiseStop
 from quarterdeck.kernel.errors import Unavailable
-from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
@@ -31,13 +32,20 @@ from quarterdeck.runtime.database import ConnectionReader, state_digest
 from quarterdeck.runtime.pacer import FeedStatus
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.runtime.sequencer import Hear
+from quarterdeck.runtime.signing import Signer
+from quarterdeck.runtime.space import SpaceAdmission, SpaceWatch, unwritable
 from quarterdeck.runtime.state import Service
 from quarterdeck.runtime.supervisor import Component
-from quarterdeck.server.auth import Bootstrap, Sessions, read_secret
+from quarterdeck.server.auth import Bootstrap, Sessions, new_secret, read_secret
 from quarterdeck.server.desk.report import RunReport, build_report
 from quarterdeck.server.http import create_app
 from quarterdeck.server.ports import Ports
 from quarterdeck.server.serve import HttpServer
+
+SPARED: frozenset[type[Command]] = frozenset(
+    {RaiseStop, CancelOrder, CancelTask, AcknowledgeAlert, PauseAgent, RevokeKey}
+)
+"""What is carried out even while the disk is low."""
 
 Talk = Callable[[], Coroutine[None, None, None]]
 
@@ -45,10 +53,16 @@ Talk = Callable[[], Coroutine[None, None, None]]
 class Deck:
     """Everything of one run. The constructor only remembers; :meth:`run` lives."""
 
-    def __init__(self, plan: Plan, *, kernel_digest: str) -> None:
+    def __init__(self, plan: Plan, *, kernel_digest: str, outside: Outside | None = None) -> None:
         self.plan = plan
-        self.engine = engine = Engine(plan, kernel_digest=kernel_digest)
-        self.parts = Capabilities(plan, stop=engine.stop, pacer=engine.pacer, wall=engine.wall)
+        self.engine = engine = Engine(plan, kernel_digest=kernel_digest, outside=outside)
+        self.parts = Capabilities(
+            plan,
+            stop=engine.stop,
+            pacer=engine.pacer,
+            wall=engine.wall,
+            secrets=engine.secrets,
+        )
         self.facts = facts_of(engine)
         self.front = Front(engine, parts=self.parts, facts=self.facts)
         self.registry = self.front.bind(self.parts, views=engine.views, routes=engine.routes)
@@ -66,6 +80,15 @@ class Deck:
             engine, parts=self.parts, services=self.services(), checkpoints=self.checkpoints
         )
         engine.routes.hearers.update(self.routes_of_a_step())
+        self.space = SpaceWatch(plan.folder.path)
+        self.signer = Signer(
+            plan.folder.path,
+            sql=engine.sql,
+            chain=engine.chain,
+            progress=engine.sequencer,
+            journal=engine.journal,
+            clock=engine.wall,
+        )
         self.bootstrap = Bootstrap()
         self.ended = engine.pacer.ended
         self._server: HttpServer | None = None
@@ -108,12 +131,13 @@ class Deck:
         """Return everything with a lifetime, in the order of the start."""
         engine = self.engine
         return [
+            Component("disk space", self.space, run=self.space.run, detail=self.space.detail),
             Component("stop flag", self._stop_flag()),
             Component(
                 "journal",
                 engine.journal,
                 needs=("stop flag",),
-                run=engine.journal.run,
+                run=self._journaled,
                 drain=engine.journal.drain,
                 detail=lambda: f"step {engine.journal.durable} on disk",
             ),
@@ -123,6 +147,14 @@ class Deck:
                 self._recovered(),
                 needs=("journal",),
                 detail=lambda: f"{len(self.services())} services loaded",
+            ),
+            Component(
+                "audit signer",
+                self.signer,
+                needs=("state",),
+                run=self.signer.run,
+                drain=self.signer.drain,
+                detail=lambda: f"{self.signer.count} heads signed",
             ),
             Component("stop watch", nullcontext(), needs=("state",), run=self._answer_flag),
             Component(
@@ -178,8 +210,6 @@ class Deck:
 
         journaled, intact = await engine.journal.read(figures)
         open_because = engine.sequencer.first_outside
-        if open_because is None and engine.virtual is None:
-            open_because = "the replay did not run flat out"
         return await build_report(
             engine.views,
             slices=cursor + 1,
@@ -204,6 +234,16 @@ class Deck:
         finally:
             stop.close()
 
+    async def _journaled(self) -> None:
+        journal = self.engine.journal
+        try:
+            await journal.run()
+        except sqlite3.Error as error:
+            refusal = unwritable(error, durable=journal.durable)
+            if refusal is None:
+                raise
+            raise refusal from error
+
     @asynccontextmanager
     async def _recovered(self) -> AsyncIterator[None]:
         await self.recovery.run()
@@ -223,7 +263,11 @@ class Deck:
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:
         folder, config = self.plan.folder, self.plan.config.server
-        sessions = Sessions(secret=read_secret(folder.session_key), clock=self.engine.wall)
+        sessions = Sessions(
+            secret=read_secret(folder.session_key),
+            renew=lambda: new_secret(folder.session_key),
+            clock=self.engine.wall,
+        )
         app = create_app(self._ports(), bootstrap=self.bootstrap, sessions=sessions)
         async with AsyncExitStack() as stack:
             server = HttpServer(app, host=config.host, port=config.port)
@@ -255,7 +299,7 @@ class Deck:
         engine = self.engine
         return Ports(
             registry=self.registry,
-            commands=engine.sequencer,
+            commands=SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED),
             views=engine.views,
             keys=self.front.keys,
             bus=engine.bus,

@@ -2,47 +2,87 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quarterdeck.agents.ports import Secrets
 from quarterdeck.app.plan import Plan
+from quarterdeck.execution.model import RaiseStop
 from quarterdeck.market.model import SliceArrived
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.bus import Bus
-from quarterdeck.runtime.clock import SystemClock, VirtualClock
+from quarterdeck.runtime.clock import Clock, SystemClock, VirtualClock
 from quarterdeck.runtime.database import load_sql
 from quarterdeck.runtime.journal import DatabaseHistory, Journal
 from quarterdeck.runtime.pacer import Pacer
-from quarterdeck.runtime.sequencer import Routes, Sequencer
+from quarterdeck.runtime.sequencer import Routes, Sequencer, Step
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.runtime.supervisor import Supervisor
 from quarterdeck.runtime.views import Views
 
 
+class FreshSecrets:
+    """Unguessable text from the operating system."""
+
+    def token(self, nbytes: int) -> str:
+        """Return ``nbytes`` fresh random bytes as unpadded URL-safe text."""
+        return secrets.token_urlsafe(nbytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a deck takes from the world besides its plan and its disk; a simulation makes its own.
+
+    ``watch`` is shown every finished step.
+    """
+
+    clock: Clock
+    stop: StopFlag
+    secrets: Secrets
+    watch: Callable[[Step], None] | None = None
+
+
+def real_world(plan: Plan) -> Outside:
+    """Return this machine's clock, the folder's stop flag and the system's randomness."""
+    return Outside(
+        clock=SystemClock(), stop=StopFlag(plan.folder.stop_flag), secrets=FreshSecrets()
+    )
+
+
 class Engine:
     """What every run runs on, made for one plan; the constructor only remembers."""
 
-    def __init__(self, plan: Plan, *, kernel_digest: str) -> None:
+    def __init__(self, plan: Plan, *, kernel_digest: str, outside: Outside | None = None) -> None:
+        outside = real_world(plan) if outside is None else outside
         self.plan = plan
         self.kernel_digest = kernel_digest
         self.manifest = plan.manifest(kernel_digest=kernel_digest)
         self.run = self.manifest.run_id()
-        self.wall = SystemClock()
+        self.wall = outside.clock
+        self.secrets = outside.secrets
         # Flat out, the machine clock is virtual, so that a repeated run sees the same instants.
         self.virtual = VirtualClock(start=plan.feed.first) if plan.speed is None else None
         self.sql = load_sql()
         self.bus = Bus()
-        self.stop = StopFlag(plan.folder.stop_flag)
+        self.stop = outside.stop
         self.supervisor = Supervisor(clock=self.wall)
         core = plan.folder.core
         self.journal = Journal(core, sql=self.sql, clock=self.wall, on_commit=self.bus.publish)
         self.history = DatabaseHistory(core, sql=self.sql, clock=self.wall)
+        self.journal.holds_back(self.history.held_back)
         self.routes = Routes()
+        self.chain = AuditChain()
         self.sequencer = Sequencer(
             run=self.run,
             routes=self.routes,
             journal=self.journal,
             clock=self.virtual or self.wall,
-            audit=AuditChain(),
+            audit=self.chain,
             start_at=plan.feed.first,
             fatal=self.supervisor.fail,
+            spared=frozenset({RaiseStop}),
+            watch=outside.watch,
         )
         self.pacer = Pacer(
             slices=len(plan.feed),
@@ -73,5 +113,7 @@ class Engine:
         )
 
     def _before_slice(self, index: int) -> None:
+        if self.stop.raised() != 0:
+            self.sequencer.note_outside("the stop flag")
         if self.virtual is not None:
             self.virtual.at_slice(index)

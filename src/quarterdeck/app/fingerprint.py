@@ -12,14 +12,18 @@ from hashlib import sha256
 import numpy as np
 
 from quarterdeck.market.core.indicators import batch_indicators
+from quarterdeck.maths.arrays import Floats
+from quarterdeck.portfolio.core.estimate import sample_covariance
+from quarterdeck.portfolio.core.optimise import max_sharpe
 from quarterdeck.regime.core.detector import batch_regimes
 from quarterdeck.risk.core.filter import batch_risk
 
 BARS = 400
+ASSETS = 4
 
 
 def numeric_fingerprint() -> str:
-    """Return 16 hex digits of what every kernel makes of one fixed path of bars."""
+    """Return 16 hex digits of what every kernel, and the portfolios, make of one fixed path."""
     place = np.arange(BARS, dtype=np.float64)
     close = 100.0 * np.exp(0.3 * np.sin(place / 17.0) + 0.05 * np.cos(place * place / 31.0))
     before = np.concatenate((close[:1], close[:-1]))
@@ -28,6 +32,17 @@ def numeric_fingerprint() -> str:
     indicators = batch_indicators(high, low, close)
     labels, shares = batch_regimes(before, high, low, close, indicators)
     digest = sha256()
-    for numbers in (indicators, labels, shares, batch_risk(close)):
+    for numbers in (indicators, labels, shares, batch_risk(close), *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return covariance, weights and risk contributions of stretches of one path held together."""
+    paths = close.reshape(ASSETS, -1).T
+    returns = np.diff(paths, axis=0) / paths[:-1]
+    covariance = sample_covariance(returns)
+    mean = np.abs(returns.mean(axis=0)) + 1e-4
+    found = max_sharpe(mean, covariance, risk_free=0.0, lower=0.0, upper=0.6, rounded=True)
+    contributions = found.risk_contributions
+    return covariance, found.weights, np.zeros(0) if contributions is None else contributions

@@ -70,14 +70,13 @@ class Front:
     def __init__(self, engine: Engine, *, parts: Capabilities, facts: RunFacts) -> None:
         plan, views, pacer = engine.plan, engine.views, engine.pacer
         self.keys = Keyring(agents=parts.agents)
-        briefer = Briefer(
-            views=views, at_work=AtWork(execution=parts.execution, agents=parts.agents)
-        )
+        at_work = AtWork(execution=parts.execution, agents=parts.agents)
+        briefer = Briefer(views=views, at_work=at_work)
         self.crew = CrewTurns(
             members=[Seat(name=AgentId(name), turn=turn_of(CREW[name])) for name in plan.members],
             briefer=briefer,
         )
-        self.overview = OverviewDesk(views=views, pacer=pacer, facts=facts)
+        self.overview = OverviewDesk(views=views, pacer=pacer, facts=facts, at_work=at_work)
         desks = {
             OverviewDesk: self.overview,
             BriefingDesk: BriefingDesk(views=views, pacer=pacer, briefer=briefer),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.agents import api as agents_api
 from quarterdeck.agents import model as agents_model
+from quarterdeck.agents.core import agenda
+from quarterdeck.agents.ports import Secrets
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
+from quarterdeck.alerts.core.rules import checked
 from quarterdeck.alerts.service import AlertsService, rules_of
 from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
@@ -32,6 +33,7 @@ from quarterdeck.risk import api as risk_api
 from quarterdeck.risk import model as risk_model
 from quarterdeck.risk.service import RiskService
 from quarterdeck.runtime.clock import Clock
+from quarterdeck.runtime.config import Config
 from quarterdeck.runtime.pacer import Pacer
 from quarterdeck.runtime.policy import Operation
 from quarterdeck.runtime.state import Service
@@ -51,18 +53,19 @@ NEED_OBSERVATIONS = 60
 """Slices before an agent has a Sharpe ratio."""
 
 
-class FreshSecrets:
-    """Unguessable text from the operating system."""
-
-    def token(self, nbytes: int) -> str:
-        """Return ``nbytes`` fresh random bytes as unpadded URL-safe text."""
-        return secrets.token_urlsafe(nbytes)
+def refuse_bad_rules(config: Config) -> None:
+    """Raise for a schedule or alert rule that would be refused later, before anything is made."""
+    agenda.parsed(config.agents.schedule)
+    for rule in rules_of(config.alerts):
+        checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
-    def __init__(self, plan: Plan, *, stop: StopFlag, pacer: Pacer, wall: Clock) -> None:
+    def __init__(
+        self, plan: Plan, *, stop: StopFlag, pacer: Pacer, wall: Clock, secrets: Secrets
+    ) -> None:
         config, symbols = plan.config, plan.feed.symbols
         self.instruments = listed(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe_of(plan.feed))
@@ -80,7 +83,7 @@ class Capabilities:
         self.portfolio = PortfolioService(symbols=symbols, config=config.portfolio)
         self.agents = AgentsService(
             config=config.agents,
-            secrets=FreshSecrets(),
+            secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
         )

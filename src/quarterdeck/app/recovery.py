@@ -42,6 +42,8 @@ class Recovery:
         """Bring memory to the last step on disk, and take the step that says what this start is."""
         engine = self._engine
         new, down_ns = await engine.journal.read(self._load)
+        if engine.virtual is None:
+            engine.sequencer.note_outside("the replay did not run flat out")
         if new:
             engine.sequencer.start_step(self._birth)
         elif engine.virtual is None:

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def status(data_dir: Path, *, as_json: bool) -> int:
         print(json.dumps({"system": system, "stop": stop}, indent=2))
         return 0
     feed = system["feed"]
-    print(f"deck      {deck['url']}  version {system['version']}  run {system['run']}")
+    version, run = system["versions"]["quarterdeck"], system["run"]["run"]
+    print(f"deck      {deck['url']}  version {version}  run {run}")
     print(f"feed      {feed['state']}  slice {feed['slice'] + 1} of {feed['slices']}  {feed['at']}")
     print(f"trading   {_stop_line(stop)}")
     for part in system["components"]:
@@ -57,17 +59,15 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
     try:
         epoch = stopflag.raise_flag(path)
     except OSError as error:
-        raise NotFound(
-            f"{path}: {error.strerror}; a deck whose flag is missing is stopped, and without a "
-            "data folder there is nothing to stop (name it with --data-dir)",
-            field="data-dir",
-        ) from None
+        return _stop_without_flag(data_dir, error, reason=reason, as_json=as_json)
     in_force_ms = (time.monotonic() - began) * 1000
     confirmed = _confirmed(path, epoch)
     answer: Answer | None = None
     if confirmed:
         try:
-            answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason})
+            # The word is raised: the server records who and why, and raises nothing again.
+            body: Answer = {"reason": reason, "raised": epoch}
+            answer = _call(_deck(data_dir), "POST", "/gate/stop", body)
         except DomainError as refusal:
             print(f"the server did not record it: {refusal.message}", file=sys.stderr)
     result = {
@@ -79,11 +79,31 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps(result, indent=2))
         return 0
-    print(f"STOP raised in {in_force_ms:.1f} ms (flag epoch {epoch})")
+    print(f"STOP raised in {in_force_ms:.1f} ms (epoch {epoch})")
     if not confirmed:
         print("no running deck confirmed it within 1 s; a deck that starts now starts stopped")
     elif answer is not None:
         print(_stop_line(answer))
+    return 0
+
+
+def _stop_without_flag(data_dir: Path, error: OSError, *, reason: str, as_json: bool) -> int:
+    """Stop through the server: a deck whose flag is gone is stopped, and can say so."""
+    try:
+        answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason})
+    except DomainError as refusal:
+        raise NotFound(
+            f"{data_dir / 'stop.flag'}: {error.strerror}, and no server could be told "
+            f"({refusal.message}); a deck whose flag is missing or short is stopped, and without a "
+            "data folder there is nothing to stop (name it with --data-dir)",
+            field="data-dir",
+        ) from None
+    if as_json:
+        print(json.dumps({"epoch": answer["epoch"], "recorded": answer}, indent=2))
+    else:
+        print(
+            f"the flag cannot be raised ({error.strerror}); the server says: {_stop_line(answer)}"
+        )
     return 0
 
 
@@ -92,8 +112,11 @@ def _confirmed(path: Path, epoch: int) -> bool:
 
     deadline = time.monotonic() + SEEN_S
     while time.monotonic() < deadline:
-        if stopflag.seen(path) >= epoch:
-            return True
+        try:
+            if stopflag.seen(path) >= epoch:
+                return True
+        except OSError:
+            return False
         time.sleep(0.002)
     return False
 
@@ -168,27 +191,38 @@ def list_keys(data_dir: Path, *, as_json: bool) -> int:
 
 def revoke_key(data_dir: Path, *, prefix: str, reason: str, as_json: bool) -> int:
     """Refuse a key from now on."""
-    answer = _call(_deck(data_dir), "POST", f"/keys/{prefix}/revoke", {"reason": reason})
+    path = f"/keys/{urllib.parse.quote(prefix, safe='')}/revoke"
+    answer = _call(_deck(data_dir), "POST", path, {"reason": reason})
     print(json.dumps(answer, indent=2) if as_json else f"revoked {prefix}")
     return 0
 
 
 def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> int:
-    """Drive a built-in agent's turns from outside, over REST."""
+    """Drive a built-in agent's turns from outside, over REST; without ``turns`` until interrupted."""
     from quarterdeck.client.deck import Deck
     from quarterdeck.client.runner import run_member
+    from quarterdeck.client.wire import DeckError
     from quarterdeck.crew import CREW
 
     if member not in CREW:
         raise InvalidInput.of("member", member, ", ".join(sorted(CREW)))
+    if turns is not None and turns < 1:
+        raise InvalidInput.of("--turns", turns, "1 or more")
     try:
         key = key_file.read_text("utf-8").strip()
     except OSError as error:
         raise InvalidInput.of(
             "--key-file", key_file, f"a readable file ({error.strerror})"
         ) from None
-    with Deck(url, key) as deck:
-        run_member(deck, CREW[member], turns=turns)
+    except UnicodeDecodeError:
+        key = ""
+    if not key.isprintable() or not key.isascii() or not key:
+        raise InvalidInput.of("--key-file", key_file, "a file that holds one key and nothing else")
+    try:
+        with Deck(url, key) as deck:
+            run_member(deck, CREW[member], turns=sys.maxsize if turns is None else turns)
+    except DeckError as refusal:
+        raise DomainError(f"{url}: {refusal.detail}", code=refusal.code) from None
     return 0
 
 
@@ -201,6 +235,11 @@ def _deck(data_dir: Path) -> dict[str, str]:
             "with --data-dir",
             field="data-dir",
             value=str(data_dir),
+        ) from None
+    except ValueError:
+        raise Unavailable(
+            f"{data_dir / 'deck.json'} cannot be read as JSON; start the deck again, which writes it",
+            field="data-dir",
         ) from None
     return found
 

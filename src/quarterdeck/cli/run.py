@@ -13,6 +13,7 @@ import msgspec
 from quarterdeck import __version__
 from quarterdeck.adapters.feeds.replay import open_replay
 from quarterdeck.app.deck import Deck
+from quarterdeck.app.parts import refuse_bad_rules
 from quarterdeck.app.plan import EMBEDDED, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.data import NAMES
@@ -52,6 +53,7 @@ def run(options: Options, *, kernel_digest: str) -> int:
     """Run a deck until it is told to end, or with ``--exit-when-done`` until the replay has."""
     own_logging()
     config = _configured(options)
+    refuse_bad_rules(config)
     source, name = _source(options.feed)
     _check_report(options.report)
     with DataFolder(options.data_dir) as folder:

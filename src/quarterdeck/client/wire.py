@@ -113,9 +113,9 @@ ROUTES: Mapping[type[Ask], Route] = MappingProxyType(
     {
         GetBriefing: Route("GET", "/briefing", Briefing),
         # A claim whose answer was lost has given out a lease; a second one would take another.
-        ClaimWork: Route("POST", "/work/claim", ClaimAnswer, repeatable=False),
-        RenewLease: Route("POST", "/work/renew", ClaimAnswer),
-        CompleteWork: Route("POST", "/work/complete", TaskView),
+        ClaimWork: Route("POST", "/tasks/claim", ClaimAnswer, repeatable=False),
+        RenewLease: Route("POST", "/tasks/renew", ClaimAnswer),
+        CompleteWork: Route("POST", "/tasks/complete", TaskView),
         SubmitTask: Route("POST", "/tasks", TaskView),
         SubmitSignal: Route("POST", "/signals", SignalView),
         PreviewOrder: Route("POST", "/orders/preview", Decision),
@@ -135,8 +135,13 @@ ROUTES: Mapping[type[Ask], Route] = MappingProxyType(
 
 def base_of(url: str) -> str:
     """Return the address of the deck's API; raise DeckError if ``url`` is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what checks it.
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not url.isprintable() or " " in url:
         raise DeckError(
             "INVALID_INPUT",
             f"not a deck's address: {url!r}",

@@ -237,10 +237,8 @@ def read_orders(reader: Reader) -> list[Order]:
     return [order_of(row) for row in rows]
 
 
-def order_view(
-    order: Order, contracts: Sequence[Contract], *, decision: Decision | None = None
-) -> OrderView:
-    """Return ``order`` with decimals; ``decision`` replaces the stored one while it is fresh."""
+def order_view(order: Order, contracts: Sequence[Contract]) -> OrderView:
+    """Return ``order`` with decimals."""
     contract = None if order.instrument is None else contracts[order.instrument]
     price_scale = 0 if contract is None else contract.price_scale
     quantity_scale = 0 if contract is None else contract.quantity_scale
@@ -258,7 +256,7 @@ def order_view(
         filled=decimal_of(order.filled, quantity_scale),
         average_price=average,
         status=order.status,
-        decision=order.decision if decision is None else decision,
+        decision=order.decision,
         submitted_at=rfc3339(order.at),
         slice=order.slice,
         final_at=None if order.final_at is None else rfc3339(order.final_at),
@@ -370,11 +368,17 @@ def write_stop(step: Step, record: StopRecord, *, kind: str) -> None:
     )
 
 
-def read_stops(reader: Reader) -> tuple[StopRecord | None, StopRecord | None]:
-    """Return the last stop of the deck and the last of an agent."""
-    deck = [_stop_of(row) for row in reader.rows("execution.last_deck_stop")]
-    agent = [_stop_of(row) for row in reader.rows("execution.last_agent_stop")]
-    return next(iter(deck), None), next(iter(agent), None)
+def amend_stop(step: Step, record: StopRecord) -> None:
+    """Write who now gives which reason for a stop that stands."""
+    step.write(
+        "execution.stop_amended", number=record.number, actor=record.by, reason=record.reason
+    )
+
+
+def read_stops(reader: Reader) -> dict[AgentId | None, StopRecord]:
+    """Return the last stop of the deck, under ``None``, and the last of each agent."""
+    found = [_stop_of(row) for row in reader.rows("execution.last_stops")]
+    return {record.agent: record for record in found}
 
 
 def _stop_of(row: Row) -> StopRecord:

@@ -288,17 +288,15 @@ VALUES
   (:number, :kind, :epoch, :agent, :actor, :reason, :at, :cancelled, :accepted_before,
    :refused_before, :machine_at, :stop_ms)
 
--- last_deck_stop --
-SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
-  machine_at, stop_ms
-FROM execution_stops WHERE kind = 'raised' AND agent IS NULL
-ORDER BY number DESC LIMIT 1
+-- stop_amended --
+UPDATE execution_stops SET actor = :actor, reason = :reason WHERE number = :number
 
--- last_agent_stop --
+-- last_stops --
 SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
   machine_at, stop_ms
-FROM execution_stops WHERE kind = 'raised' AND agent IS NOT NULL
-ORDER BY number DESC LIMIT 1
+FROM execution_stops
+WHERE number IN (SELECT max(number) FROM execution_stops WHERE kind = 'raised' GROUP BY agent)
+ORDER BY number
 
 -- last_numbers --
 SELECT

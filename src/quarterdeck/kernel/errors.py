@@ -99,3 +99,8 @@ class Unavailable(DomainError):
     """A part that must be ready for this is not."""
 
     code = "UNAVAILABLE"
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with every run of white space as one blank: a refusal is one line."""
+    return " ".join(text.split())

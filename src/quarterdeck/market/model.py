@@ -110,6 +110,7 @@ INDICATOR_NAMES = (
     "bb_lower",
     "atr",
 )
+"""The columns of every indicator matrix, in order; the kernel in ``core/indicators.py`` writes them."""
 
 PUBLISHED = (
     Number(

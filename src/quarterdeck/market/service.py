@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import msgspec
 import numpy as np
 
-from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.money import MAX_UNITS, MONEY_SCALE, from_units
+from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
-from quarterdeck.market.core.indicators import INDICATORS, indicator_state, update_indicators
+from quarterdeck.market.core.indicators import indicator_state, update_indicators
 from quarterdeck.market.core.ring import RING_BARS, BarRing
+from quarterdeck.market.core.sound import sound_bars
 from quarterdeck.market.model import (
+    INDICATOR_NAMES,
     BarsClosed,
     BarsView,
     BarView,
@@ -30,6 +32,7 @@ from quarterdeck.market.model import (
     Ints,
     SliceArrived,
 )
+from quarterdeck.runtime.paging import check_limit, unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, Reader, State
@@ -62,7 +65,7 @@ class MarketService:
         self._price_factor = np.array([10.0**one.price_scale for one in instruments])
         self._indicators = indicator_state(n)
         self._ring = BarRing(n)
-        self._values: Floats = np.full((n, len(INDICATORS)), np.nan)
+        self._values: Floats = np.full((n, len(INDICATOR_NAMES)), np.nan)
         self._missed: Ints = np.full(n, NEVER, dtype=np.int64)
         self._closes: Floats = np.full(n, np.nan)
 
@@ -75,6 +78,10 @@ class MarketService:
             return
         before = self._closes.copy()
         bars = self.closed(message)
+        if bars.rows.size < message.rows.size:
+            refused = sorted(set(message.rows.tolist()) - set(bars.rows.tolist()))
+            names = [self._instruments[row].symbol for row in refused]
+            step.record("paper", "bars_refused", slice=message.index, symbols=names)
         step.say(bars)
         returns = np.full(before.size, np.nan)
         returns[bars.rows] = bars.close / before[bars.rows] - 1.0
@@ -112,7 +119,11 @@ class MarketService:
         """The market is fed by :meth:`closed`; what it said itself tells it nothing new."""
 
     def closed(self, arrived: SliceArrived) -> BarsClosed:
-        """Run the kernels on one slice and return its bars; no step is needed, nothing is said."""
+        """Run the kernels on one slice and return its bars; no step is needed, nothing is said.
+
+        A bar that cannot be true is left out: its instrument has missed it.
+        """
+        arrived = self._sound(arrived)
         rows = arrived.rows
         update_indicators(
             self._indicators, rows, arrived.high, arrived.low, arrived.close, self._values
@@ -146,11 +157,25 @@ class MarketService:
             last=arrived.last,
         )
 
+    def _sound(self, arrived: SliceArrived) -> SliceArrived:
+        prices = (arrived.open, arrived.high, arrived.low, arrived.close)
+        sound = sound_bars(*prices, price_factor=self._price_factor[arrived.rows])
+        if sound.all():
+            return arrived
+        o, h, low, c = (np.ascontiguousarray(column[sound]) for column in prices)
+        return msgspec.structs.replace(
+            arrived,
+            rows=np.ascontiguousarray(arrived.rows[sound]),
+            open=o,
+            high=h,
+            low=low,
+            close=c,
+            volume=np.ascontiguousarray(arrived.volume[sound]),
+        )
+
     def _price_units(self, arrived: SliceArrived) -> Ints:
         prices = np.stack((arrived.open, arrived.high, arrived.low, arrived.close), axis=1)
         scaled = np.rint(prices * self._price_factor[arrived.rows, None])
-        if not ((scaled >= 1.0) & (scaled <= float(MAX_UNITS // 2))).all():
-            raise InvalidInput.of("price", prices.tolist(), "prices that 64 bits hold exactly")
         units: Ints = scaled.astype(np.int64)
         return units
 
@@ -184,8 +209,7 @@ class MarketService:
     def bars(self, query: GetBars, caller: Caller) -> BarsView:
         """Return the last bars of one instrument."""
         row = self._row(query.symbol)
-        if not 1 <= query.limit <= RING_BARS:
-            raise InvalidInput.of("limit", query.limit, f"1 to {RING_BARS}")
+        check_limit(query.limit, most=RING_BARS)
         held = self._ring.bars(row, min(query.limit, self._ring.count(row)))
         columns = (held.open, held.high, held.low, held.close, held.volume)
         return BarsView(
@@ -220,18 +244,12 @@ class MarketService:
             bars=int(self._ring.seen[row]),
             values={
                 name: value if value == value else None
-                for name, value in zip(INDICATORS, values, strict=True)
+                for name, value in zip(INDICATOR_NAMES, values, strict=True)
             },
         )
 
     def _row(self, symbol: str) -> int:
         row = self._by_symbol.get(symbol)
         if row is None:
-            raise NotFound(
-                f"unknown symbol {symbol[:40]!r}",
-                code="UNKNOWN_INSTRUMENT",
-                field="symbol",
-                value=symbol[:40],
-                accepted=", ".join(sorted(self._by_symbol))[:400],
-            )
+            raise unknown_symbol(symbol, self._by_symbol)
         return row

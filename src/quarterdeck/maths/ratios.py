@@ -54,28 +54,6 @@ def sharpe_ratio(excess: FloatArray, *, periods_per_year: float) -> float | None
     return float(excess.mean()) / deviation * math.sqrt(periods_per_year)
 
 
-def sortino_ratio(excess: FloatArray, *, periods_per_year: float) -> float | None:
-    """Return mean over downside deviation of ``excess``, annualised.
-
-    The downside deviation is the root of the mean over *all* periods of squared negative excess
-    returns. Parameters and errors as in ``sharpe_ratio``; None when there was no loss.
-
-    References
-    ----------
-    Sortino & van der Meer (1991), J. Portfolio Management 17(4), 27-31.
-
-    Examples
-    --------
-    >>> round(sortino_ratio(np.array([0.03, -0.01]), periods_per_year=1), 6)
-    1.414214
-    """
-    _check(excess, periods_per_year=periods_per_year)
-    downside = math.sqrt(float(np.mean(np.square(np.minimum(excess, 0.0)))))
-    if downside <= NO_SPREAD:
-        return None
-    return float(excess.mean()) / downside * math.sqrt(periods_per_year)
-
-
 def _check(excess: FloatArray, *, periods_per_year: float) -> None:
     if excess.ndim != 1 or not np.isfinite(excess).all():
         raise InvalidInput.of("excess", excess.shape, "a finite one-dimensional array")

@@ -55,7 +55,6 @@ def save_record(record: Record, returns: PerformanceState, step: Step) -> None:
         observations=int(returns.n[row]),
         mean=float(returns.mean[row]),
         m2=float(returns.m2[row]),
-        downside=float(returns.downside[row]),
         max_drawdown=float(returns.max_drawdown[row]),
     )
 
@@ -91,13 +90,11 @@ def read_records(reader: Reader) -> tuple[dict[AgentId, Record], PerformanceStat
     rows = reader.rows("performance.agents")
     returns = PerformanceState(len(rows))
     for index, row in enumerate(rows):
-        returns.first[index] = float(row["capital_units"])
         returns.last[index] = float(row["equity_units"])
         returns.peak[index] = float(row["peak_units"])
         returns.n[index] = row["observations"]
         returns.mean[index] = row["mean"]
         returns.m2[index] = row["m2"]
-        returns.downside[index] = row["downside"]
         returns.max_drawdown[index] = row["max_drawdown"]
     return {AgentId(row["agent"]): _record_of(row) for row in rows}, returns
 
@@ -117,7 +114,7 @@ def joined(returns: PerformanceState, *, capital_units: int) -> PerformanceState
     grown = PerformanceState(returns.n.size + 1)
     for name, array in grown.arrays().items():
         array[:-1] = returns.arrays()[name]
-    grown.first[-1] = grown.last[-1] = grown.peak[-1] = float(capital_units)
+    grown.last[-1] = grown.peak[-1] = float(capital_units)
     grown.max_drawdown[-1] = 0.0
     return grown
 

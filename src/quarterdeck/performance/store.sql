@@ -19,7 +19,6 @@ CREATE TABLE performance_agents (
   observations INTEGER NOT NULL,  -- hashed
   mean REAL NOT NULL,  -- hashed
   m2 REAL NOT NULL,  -- hashed
-  downside REAL NOT NULL,  -- hashed
   max_drawdown REAL NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE performance_trips (
@@ -41,10 +40,10 @@ CREATE TABLE performance_equity (
 -- agent_saved --
 INSERT INTO performance_agents (agent, number, capital_units, cash_units, equity_units, peak_units,
   realised_units, unrealised_units, gross_units, fees_units, trades, wins, profit_units, loss_units,
-  first_slice, last_slice, observations, mean, m2, downside, max_drawdown)
+  first_slice, last_slice, observations, mean, m2, max_drawdown)
 VALUES (:agent, :number, :capital_units, :cash_units, :equity_units, :peak_units,
   :realised_units, :unrealised_units, :gross_units, :fees_units, :trades, :wins, :profit_units,
-  :loss_units, :first_slice, :last_slice, :observations, :mean, :m2, :downside, :max_drawdown)
+  :loss_units, :first_slice, :last_slice, :observations, :mean, :m2, :max_drawdown)
 ON CONFLICT (agent) DO UPDATE SET cash_units = excluded.cash_units,
   equity_units = excluded.equity_units, peak_units = excluded.peak_units,
   realised_units = excluded.realised_units, unrealised_units = excluded.unrealised_units,
@@ -52,7 +51,7 @@ ON CONFLICT (agent) DO UPDATE SET cash_units = excluded.cash_units,
   wins = excluded.wins, profit_units = excluded.profit_units, loss_units = excluded.loss_units,
   first_slice = excluded.first_slice, last_slice = excluded.last_slice,
   observations = excluded.observations, mean = excluded.mean, m2 = excluded.m2,
-  downside = excluded.downside, max_drawdown = excluded.max_drawdown
+  max_drawdown = excluded.max_drawdown
 
 -- trip_saved --
 INSERT INTO performance_trips (agent, instrument, quantity_units, net_units)

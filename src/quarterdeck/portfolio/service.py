@@ -1,4 +1,8 @@
-"""Proposals of optimal portfolios, at fixed distances in bars."""
+"""Proposals of optimal portfolios, at fixed distances in bars.
+
+What is recorded does not depend on the processor: weights are in steps of 1e-9 and every figure that
+follows from them is rounded to 12 significant digits.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,14 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
 from quarterdeck.portfolio.core.optimise import equal_weight, max_sharpe, min_volatility
 from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.model import (
     GetPortfolio,
     GetProposals,
@@ -27,11 +32,11 @@ from quarterdeck.portfolio.model import (
     RebalanceProposed,
 )
 from quarterdeck.runtime.config import PortfolioSection
+from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, History, Reader, State
 
-MAX_PAGE = 1_000
 RISK_FREE = 0.0
 """The risk-free rate of every Sharpe ratio here: no rate is known, so excess is over zero."""
 
@@ -135,19 +140,20 @@ class PortfolioService:
             objective=objective,
             symbols=self._symbols,
             weights=tuple(optimum.weights.tolist()),
-            expected_return=expected,
-            volatility=optimum.volatility * math.sqrt(year),
-            sharpe=None if optimum.sharpe is None else optimum.sharpe * math.sqrt(year),
+            expected_return=_published(expected),
+            volatility=published(optimum.volatility * math.sqrt(year)),
+            sharpe=_published(optimum.sharpe, times=math.sqrt(year)),
             turnover=None
             if before is None
-            else turnover(np.array(before[0].weights), optimum.weights),
-            optimality_gap=optimum.optimality_gap,
+            else published(turnover(np.array(before[0].weights), optimum.weights)),
+            optimality_gap=_published(optimum.optimality_gap),
             observations=self._config.window_bars,
             solver=optimum.solver,
         )
         shares: Shares = {}
         if optimum.risk_contributions is not None:
-            shares = dict(zip(self._symbols, optimum.risk_contributions.tolist(), strict=True))
+            rounded = map(published, optimum.risk_contributions.tolist())
+            shares = dict(zip(self._symbols, rounded, strict=True))
         self._number += 1
         self._latest[objective] = (proposal, shares)
         step.write(
@@ -170,7 +176,7 @@ class PortfolioService:
         cap = max(cap, 1.0 / n)
         match objective:
             case Objective.MIN_VOLATILITY:
-                found = min_volatility(covariance, lower=0.0, upper=cap)
+                found = min_volatility(covariance, lower=0.0, upper=cap, rounded=True)
                 return measured(
                     found.weights,
                     covariance,
@@ -181,7 +187,9 @@ class PortfolioService:
                     solver=found.solver,
                 )
             case Objective.MAX_SHARPE:
-                return max_sharpe(mean, covariance, risk_free=RISK_FREE, lower=0.0, upper=cap)
+                return max_sharpe(
+                    mean, covariance, risk_free=RISK_FREE, lower=0.0, upper=cap, rounded=True
+                )
             case Objective.EQUAL_WEIGHT:
                 return measured(
                     equal_weight(n),
@@ -243,14 +251,15 @@ class PortfolioService:
         self, query: GetProposals, caller: Caller, history: History
     ) -> ProposalsView:
         """Return a page of proposals, newest first."""
-        if not 1 <= query.limit <= MAX_PAGE:
-            raise InvalidInput.of("limit", query.limit, f"1 to {MAX_PAGE}")
-        before = 2**62 if query.before is None else query.before
-        rows = await history.rows("portfolio.proposals", before=before, limit=query.limit)
+        rows = await history.rows("portfolio.proposals", **page(query.limit, query.before))
         records = tuple(_record_of(row) for row in rows)
         return ProposalsView(
             proposals=records, next=records[-1].number if len(records) == query.limit else None
         )
+
+
+def _published(figure: float | None, *, times: float = 1.0) -> float | None:
+    return None if figure is None else published(figure * times)
 
 
 def _record_of(row: Mapping[str, Any]) -> ProposalRecord:

@@ -23,7 +23,7 @@ INSERT INTO portfolio_reasons (objective, reason) VALUES (:objective, :reason)
 ON CONFLICT (objective) DO UPDATE SET reason = excluded.reason
 
 -- reasons --
-SELECT objective, reason FROM portfolio_reasons ORDER BY objective
+SELECT objective, reason FROM portfolio_reasons WHERE reason <> '' ORDER BY objective
 
 -- last_number --
 SELECT COALESCE(MAX(number), 0) AS number FROM portfolio_proposals

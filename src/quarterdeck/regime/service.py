@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
@@ -35,14 +34,16 @@ from quarterdeck.regime.model import (
     Trigger,
 )
 from quarterdeck.runtime.config import RegimeSection
+from quarterdeck.runtime.paging import MAX_PAGE, check_limit, page, unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, History, Reader, State
 
 TRIGGERS = 3
 """How many features a change names."""
-MAX_PAGE = 1_000
 MAX_SPAN_SLICES = 5_000
+NEVER = -1
+"""The slice of what has not happened yet."""
 
 
 class RegimeService:
@@ -56,6 +57,8 @@ class RegimeService:
         "_labels": State.CHECKPOINTED,
         "_shares": State.CHECKPOINTED,
         "_since": State.CHECKPOINTED,
+        "_last": State.CHECKPOINTED,
+        "_labelled": State.CHECKPOINTED,
         "_number": State.JOURNALED,
     }
 
@@ -68,6 +71,9 @@ class RegimeService:
         self._shares: Floats = np.full((n, REGIME_COUNT), np.nan)
         # Columns: instant, and the instrument's own bar count, at which the present regime began.
         self._since: Ints = np.zeros((n, 2), dtype=np.int64)
+        # Slices: the last one heard, and the one of each instrument's first label.
+        self._last: Ints = np.full(1, NEVER, dtype=np.int64)
+        self._labelled: Ints = np.full(n, NEVER, dtype=np.int64)
         self._number = 0
 
     def load(self, reader: Reader) -> None:
@@ -96,6 +102,8 @@ class RegimeService:
             "labels": self._labels,
             "shares": self._shares,
             "since": self._since,
+            "last": self._last,
+            "labelled": self._labelled,
         }
         arrays.update({f"detector.{k}": v for k, v in self._detector.arrays().items()})
         return arrays
@@ -126,6 +134,9 @@ class RegimeService:
         for row in bars.rows.tolist():
             if _regime(int(before[row])) is not _regime(int(self._labels[row])):
                 self._since[row] = (bars.at, self._detector.bars[row])
+            if self._labelled[row] == NEVER and self._labels[row] != NOT_ENOUGH_DATA:
+                self._labelled[row] = bars.index
+        self._last[0] = bars.index
 
     def _say_change(
         self, row: int, previous: Regime, since: Ints, bars: BarsClosed, step: Step
@@ -216,16 +227,12 @@ class RegimeService:
         self, query: GetRegimeChanges, caller: Caller, history: History
     ) -> RegimeChangesView:
         """Return a page of changes, newest first."""
-        if not 1 <= query.limit <= MAX_PAGE:
-            raise InvalidInput.of("limit", query.limit, f"1 to {MAX_PAGE}")
-        before = 2**62 if query.before is None else query.before
+        wanted = page(query.limit, query.before)
         if query.symbol is None:
-            rows = await history.rows("regime.changes", before=before, limit=query.limit)
+            rows = await history.rows("regime.changes", **wanted)
         else:
             self._row(query.symbol)
-            rows = await history.rows(
-                "regime.changes_of_symbol", symbol=query.symbol, before=before, limit=query.limit
-            )
+            rows = await history.rows("regime.changes_of_symbol", symbol=query.symbol, **wanted)
         changes = tuple(_change_of(row) for row in rows)
         return RegimeChangesView(
             changes=changes, next=changes[-1].number if len(changes) == query.limit else None
@@ -236,25 +243,21 @@ class RegimeService:
     ) -> RegimeSpansView:
         """Return the spans of one regime each, oldest first; the last one is still open."""
         row = self._row(query.symbol)
-        if not 1 <= query.slices <= MAX_SPAN_SLICES:
-            raise InvalidInput.of("slices", query.slices, f"1 to {MAX_SPAN_SLICES}")
+        check_limit(query.slices, most=MAX_SPAN_SLICES, field="slices")
+        last, labelled = int(self._last[0]), int(self._labelled[row])
         rows = await history.rows(
-            "regime.changes_of_symbol", symbol=query.symbol, before=2**62, limit=MAX_PAGE
+            "regime.changes_of_symbol", symbol=query.symbol, **page(MAX_PAGE, None)
         )
+        if labelled == NEVER:
+            return RegimeSpansView(symbol=query.symbol, spans=())
         return RegimeSpansView(
             symbol=query.symbol,
-            spans=_spans(rows, last=int(self._detector.bars[row]) - 1, slices=query.slices),
+            spans=_spans(rows, labelled=labelled, last=last, slices=query.slices),
         )
 
     def _row(self, symbol: str) -> int:
         if symbol not in self._symbols:
-            raise NotFound(
-                f"unknown symbol {symbol[:40]!r}",
-                code="UNKNOWN_INSTRUMENT",
-                field="symbol",
-                value=symbol[:40],
-                accepted=", ".join(sorted(self._symbols))[:400],
-            )
+            raise unknown_symbol(symbol, self._symbols)
         return self._symbols.index(symbol)
 
 
@@ -278,13 +281,21 @@ def _change_of(row: Mapping[str, Any]) -> RegimeChangeView:
 
 
 def _spans(
-    newest_first: Sequence[Mapping[str, Any]], *, last: int, slices: int
+    newest_first: Sequence[Mapping[str, Any]], *, labelled: int, last: int, slices: int
 ) -> tuple[tuple[int, int, Regime], ...]:
-    first, spans, until = last - slices + 1, [], last
+    """Return the spans of the last ``slices`` slices; before ``labelled`` there is no regime.
+
+    The regime of the first label is no change where the detector abstained at once.
+    """
+    first, until = max(last - slices + 1, labelled), last
+    spans: list[tuple[int, int, Regime]] = []
     for row in newest_first:
-        begin = max(int(row["slice"]), first)
-        spans.append((begin, until, Regime(row["regime"])))
-        until = int(row["slice"]) - 1
-        if until < first:
-            break
+        begin = int(row["slice"])
+        if until >= first:
+            spans.append((max(begin, first), until, Regime(row["regime"])))
+        until = min(until, begin - 1)
+    # A full page may end before the oldest change: what came before it is not known then.
+    if until >= first and len(newest_first) < MAX_PAGE:
+        before = Regime(newest_first[-1]["previous"]) if newest_first else Regime.UNDETERMINED
+        spans.append((first, until, before))
     return tuple(reversed(spans))

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Regime, Severity
@@ -50,11 +49,11 @@ from quarterdeck.risk.model import (
 )
 from quarterdeck.risk.store import limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
+from quarterdeck.runtime.paging import page, unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, History, Reader, State
 
-MAX_PAGE = 1_000
 TAILS = (0.05, 0.01)
 """The share of losses beyond 95 % and 99 % value at risk."""
 VAR_COLUMNS = (VAR95, VAR99)
@@ -64,7 +63,11 @@ STRESSED = (Regime.VOLATILE, Regime.BREAKDOWN)
 
 
 class RiskService:
-    """Keeps every instrument's limits in step with what it may lose in a bar."""
+    """Keeps every instrument's limits in step with what it may lose in a bar.
+
+    There is one learned limit per instrument, and it holds for each agent by itself: it is sized for
+    the configured ``paper.capital`` (``capital_units``), not for anybody's present equity.
+    """
 
     name: ClassVar[str] = "risk"
     state: ClassVar[Mapping[str, State]] = {
@@ -203,7 +206,7 @@ class RiskService:
         proposed = position_limit(
             var99=var99,
             budget_fraction=budget,
-            equity_units=self._capital_units,
+            capital_units=self._capital_units,
             hard_limit_units=self._hard_units,
         )
         _, held = self._limits.get(row, (0, None))
@@ -367,13 +370,7 @@ class RiskService:
     def risks(self, query: GetRisk, caller: Caller) -> RisksView:
         """Return the present forecasts and learned limits."""
         if query.symbol is not None and query.symbol not in self._symbols:
-            raise NotFound(
-                f"unknown symbol {query.symbol[:40]!r}",
-                code="UNKNOWN_INSTRUMENT",
-                field="symbol",
-                value=query.symbol[:40],
-                accepted=", ".join(sorted(self._symbols))[:400],
-            )
+            raise unknown_symbol(query.symbol, self._symbols)
         slow = slow_volatility(self._filters)
         return RisksView(
             instruments=tuple(
@@ -411,7 +408,7 @@ class RiskService:
         self, query: GetRiskEvents, caller: Caller, history: History
     ) -> RiskEventsView:
         """Return a page of risk events, newest first."""
-        rows = await history.rows("risk.events", **_page(query.limit, query.before))
+        rows = await history.rows("risk.events", **page(query.limit, query.before))
         events = tuple(risk_event_of(row) for row in rows)
         return RiskEventsView(
             events=events, next=events[-1].number if len(events) == query.limit else None
@@ -421,7 +418,7 @@ class RiskService:
         self, query: GetLimitChanges, caller: Caller, history: History
     ) -> LimitChangesView:
         """Return a page of learned limits' changes, newest first."""
-        rows = await history.rows("risk.limit_changes", **_page(query.limit, query.before))
+        rows = await history.rows("risk.limit_changes", **page(query.limit, query.before))
         changes = tuple(limit_change_of(row) for row in rows)
         return LimitChangesView(
             changes=changes, next=changes[-1].version if len(changes) == query.limit else None
@@ -439,9 +436,3 @@ def _coverage(counts: HitCounts, *, tail: float) -> CoverageView:
         kupiec_p=kupiec(counts, tail=tail).p_value if n else None,
         christoffersen_p=christoffersen(counts, tail=tail).conditional_p_value if n > 1 else None,
     )
-
-
-def _page(limit: int, before: int | None) -> dict[str, int]:
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput.of("limit", limit, f"1 to {MAX_PAGE}")
-    return {"limit": limit, "before": 2**62 if before is None else before}

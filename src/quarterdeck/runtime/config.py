@@ -19,6 +19,8 @@ import msgspec
 from quarterdeck.kernel.errors import InvalidInput
 
 MAX_CONFIG_BYTES = 1_000_000
+MAX_AMOUNT = 10**9
+"""Largest amount of money a configuration may name: what an agent's capital may be."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +32,7 @@ Fraction = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
 
 
 class RunSection(_Section, frozen=True):
-    """What is replayed and how trading opens. ``seed`` is the run's only randomness."""
+    """How trading opens. ``seed`` is part of the run's identity; nothing draws on it yet."""
 
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     warm_up_bars: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 250
@@ -63,7 +65,7 @@ class LimitsSection(_Section, frozen=True):
 
 
 class RiskSection(_Section, frozen=True):
-    """How forecasts become limits: the share of an agent's capital one position may risk in a bar.
+    """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
     ``limit_band_fraction`` is the change a learned limit must make before it moves;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
@@ -209,8 +211,10 @@ def parse_config(raw: dict[str, Any]) -> Config:
         ("limits", "max_position_notional"),
     ):
         value: Decimal = getattr(getattr(config, section), key)
-        if not value.is_finite() or not 0 < value <= 10**12:
-            raise InvalidInput.of(f"{section}.{key}", value, "an amount above 0, at most 1e12")
+        if not value.is_finite() or not 0 < value <= MAX_AMOUNT:
+            raise InvalidInput.of(
+                f"{section}.{key}", value, f"an amount above 0, at most {MAX_AMOUNT}"
+            )
     return config
 
 

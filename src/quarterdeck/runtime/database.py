@@ -12,7 +12,7 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -31,6 +31,10 @@ CAPABILITIES = (
     "alerts",
     "server",
 )
+CACHED_STATEMENTS = 512
+"""Statements a connection keeps prepared: more than there are."""
+Connect = Callable[[Path], sqlite3.Connection]
+"""How the journal gets its connections; another one stands in for a failing disk."""
 _BLOCK = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"^\s*(\w+) (?:INTEGER|TEXT|REAL|BLOB)\b.*$", re.MULTILINE)
@@ -92,15 +96,25 @@ def connect(
     """Open ``path`` in WAL mode; connections may cross threads but are used by one at a time."""
     target = f"{path.resolve().as_uri()}?mode=ro" if read_only else str(path)
     connection = sqlite3.connect(
-        target, uri=read_only, isolation_level=None, check_same_thread=False, timeout=5.0
+        target,
+        uri=read_only,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=5.0,
+        cached_statements=CACHED_STATEMENTS,
     )
     connection.row_factory = sqlite3.Row
     if not read_only:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={synchronous}")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
+        prepare(connection, synchronous=synchronous)
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
+
+
+def prepare(connection: sqlite3.Connection, *, synchronous: str) -> None:
+    """Set what decides how a writing connection commits."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
 
 
 def create(connection: sqlite3.Connection, sql: Sql) -> bool:

@@ -6,14 +6,21 @@ import fcntl
 import json
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from quarterdeck.kernel.errors import Conflict, InvalidInput
 
-RUN_FILES = ("core.db", "core.db-wal", "core.db-shm", "stop.flag", "session.key", "deck.json")
+RUN_FILES = (
+    "core.db",
+    "core.db-wal",
+    "core.db-shm",
+    "stop.flag",
+    "audit.heads",
+    "session.key",
+    "deck.json",
+)
 """What ``--fresh`` moves aside."""
 
 
@@ -34,6 +41,8 @@ class DataFolder:
             self._lock = (self.path / "lock").open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if self._lock is not None:
+                self._lock.close()
             raise Conflict(
                 f"another deck runs on {self.path}; stop it, or give this one its own --data-dir",
                 code="FOLDER_IN_USE",
@@ -51,20 +60,24 @@ class DataFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._address.unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
+        try:
+            self._address.unlink(missing_ok=True)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
 
     def move_aside(self) -> None:
         """Begin anew: the present run goes to ``previous/``, replacing what was there."""
         present = [name for name in RUN_FILES if (self.path / name).exists()]
         if not present:
             return
-        previous = self.path / "previous"
-        shutil.rmtree(previous, ignore_errors=True)
-        previous.mkdir(mode=0o700)
+        previous, leaving = self.path / "previous", self.path / "leaving"
+        # What a killed move left behind belongs to the same run as what is still here.
+        leaving.mkdir(mode=0o700, exist_ok=True)
         for name in present:
-            (self.path / name).rename(previous / name)
+            (self.path / name).rename(leaving / name)
+        shutil.rmtree(previous, ignore_errors=True)
+        leaving.rename(previous)
 
     def holds_a_run(self) -> bool:
         """Return whether there is a database already."""
@@ -73,11 +86,7 @@ class DataFolder:
     def announce(self, *, url: str, key: str) -> None:
         """Tell local commands where the deck listens; only the folder's owner can read it."""
         text = json.dumps({"url": url, "key": key, "pid": os.getpid()})
-        with suppress(FileNotFoundError):
-            self._address.unlink()
-        handle = os.open(self._address, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        write_whole(self._address, text.encode())
 
     def free_bytes(self) -> int | None:
         """Return the free space of the disk the folder is on."""
@@ -85,3 +94,19 @@ class DataFolder:
             return shutil.disk_usage(self.path).free
         except OSError:
             return None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, so that it is there whole or not at all."""
+    making = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    making.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -3,15 +3,18 @@
 The writer is one task that hands batches to one thread; what arrives while a batch is being
 written forms the next one, so the more the deck is pressed the more steps share one fsync.
 A step handed over commits, or the process ends: a failed write is never retried or skipped.
+The write-ahead log is folded into the database by a second thread, so no commit waits for that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,10 +23,10 @@ from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Message
 from quarterdeck.runtime import database
 from quarterdeck.runtime.clock import Clock
-from quarterdeck.runtime.database import Sql
+from quarterdeck.runtime.database import Connect, Sql
 from quarterdeck.runtime.sequencer import Row, Step
 
-BATCH_STEPS = 64
+BATCH_STEPS = 128
 """Most steps in one transaction."""
 MAX_PENDING = 4_096
 """Most steps in memory that are not on disk; beyond it no step is admitted."""
@@ -31,11 +34,22 @@ MAX_AGE_S = 0.25
 """Oldest age of a step that is not on disk; beyond it no step is admitted."""
 BUSY_S = 5.0
 """How long a foreign lock is waited for before the process gives up."""
+IDLE_S = 0.02
+"""How long nothing may arrive before the log is folded into the database."""
+FOLD_EVERY_S = 2.0
+"""How often the log is folded into the database when there is no idle time."""
 WAL_BYTES = 64 * 1024 * 1024
-"""Write-ahead log above which it is truncated as soon as the writer is idle."""
+"""Write-ahead log above which readers are interrupted and it is cut to nothing."""
+YIELD_S = 0.05
+"""How long a cut waits for interrupted readers; if that is too short, the next batch tries again."""
 READERS = 4
+"""Most reads at a time, each on a connection of its own."""
+MAX_READS = 256
+"""Most reads under way or waiting; beyond it none is taken."""
 READ_MS = 500
+"""Longest a read, and so a snapshot that holds the log, may take."""
 PAGE_ROWS = 1_000
+"""Most rows of one read."""
 
 Committed = Callable[[int, Sequence[Message]], None]
 
@@ -48,7 +62,15 @@ class Journal:
 
     name = "journal"
 
-    def __init__(self, path: Path, *, sql: Sql, clock: Clock, on_commit: Committed) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sql: Sql,
+        clock: Clock,
+        on_commit: Committed,
+        connect: Connect = database.connect,
+    ) -> None:
         self._path = path
         self._sql = sql
         self._clock = clock
@@ -57,10 +79,13 @@ class Journal:
         self._last = 0
         self._durable = 0
         self._arrived = asyncio.Event()
-        self._landed = asyncio.Condition()
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
         self._failure: BaseException | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        self._folding = Folding(path, clock=clock, connect=connect, on_failure=self._arrived.set)
+        self._connect = connect
+        self._hold_back: Callable[[], AbstractContextManager[None]] = nullcontext
         self._closing = False
         self.commits = 0
         self.steps = 0
@@ -77,8 +102,10 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         if self._thread is not None:
-            await self._in_thread(self._close)
-            self._thread.shutdown(wait=True)
+            try:
+                await self._in_thread(self._close)
+            finally:
+                self._thread.shutdown(wait=True)
 
     @property
     def durable(self) -> int:
@@ -93,6 +120,10 @@ class Journal:
     def starts_after(self, number: int) -> None:
         """Say which step the file already ends with."""
         self._last = self._durable = number
+
+    def holds_back(self, readers: Callable[[], AbstractContextManager[None]]) -> None:
+        """Use ``readers`` to hold all readers back while the log is cut; it is entered on a thread."""
+        self._hold_back = readers
 
     def admit(self) -> None:
         """Raise unless a step may start now."""
@@ -115,41 +146,27 @@ class Journal:
         """Return once step ``number`` is on disk; raise :class:`Unavailable` if it never will be."""
         if number <= self._durable:
             return
-        async with self._landed:
-            await self._landed.wait_for(
-                lambda: number <= self._durable or self._failure is not None
-            )
+        if self._failure is None:
+            landed = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(number, []).append(landed)
+            await landed
         if number > self._durable:
             raise Unavailable("the journal failed before the step was on disk") from self._failure
 
     async def run(self) -> None:
         """Write batches until :meth:`drain` has been called and everything is on disk."""
-        while True:
-            if not self._pending:
-                if self._closing:
-                    return
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            size = min(len(self._pending), BATCH_STEPS)
-            batch = [self._pending[i] for i in range(size)]
-            try:
-                await self._in_thread(self._write, [rows for _, _, rows, _ in batch])
-            except BaseException as error:
-                self._failure = error
-                async with self._landed:
-                    self._landed.notify_all()
-                raise
-            for number, _, _, messages in batch:
-                self._pending.popleft()
-                self._durable = number
-                self._on_commit(number, messages)
-            self.commits += 1
-            self.steps += size
-            async with self._landed:
-                self._landed.notify_all()
-            if not self._pending:
-                await self._in_thread(self._tidy)
+        try:
+            while self._pending or not self._closing:
+                self._folding.check()
+                if self._pending:
+                    await self._write_batch()
+                else:
+                    await self._wait()
+        except BaseException as error:
+            self._failure = error
+            for number in sorted(self._waiting):
+                self._wake(number)
+            raise
 
     async def drain(self) -> None:
         """Admit nothing more; return when all that was appended is on disk."""
@@ -161,6 +178,37 @@ class Journal:
         """Run ``work`` on the writer's connection between batches: start-up and checkpoints only."""
         return await self._in_thread(lambda: work(self._use()))
 
+    async def _write_batch(self) -> None:
+        size = min(len(self._pending), BATCH_STEPS)
+        batch = [self._pending[i] for i in range(size)]
+        rows = [rows for _, _, rows, _ in batch]
+        await self._in_thread(write_steps, self._use(), self._sql, rows)
+        for number, _, _, messages in batch:
+            self._pending.popleft()
+            self._durable = number
+            self._on_commit(number, messages)
+            self._wake(number)
+        self.commits += 1
+        self.steps += size
+        self._folding.wrote()
+        # Only now: whatever comes of it, these steps are on disk and have been answered.
+        if self._folding.log_bytes() > WAL_BYTES:
+            await self._in_thread(cut_log, self._use(), self._hold_back)
+
+    async def _wait(self) -> None:
+        """Wait for the next step, and use the time if it does not come soon."""
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(IDLE_S if self._folding.needed else None):
+                await self._arrived.wait()
+        except TimeoutError:
+            self._folding.begin()
+
+    def _wake(self, number: int) -> None:
+        for landed in self._waiting.pop(number, ()):
+            if not landed.done():
+                landed.set_result(None)
+
     async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
         if self._thread is None:
             raise RuntimeError("the journal is not open")
@@ -168,8 +216,10 @@ class Journal:
 
     def _open(self) -> None:
         try:
-            self._connection = database.connect(self._path)
+            self._connection = self._connect(self._path)
+            self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
             database.create(self._connection, self._sql)
+            self._folding.open()
         except (sqlite3.DatabaseError, ValueError) as error:
             raise InvalidInput.of(
                 "data-dir", self._path.name, f"a readable deck database ({error})"
@@ -180,29 +230,112 @@ class Journal:
             raise RuntimeError("the journal is not open")
         return self._connection
 
-    def _write(self, steps: list[Sequence[Row]]) -> None:
-        connection = self._use()
-        statements = self._sql.statements
-        connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
-        connection.execute("BEGIN IMMEDIATE")
-        for rows in steps:
-            for statement, values in rows:
-                connection.execute(statements[statement], values)
-        connection.execute("COMMIT")
-
-    def _tidy(self) -> None:
-        wal = self._path.with_name(self._path.name + "-wal")
-        if wal.exists() and wal.stat().st_size > WAL_BYTES:
-            self._use().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
     def _close(self) -> None:
+        self._folding.close()
         if self._connection is not None:
             if self._connection.in_transaction:
                 # A batch failed half-way: none of it may stay.
                 self._connection.execute("ROLLBACK")
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            # The last connection folds the log and removes it, with what a failed commit left there.
             self._connection.close()
             self._connection = None
+
+
+def write_steps(connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[Row]]) -> None:
+    """Write whole steps in one transaction; nothing of them is there if it fails."""
+    statements = sql.statements
+    # One cursor: its statements stay prepared, and a new one for each row costs a third more.
+    execute = connection.cursor().execute
+    execute("BEGIN IMMEDIATE")
+    for rows in steps:
+        for statement, values in rows:
+            execute(statements[statement], values)
+    execute("COMMIT")
+
+
+def cut_log(
+    connection: sqlite3.Connection, hold_back: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Fold what is left of the log and cut it to nothing, unless somebody still reads it."""
+    connection.execute("PRAGMA busy_timeout=0")
+    with hold_back():
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+
+
+class Folding:
+    """Folds the write-ahead log into the database on a thread and a connection of its own.
+
+    It never holds the write lock, so commits go on meanwhile. ``on_failure`` is called when folding
+    fails; from then on :meth:`check` raises.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Clock, connect: Connect, on_failure: Callable[[], None]
+    ) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._clock = clock
+        self._connect = connect
+        self._on_failure = on_failure
+        self._thread: ThreadPoolExecutor | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._under_way: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
+        self._began_s = 0.0
+        self.needed = False
+
+    def open(self) -> None:
+        """Take a connection; the thread starts with the first use."""
+        self._connection = self._connect(self._path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="folding")
+        self._began_s = self._clock.monotonic_s()
+
+    def close(self) -> None:
+        """Let what is under way end, and close the connection."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def log_bytes(self) -> int:
+        """Return the size of the log's file."""
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._failure is not None:
+            raise self._failure
+
+    def wrote(self) -> None:
+        """Hear that the log has grown."""
+        self.needed = True
+        if self._clock.monotonic_s() - self._began_s > FOLD_EVERY_S:
+            self.begin()
+
+    def begin(self) -> None:
+        """Start to fold, unless that is under way."""
+        if self._thread is None or self._under_way is not None:
+            return
+        self.needed = False
+        self._began_s = self._clock.monotonic_s()
+        loop = asyncio.get_running_loop()
+        self._under_way = loop.run_in_executor(self._thread, self._fold)
+        self._under_way.add_done_callback(self._ended)
+
+    def _ended(self, folded: asyncio.Future[None]) -> None:
+        self._under_way = None
+        if not folded.cancelled() and (error := folded.exception()) is not None:
+            self._failure = error
+            self._on_failure()
+
+    def _fold(self) -> None:
+        if self._connection is not None:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 class DatabaseHistory:
@@ -214,6 +347,10 @@ class DatabaseHistory:
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._idle: deque[sqlite3.Connection] = deque()
+        self._reading: set[sqlite3.Connection] = set()
+        self._turn = threading.Condition()
+        self._held = False
+        self._reads = 0
 
     async def __aenter__(self) -> DatabaseHistory:
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -234,24 +371,65 @@ class DatabaseHistory:
         """Return at most 1,000 rows of the named statement, or raise after 500 ms."""
         if self._threads is None:
             raise RuntimeError("the history is not open")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._read, self._sql.statements[statement], values
-        )
+        if self._reads >= MAX_READS:
+            raise Overloaded(f"{MAX_READS} reads wait for the history", code="READ_TIMEOUT")
+        self._reads += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._read, self._sql.statements[statement], values
+            )
+        finally:
+            self._reads -= 1
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Interrupt every read and let none begin meanwhile; each begins again by itself after."""
+        with self._turn:
+            self._held = True
+            for connection in self._reading:
+                connection.interrupt()
+            self._turn.wait_for(lambda: not self._reading, YIELD_S)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._held = False
+                self._turn.notify_all()
 
     def _read(self, sql: str, values: Mapping[str, object]) -> list[Mapping[str, Any]]:
-        connection = self._idle.popleft() if self._idle else self._connect()
         deadline = self._clock.monotonic_s() + READ_MS / 1000
+        connection = self._idle.popleft() if self._idle else self._connect()
         connection.set_progress_handler(lambda: int(self._clock.monotonic_s() > deadline), 10_000)
         try:
-            return [dict(row) for row in connection.execute(sql, values).fetchmany(PAGE_ROWS)]
-        except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
-                raise Overloaded(
-                    f"the history read took longer than {READ_MS} ms", code="READ_TIMEOUT"
-                ) from None
-            raise
+            while self._clock.monotonic_s() <= deadline:
+                try:
+                    with self._reading_on(connection):
+                        return _page(connection, sql, values)
+                except sqlite3.OperationalError as error:
+                    if "interrupted" not in str(error):
+                        raise
+            raise Overloaded(f"the history read took longer than {READ_MS} ms", code="READ_TIMEOUT")
         finally:
             self._idle.append(connection)
 
+    @contextmanager
+    def _reading_on(self, connection: sqlite3.Connection) -> Iterator[None]:
+        with self._turn:
+            self._turn.wait_for(lambda: not self._held, READ_MS / 1000)
+            self._reading.add(connection)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._reading.discard(connection)
+                self._turn.notify_all()
+
     def _connect(self) -> sqlite3.Connection:
         return database.connect(self._path, read_only=True)
+
+
+def _page(
+    connection: sqlite3.Connection, sql: str, values: Mapping[str, object]
+) -> list[Mapping[str, Any]]:
+    with closing(connection.execute(sql, values)) as cursor:
+        return [dict(row) for row in cursor.fetchmany(PAGE_ROWS)]

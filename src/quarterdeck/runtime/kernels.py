@@ -52,8 +52,8 @@ def prepare(cache_root: Path | None = None) -> str:
     The first writable of ``cache_root``, ``$QUARTERDECK_CACHE_DIR/kernels``, the user's cache and a
     temporary folder is used. Once numba is imported it is too late: it has read its settings.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    # Assigned, not suggested: a variable someone else's program needs must not change our numbers.
+    os.environ.update(_ENVIRONMENT)
     digest = kernel_digest()
     folder = _writable_folder(cache_root, digest)
     if folder is not None:

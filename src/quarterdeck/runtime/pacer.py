@@ -41,14 +41,6 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     speed: float | None
 
 
-class Feed(Protocol):
-    """A source of slices that can be read from any index: a replay."""
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        ...
-
-
 class Durable(Protocol):
     """Waits for the disk."""
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput
+from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, Overloaded
 from quarterdeck.kernel.ids import RunId, domain_id
 from quarterdeck.kernel.messages import Answer, Command, Message
 from quarterdeck.kernel.time import Nanos
@@ -168,7 +168,10 @@ class Routes:
 
 
 class Sequencer:
-    """Runs the steps, one at a time, on the event loop."""
+    """Runs the steps, one at a time, on the event loop.
+
+    ``watch`` is shown every finished step; it changes nothing.
+    """
 
     def __init__(
         self,
@@ -180,9 +183,13 @@ class Sequencer:
         audit: AuditChain,
         start_at: Nanos,
         fatal: Callable[[BaseException], None],
+        spared: frozenset[type[Command]] = frozenset(),
+        watch: Callable[[Step], None] | None = None,
     ) -> None:
         self._run = run
         self._fatal = fatal
+        self._spared = spared
+        self._watch = watch
         self._routes = routes
         self._journal = journal
         self._clock = clock
@@ -193,6 +200,7 @@ class Sequencer:
         self.slice = -1
         self.at = start_at
         self.first_outside: str | None = None
+        self._outside_noted = False
 
     def load(self, reader: Reader) -> None:
         """Take up the counters, answers and audit heads where the database left them."""
@@ -209,7 +217,7 @@ class Sequencer:
             }
         )
         for row in reader.rows("runtime.first_outside_input"):
-            self.first_outside = f"{row['command']} by {row['caller']} in step {row['step']}"
+            self.first_outside = str(row["what"])
 
     def start_step(self, work: Callable[[Step], None]) -> int:
         """Run a step of the deck's own at start: the birth of a run, or its coming back."""
@@ -234,7 +242,12 @@ class Sequencer:
         DomainError
             If it is refused; then nothing has changed and no step was taken.
         """
-        self._journal.admit()
+        try:
+            self._journal.admit()
+        except Overloaded:
+            # A stop waits for no queue; only a journal that has failed refuses its record.
+            if type(command) not in self._spared:
+                raise
         step = self._begin(StepKind.COMMAND, caller)
         try:
             answer, repeated = self._carry_out(command, caller, step)
@@ -247,21 +260,24 @@ class Sequencer:
             raise
         if not (step.rows or step.messages or step.audits):
             self._busy = False
-            # A repeated answer may belong to a step still on its way to disk.
-            await self._journal.committed(self.number)
-            return Receipt(answer=answer, step=self.number, repeated=repeated)
-        if self.first_outside is None:
-            name = type(command).__name__
-            self.first_outside = f"{name} by {caller.identity} in step {step.number}"
-            step.write(
-                "runtime.outside_input_saved",
-                step=step.number,
-                caller=caller.identity,
-                command=name,
-            )
+            # A repeated answer may belong to a step still on its way to disk; later ones are not waited
+            # for, and so not named.
+            number = self.number
+            await self._journal.committed(number)
+            return Receipt(answer=answer, step=number, repeated=repeated)
+        self.note_outside(f"{type(command).__name__} by {caller.identity}")
         number = self._end(step)
         await self._journal.committed(number)
         return Receipt(answer=answer, step=number, repeated=repeated)
+
+    def note_outside(self, what: str) -> None:
+        """Remember the first thing that the run owes to something else than its manifest.
+
+        It is written with the step under way, or the next one.
+        """
+        if self.first_outside is None:
+            self.first_outside = what
+            self._outside_noted = True
 
     def _begin(self, kind: StepKind, caller: Caller) -> Step:
         if self._busy:
@@ -284,6 +300,9 @@ class Sequencer:
             raise RuntimeError("a command was refused after it had changed something")
 
     def _end(self, step: Step) -> int:
+        if self._outside_noted:
+            self._outside_noted = False
+            step.write("runtime.outside_input_saved", step=step.number, what=self.first_outside)
         for partition, kind, actor, body in step.audits:
             row = self._audit.append(
                 partition, step=step.number, at=step.at, kind=kind, actor=actor, body=body
@@ -306,6 +325,8 @@ class Sequencer:
         self.number = step.number
         self._journal.append(step)
         self._busy = False
+        if self._watch is not None:
+            self._watch(step)
         return step.number
 
     def _drain(self, step: Step, *, depth: int) -> None:

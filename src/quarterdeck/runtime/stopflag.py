@@ -2,11 +2,12 @@
 
 ``stop.flag`` is 4 KiB, written in place and never replaced, so an open map of it always shows the
 truth. Word 0 ``raised`` only ever grows; word 1 ``seen`` is the last value the deck has answered.
-A missing, short or unreadable file means stopped.
+A missing, short, foreign or replaced file means stopped, also while the deck runs.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -14,6 +15,8 @@ import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from quarterdeck.runtime.folder import write_whole
 
 SIZE = 4_096
 POLL_S = 0.005
@@ -28,6 +31,8 @@ class StopFlag:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._map: mmap.mmap | None = None
+        self._mapped: tuple[int, int] | None = None
+        self._lost = False
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -40,19 +45,22 @@ class StopFlag:
         if not self._path.exists():
             return
         with self._path.open("r+b") as file:
-            if os.fstat(file.fileno()).st_size < SIZE:
+            found = os.fstat(file.fileno())
+            if found.st_size < SIZE:
                 return
             view = mmap.mmap(file.fileno(), SIZE)
         if view[_MARK : _MARK + len(_MAGIC)] == _MAGIC:
-            self._map = view
+            self._map, self._mapped = view, (found.st_dev, found.st_ino)
 
     def readable(self) -> bool:
         """Return whether the flag can be read; if not, trading is stopped."""
-        return self._map is not None
+        return self._map is not None and not self._lost
 
     def raised(self) -> int:
         """Return word 0; -1, which no epoch equals, when the flag cannot be read."""
-        return -1 if self._map is None else int(_WORD.unpack_from(self._map, _RAISED)[0])
+        if self._map is None or self._lost:
+            return -1
+        return int(_WORD.unpack_from(self._map, _RAISED)[0])
 
     def raise_(self) -> int:
         """Raise the word by one, on disk before this returns, and return it."""
@@ -74,10 +82,23 @@ class StopFlag:
             self._map.close()
             self._map = None
 
+    def _in_place(self) -> bool:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._mapped and found.st_size >= SIZE
+
     def _poll(self) -> None:
         while not self._ended.wait(POLL_S):
             view = self._map
-            if view is None:
+            if view is None or self._lost:
+                continue
+            if not self._in_place():
+                # Nobody else can reach what we still have mapped: from here on it means stopped.
+                self._lost = True
+                if self._on_raise is not None:
+                    self._on_raise(-1)
                 continue
             raised = int(_WORD.unpack_from(view, _RAISED)[0])
             if raised != int(_WORD.unpack_from(view, _SEEN)[0]):
@@ -86,18 +107,25 @@ class StopFlag:
                     self._on_raise(raised)
 
 
+def _check(path: Path, content: bytes) -> None:
+    if len(content) < SIZE or content[_MARK : _MARK + len(_MAGIC)] != _MAGIC:
+        raise OSError(errno.EINVAL, "it is short or no stop flag", str(path))
+
+
 def raise_flag(path: Path) -> int:
     """Raise the flag from any process and return the new word.
 
     Raises
     ------
     OSError
-        If the file is missing or cannot be written; the deck, if there is one, is then stopped
-        already, since it reads a missing flag as raised.
+        If the file is missing, short or foreign, or cannot be written; a running deck then finds
+        within milliseconds that its flag is gone, and reads that as raised.
     """
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        value = int(_WORD.unpack(file.read(8))[0]) + 1
+        content = file.read(SIZE)
+        _check(path, content)
+        value = int(_WORD.unpack_from(content, _RAISED)[0]) + 1
         file.seek(_RAISED)
         file.write(_WORD.pack(value))
         file.flush()
@@ -107,17 +135,12 @@ def raise_flag(path: Path) -> int:
 
 def seen(path: Path) -> int:
     """Return the last value that a deck has answered."""
-    with path.open("rb") as file:
-        file.seek(_SEEN)
-        return int(_WORD.unpack(file.read(8))[0])
+    content = path.read_bytes()
+    _check(path, content)
+    return int(_WORD.unpack_from(content, _SEEN)[0])
 
 
 def _create(path: Path) -> None:
     content = bytearray(SIZE)
     content[_MARK : _MARK + len(_MAGIC)] = _MAGIC
-    # O_EXCL: two starting processes must not both believe that they made the file.
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, bytes(content))

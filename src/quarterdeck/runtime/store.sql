@@ -29,6 +29,10 @@ CREATE TABLE audit (
   hash BLOB NOT NULL,  -- unhashed
   PRIMARY KEY (partition, sequence)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE signed_heads (
+  number INTEGER PRIMARY KEY,  -- unhashed
+  line BLOB NOT NULL  -- unhashed
+) STRICT;
 CREATE TABLE checkpoint (
   slice INTEGER NOT NULL,  -- unhashed
   service TEXT NOT NULL,  -- unhashed
@@ -41,8 +45,7 @@ CREATE TABLE checkpoint (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE outside_input (
   step INTEGER PRIMARY KEY,  -- unhashed
-  caller TEXT NOT NULL,  -- unhashed
-  command TEXT NOT NULL  -- unhashed
+  what TEXT NOT NULL  -- unhashed
 ) STRICT;
 
 -- manifest_saved --
@@ -78,16 +81,22 @@ SELECT a.partition, a.sequence, a.hash FROM audit a
 JOIN (SELECT partition, MAX(sequence) AS sequence FROM audit GROUP BY partition) h
 ON h.partition = a.partition AND h.sequence = a.sequence
 
--- audit_page --
-SELECT partition, sequence, at, kind, actor, record, hash FROM audit
-WHERE partition = :partition AND sequence < :before ORDER BY sequence DESC LIMIT :limit
-
 -- audit_partitions --
-SELECT DISTINCT partition FROM audit ORDER BY partition
+SELECT DISTINCT CAST(partition AS BLOB) AS partition FROM audit ORDER BY partition
 
 -- audit_chain --
-SELECT sequence, record, hash FROM audit
-WHERE partition = :partition AND sequence > :after ORDER BY sequence LIMIT :limit
+SELECT CAST(partition AS BLOB) AS partition, sequence, at, CAST(kind AS BLOB) AS kind,
+  CAST(actor AS BLOB) AS actor, record, hash FROM audit
+WHERE partition = CAST(:partition AS TEXT) AND sequence > :after ORDER BY sequence LIMIT :limit
+
+-- audit_hash --
+SELECT hash FROM audit WHERE partition = :partition AND sequence = :sequence
+
+-- head_saved --
+INSERT INTO signed_heads (number, line) VALUES (:number, :line)
+
+-- signed_heads --
+SELECT number, line FROM signed_heads ORDER BY number
 
 -- checkpoint_saved --
 INSERT OR REPLACE INTO checkpoint (slice, service, name, kernel_digest, dtype, shape, data)
@@ -104,7 +113,7 @@ WHERE kernel_digest = :kernel_digest AND slice <= :slice ORDER BY slice DESC
 SELECT service, name, dtype, shape, data FROM checkpoint WHERE slice = :slice
 
 -- outside_input_saved --
-INSERT INTO outside_input (step, caller, command) VALUES (:step, :caller, :command)
+INSERT INTO outside_input (step, what) VALUES (:step, :what)
 
 -- first_outside_input --
-SELECT step, caller, command FROM outside_input ORDER BY step LIMIT 1
+SELECT what FROM outside_input ORDER BY step LIMIT 1

@@ -26,7 +26,12 @@ class Progress(Protocol):
 
 
 class Durable(Protocol):
-    """Waits for the disk."""
+    """Waits for the disk, and knows how far it is."""
+
+    @property
+    def durable(self) -> int:
+        """The newest step that is on disk."""
+        ...
 
     async def committed(self, number: int) -> None:
         """Return once step ``number`` is on disk."""
@@ -61,12 +66,14 @@ class Views:
         """Answer, and return only when the step that the answer rests on is on disk."""
         operation, service = self._permitted(query, caller)
         if operation.effect is Effect.HISTORY:
+            # The rows may already tell of later steps; of this one they tell for certain.
+            as_of = self.journal.durable
             answer: Answer = await operation.function(service, query, caller, self.history)
-            as_of = self.progress.number
         else:
             answer = operation.function(service, query, caller)
             as_of = self.progress.number
-        await self.journal.committed(as_of)
+        # History may look into memory as well, and that may be ahead of the disk.
+        await self.journal.committed(self.progress.number)
         return Snapshot(answer=answer, as_of=as_of)
 
     def _permitted(self, query: Query, caller: Caller) -> tuple[Operation, object]:

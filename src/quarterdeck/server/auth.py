@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +19,7 @@ from starlette.types import Scope
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import HOUR, MINUTE, SECOND, Nanos
 from quarterdeck.runtime.clock import Clock
+from quarterdeck.runtime.folder import write_whole
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller, Permission
 from quarterdeck.server.ports import Keys
 from quarterdeck.server.problems import Refused
@@ -27,7 +29,6 @@ TOKEN_LIFE = 15 * MINUTE
 SESSION_LIFE = 12 * HOUR
 SECRET_BYTES = 32
 MAX_TOKENS = 16
-MAX_ENDED = 10_000
 MAX_KEY_TEXT = 256
 
 
@@ -39,13 +40,8 @@ def read_secret(path: Path) -> bytes:
     InvalidInput
         If the file is not a secret of ours or others may read it.
     """
-    try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(made, "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
+    if not path.exists():
+        return new_secret(path)
     secret = path.read_bytes()
     if len(secret) != SECRET_BYTES:
         raise InvalidInput.of(
@@ -53,6 +49,13 @@ def read_secret(path: Path) -> bytes:
         )
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise InvalidInput.of("session secret", path.name, "a file of mode 0600 (chmod 600)")
+    return secret
+
+
+def new_secret(path: Path) -> bytes:
+    """Put a fresh secret in place of whatever is there and return it: all sessions end."""
+    secret = secrets.token_bytes(SECRET_BYTES)
+    write_whole(path, secret)
     return secret
 
 
@@ -85,13 +88,14 @@ def _digest(token: str) -> bytes:
 class Sessions:
     """Signed sessions: a random identity and an expiry, checked without a table.
 
-    Sessions that were logged out are remembered until this process ends.
+    ``renew`` makes the secret that replaces the present one when somebody logs out: there is one
+    operator, and what was logged out must stay so after a restart.
     """
 
-    def __init__(self, *, secret: bytes, clock: Clock) -> None:
+    def __init__(self, *, secret: bytes, renew: Callable[[], bytes], clock: Clock) -> None:
         self._secret = secret
+        self._renew = renew
         self._clock = clock
-        self._ended: OrderedDict[str, None] = OrderedDict()
 
     def open(self) -> str:
         """Return the cookie of a new session, good for 12 hours."""
@@ -99,19 +103,17 @@ class Sessions:
         return self._signed(f"{secrets.token_hex(16)}.{expires}")
 
     def valid(self, cookie: str) -> bool:
-        """Return whether ``cookie`` is a session of ours that has neither expired nor ended."""
+        """Return whether ``cookie`` is a session of ours that has neither ended nor expired."""
         body, _, _ = cookie.rpartition(".")
         if not hmac.compare_digest(self._signed(body).encode(), cookie.encode("utf-8", "replace")):
             return False
-        identity, _, expires = body.partition(".")
-        return identity not in self._ended and int(expires) * SECOND > self._clock.now()
+        expires = body.partition(".")[2]
+        return int(expires) * SECOND > self._clock.now()
 
     def end(self, cookie: str) -> None:
-        """End a session."""
+        """Log out: every session of the operator ends."""
         if self.valid(cookie):
-            self._ended[cookie.partition(".")[0]] = None
-            while len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+            self._secret = self._renew()
 
     def _signed(self, body: str) -> str:
         signature = hmac.digest(self._secret, body.encode("utf-8", "replace"), "sha256")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from quarterdeck.agents.model import ClaimAnswer, ClaimWork
+from quarterdeck.execution.model import OrderView
 from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer, Command, Query
+from quarterdeck.runtime.pacer import FeedState, FeedStatus
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.ports import Ports
 
@@ -73,6 +75,21 @@ class Patience:
         return not self.gone
 
 
+def timed(answer: Answer, feed: FeedStatus) -> Answer:
+    """Return an order's answer with the machine seconds until asking again makes sense.
+
+    They are counted from now and at the present speed, so that an answer repeated later, which is
+    the remembered one, does not tell of a pace that is past.
+    """
+    if not isinstance(answer, OrderView) or answer.decision.retry_at_bars is None:
+        return answer
+    if feed.speed is None or feed.state in (FeedState.PAUSED, FeedState.ENDED):
+        return answer
+    bars = max(0, answer.slice + answer.decision.retry_at_bars - feed.slice)
+    decision = msgspec.structs.replace(answer.decision, retry_after_s=bars / feed.speed)
+    return msgspec.structs.replace(answer, decision=decision)
+
+
 @dataclass(slots=True)
 class Carrier:
     """Takes a request to the right port and returns the answer with the step it is true after."""
@@ -100,7 +117,7 @@ class Carrier:
             return await self._claim(request, caller, patience=patience or Patience())
         if isinstance(request, Command):
             receipt = await self.ports.commands.submit(request, caller)
-            return receipt.answer, receipt.step
+            return timed(receipt.answer, self.ports.pacer.status()), receipt.step
         snapshot = await self.ports.views.read(request, caller)
         return snapshot.answer, snapshot.as_of
 

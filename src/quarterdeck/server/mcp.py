@@ -161,7 +161,8 @@ class McpMount(Endpoint):
     def __init__(
         self, toolbox: Toolbox, *, turnstile: Turnstile, version: str, max_body_bytes: int
     ) -> None:
-        self.permissions = dict.fromkeys(("GET", "POST", "DELETE"), Permission.READ)
+        # Stateless with whole answers: there is no stream to open and no session to end.
+        self.permissions = {"POST": Permission.READ}
         self.toolbox = toolbox
         self._turnstile = turnstile
         self._version = version

@@ -298,7 +298,7 @@ def not_accepted(
     shown = "" if value is None else str(value)[:80]
     accepted = what.replace("Expected ", "").replace("`", "")
     return InvalidInput(
-        f"{field}: {what.replace('`', '')}",
+        f"{field[:80]}: {what.replace('`', '')[:200]}",
         field=field[:80],
         value=shown or None,
         accepted=accepted[:200],

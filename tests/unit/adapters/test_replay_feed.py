@@ -10,10 +10,13 @@ import pytest
 
 from quarterdeck.adapters.feeds.bars import slices
 from quarterdeck.adapters.feeds.files import read_bars
+from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.adapters.feeds.replay import open_replay, price_scale_of, replay_of
 from quarterdeck.data import CLOSES_US20, DAILY_US, INDEX, path_of
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import parse_rfc3339
+from quarterdeck.market.service import MarketService
+from tests.unit.stages import arrived
 
 LONG = "ts,symbol,open,high,low,close,volume\n"
 SHARED = Path(
@@ -131,11 +134,33 @@ def test_the_price_scale_is_the_fewest_decimals_that_write_every_price(prices, s
 
 
 def test_a_price_too_fine_or_too_large_for_the_ledger_is_refused(tmp_path):
-    for number, price in enumerate(("0.0000001", "0.0000412", "1e13")):
+    for number, price in enumerate(("0.0000001", "0.0000412", "4.7e12")):
         path = tmp_path / f"{number}.csv"
         path.write_text(f"ts,A\n2020-01-02,{price}\n")
         with pytest.raises(InvalidInput, match="price of A"):
             open_replay(path)
+
+
+def test_the_largest_price_a_replay_takes_the_market_takes_too(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("ts,A\n2020-01-02,0.5\n2020-01-03,0.123456\n2020-01-04,4.6e12\n")
+    feed = open_replay(path)
+    market = MarketService(instruments=listed(feed), timeframe="1d")
+    assert feed.instruments[0].price_scale == 6
+    for index in range(len(feed)):
+        assert market.closed(arrived(feed, index)).rows.tolist() == [0]
+
+
+def test_the_timeframe_is_the_commonest_distance_of_all_slices(tmp_path):
+    path = tmp_path / "late.csv"
+    minutes = "".join(f"{60 * k},1\n" for k in range(1, 1_002))
+    hours = "".join(f"{60 * 1_001 + 3_600 * k},1\n" for k in range(1, 1_500))
+    path.write_text("ts,A\n" + minutes + hours)
+    assert timeframe_of(open_replay(path)) == "1h"
+    path.write_text("ts,A\n" + minutes)
+    assert timeframe_of(open_replay(path)) == "1m"
+    path.write_text("ts,A\n60,1\n")
+    assert timeframe_of(open_replay(path)) == "one slice"
 
 
 def test_the_twenty_closes_replay_too():

@@ -24,3 +24,16 @@ def test_one_changed_bit_of_one_forecast_changes_it(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(fingerprint, "batch_risk", one_bit_off)
     assert numeric_fingerprint() != before
+
+
+def test_one_changed_bit_of_a_covariance_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = numeric_fingerprint()
+    genuine = fingerprint.sample_covariance
+
+    def one_bit_off(returns: np.ndarray) -> np.ndarray:
+        covariance = genuine(returns)
+        covariance[-1, -1] = np.nextafter(covariance[-1, -1], 1.0)
+        return covariance
+
+    monkeypatch.setattr(fingerprint, "sample_covariance", one_bit_off)
+    assert numeric_fingerprint() != before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from quarterdeck.execution.core.controls import CONTROLS
@@ -193,14 +194,46 @@ def test_gross_exposure_counts_every_instrument_and_working_order() -> None:
     assert view.decision.max_allowed_now == 100
 
 
+def test_a_learned_limit_holds_until_it_changes_and_none_is_the_person_s() -> None:
+    deck = open_deck()
+    person, version = deck.desk.position_limit(0)
+    assert (person, version) == (deck.desk.terms.position_notional, 0)
+    deck.learn(0, 1_000_000_000, version=7)
+    for _ in range(40):
+        deck.bars({0: 10_000})
+    deck.restart()
+    assert deck.desk.position_limit(0) == (1_000_000_000, 7)
+
+
+@pytest.mark.parametrize("limit", [None, 95, 100, 105])
+def test_every_sale_counts_at_the_top_of_the_collar_or_at_its_higher_limit(limit: object) -> None:
+    deck = open_deck(limits=LimitsSection(max_order_notional=Decimal(1_000)))
+    view = deck.order("AAA", "sell", 10, limit)
+    assert only(view).attempted == Decimal(1_050)
+    assert view.decision.max_allowed_now == 9
+
+
+def test_a_short_by_a_low_limit_is_covered_like_one_at_the_market() -> None:
+    short = LimitsSection(**{**msgspec.structs.asdict(WIDE), "price_collar_fraction": 0.1})
+    free = []
+    for limit in (None, 91):
+        deck = open_deck(limits=short, paper=PaperSection(fee_bps=0.0))
+        deck.order("AAA", "sell", 100, limit)
+        free.append(deck.ask(GetAccounts()).accounts[0].buying_power)
+    assert free == [89_000, 89_000]
+
+
 def test_the_order_rate_opens_again_with_the_next_bar() -> None:
     deck = open_deck(limits=LimitsSection(max_orders_per_bar=2))
     for _ in range(2):
         assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
     view = deck.order("AAA", "buy", 1)
     assert only(view).code is Code.ORDER_RATE
-    assert view.decision.retry_after_s == 0.25
-    assert view.decision.retry_at_market == "2004-11-10T00:00:00Z"
+    assert view.decision.retry_at_bars == 1
+    assert view.decision.next == "Ask again at the next bar."
+    # A replay does not know when its next bar is: after a Friday's it is not a Saturday's.
+    assert view.decision.retry_at_market is None
+    assert deck.preview("AAA", "buy", 1).retry_after_s == 0.25
     deck.bars({0: 10_000})
     assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
 
@@ -209,9 +242,19 @@ def test_a_paused_feed_gives_no_machine_time_to_come_back() -> None:
     deck = open_deck(limits=LimitsSection(max_orders_per_bar=1))
     deck.pace.seconds = None
     deck.order("AAA", "buy", 1)
-    view = deck.order("AAA", "buy", 1)
-    assert view.decision.retry_after_s is None
-    assert view.decision.retry_at_market is not None
+    decision = deck.preview("AAA", "buy", 1)
+    assert (decision.retry_at_bars, decision.retry_after_s) == (1, None)
+
+
+def test_what_an_order_is_answered_does_not_depend_on_the_pace() -> None:
+    slow, fast = (open_deck(limits=LimitsSection(max_orders_per_bar=1)) for _ in range(2))
+    fast.pace.seconds = 0.001
+    for deck in (slow, fast):
+        deck.order("AAA", "buy", 1)
+    answers = [deck.order("AAA", "buy", 1) for deck in (slow, fast)]
+    assert answers[0] == answers[1]
+    assert answers[0].decision.retry_after_s is None
+    assert slow.digest() == fast.digest()
 
 
 def test_waiting_is_not_advised_where_it_alone_does_not_help() -> None:
@@ -219,7 +262,7 @@ def test_waiting_is_not_advised_where_it_alone_does_not_help() -> None:
     deck.order("AAA", "buy", 1)
     view = deck.order("AAA", "buy", 10_000)
     assert "ORDER_RATE" in codes(view)
-    assert view.decision.retry_after_s is None
+    assert view.decision.retry_at_bars is None
     assert view.decision.retry_at_market is None
 
 
@@ -235,7 +278,8 @@ def test_after_the_daily_loss_only_reducing_orders_pass_until_the_next_day() -> 
     assert breach.used is not None
     assert breach.used > 1_000
     assert view.decision.retry_at_market == "2004-11-10T00:00:00Z"
-    assert view.decision.retry_after_s == 22 * 0.25
+    assert view.decision.retry_at_bars == 22
+    assert deck.preview("BBB", "buy", 10).retry_after_s == 22 * 0.25
     over = deck.order("AAA", "sell", 201)
     assert codes(over) == ["DAILY_LOSS"]
     assert over.decision.max_allowed_now == 200

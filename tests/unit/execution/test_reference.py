@@ -32,9 +32,16 @@ _FOOT = """
 ## Rules the controls share
 
 - **Worst-case price.** A market order counts at the last close plus the collar
-  (`price_collar_fraction`), a limit purchase at its limit, a limit sale at the higher of limit and
-  last close. A market order fills at the next bar's open, which may lie beyond the collar: the fill
-  is then booked as it happened.
+  (`price_collar_fraction`), a limit purchase at its limit, a limit sale like a market sale (it may
+  fill above its limit) or at its limit if that is higher. A fill is at the next bar's prices, which
+  may lie beyond the collar: it is then booked as it happened.
+- **Fills.** A bar's prices are taken for the middle of the spread. A market order fills at the next
+  bar's open, half a spread against it. A limit purchase fills in a bar whose low plus half a spread
+  is at or below its limit, at the lower of limit and open plus half a spread; a limit sale fills
+  likewise by the high less half a spread. A bar that only touches the limit does not fill it.
+- **Learned limits.** A learned position limit only tightens a person's. Until a first one has been
+  learned for an instrument, the person's limit holds alone; from then on the last one learned holds
+  until it changes, however long ago it was learned. `GET /gate` lists those in force.
 - **Working orders** count as if all of one side filled and none of the other, from the moment they
   are accepted: the decision and its reservation are one step.
 - **The reduce rule.** An order of at most the position held on the other side, less what already
@@ -48,11 +55,16 @@ _FOOT = """
   not. Where the smallest quantity that `MIN_NOTIONAL` wants is above it, it is 0.
 - **The arithmetic of a breach.** Where `limit`, `used` and `attempted` are all given,
   `used + attempted > limit`; `used` is negative while the position is held on the other side.
-- **Waiting.** `retry_at_market` and `retry_after_s` are given when every breach ends by waiting:
-  `ORDER_RATE` at the next bar, `DAILY_LOSS` at the next UTC day. `retry_after_s` is machine seconds at
-  the present speed of the feed, and null while it is paused or has no set speed.
+- **Waiting.** `retry_at_bars` is given when every breach ends by waiting: `ORDER_RATE` at the next
+  bar, `DAILY_LOSS` with the first bar of the next UTC day, counted in bars without gaps.
+  `retry_after_s` is machine seconds until then at the present speed of the feed, null while it is
+  paused or has no set speed; it is given with the answer and not kept. `retry_at_market` is the start
+  of that UTC day; the instant of a next bar is not known beforehand, so there it is null.
 - **Epochs.** The epoch in force for an agent is the raised stop word plus the number of times that
   agent was stopped, so that it grows with every stop that concerns it.
+- **A stop that stands** may be raised again: the epoch grows, what it proves still counts from its
+  first raise, and the last person's reason is shown. Where the stop flag is lost, or could not be
+  raised, trading stays stopped in this run and cannot be re-armed: start anew with a new data folder.
 """
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from quarterdeck.execution.model import (
@@ -17,6 +20,7 @@ from quarterdeck.execution.model import (
 from quarterdeck.kernel.errors import Conflict, NotFound, NotPermitted
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import DECK_CALLER
+from quarterdeck.runtime.stopflag import StopFlag
 from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
 
 
@@ -152,7 +156,7 @@ def test_a_lost_flag_means_stopped_and_cannot_be_re_armed() -> None:
     deck = open_deck()
     deck.flag.lost = True
     assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="start anew"):
         deck.send(Rearm(epoch=-1, reason="try"))
 
 
@@ -168,7 +172,37 @@ def test_a_stop_holds_even_where_the_flag_cannot_be_written() -> None:
     assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
     deck.restart()
     assert deck.ask(GetStop()).stopped
-    assert not deck.send(Rearm(epoch=0, reason="mended")).stopped
+    with pytest.raises(Conflict, match="start anew") as refusal:
+        deck.send(Rearm(epoch=0, reason="mended"))
+    assert refusal.value.code == "STOP_FLAG_LOST"
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+
+
+def test_a_flag_that_was_deleted_stops_for_good(tmp_path: Path) -> None:
+    path = tmp_path / "stop.flag"
+    flag = StopFlag(path)
+    flag.open(new_run=True)
+    deck = Deck()
+    deck.flag = flag  # type: ignore[assignment]
+    deck.restart()
+    deck.join("a")
+    deck.bars({0: 10_000})
+    deck.order("AAA", "buy", 1)
+    path.unlink()
+    # The open map still shows the old word, so that only the failed raise can stop.
+    view = deck.send(RaiseStop(reason="now"))
+    assert (view.stopped, view.cancelled, view.reason) == (True, 1, "now")
+    for epoch in (view.epoch, 0, 1, -2):
+        with pytest.raises(Conflict, match="start anew"):
+            deck.send(Rearm(epoch=epoch, reason="mended"))
+    flag.close()
+    deck.flag = StopFlag(path)  # type: ignore[assignment]
+    deck.flag.open(new_run=False)
+    deck.restart()
+    assert deck.ask(GetStop()).stopped
+    assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
+    with pytest.raises(Conflict, match="start anew"):
+        deck.send(Rearm(epoch=-1, reason="mended"))
 
 
 def test_an_agent_may_neither_stop_nor_re_arm() -> None:
@@ -212,3 +246,130 @@ def test_the_deck_follows_a_word_raised_elsewhere_without_raising_it_again() -> 
     assert deck.service.knows_of(deck.flag.word)
     deck.bars({0: 10_000})
     assert deck.said(TradingHalted) == []
+
+
+class Racing:
+    """A flag that another process raises after every read."""
+
+    def __init__(self) -> None:
+        self.word = 0
+
+    def raised(self) -> int:
+        self.word += 1
+        return self.word - 1
+
+    def raise_(self) -> int:
+        self.word += 1
+        return self.word
+
+
+@pytest.mark.parametrize("agent", [None, "a"])
+def test_a_command_shows_the_epoch_it_recorded_whatever_is_raised_meanwhile(
+    agent: str | None,
+) -> None:
+    deck = open_deck()
+    deck.flag = Racing()  # type: ignore[assignment]
+    deck.restart()
+    view = deck.send(RaiseStop(reason="now", agent=agent))
+    (row,) = deck.connection.execute("SELECT epoch FROM execution_stops").fetchall()
+    assert row["epoch"] == view.epoch + (0 if agent is None else 1)
+    assert view.reason == "now"
+
+
+def test_a_stop_raised_again_goes_on_proving_what_it_proved() -> None:
+    deck = two_agents()
+    deck.order("AAA", "buy", 1)
+    first = deck.send(RaiseStop(reason="first"))
+    deck.order("AAA", "buy", 1)
+    deck.clock.at_slice(1)
+    again = deck.send(RaiseStop(reason="second"))
+    assert (again.epoch, again.reason) == (2, "second")
+    assert (again.since, again.stop_ms) == (first.since, first.stop_ms)
+    assert (again.accepted_since, again.refused_since, again.cancelled) == (0, 1, 1)
+    deck.flag.raise_()
+    assert deck.ask(GetStop()) == msgspec.structs.replace(again, epoch=3)
+    deck.bars({0: 10_000})
+    shown = deck.ask(GetStop())
+    # The deck's own notice does not take the place of a person's reason.
+    assert (shown.by, shown.reason, shown.refused_since) == ("operator", "second", 1)
+    deck.restart()
+    assert deck.ask(GetStop()) == shown
+    deck.send(Rearm(epoch=3, reason="on"))
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
+    fresh = deck.send(RaiseStop(reason="third"))
+    assert (fresh.accepted_since, fresh.refused_since, fresh.cancelled) == (0, 0, 1)
+
+
+def test_an_agent_s_stop_raised_again_goes_on_proving_what_it_proved() -> None:
+    deck = two_agents()
+    deck.send(RaiseStop(reason="one", agent="a"))
+    deck.order("AAA", "buy", 1, by="a")
+    deck.send(RaiseStop(reason="two", agent="b"))
+    deck.restart()
+    view = deck.send(RaiseStop(reason="three", agent="a"))
+    assert (view.reason, view.refused_since, view.stopped_agents) == ("three", 1, ("a", "b"))
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+def test_a_word_its_caller_raised_takes_the_caller_s_reason_and_is_not_raised_again(
+    noticed: bool,
+) -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 1)
+    word = deck.flag.raise_()
+    deck.order("AAA", "buy", 1)
+    if noticed:
+        deck.send(RaiseStop(reason="the stop flag was raised outside the deck"), DECK_CALLER)
+    view = deck.send(RaiseStop(reason="odd fills", raised=word))
+    assert (deck.flag.word, view.epoch, view.stopped, view.cancelled) == (word, word, True, 1)
+    assert (view.by, view.reason) == ("operator", "odd fills")
+    kinds = [kind for _, kind, *_ in deck.last.audits]
+    assert kinds.count("stop_reason") == noticed
+    assert kinds.count("trading_halted") == (not noticed)
+    assert deck.service.knows_of(word)
+    deck.restart()
+    assert deck.ask(GetStop()) == view
+    deck.bars({0: 10_000})
+    assert deck.said(TradingHalted) == []
+    assert not deck.send(Rearm(epoch=word, reason="on")).stopped
+
+
+def test_a_word_that_was_re_armed_or_passed_meanwhile_is_raised_anew() -> None:
+    deck = open_deck()
+    word = deck.flag.raise_()
+    deck.send(Rearm(epoch=word, reason="on"))
+    view = deck.send(RaiseStop(reason="late", raised=word))
+    assert (view.stopped, view.epoch) == (True, word + 1)
+    deck.flag.raise_()
+    assert deck.send(RaiseStop(reason="later", raised=word + 1)).epoch == word + 3
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("open", None),
+        ("new", "no bar has closed yet"),
+        ("warming up", "the deck is warming up"),
+        ("ended", "the feed has ended"),
+        ("stopped", "trading is stopped: enough"),
+        ("raised elsewhere", "trading is stopped: raised from outside the deck"),
+        ("lost", "trading is stopped: the stop flag cannot be read"),
+        ("agent", "this agent is stopped"),
+    ],
+)
+def test_the_stop_says_why_no_order_can_pass_exactly_when_none_can(
+    case: str, words: str | None
+) -> None:
+    deck = Deck()
+    deck.join("a")
+    if case != "new":
+        deck.bars({0: 10_000}, warming_up=case == "warming up", last=case == "ended")
+    if case in ("stopped", "agent"):
+        agent = "a" if case == "agent" else None
+        deck.send(RaiseStop(reason="enough", agent=agent))
+    if case == "raised elsewhere":
+        deck.flag.raise_()
+    deck.flag.lost = case == "lost"
+    assert deck.ask(GetStop(), agent_caller("a")).closed == words
+    assert deck.ask(GetStop()).closed == (None if case == "agent" else words)
+    assert (deck.order("AAA", "buy", 1).status is OrderStatus.WORKING) == (words is None)

@@ -24,17 +24,22 @@ BAR = Bar(10_000, 10_200, 9_800, 10_100)
         (False, None, 9_995),
         (True, 10_100, 10_005),
         (True, 9_900, 9_900),
-        (True, 9_800, 9_800),
-        (True, 9_795, None),
+        (True, 9_805, 9_805),
+        (True, 9_800, None),
         (False, 9_900, 9_995),
-        (False, 10_200, 10_200),
-        (False, 10_205, None),
+        (False, 10_195, 10_195),
+        (False, 10_200, None),
     ],
 )
 def test_a_fill_is_at_the_open_against_the_order_or_at_its_limit(
     buy: bool, limit: int | None, price: int | None
 ) -> None:
     assert fill_price(BAR, SHARE, buy=buy, limit=limit, spread_parts=20_000) == price
+
+
+@pytest.mark.parametrize(("buy", "limit"), [(True, 9_800), (False, 10_200)])
+def test_without_a_spread_a_limit_fills_where_the_market_was(buy: bool, limit: int) -> None:
+    assert fill_price(BAR, SHARE, buy=buy, limit=limit, spread_parts=0) == limit
 
 
 def test_a_sale_never_fills_below_one_tick() -> None:
@@ -77,9 +82,10 @@ def test_nothing_fills_without_a_bar_and_an_order_expires_after_its_life() -> No
 def test_a_limit_order_waits_for_its_price_and_may_fill_on_its_last_bar() -> None:
     deck = open_deck(paper=PaperSection(order_life_bars=2))
     deck.order("AAA", "buy", 1, 99)
-    deck.bars({0: (10_000, 10_100, 9_901, 10_000)})
-    assert deck.said(OrderFilled) == []
+    # The low plus 2 bp must be within the limit: a touch is not enough.
     deck.bars({0: (10_000, 10_100, 9_900, 10_000)})
+    assert deck.said(OrderFilled) == []
+    deck.bars({0: (10_000, 10_100, 9_898, 10_000)})
     (fill,) = deck.said(OrderFilled)
     assert fill.price_units == 9_900
 

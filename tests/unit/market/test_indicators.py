@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 import quarterdeck
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.market.core.indicators import (
-    INDICATORS,
     batch_indicators,
     indicator_state,
     update_indicators,
     warm_up,
 )
+from quarterdeck.market.model import INDICATOR_NAMES
 
 Floats = npt.NDArray[np.float64]
 DAILY = Path(quarterdeck.__file__).parent / "data" / "daily_us.parquet"
@@ -63,7 +63,7 @@ def embedded(symbol: str) -> tuple[Floats, Floats, Floats]:
 def assert_like_talib(high: Floats, low: Floats, close: Floats) -> None:
     ours, theirs = batch_indicators(high, low, close), by_talib(high, low, close)
     assert np.array_equal(np.isnan(ours), np.isnan(theirs))
-    for k, name in enumerate(INDICATORS):
+    for k, name in enumerate(INDICATOR_NAMES):
         scale = np.full(close.size, 100.0) if name in OSCILLATORS else close
         error = np.abs(ours[:, k] - theirs[:, k]) / np.maximum(np.abs(theirs[:, k]), scale)
         assert np.nanmax(error) <= 1e-10, name
@@ -90,7 +90,7 @@ def test_every_indicator_is_talibs_on_coarse_prices_with_many_ties(ticks: list[i
 
 def test_every_indicator_is_defined_from_its_first_bar_on() -> None:
     out = batch_indicators(*walk(1, 60))
-    for k, name in enumerate(INDICATORS):
+    for k, name in enumerate(INDICATOR_NAMES):
         assert int(np.argmax(~np.isnan(out[:, k]))) == FIRST_VALID[name]
         assert not np.isnan(out[FIRST_VALID[name] :, k]).any()
 
@@ -98,7 +98,7 @@ def test_every_indicator_is_defined_from_its_first_bar_on() -> None:
 def test_live_slices_give_the_same_bits_as_the_whole_history() -> None:
     paths = [walk(seed, 300) for seed in range(4)]
     state, rows = indicator_state(4), np.arange(4, dtype=np.int64)
-    out = np.empty((4, len(INDICATORS)))
+    out = np.empty((4, len(INDICATOR_NAMES)))
     whole = [batch_indicators(*path) for path in paths]
     for t in range(300):
         high, low, close = (np.array([path[k][t] for path in paths]) for k in range(3))
@@ -111,7 +111,7 @@ def test_an_instrument_without_a_bar_keeps_its_state_and_others_do_not_notice() 
     rng = np.random.default_rng(3)
     paths = [walk(seed, 200) for seed in range(5)]
     taken = [0] * 5
-    state, out = indicator_state(5), np.full((5, len(INDICATORS)), np.nan)
+    state, out = indicator_state(5), np.full((5, len(INDICATOR_NAMES)), np.nan)
     whole = [batch_indicators(*path) for path in paths]
     for _ in range(200):
         rows = np.flatnonzero(rng.random(5) < 0.6).astype(np.int64)
@@ -129,11 +129,11 @@ def test_an_instrument_without_a_bar_keeps_its_state_and_others_do_not_notice() 
 def test_a_flat_market_has_no_width_no_range_and_no_strength() -> None:
     wild = walk(5, 500)
     high, low, close = (np.concatenate([series, np.full(40, 100.1)]) for series in wild)
-    last = dict(zip(INDICATORS, batch_indicators(high, low, close)[-1], strict=True))
+    last = dict(zip(INDICATOR_NAMES, batch_indicators(high, low, close)[-1], strict=True))
     assert last["bb_upper"] == last["bb_middle"] == last["bb_lower"]
     assert last["bb_middle"] == pytest.approx(100.1, rel=1e-14)
     flat = np.full(60, 100.1)
-    never = dict(zip(INDICATORS, batch_indicators(flat, flat, flat)[-1], strict=True))
+    never = dict(zip(INDICATOR_NAMES, batch_indicators(flat, flat, flat)[-1], strict=True))
     assert never["rsi"] == never["adx"] == never["plus_di"] == never["minus_di"] == 0.0
     assert never["atr"] == 0.0
     assert abs(never["macd"]) < 1e-12
@@ -143,7 +143,7 @@ def test_a_loaded_state_continues_with_the_same_bits() -> None:
     high, low, close = walk(11, 120)
     whole = batch_indicators(high, low, close)
     first, second = indicator_state(1), indicator_state(1)
-    row, out = np.zeros(1, dtype=np.int64), np.empty((1, len(INDICATORS)))
+    row, out = np.zeros(1, dtype=np.int64), np.empty((1, len(INDICATOR_NAMES)))
     for t in range(50):
         update_indicators(first, row, high[t : t + 1], low[t : t + 1], close[t : t + 1], out)
     second.load({name: array.copy() for name, array in first.arrays().items()})
@@ -171,7 +171,7 @@ def test_a_state_of_another_shape_type_or_name_is_refused_and_nothing_changes() 
 
 @pytest.mark.parametrize("rows", [[0, 0], [1, 0], [-1, 0], [0, 2]])
 def test_rows_that_are_not_increasing_indices_are_refused(rows: list[int]) -> None:
-    state, out = indicator_state(2), np.empty((2, len(INDICATORS)))
+    state, out = indicator_state(2), np.empty((2, len(INDICATOR_NAMES)))
     two = np.ones(2)
     with pytest.raises(InvalidInput):
         update_indicators(state, np.array(rows, dtype=np.int64), two, two, two, out)
@@ -181,7 +181,7 @@ def test_rows_that_are_not_increasing_indices_are_refused(rows: list[int]) -> No
 def test_prices_or_output_of_another_length_are_refused() -> None:
     state, row, one = indicator_state(1), np.zeros(1, dtype=np.int64), np.ones(1)
     with pytest.raises(InvalidInput):
-        update_indicators(state, row, np.ones(2), one, one, np.empty((1, len(INDICATORS))))
+        update_indicators(state, row, np.ones(2), one, one, np.empty((1, len(INDICATOR_NAMES))))
     with pytest.raises(InvalidInput):
         update_indicators(state, row, one, one, one, np.empty((1, 3)))
     with pytest.raises(InvalidInput):

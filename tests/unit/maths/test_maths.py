@@ -13,8 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.maths.drawdown import drawdowns, max_drawdown
-from quarterdeck.maths.quantiles import tail_loss
-from quarterdeck.maths.ratios import sharpe_ratio, sortino_ratio
+from quarterdeck.maths.ratios import sharpe_ratio
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -45,49 +44,24 @@ def test_a_rising_curve_has_no_drawdown_and_debt_is_more_than_all() -> None:
 
 
 @given(RETURNS, st.floats(0.1, 50.0))
-def test_ratios_do_not_depend_on_leverage(returns: FloatArray, leverage: float) -> None:
-    for ratio in (sharpe_ratio, sortino_ratio):
-        plain = ratio(returns, periods_per_year=252.0)
-        levered = ratio(returns * leverage, periods_per_year=252.0)
-        if plain is not None and levered is not None and returns.std() > 1e-9:
-            assert levered == pytest.approx(plain, rel=1e-6, abs=1e-9)
+def test_the_ratio_does_not_depend_on_leverage(returns: FloatArray, leverage: float) -> None:
+    plain = sharpe_ratio(returns, periods_per_year=252.0)
+    levered = sharpe_ratio(returns * leverage, periods_per_year=252.0)
+    if plain is not None and levered is not None and returns.std() > 1e-9:
+        assert levered == pytest.approx(plain, rel=1e-6, abs=1e-9)
 
 
-def test_ratios_are_their_definitions() -> None:
+def test_the_ratio_is_its_definition() -> None:
     returns = np.array([0.02, -0.01, 0.03, -0.02, 0.01])
     mean = returns.mean()
     assert sharpe_ratio(returns, periods_per_year=252) == pytest.approx(
         mean / np.std(returns, ddof=1) * math.sqrt(252)
-    )
-    downside = math.sqrt((0.01**2 + 0.02**2) / 5)
-    assert sortino_ratio(returns, periods_per_year=252) == pytest.approx(
-        mean / downside * math.sqrt(252)
     )
 
 
 def test_a_ratio_to_no_risk_is_undefined() -> None:
     assert sharpe_ratio(np.full(10, 0.01), periods_per_year=252) is None
     assert sharpe_ratio(np.full(10, 0.1) + 1e-17, periods_per_year=252) is None
-    assert sortino_ratio(np.array([0.0, 0.02]), periods_per_year=252) is None
-
-
-@given(RETURNS, st.floats(0.02, 0.9))
-def test_the_shortfall_is_at_least_the_value_at_risk(returns: FloatArray, tail: float) -> None:
-    if tail * returns.size < 1.0:
-        with pytest.raises(NotEnoughData):
-            tail_loss(returns, tail=tail)
-    else:
-        found = tail_loss(returns, tail=tail)
-        assert found.es >= found.var - 1e-15
-        assert found.es <= -returns.min() + 1e-15
-        shifted = tail_loss(returns - 0.1, tail=tail)
-        assert shifted.var == pytest.approx(found.var + 0.1)
-        assert shifted.es == pytest.approx(found.es + 0.1)
-
-
-def test_a_tail_of_one_percent_of_seven_hundred_holds_seven() -> None:
-    returns = -np.arange(700.0)
-    assert tail_loss(returns, tail=0.01).es == np.arange(693.0, 700.0).mean()
 
 
 def test_what_is_not_finite_or_too_short_is_refused() -> None:
@@ -98,14 +72,9 @@ def test_what_is_not_finite_or_too_short_is_refused() -> None:
         drawdowns(np.array([0.0, 1.0]))
     with pytest.raises(NotEnoughData):
         drawdowns(np.empty(0))
-    with pytest.raises(InvalidInput):
-        tail_loss(bad, tail=0.5)
-    with pytest.raises(InvalidInput, match="tail"):
-        tail_loss(np.zeros(9), tail=0.0)
-    for ratio in (sharpe_ratio, sortino_ratio):
-        with pytest.raises(InvalidInput, match="excess"):
-            ratio(bad, periods_per_year=252)
-        with pytest.raises(InvalidInput, match="periods_per_year"):
-            ratio(np.zeros(2), periods_per_year=0)
-        with pytest.raises(NotEnoughData):
-            ratio(np.zeros(1), periods_per_year=252)
+    with pytest.raises(InvalidInput, match="excess"):
+        sharpe_ratio(bad, periods_per_year=252)
+    with pytest.raises(InvalidInput, match="periods_per_year"):
+        sharpe_ratio(np.zeros(2), periods_per_year=0)
+    with pytest.raises(NotEnoughData):
+        sharpe_ratio(np.zeros(1), periods_per_year=252)

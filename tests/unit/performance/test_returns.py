@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.maths.drawdown import drawdowns, max_drawdown
-from quarterdeck.maths.ratios import sharpe_ratio, sortino_ratio
+from quarterdeck.maths.ratios import sharpe_ratio
 from quarterdeck.performance.core.returns import (
     PerformanceState,
     drawdown,
     sharpe,
-    sortino,
-    total_return,
     update_performance,
     volatility,
 )
@@ -53,15 +51,10 @@ def test_accumulated_figures_equal_those_of_the_history(bars: int, seed: int, sc
         assert state.max_drawdown[i] == pytest.approx(max_drawdown(curve).fraction, **close)
         assert drawdown(state)[i] == pytest.approx(drawdowns(curve)[-1], **close)
         assert state.peak[i] == curve.max()
-        assert total_return(state)[i] == pytest.approx(curve[-1] / curve[0] - 1.0, **close)
         # A ratio inherits the relative error of its mean, which is a small difference.
         loose = {"rel": 1e-10, "abs": 1e-10}
         assert sharpe(state, 252.0)[i] == pytest.approx(
             sharpe_ratio(returns, periods_per_year=252.0), **loose
-        )
-        expected = sortino_ratio(returns, periods_per_year=252.0)
-        assert sortino(state, 252.0)[i] == pytest.approx(
-            math.nan if expected is None else expected, nan_ok=True, **loose
         )
 
 
@@ -72,9 +65,6 @@ def test_on_two_thousand_slices_the_ratios_agree_to_the_twelfth_digit() -> None:
         column = np.ascontiguousarray(found[:, i])
         assert sharpe(state, 252.0)[i] == pytest.approx(
             sharpe_ratio(column, periods_per_year=252.0), rel=1e-12, abs=1e-12
-        )
-        assert sortino(state, 252.0)[i] == pytest.approx(
-            sortino_ratio(column, periods_per_year=252.0), rel=1e-12, abs=1e-12
         )
 
 
@@ -89,7 +79,6 @@ def test_each_slice_answers_with_its_returns() -> None:
 def test_figures_that_are_undefined_are_not_numbers() -> None:
     state = PerformanceState(1)
     assert np.isnan(drawdown(state)[0])
-    assert np.isnan(total_return(state)[0])
     assert np.isnan(state.max_drawdown[0])
     for equity in (100.0, 101.0):
         update_performance(state, np.array([equity]))
@@ -97,7 +86,6 @@ def test_figures_that_are_undefined_are_not_numbers() -> None:
         assert np.isnan(volatility(state, 252.0)[0])
     steady = fed(100.0 * 1.01 ** np.arange(50.0)[:, None])
     assert np.isnan(sharpe(steady, 252.0)[0])
-    assert np.isnan(sortino(steady, 252.0)[0])
     idle = fed(np.full((50, 1), 100.0))
     assert np.isnan(sharpe(idle, 252.0)[0])
     assert idle.max_drawdown[0] == 0.0
@@ -144,6 +132,6 @@ def test_arrays_and_periods_that_make_no_sense_are_refused() -> None:
         with pytest.raises(InvalidInput, match="equity"):
             update_performance(state, equity)
     for periods in (0.0, -1.0, math.nan):
-        for figure in (sharpe, sortino, volatility):
+        for figure in (sharpe, volatility):
             with pytest.raises(InvalidInput, match="periods_per_year"):
                 figure(state, periods)

@@ -10,9 +10,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.performance.core.trades import (
     Position,
     apply_fill,
-    profit_factor,
     unrealised,
-    win_rate,
 )
 
 FILL = st.tuples(
@@ -86,12 +84,3 @@ def test_a_fill_of_nothing_or_of_negative_value_is_refused() -> None:
         apply_fill(Position(), quantity=0, notional=1, fee=0)
     with pytest.raises(InvalidInput, match="notional"):
         apply_fill(Position(), quantity=1, notional=-1, fee=0)
-
-
-def test_scores_of_no_trades_are_undefined() -> None:
-    assert win_rate([]) is None
-    assert profit_factor([]) is None
-    assert profit_factor([5, 0]) is None
-    assert win_rate([1, -1, 0, 5]) == 0.5
-    assert profit_factor([10, -4, -1]) == 2.0
-    assert profit_factor([-4]) == 0.0

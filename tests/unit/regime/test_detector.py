@@ -12,7 +12,8 @@ import pytest
 import quarterdeck
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.vocabulary import REGIMES, Regime
-from quarterdeck.market.core.indicators import INDICATORS, batch_indicators
+from quarterdeck.market.core.indicators import batch_indicators
+from quarterdeck.market.model import INDICATOR_NAMES
 from quarterdeck.regime.core.detector import (
     NOT_ENOUGH_DATA,
     UNDETERMINED,
@@ -68,7 +69,7 @@ def share_of(labels: Ints, regime: Regime) -> float:
 
 
 def test_the_indicator_columns_are_the_ones_market_publishes() -> None:
-    assert INDICATOR_COLUMNS == INDICATORS
+    assert INDICATOR_COLUMNS == INDICATOR_NAMES
 
 
 def test_a_steady_rise_is_trending_up_and_a_steady_fall_trending_down() -> None:
@@ -171,7 +172,7 @@ def test_live_slices_with_gaps_and_a_restart_give_the_bits_of_the_whole_history(
     ready = [batch_indicators(*path[1:]) for path in paths]
     whole = [batch_regimes(*path, values) for path, values in zip(paths, ready, strict=True)]
     rng, taken, state = np.random.default_rng(9), [0, 0, 0], regime_state(3)
-    indicators = np.full((3, len(INDICATORS)), np.nan)
+    indicators = np.full((3, len(INDICATOR_NAMES)), np.nan)
     labels, shares = np.empty(3, dtype=np.int64), np.empty((3, 8))
     for step in range(320):
         rows = np.flatnonzero(rng.random(3) < 0.8).astype(np.int64)

@@ -13,7 +13,6 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.risk.core.limits import (
     banded_limit,
     position_limit,
-    to_limit,
     volatility_multiplier,
 )
 
@@ -21,18 +20,12 @@ FRACTION = st.floats(0.0, 4.0)
 UNITS = st.integers(0, 10**15)
 
 
-@given(FRACTION, UNITS)
-def test_a_limit_is_the_largest_amount_within_its_fraction(fraction: float, equity: int) -> None:
-    limit = to_limit(fraction, equity_units=equity)
-    assert limit <= Fraction(fraction) * equity < limit + 1
-
-
 @given(st.floats(1e-9, 1.0), FRACTION, UNITS, UNITS)
 def test_a_position_limit_is_the_largest_within_budget_and_hard_limit(
     var99: float, budget: float, equity: int, hard: int
 ) -> None:
     limit = position_limit(
-        var99=var99, budget_fraction=budget, equity_units=equity, hard_limit_units=hard
+        var99=var99, budget_fraction=budget, capital_units=equity, hard_limit_units=hard
     )
     allowed = Fraction(budget) * equity
     assert Fraction(var99) * limit <= allowed
@@ -40,13 +33,14 @@ def test_a_position_limit_is_the_largest_within_budget_and_hard_limit(
     assert 0 <= limit <= hard
 
 
-def test_without_equity_nothing_may_be_held() -> None:
-    assert to_limit(0.5, equity_units=-10) == 0
-    assert position_limit(var99=0.02, budget_fraction=0.1, equity_units=0, hard_limit_units=5) == 0
+def test_without_capital_nothing_may_be_held() -> None:
+    assert position_limit(var99=0.02, budget_fraction=0.1, capital_units=0, hard_limit_units=5) == 0
 
 
 def test_without_risk_only_the_hard_limit_binds() -> None:
-    assert position_limit(var99=0.0, budget_fraction=0.1, equity_units=100, hard_limit_units=5) == 5
+    assert (
+        position_limit(var99=0.0, budget_fraction=0.1, capital_units=100, hard_limit_units=5) == 5
+    )
 
 
 @given(st.floats(0.0, 1e3), st.floats(0.0, 1e3))
@@ -75,8 +69,6 @@ def test_the_first_limit_needs_no_change() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, -0.1])
 def test_figures_that_are_no_fractions_are_refused(bad: float) -> None:
     with pytest.raises(InvalidInput):
-        to_limit(bad, equity_units=100)
-    with pytest.raises(InvalidInput):
         volatility_multiplier(bad, 0.1)
     with pytest.raises(InvalidInput):
         volatility_multiplier(0.1, bad)
@@ -85,12 +77,12 @@ def test_figures_that_are_no_fractions_are_refused(bad: float) -> None:
     for var99, budget in ((bad, 0.1), (0.1, bad), (1.5, 0.1)):
         with pytest.raises(InvalidInput):
             position_limit(
-                var99=var99, budget_fraction=budget, equity_units=100, hard_limit_units=5
+                var99=var99, budget_fraction=budget, capital_units=100, hard_limit_units=5
             )
 
 
 def test_negative_amounts_are_refused() -> None:
     with pytest.raises(InvalidInput, match="hard_limit_units"):
-        position_limit(var99=0.1, budget_fraction=0.1, equity_units=1, hard_limit_units=-1)
+        position_limit(var99=0.1, budget_fraction=0.1, capital_units=1, hard_limit_units=-1)
     with pytest.raises(InvalidInput, match="proposed_units"):
         banded_limit(1, -1, band=0.1, hard_limit_units=5)

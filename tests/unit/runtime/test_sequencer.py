@@ -9,7 +9,13 @@ from typing import ClassVar
 
 import pytest
 
-from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitted
+from quarterdeck.kernel.errors import (
+    Conflict,
+    DomainError,
+    InvalidInput,
+    NotPermitted,
+    Overloaded,
+)
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Answer, Command, Message
 from quarterdeck.kernel.time import Nanos
@@ -236,7 +242,7 @@ def test_the_first_outside_input_is_remembered_for_the_report() -> None:
     deck.slice_step(First(), index=0, at=Nanos(1))
     assert deck.first_outside is None
     asyncio.run(deck.submit(Add(amount=1), AGENT))
-    assert deck.first_outside == "Add by a in step 2"
+    assert deck.first_outside == "Add by a"
 
 
 def test_ids_derive_from_run_step_and_ordinal() -> None:
@@ -244,3 +250,40 @@ def test_ids_derive_from_run_step_and_ordinal() -> None:
     routes = Routes(hearers={First: (lambda m, s: ids.extend((s.new_id("o"), s.new_id("o"))),)})
     sequencer(routes, Sink()).slice_step(First(), index=0, at=Nanos(1))
     assert ids == ["o-r-1-0", "o-r-1-1"]
+
+
+class Full(Sink):
+    """A journal that admits nothing more."""
+
+    def admit(self) -> None:
+        raise Overloaded("the disk is slower than the steps", code="JOURNAL_SLOW")
+
+
+def test_a_spared_command_is_carried_out_however_slow_the_disk_is() -> None:
+    adder, sink = Adder(), Full()
+    routes = Routes(commands={kind: Binding(operation(kind), adder) for kind in (Add, Judged)})
+    deck = Sequencer(
+        run=RunId("r"),
+        routes=routes,
+        journal=sink,
+        clock=VirtualClock(start=Nanos(0)),
+        audit=AuditChain(),
+        start_at=Nanos(0),
+        fatal=lambda _: None,
+        spared=frozenset({Add}),
+    )
+    asyncio.run(deck.submit(Add(amount=1), AGENT))
+    assert adder.total == 1
+    with pytest.raises(Overloaded):
+        asyncio.run(deck.submit(Judged(amount=1, idempotency_key="k"), AGENT))
+    assert adder.total == 1
+
+
+def test_what_is_noted_from_outside_is_written_with_the_next_step() -> None:
+    sink = Sink()
+    deck = sequencer(Routes(), sink)
+    deck.note_outside("the stop flag")
+    deck.note_outside("something later")
+    deck.slice_step(First(), index=0, at=Nanos(1))
+    written = [values for name, values in sink.steps[0].rows if "outside" in name]
+    assert written == [{"step": 1, "what": "the stop flag"}]

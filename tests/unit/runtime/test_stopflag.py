@@ -70,3 +70,40 @@ def test_a_missing_short_or_foreign_flag_of_an_old_run_means_stopped(
 def test_raising_a_flag_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         raise_flag(tmp_path / "stop.flag")
+
+
+def test_a_flag_that_is_unlinked_or_replaced_under_a_running_deck_means_stopped(
+    tmp_path: Path,
+) -> None:
+    for name, spoil in (
+        ("unlinked", lambda path: path.unlink()),
+        ("replaced", lambda path: (path.unlink(), path.write_bytes(b"\0" * SIZE))),
+        ("short", lambda path: path.write_bytes(b"")),
+    ):
+        path = tmp_path / name
+        flag, told = opened(path), threading.Event()
+        flag.watch(lambda raised, told=told: told.set())
+        spoil(path)
+        assert told.wait(5.0), name
+        assert flag.raised() == -1, name
+        assert not flag.readable(), name
+        flag.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\0" * SIZE])
+def test_a_short_or_foreign_flag_cannot_be_raised_and_says_so(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "stop.flag"
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="no stop flag"):
+        raise_flag(path)
+    with pytest.raises(OSError, match="no stop flag"):
+        seen(path)
+
+
+def test_the_flag_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "stop.flag"
+    opened(path).close()
+    assert path.stat().st_size == SIZE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["stop.flag"]

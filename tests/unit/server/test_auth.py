@@ -58,8 +58,9 @@ def test_every_route_asks_for_exactly_its_permission(world: World) -> None:
         for path in fixed:
             answer = await ask(app, "GET", path, headers={"accept": "text/html"})
             assert answer.status == 200, path
-        for method in ("GET", "POST", "DELETE"):
-            assert (await ask(app, method, "/mcp")).status == 401
+        assert (await ask(app, "POST", "/mcp")).status == 401
+        for method in ("GET", "DELETE"):
+            assert (await ask(app, method, "/mcp")).status == 405
 
     asyncio.run(matrix())
 
@@ -137,7 +138,9 @@ def test_a_session_ends_by_its_age_by_logging_out_and_by_another_secret(world: W
         headers = world.cookie()
         value = headers["cookie"].partition("=")[2]
         assert world.sessions.valid(value)
-        assert not Sessions(secret=b"t" * 32, clock=world.clock).valid(value)
+        assert not Sessions(secret=b"u" * 32, renew=lambda: b"v" * 32, clock=world.clock).valid(
+            value
+        )
         for bad in (
             "",
             ".",
@@ -151,6 +154,9 @@ def test_a_session_ends_by_its_age_by_logging_out_and_by_another_secret(world: W
         other = world.cookie()
         assert (await ask(app, "POST", "/logout", headers=headers)).status == 200
         assert (await ask(app, "GET", "/api/v1/session", headers=headers)).status == 401
+        # One operator: logging out anywhere is logging out everywhere, also after a restart.
+        assert (await ask(app, "GET", "/api/v1/session", headers=other)).status == 401
+        other = world.cookie()
         assert (await ask(app, "GET", "/api/v1/session", headers=other)).status == 200
         world.clock.seconds += 12 * 3600
         assert (await ask(app, "GET", "/api/v1/session", headers=other)).status == 401

@@ -23,7 +23,7 @@ from quarterdeck.runtime.state import Service
 from quarterdeck.server.desk.api import OPERATIONS
 from quarterdeck.server.desk.overview import OverviewDesk, money_of
 from quarterdeck.server.desk.turns import CrewTurns, Member
-from tests.unit.server.world import START, STOP, World, account, bars_closed, equity_marked
+from tests.unit.server.world import START, STOP, AtWork, World, account, bars_closed, equity_marked
 
 
 @pytest.fixture
@@ -152,19 +152,18 @@ def test_the_briefing_inside_is_the_briefing_outside(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    "words",
     [
-        ({"stopped": True, "reason": "drill"}, "trading is stopped: drill"),
-        ({"stopped_agents": ("trend",)}, "this agent is stopped"),
+        "trading is stopped: drill",
+        "the deck is warming up",
+        "the feed has ended",
     ],
 )
-def test_a_stop_closes_the_briefing_with_its_reason(
-    world: World, changes: dict[str, Any], words: str
-) -> None:
-    stop = msgspec.structs.replace(STOP, **changes)
+def test_the_briefing_is_closed_with_the_gate_s_own_word(world: World, words: str) -> None:
+    stop = msgspec.structs.replace(STOP, closed=words)
     world.views.by_hand[GetStop] = lambda q, c: stop
     caller = world.keys.known["qd_full_secret"]
-    briefing = world.briefer.briefing(caller, (), at=START, slice_index=1, warming_up=False)
+    briefing = world.briefer.briefing(caller, (), at=START, slice_index=1)
     assert (briefing.open, briefing.reason) == (False, words)
 
 
@@ -172,7 +171,9 @@ def test_the_peak_of_the_total_equity_only_rises_and_survives(world: World) -> N
     database = Database()
 
     def desk() -> OverviewDesk:
-        return OverviewDesk(views=world.views, pacer=world.pacer, facts=world.facts)
+        return OverviewDesk(
+            views=world.views, pacer=world.pacer, facts=world.facts, at_work=AtWork()
+        )
 
     first = desk()
     assert first._drawdown(Decimal(1)) is None
@@ -200,7 +201,7 @@ def test_services_declare_all_that_they_keep(kind: type, world: World) -> None:
     service: Any = (
         CrewTurns(members=(), briefer=world.briefer)
         if kind is CrewTurns
-        else OverviewDesk(views=world.views, pacer=world.pacer, facts=world.facts)
+        else OverviewDesk(views=world.views, pacer=world.pacer, facts=world.facts, at_work=AtWork())
     )
     assert isinstance(service, Service)
     assert set(vars(service)) == set(service.state)
@@ -212,5 +213,6 @@ def test_every_column_says_whether_it_counts() -> None:
     assert tables["equity_peaks"] == ("subject", "peak_units")
 
 
-def test_the_desk_offers_reads_only() -> None:
-    assert all(operation.effect is not Effect.COMMAND for operation in OPERATIONS)
+def test_the_desk_changes_nothing_but_the_pace() -> None:
+    commands = [one.name for one in OPERATIONS if one.effect is Effect.COMMAND]
+    assert commands == ["system.replay"]

@@ -146,9 +146,9 @@ def _bodies() -> list[tuple[str, dict[str, object]]]:
         ("/gate/stop", {"reason": "r", "agent": "a"}),
         ("/gate/rearm", {"epoch": 1, "reason": "r"}),
         ("/tasks", {**task, "input": {"a": 1}}),
-        ("/work/claim", {"wait_ms": 0}),
-        ("/work/renew", {"task_id": "t", "lease_token": "l"}),
-        ("/work/complete", {"task_id": "t", "lease_token": "l", "result": {"pnl": 1}}),
+        ("/tasks/claim", {"wait_ms": 0}),
+        ("/tasks/renew", {"task_id": "t", "lease_token": "l"}),
+        ("/tasks/complete", {"task_id": "t", "lease_token": "l", "result": {"pnl": 1}}),
         ("/alerts/rules", {"rule": rule}),
         ("/system/replay", {"speed": 2.0}),
     ]
@@ -327,9 +327,10 @@ def test_a_topic_without_a_permission_does_not_start(world: World) -> None:
 def test_pacing_is_the_operators_and_goes_to_the_feed(world: World) -> None:
     path = "/api/v1/system/replay"
     assert post(world, path, {"action": "pause"}, headers=bearer(FULL_KEY)).status == 403
-    for body in ({"action": "pause"}, {"action": "step"}, {"speed": 16}, {"speed": "max"}):
+    for body in ({"speed": 16}, {"speed": "max"}, {"action": "pause"}, {"action": "resume"}):
         assert post(world, path, body, headers=world.cookie()).status == 200
-    assert world.pacer.calls == ["pause", "step", 16.0, None]
+    assert post(world, path, {"speed": 7, "action": "step"}, headers=world.cookie()).status == 409
+    assert world.pacer.calls == [16.0, None, "pause", "resume"], "a refusal changed the pace"
     for body in ({}, {"speed": -1}, {"speed": "fast"}, {"action": "jump"}):
         assert post(world, path, body, headers=world.cookie()).status == 422
 

@@ -291,7 +291,7 @@ def test_who_waits_for_work_is_woken_when_there_is_some(world: World) -> None:
                 ask(
                     app,
                     "POST",
-                    "/api/v1/work/claim",
+                    "/api/v1/tasks/claim",
                     body=b'{"wait_ms":20000}',
                     headers=bearer(WORK_KEY),
                 )
@@ -314,7 +314,7 @@ def test_who_went_away_is_handed_no_work(world: World) -> None:
         inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         inbox.put_nowait({"type": "http.request", "body": b'{"wait_ms":20000}'})
         scope = {
-            "type": "http", "method": "POST", "path": "/api/v1/work/claim", "query_string": b"", "root_path": "",
+            "type": "http", "method": "POST", "path": "/api/v1/tasks/claim", "query_string": b"", "root_path": "",
             "headers": [(b"host", HOST.encode()), (b"authorization", f"Bearer {WORK_KEY}".encode())],
             "client": ("127.0.0.1", 1),
         }  # fmt: skip
@@ -340,7 +340,7 @@ def test_a_wait_beyond_the_limit_is_refused(world: World) -> None:
         answer = await ask(
             world.app(),
             "POST",
-            "/api/v1/work/claim",
+            "/api/v1/tasks/claim",
             body=b'{"wait_ms":20001}',
             headers=bearer(WORK_KEY),
         )

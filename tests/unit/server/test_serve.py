@@ -101,7 +101,7 @@ def test_a_chunked_body_cannot_pass_the_limit() -> None:
                 yield b"x" * 65_536
 
         async with httpx2.AsyncClient(base_url=server.url, headers=bearer(WORK_KEY)) as http:
-            answer = await http.post("/api/v1/work/claim", content=endless())
+            answer = await http.post("/api/v1/tasks/claim", content=endless())
             assert answer.status_code == 413
 
     serving(World(), talk)
@@ -133,7 +133,7 @@ def test_stopping_lets_go_of_who_waits_and_who_watches() -> None:
             running = group.create_task(server.run())
             async with httpx2.AsyncClient(base_url=server.url, headers=bearer(WORK_KEY)) as http:
                 waiting = group.create_task(
-                    http.post("/api/v1/work/claim", json={"wait_ms": 20_000}, timeout=30)
+                    http.post("/api/v1/tasks/claim", json={"wait_ms": 20_000}, timeout=30)
                 )
                 await world.commands.first.wait()
                 started = loop.time()

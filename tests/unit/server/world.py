@@ -15,8 +15,8 @@ from quarterdeck.agents import model as agents
 from quarterdeck.alerts import model as alerts
 from quarterdeck.client.model import GetBriefing
 from quarterdeck.execution import model as execution
-from quarterdeck.kernel.errors import Conflict, NotFound
-from quarterdeck.kernel.ids import AgentId, FillId, OrderId, TaskId
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId, RunId, TaskId
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.kernel.time import DAY, SECOND, Nanos
 from quarterdeck.kernel.vocabulary import (
@@ -33,7 +33,7 @@ from quarterdeck.regime import model as regime
 from quarterdeck.risk import model as risk
 from quarterdeck.runtime.bus import Bus
 from quarterdeck.runtime.config import ServerSection
-from quarterdeck.runtime.pacer import FeedState, FeedStatus
+from quarterdeck.runtime.pacer import MAX_SPEED, MIN_SPEED, FeedState, FeedStatus
 from quarterdeck.runtime.policy import (
     AGENT_SCOPES,
     Caller,
@@ -43,7 +43,7 @@ from quarterdeck.runtime.policy import (
     Permission,
     Registry,
 )
-from quarterdeck.runtime.sequencer import Receipt
+from quarterdeck.runtime.sequencer import Receipt, Step, StepKind
 from quarterdeck.runtime.supervisor import ComponentStatus, Phase
 from quarterdeck.runtime.views import Snapshot
 from quarterdeck.server.auth import Bootstrap, Sessions
@@ -147,6 +147,8 @@ class Pacer:
         self.calls.append("step")
 
     def set_speed(self, speed: float | None) -> None:
+        if speed is not None and not MIN_SPEED <= speed <= MAX_SPEED:
+            raise InvalidInput.of("speed", speed, "a speed the feed can run at")
         self.calls.append(speed)
 
 
@@ -392,9 +394,16 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         execution.GetOrder: one_order,
         execution.GetFills: lambda q, c: execution.FillsView(fills=(), next=None),
         execution.PreviewOrder: lambda q, c: order(OrderStatus.REFUSED, REFUSED),
-        agents.GetAgents: lambda q, c: agents.AgentsView(agents=()),
+        agents.GetAgents: lambda q, c: agents.AgentsView(agents=(), tasks={}),
         agents.GetTasks: lambda q, c: agents.TasksView(
             tasks=(), counts={"ready": 1, "leased": 2, "completed": 3, "failed": 0}, next=None
+        ),
+        alerts.GetOpenAlerts: lambda q, c: alerts.OpenAlertsView(
+            open=dict.fromkeys(("info", "warning", "error", "critical", "emergency"), 0),
+            fired=0,
+            resolved=0,
+            suppressed=0,
+            episodes=(),
         ),
         alerts.GetEpisodes: lambda q, c: alerts.EpisodesView(
             episodes=(), open={"warning": 1}, fired=1, resolved=0, next=None
@@ -468,14 +477,28 @@ class Commands:
     async def submit(self, command: Command, caller: Caller) -> Receipt:
         caller.require(self.world.by_input[type(command)].permission)
         await asyncio.sleep(0)
-        answer = self.answer(command)
+        answer = self.answer(command, caller)
         self.seen.append((command, caller))
         self.first.set()
         self.step += 1
         return Receipt(answer=answer, step=self.step)
 
-    def answer(self, command: Command) -> Answer:
+    def answer(self, command: Command, caller: Caller) -> Answer:
         match command:
+            case ControlReplay():
+                step = Step(
+                    run=RunId("world"),
+                    number=self.step + 1,
+                    kind=StepKind.COMMAND,
+                    slice_index=0,
+                    at=START,
+                    machine_at=START,
+                    caller=caller,
+                    carry=lambda *_: self.answer(command, caller),
+                )
+                system = self.world.desks[ControlReplay]
+                assert isinstance(system, SystemDesk)
+                return system.replay(command, step)
             case execution.SubmitOrder(idempotency_key="used"):
                 raise Conflict("idempotency_key 'used' was used", code="IDEMPOTENCY_CONFLICT")
             case execution.SubmitOrder(idempotency_key="crash"):
@@ -557,9 +580,9 @@ OFFERED = (
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),
     _offer("tasks.submit", Permission.WORK, "POST /tasks", agents.SubmitTask, agents.TaskView, effect=COMMAND, tool="submit_task", created=True),
-    _offer("work.claim", Permission.WORK, "POST /work/claim", agents.ClaimWork, agents.ClaimAnswer, effect=COMMAND, tool="claim_work"),
-    _offer("work.renew", Permission.WORK, "POST /work/renew", agents.RenewLease, agents.ClaimAnswer, effect=COMMAND, tool="renew_lease"),
-    _offer("work.complete", Permission.WORK, "POST /work/complete", agents.CompleteWork, agents.TaskView, effect=COMMAND, tool="complete_work"),
+    _offer("work.claim", Permission.WORK, "POST /tasks/claim", agents.ClaimWork, agents.ClaimAnswer, effect=COMMAND, tool="claim_work"),
+    _offer("work.renew", Permission.WORK, "POST /tasks/renew", agents.RenewLease, agents.ClaimAnswer, effect=COMMAND, tool="renew_lease"),
+    _offer("work.complete", Permission.WORK, "POST /tasks/complete", agents.CompleteWork, agents.TaskView, effect=COMMAND, tool="complete_work"),
     _offer("alerts.save_rule", Permission.OPERATE, "POST /alerts/rules", alerts.SaveRule, alerts.Acknowledgement, effect=COMMAND),
     _offer("performance.list", Permission.READ, "GET /performance", performance.GetPerformance, performance.PerformancesView, tool="get_performance"),
 )  # fmt: skip
@@ -591,7 +614,9 @@ class World:
             journal=lambda: JournalView(durable_step=7, pending_steps=0, steps=7, commits=3),
         )
         self.briefer = Briefer(views=self.views, at_work=AtWork())
-        overview = OverviewDesk(views=self.views, pacer=self.pacer, facts=self.facts)
+        overview = OverviewDesk(
+            views=self.views, pacer=self.pacer, facts=self.facts, at_work=AtWork()
+        )
         system = SystemDesk(health=self.health, pacer=self.pacer, facts=self.facts)
         self.desks: dict[type, object] = {
             GetOverview: overview,
@@ -603,7 +628,7 @@ class World:
             GetAudit: AuditDesk(),
         }
         self.bootstrap = Bootstrap()
-        self.sessions = Sessions(secret=b"s" * 32, clock=self.clock)
+        self.sessions = Sessions(secret=b"s" * 32, renew=lambda: b"t" * 32, clock=self.clock)
         instruments = tuple(
             market.Instrument(
                 index=i,

@@ -17,7 +17,9 @@ export function Measure({ value, unit }: { value: Decimal | null; unit: string |
 function retryText(decision: Decision): string {
   const when = decision.retry_at_market === null ? "" : ` (market ${instant(decision.retry_at_market)})`;
   if (decision.retry_after_s !== null) return `in ${seconds(decision.retry_after_s)}${when}`;
-  return when === "" ? "waiting alone does not help" : `at market ${instant(decision.retry_at_market)}`;
+  if (when !== "") return `at market ${instant(decision.retry_at_market)}`;
+  if (decision.retry_at_bars === null) return "waiting alone does not help";
+  return decision.retry_at_bars === 1 ? "at the next bar" : `in ${decision.retry_at_bars} bars`;
 }
 
 /** Rules whose limit is an upper bound on what was attempted; only these can be drawn as a bar. */

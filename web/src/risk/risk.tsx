@@ -79,7 +79,7 @@ function StopPanel() {
     ["In force after", stop.stop_ms === null ? DASH : `${fixed(stop.stop_ms, 2)} ms`],
   ];
   return (
-    <Panel title="Stop" note="the red button stops everything; this stops one agent" className="shrink-0">
+    <Panel title="Stop by agent" note="the red button stops everything; this stops one agent" className="shrink-0">
       <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
         <p className="text-base">{stop === null ? DASH : <StateWord state={stop.stopped ? "stopped" : "trading is open"} />}</p>
         <dl className="flex flex-wrap gap-x-7 gap-y-2">{facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="stale-able font-semibold">{value}</dd></div>)}</dl>

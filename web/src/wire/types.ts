@@ -66,9 +66,10 @@ export interface AgentView {
   readonly last_seen: string | null;
 }
 
-/** All agents, by name. */
+/** All agents, by name, and how many tasks stand where over the whole run. */
 export interface AgentsView {
   readonly agents: ReadonlyArray<AgentView>;
+  readonly tasks: Readonly<Record<string, number>>;
 }
 
 /** The seven categories of an alert. */
@@ -203,6 +204,12 @@ export interface ComponentView {
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
+/** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
+export interface ControlReplay {
+  readonly action?: "pause" | "resume" | "step" | null;
+  readonly speed?: number | "max" | null;
+}
+
 /** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
 export interface CoverageView {
   readonly level: number;
@@ -214,7 +221,7 @@ export interface CoverageView {
   readonly christoffersen_p: number | null;
 }
 
-/** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_after_s`` is machine seconds at the present speed (null when unknown or paused) until ``retry_at_market``; both are null where waiting alone does not help. */
+/** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
 export interface Decision {
   readonly status: string;
   readonly code: Code | null;
@@ -223,6 +230,7 @@ export interface Decision {
   readonly used: Decimal | null;
   readonly unit: string | null;
   readonly max_allowed_now: Decimal | null;
+  readonly retry_at_bars: number | null;
   readonly retry_after_s: number | null;
   readonly retry_at_market: string | null;
   readonly next: string | null;
@@ -696,10 +704,11 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, or of one agent. Works in every state. */
+/** Stop trading: of the whole deck, or of one agent. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
+  readonly raised?: number | null;
 }
 
 /** Open trading again, for exactly the epoch that the person saw. */
@@ -927,7 +936,7 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted after the epoch was raised and is 0 while stopped; ``stop_ms`` is from the call until the raised epoch was in force. */
+/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. */
 export interface StopView {
   readonly stopped: boolean;
   readonly epoch: number;
@@ -940,6 +949,7 @@ export interface StopView {
   readonly refused_since: number;
   readonly cancelled: number;
   readonly stop_ms: number | null;
+  readonly closed: string | null;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. */

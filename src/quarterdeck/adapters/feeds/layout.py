@@ -26,11 +26,6 @@ class Layout(NamedTuple):
     columns: tuple[str, ...]
     wide_symbols: tuple[str, ...] | None
 
-    @property
-    def has_volume(self) -> bool:
-        """True when a long file states volumes."""
-        return self.wide_symbols is None and "volume" in self.columns
-
 
 def is_symbol(text: str) -> bool:
     """Return whether ``text`` can name an instrument."""

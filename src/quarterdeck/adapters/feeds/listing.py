@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import numpy as np
 
 from quarterdeck.adapters.feeds.replay import InstrumentFacts, ReplayFeed
 from quarterdeck.data import INDEX, STOCK
@@ -17,9 +17,6 @@ US_TICK_UNITS = 100
 MIN_NOTIONAL_UNITS = 10**MONEY_SCALE
 """One unit of currency: smaller orders are dust that costs more to book than to trade."""
 
-_SAMPLED = 1_000
-"""How many distances are looked at."""
-
 
 def listed(feed: ReplayFeed) -> tuple[Instrument, ...]:
     """Return the feed's instruments, dense and in order.
@@ -31,12 +28,15 @@ def listed(feed: ReplayFeed) -> tuple[Instrument, ...]:
 
 
 def timeframe_of(feed: ReplayFeed) -> str:
-    """Return the most common distance between slices, as ``15s``, ``5m``, ``1h`` or ``1d``."""
-    instants = [feed.slice(index).at for index in range(min(len(feed), _SAMPLED + 1))]
-    gaps = [later - earlier for earlier, later in pairwise(instants)]
-    if not gaps:
+    """Return the most common distance between slices, as ``15s``, ``5m``, ``1h`` or ``1d``.
+
+    Every distance counts; of equally common ones it is the shortest.
+    """
+    distances = np.diff(feed.instants)
+    if not distances.size:
         return "one slice"
-    usual = max(sorted(set(gaps)), key=gaps.count)
+    lengths, counts = np.unique(distances, return_counts=True)
+    usual = int(lengths[np.argmax(counts)])
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")):
         if usual % unit == 0:
             return f"{usual // unit}{name}"

@@ -26,8 +26,8 @@ MAX_PRICE_SCALE = 6
 MAX_ROUNDING_FRACTION = 1e-4
 """How far that rounding may move a price; an instrument it would move further is refused."""
 
-_MAX_PRICE = 9.0e12
-"""Largest price that 64 bits hold at ``MAX_PRICE_SCALE``."""
+_MAX_PRICE = 4.6e12
+"""Half of what 64 bits hold at ``MAX_PRICE_SCALE``: the largest price the market takes at any scale."""
 
 _FEED_FORMAT = b"quarterdeck-replay-1"
 
@@ -98,6 +98,11 @@ class ReplayFeed:
     def last(self) -> Nanos:
         """The last slice's instant."""
         return Nanos(int(self._at[-1]))
+
+    @property
+    def instants(self) -> Longs:
+        """Every slice's instant, ascending; read-only."""
+        return self._at
 
     def slice(self, index: int) -> RawSlice:
         """Return slice ``index``, counted from 0; its arrays are read-only views."""

@@ -278,5 +278,11 @@ class Board:
                     del self._held[task.agent]
             case TaskState.BLOCKED:
                 del self._pending[task.task_id]
+                for dependency in task.depends_on:
+                    waiting = self._dependents.get(TaskId(dependency), [])
+                    if task.task_id in waiting:
+                        waiting.remove(task.task_id)
+                        if not waiting:
+                            del self._dependents[TaskId(dependency)]
             case _:
                 pass

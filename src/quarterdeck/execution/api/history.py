@@ -46,20 +46,16 @@ async def orders(
         status=None if query.status is None else query.status.value,
         **_page(query.limit, query.before),
     )
-    return _orders_view(service, rows, limit=query.limit)
+    found = tuple(store.order_view(store.order_of(row), service.desk.contracts) for row in rows)
+    return OrdersView(orders=found, next=_next(rows, query.limit))
 
 
 async def decisions(
-    service: ExecutionService, query: GetDecisions, _caller: Caller, history: History
+    service: ExecutionService, query: GetDecisions, caller: Caller, history: History
 ) -> OrdersView:
-    """Return a page of decisions as the orders they were made about, newest first."""
-    rows = await history.rows(
-        "execution.orders_before",
-        agent=query.agent,
-        status=None,
-        **_page(query.limit, query.before),
-    )
-    return _orders_view(service, rows, limit=query.limit)
+    """Return a page of decisions as the orders they were made about: every order was decided."""
+    page = GetOrders(agent=query.agent, limit=query.limit, before=query.before)
+    return await orders(service, page, caller, history)
 
 
 async def order(
@@ -121,10 +117,3 @@ def _page(limit: int, before: int | None) -> dict[str, int]:
 
 def _next(rows: Sequence[Mapping[str, Any]], limit: int) -> int | None:
     return int(rows[-1]["number"]) if len(rows) == limit else None
-
-
-def _orders_view(
-    service: ExecutionService, rows: Sequence[Mapping[str, Any]], *, limit: int
-) -> OrdersView:
-    found = tuple(store.order_view(store.order_of(row), service.desk.contracts) for row in rows)
-    return OrdersView(orders=found, next=_next(rows, limit))

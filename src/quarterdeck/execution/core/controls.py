@@ -8,6 +8,10 @@ a lower bound.
 The reduce rule: an order of at most the position held on the other side, less the orders already
 working on its own side, only reduces. It passes POSITION_LIMIT, GROSS_EXPOSURE, DAILY_LOSS and
 BUYING_POWER whatever they stand at.
+
+A learned limit is told only when it changes. Until a first one is told, the person's limit holds
+alone; from then on the last one told holds, however long ago that was, and never loosens the
+person's.
 """
 
 from __future__ import annotations
@@ -303,7 +307,7 @@ CONTROLS: tuple[Control, ...] = (
         unit=Unit.MONEY,
         clock=Clock.MARKET,
         text="Position plus all working orders on the order's side, at the last close, is at most "
-        "the lower of max_position_notional and the learned limit.",
+        "max_position_notional and, once one has been learned, the learned limit.",
         advice="Reduce the position, or ask for less.",
         max_quantity=_position,
         evidence=seen.position,
@@ -323,7 +327,7 @@ CONTROLS: tuple[Control, ...] = (
         unit=Unit.ORDERS,
         clock=Clock.MARKET,
         text="At most max_orders_per_bar orders of one agent are accepted in a bar.",
-        advice="Wait for the next bar.",
+        advice="Ask again at the next bar.",
         max_quantity=_rate,
         evidence=seen.rate,
         wait=Wait.BAR,

@@ -46,10 +46,11 @@ class Verdict(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """When asking again makes sense: machine seconds, and the market instant as text."""
+    """When asking again makes sense: bars from now, machine seconds, and a market instant."""
 
-    after_s: float | None
-    at_market: str | None
+    at_bars: int | None = None
+    after_s: float | None = None
+    at_market: str | None = None
 
 
 def judge(scene: Scene, intent: Intent) -> Verdict:
@@ -108,6 +109,7 @@ def decision_of(verdict: Verdict, scene: Scene, *, intent: Intent, retry: Retry)
         used=first.used,
         unit=first.unit,
         max_allowed_now=headroom,
+        retry_at_bars=retry.at_bars,
         retry_after_s=retry.after_s,
         retry_at_market=retry.at_market,
         next=_next(verdict, text_of(verdict.headroom, scale)),

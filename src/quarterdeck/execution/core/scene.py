@@ -181,11 +181,12 @@ def free_cash(
 def worst_price(scene: Scene, intent: Intent) -> int | None:
     """Return the price an order is reserved at; ``None`` before the first bar.
 
-    A limit purchase cannot cost more than its limit. A limit sale may fill above its limit, so
-    that the higher of limit and last close counts. A market order counts at the collar's top.
+    A limit purchase cannot cost more than its limit. Everything else may fill above the last
+    close and counts at the collar's top: a market order, and a sale, whose limit is a lower bound.
     """
     if scene.price is None:
         return None
+    top = collar_top(scene.price, scene.terms.collar_parts)
     if intent.market or intent.limit is None:
-        return collar_top(scene.price, scene.terms.collar_parts)
-    return intent.limit if intent.buy else max(intent.limit, scene.price)
+        return top
+    return intent.limit if intent.buy else max(intent.limit, top)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quarterdeck.execution.core.amounts import timeframe_ns
+from quarterdeck.execution.core.amounts import ceil_div, timeframe_ns
 from quarterdeck.execution.core.controls import Wait
 from quarterdeck.execution.core.gate import Retry
 from quarterdeck.execution.model import StopView
@@ -44,18 +44,22 @@ class Session:
         return "the deck is warming up" if self.warming_up else None
 
     def retry(self, wait: Wait | None, seconds_per_bar: float | None) -> Retry:
-        """Return when ``wait`` is over, at ``seconds_per_bar`` machine seconds a bar."""
+        """Return when ``wait`` is over, at ``seconds_per_bar`` machine seconds a bar.
+
+        The market instant of the next bar is not known: a market that closes over the weekend
+        skips instants. The next UTC day begins when it begins; its bars are counted without gaps.
+        """
         length = timeframe_ns(self.timeframe)
-        if wait is Wait.DAY:
+        bars, instant = None, None
+        if wait is Wait.BAR:
+            bars = 1
+        elif wait is Wait.DAY:
             until = (self.at // DAY + 1) * DAY
-        elif wait is Wait.BAR and length is not None:
-            until = self.at + length
-        else:
-            return Retry(None, None)
-        after = None
-        if seconds_per_bar is not None and length is not None:
-            after = -(-(until - self.at) // length) * seconds_per_bar
-        return Retry(after, rfc3339(Nanos(until)))
+            instant = rfc3339(Nanos(until))
+            bars = None if length is None else ceil_div(until - self.at, length)
+        if bars is None or seconds_per_bar is None:
+            return Retry(bars, None, instant)
+        return Retry(bars, bars * seconds_per_bar, instant)
 
 
 @dataclass(slots=True)
@@ -71,7 +75,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class StopRecord:
-    """The last stop that was raised, and the counts at that moment."""
+    """A stop that was raised, and the counts at that moment.
+
+    A stop raised again while it stands keeps its counts and its time: what it proves, it proves
+    since trading was last open. ``epoch`` is the latest.
+    """
 
     number: int
     epoch: int
@@ -85,13 +93,9 @@ class StopRecord:
     stop_ms: float | None
 
 
-def shown_stop(
-    deck: StopRecord | None, agent: StopRecord | None, *, stopped: bool
-) -> StopRecord | None:
-    """Return the stop to tell of: the deck's while it stands, else the later of the two."""
-    if stopped or agent is None:
-        return deck
-    return agent if deck is None or agent.number > deck.number else deck
+def outside_reason(raised: int) -> str:
+    """Return the reason of a stop that nobody gave one for."""
+    return "raised from outside the deck" if raised >= 0 else "the stop flag cannot be read"
 
 
 def stop_view(
@@ -102,23 +106,25 @@ def stop_view(
     agents: tuple[str, ...],
     accepted: int,
     refused: int,
+    closed: str | None,
 ) -> StopView:
     """Return the stop as it stands.
 
     ``accepted`` and ``refused`` count the orders of the whole run in the scope of ``record``. A
-    word that was raised from outside has no record before the next slice: nothing is counted yet.
+    word that was raised from outside has no record before the deck has noticed it: nothing is
+    counted yet.
     """
     stopped = raised != acknowledged
-    unrecorded = stopped and (record is None or record.epoch != raised)
-    if record is None or unrecorded:
+    if record is None:
         return StopView(
             stopped=stopped,
             epoch=raised,
             acknowledged=acknowledged,
             stopped_agents=agents,
+            closed=closed,
             since=None,
             by=None,
-            reason="raised from outside the deck" if unrecorded else None,
+            reason=outside_reason(raised) if stopped else None,
             accepted_since=0,
             refused_since=0,
             cancelled=0,
@@ -130,6 +136,7 @@ def stop_view(
         epoch=raised,
         acknowledged=acknowledged,
         stopped_agents=agents,
+        closed=closed,
         since=rfc3339(record.machine_at) if stands else None,
         by=record.by if stands else None,
         reason=record.reason if stands else None,

@@ -1,9 +1,11 @@
 """The paper venue: what a working order gets from the next bar, always on the worse side.
 
-A market order fills at the bar's open, half a spread against it. A limit order fills when the bar
-trades through its limit: at the open, half a spread against it, if that is within the limit, else
-at the limit. Prices are rounded to the tick against the order; fills are whole. A bar may open
-beyond the collar that was reserved for: the fill is then booked as it is.
+A bar's prices are taken for the middle of the spread: a purchase pays half a spread more, a sale
+gets half a spread less, rounded to the tick against the order. A market order fills at the open. A
+limit order fills when the price it would have got at the bar's best moment is within its limit: at
+the open if that is within the limit, else at the limit; a bar that only touches the limit does not
+fill it. Fills are whole. A bar may open beyond the collar that was reserved for: the fill is then
+booked as it is.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def fill_price(
     limit : int or None
         Its limit in price units; ``None`` for a market order.
     spread_parts : int
-        Half the spread as ``PARTS`` of the price.
+        Half the spread as ``PARTS`` of the price, rounded up to a price unit.
 
     Examples
     --------
@@ -48,17 +50,27 @@ def fill_price(
     10002
     >>> fill_price(bar, share, buy=True, limit=9_950, spread_parts=20_000)
     9950
-    >>> fill_price(bar, share, buy=True, limit=9_899, spread_parts=20_000) is None
+    >>> fill_price(bar, share, buy=True, limit=9_900, spread_parts=20_000) is None
     True
     """
-    half_spread = ceil_div(bar.open * spread_parts, PARTS)
     if buy:
-        asked = ceil_div(bar.open + half_spread, contract.tick) * contract.tick
+        asked = _asked(bar.open, contract, spread_parts)
         if limit is None:
             return asked
-        return min(limit, asked) if bar.low <= limit else None
-    # A price is at least one tick, however wide the spread.
-    offered = max((bar.open - half_spread) // contract.tick, 1) * contract.tick
+        return min(limit, asked) if _asked(bar.low, contract, spread_parts) <= limit else None
+    offered = _offered(bar.open, contract, spread_parts)
     if limit is None:
         return offered
-    return max(limit, offered) if bar.high >= limit else None
+    return max(limit, offered) if _offered(bar.high, contract, spread_parts) >= limit else None
+
+
+def _asked(price: int, contract: Contract, spread_parts: int) -> int:
+    """Return what a purchase pays while the market is at ``price``."""
+    dearer = price + ceil_div(price * spread_parts, PARTS)
+    return ceil_div(dearer, contract.tick) * contract.tick
+
+
+def _offered(price: int, contract: Contract, spread_parts: int) -> int:
+    """Return what a sale gets while the market is at ``price``: at least one tick."""
+    cheaper = price - ceil_div(price * spread_parts, PARTS)
+    return max(cheaper // contract.tick, 1) * contract.tick

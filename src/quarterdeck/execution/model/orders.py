@@ -56,8 +56,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     A refusal lists every breach, the first of which gives ``code, limit, attempted, used``.
     ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would.
-    ``retry_after_s`` is machine seconds at the present speed (null when unknown or paused) until
-    ``retry_at_market``; both are null where waiting alone does not help.
+    ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has
+    helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine
+    seconds until then at the present speed (null when unknown or paused); it is given with the
+    answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null
+    where none is known, as for the next bar of a replay.
     """
 
     status: str
@@ -67,6 +70,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     used: Decimal | None = None
     unit: str | None = None
     max_allowed_now: Decimal | None = None
+    retry_at_bars: int | None = None
     retry_after_s: float | None = None
     retry_at_market: str | None = None
     next: str | None = None
@@ -161,17 +165,24 @@ class SignalView(Answer, frozen=True):
 
 
 class RaiseStop(Command, frozen=True):
-    """Stop trading: of the whole deck, or of one agent. Works in every state."""
+    """Stop trading: of the whole deck, or of one agent. Works in every state.
+
+    ``raised`` is the word to which the caller has raised the stop flag itself. While that word
+    stands it is not raised again: the stop takes this reason and its caller's name.
+    """
 
     reason: str
     agent: str | None = None
+    raised: int | None = None
 
 
 class StopView(Answer, frozen=True):
     """The stop as it stands and what it can prove.
 
-    ``accepted_since`` counts orders accepted after the epoch was raised and is 0 while stopped;
-    ``stop_ms`` is from the call until the raised epoch was in force.
+    ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a
+    stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the
+    first epoch raised was in force. ``closed`` says why no order of the caller can pass now,
+    whether stopped or not yet open; null when orders can.
     """
 
     stopped: bool
@@ -185,6 +196,7 @@ class StopView(Answer, frozen=True):
     refused_since: int
     cancelled: int
     stop_ms: float | None
+    closed: str | None = None
 
 
 class Rearm(Command, frozen=True):

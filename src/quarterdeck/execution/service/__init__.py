@@ -34,7 +34,13 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
 from quarterdeck.execution.service.desk import Desk, Learned
-from quarterdeck.execution.service.halting import halted, notice, resumed, standing_stop
+from quarterdeck.execution.service.halting import (
+    explained,
+    halted,
+    notice,
+    resumed,
+    standing_stop,
+)
 from quarterdeck.execution.service.settling import close_slice, end_order, open_account
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, OrderId, SignalId
@@ -131,7 +137,8 @@ class ExecutionService:
             epoch=command.epoch,
         )
         scene = self._scene(step.caller, command.symbol, intent=intent, key_reused=step.key_reused)
-        verdict, decision = self._decide(scene, intent)
+        # Machine time at the pace of the moment means nothing later: an answer is remembered.
+        verdict, decision = self._decide(scene, intent, seconds_per_bar=None)
         accepted = verdict.accepted
         order = Order(
             number=desk.book.last + 1,
@@ -145,8 +152,7 @@ class ExecutionService:
             limit=intent.limit,
             worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
             status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
-            # Machine time at the pace of the moment means nothing later and is not kept.
-            decision=msgspec.structs.replace(decision, retry_after_s=None),
+            decision=decision,
             at=step.at,
             slice=step.slice,
             task_id=command.task_id,
@@ -163,7 +169,7 @@ class ExecutionService:
             store.write_account(step, account)
         store.write_order(step, order, account=desk.account)
         desk.count(order, verdict, step)
-        view = store.order_view(order, desk.contracts, decision=decision)
+        view = store.order_view(order, desk.contracts)
         said = OrderAccepted if accepted else OrderRefused
         step.say(said(at=step.at, slice=step.slice, order=view))
         _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
@@ -179,7 +185,8 @@ class ExecutionService:
             limit_price=query.limit_price,
         )
         scene = self._scene(caller, query.symbol, intent=intent, key_reused=False)
-        return self._decide(scene, intent)[1]
+        pace = self.pace.seconds_per_bar()
+        return self._decide(scene, intent, seconds_per_bar=pace)[1]
 
     def cancel(self, command: CancelOrder, step: Step) -> OrderView:
         """Cancel a working order; it passes in every state, a stop included."""
@@ -220,35 +227,58 @@ class ExecutionService:
     def halt(self, command: RaiseStop, step: Step) -> StopView:
         """Stop the deck or one agent: the epoch first, then all that follows from it."""
         started = self.stopwatch.monotonic_s()
-        agent = None if command.agent is None else self.desk.known(command.agent)
-        session = self.desk.session
-        if agent is None:
-            epoch = self._raise(step.caller)
-            session.handled = epoch
-            store.write_session(step, session)
-        else:
-            account = self.desk.accounts[agent]
-            account.stopped, account.stops = True, account.stops + 1
-            epoch = self.epoch_of(agent)
-            store.write_account(step, account)
-        stop_ms = (self.stopwatch.monotonic_s() - started) * 1_000.0
+        desk, raised = self.desk, self.stop.raised()
+        agent = None if command.agent is None else desk.known(command.agent)
+        standing = desk.standing(agent, raised)
         # A stop is never refused for its wording: a longer reason is cut.
         reason = command.reason[:MAX_REASON]
-        halted(self.desk, epoch, agent=agent, reason=reason, stop_ms=stop_ms, step=step)
-        return standing_stop(self.desk, self.stop.raised())
+        told = agent is None and desk.session.acknowledged != raised == command.raised
+        if agent is None:
+            if told and standing is not None and self.knows_of(raised):
+                explained(desk, standing, reason=reason, step=step)
+                return standing_stop(desk, raised)
+            if not told:
+                raised = self._raise(step.caller, raised)
+            epoch = desk.session.handled = raised
+            store.write_session(step, desk.session)
+        else:
+            account = desk.accounts[agent]
+            account.stopped, account.stops = True, account.stops + 1
+            epoch = raised + account.stops
+            store.write_account(step, account)
+        stop_ms = (self.stopwatch.monotonic_s() - started) * 1_000.0
+        halted(
+            desk,
+            epoch,
+            agent=agent,
+            standing=standing,
+            reason=reason,
+            stop_ms=None if told else stop_ms,
+            step=step,
+        )
+        return standing_stop(desk, raised)
 
     def rearm(self, command: Rearm, step: Step) -> StopView:
         """Open trading again, if the epoch that a person saw is still the one raised."""
         _check_length("reason", command.reason, MAX_REASON)
         desk, raised = self.desk, self.stop.raised()
         agent = None if command.agent is None else desk.known(command.agent)
-        if command.epoch != raised or raised < 0:
+        if raised < 0 or (agent is None and desk.session.acknowledged == NEVER):
+            raise Conflict(
+                "the stop flag was lost or could not be raised, so that trading stays stopped in "
+                "this run; start anew: a new run in a new data folder",
+                code="STOP_FLAG_LOST",
+                field="epoch",
+                value=str(command.epoch)[:MAX_SYMBOL],
+                accepted="a new run in a new data folder",
+            )
+        if command.epoch != raised:
             raise Conflict(
                 f"the epoch raised is {raised}, not {command.epoch}",
                 code="EPOCH_CHANGED",
                 field="epoch",
                 value=str(command.epoch)[:MAX_SYMBOL],
-                accepted=str(raised) if raised >= 0 else "a readable stop flag",
+                accepted=str(raised),
             )
         if raised != desk.session.acknowledged if agent is None else desk.accounts[agent].stopped:
             notice(desk, raised, step)
@@ -260,7 +290,7 @@ class ExecutionService:
 
         An agent is shown its own epoch, the one its orders are to name; anybody else the deck's.
         """
-        view = standing_stop(self.desk, self.stop.raised())
+        view = standing_stop(self.desk, self.stop.raised(), agent=caller.identity)
         account = self.desk.accounts.get(caller.identity)
         if account is None:
             return view
@@ -285,9 +315,8 @@ class ExecutionService:
             store.order_view(each, self.desk.contracts) for each in self.desk.book.of(agent)
         )
 
-    def _raise(self, caller: Caller) -> int:
+    def _raise(self, caller: Caller, raised: int) -> int:
         """Raise the word and return it; the deck itself only follows one raised elsewhere."""
-        raised = self.stop.raised()
         if caller.kind is CallerKind.DECK and not self.knows_of(raised):
             return raised
         try:
@@ -295,7 +324,7 @@ class ExecutionService:
         except OSError:
             # Nothing can be raised on disk: from here on no word counts as acknowledged.
             self.desk.session.acknowledged = NEVER
-            return self.stop.raised()
+            return raised
 
     def _scene(self, caller: Caller, symbol: str, *, intent: Intent, key_reused: bool) -> Scene:
         desk = self.desk
@@ -327,9 +356,11 @@ class ExecutionService:
             limit_version=version,
         )
 
-    def _decide(self, scene: Scene, intent: Intent) -> tuple[Verdict, Decision]:
+    def _decide(
+        self, scene: Scene, intent: Intent, *, seconds_per_bar: float | None
+    ) -> tuple[Verdict, Decision]:
         verdict = judge(scene, intent)
-        retry = self.desk.session.retry(wait_of(verdict), self.pace.seconds_per_bar())
+        retry = self.desk.session.retry(wait_of(verdict), seconds_per_bar)
         return verdict, decision_of(verdict, scene, intent=intent, retry=retry)
 
 

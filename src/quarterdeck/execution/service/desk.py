@@ -38,6 +38,7 @@ class Desk:
     """Accounts, orders, ledger, marks, limits and the stop; the first four fields never change.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
+    ``stops`` has the last stop of each agent and, under ``None``, of the deck.
     """
 
     account: AccountId
@@ -52,8 +53,7 @@ class Desk:
     tallies: dict[AgentId, Tally] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     ledger: Ledger = field(default_factory=Ledger)
-    deck_stop: StopRecord | None = None
-    agent_stop: StopRecord | None = None
+    stops: dict[AgentId | None, StopRecord] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
 
     def load(self, reader: Reader) -> None:
@@ -67,7 +67,7 @@ class Desk:
         self.accounts = store.read_accounts(reader)
         self.tallies = store.read_tallies(reader)
         self.ledger = store.read_ledger(reader)
-        self.deck_stop, self.agent_stop = store.read_stops(reader)
+        self.stops = store.read_stops(reader)
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"])
         self.book = Book()
@@ -97,6 +97,20 @@ class Desk:
         if learned is None:
             return self.terms.position_notional, 0
         return min(self.terms.position_notional, learned.units), learned.version
+
+    def standing(self, agent: AgentId | None, raised: int) -> StopRecord | None:
+        """Return the stop of ``agent``, or of the deck, that stands under the word ``raised``."""
+        record = self.stops.get(agent)
+        if record is None:
+            return None
+        if agent is not None:
+            return record if self.accounts[agent].stopped else None
+        acknowledged = self.session.acknowledged
+        return (
+            record
+            if record.epoch > acknowledged or record.epoch == raised != acknowledged
+            else None
+        )
 
     def totals(self, agent: AgentId | None) -> tuple[int, int]:
         """Return the accepted and refused orders of ``agent``, or of everybody."""

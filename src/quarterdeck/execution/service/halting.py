@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quarterdeck.execution import store
-from quarterdeck.execution.core.session import StopRecord, shown_stop, stop_view
+from quarterdeck.execution.core.session import StopRecord, outside_reason, stop_view
 from quarterdeck.execution.model import StopView, TradingHalted, TradingResumed
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.settling import end_order
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.policy import CallerKind
 from quarterdeck.runtime.sequencer import Step
 
 
@@ -17,11 +20,16 @@ def halted(
     epoch: int,
     *,
     agent: AgentId | None,
+    standing: StopRecord | None,
     reason: str,
     stop_ms: float | None,
     step: Step,
 ) -> None:
-    """Cancel what is working under the raised epoch, and make the stop's record."""
+    """Cancel what is working under the raised epoch, and make the stop's record.
+
+    A stop that was ``standing`` before goes on proving what it proved; a person's later reason
+    takes the place of the one before, the deck's own does not.
+    """
     by = step.caller.identity
     accepted, refused = desk.totals(agent)
     working = desk.book.of(agent)
@@ -34,22 +42,30 @@ def halted(
             step=step,
         )
     desk.counters.stops += 1
-    record = StopRecord(
-        number=desk.counters.stops,
-        epoch=epoch,
-        agent=agent,
-        by=by,
-        reason=reason,
-        cancelled=len(working),
-        accepted_before=accepted,
-        refused_before=refused,
-        machine_at=step.machine_at,
-        stop_ms=stop_ms,
-    )
-    if agent is None:
-        desk.deck_stop = record
+    if standing is None:
+        record = StopRecord(
+            number=desk.counters.stops,
+            epoch=epoch,
+            agent=agent,
+            by=by,
+            reason=reason,
+            cancelled=len(working),
+            accepted_before=accepted,
+            refused_before=refused,
+            machine_at=step.machine_at,
+            stop_ms=stop_ms,
+        )
     else:
-        desk.agent_stop = record
+        own = step.caller.kind is CallerKind.DECK
+        record = replace(
+            standing,
+            number=desk.counters.stops,
+            epoch=epoch,
+            by=standing.by if own else by,
+            reason=standing.reason if own else reason,
+            cancelled=standing.cancelled + len(working),
+        )
+    desk.stops[agent] = record
     store.write_stop(step, record, kind="raised")
     step.say(
         TradingHalted(
@@ -66,15 +82,31 @@ def halted(
     )
 
 
+def explained(desk: Desk, standing: StopRecord, *, reason: str, step: Step) -> None:
+    """Let the stop of the deck that stands take the caller's reason and name."""
+    record = replace(standing, by=step.caller.identity, reason=reason)
+    desk.stops[None] = record
+    store.amend_stop(step, record)
+    step.record(desk.account, "stop_reason", epoch=record.epoch, reason=reason)
+
+
 def notice(desk: Desk, raised: int, step: Step) -> None:
     """Follow a word that was raised from outside the deck, once."""
     session = desk.session
     if raised in (session.acknowledged, session.handled):
         return
+    standing = desk.standing(None, raised)
     session.handled = raised
     store.write_session(step, session)
-    reason = "raised from outside the deck" if raised >= 0 else "the stop flag cannot be read"
-    halted(desk, raised, agent=None, reason=reason, stop_ms=None, step=step)
+    halted(
+        desk,
+        raised,
+        agent=None,
+        standing=standing,
+        reason=outside_reason(raised),
+        stop_ms=None,
+        step=step,
+    )
 
 
 def resumed(desk: Desk, epoch: int, *, agent: AgentId | None, reason: str, step: Step) -> None:
@@ -106,11 +138,24 @@ def resumed(desk: Desk, epoch: int, *, agent: AgentId | None, reason: str, step:
     step.record(desk.account, "trading_resumed", epoch=epoch, agent=agent, reason=reason)
 
 
-def standing_stop(desk: Desk, raised: int) -> StopView:
-    """Return the stop as it stands and what it can prove."""
-    record = shown_stop(
-        desk.deck_stop, desk.agent_stop, stopped=raised != desk.session.acknowledged
-    )
+def closed_for(desk: Desk, raised: int, *, agent: AgentId | None) -> str | None:
+    """Return why no order of ``agent`` can pass under the word ``raised``, or ``None``."""
+    if raised != desk.session.acknowledged:
+        standing = desk.standing(None, raised)
+        reason = outside_reason(raised) if standing is None else standing.reason
+        return f"trading is stopped: {reason or 'no reason given'}"
+    account = None if agent is None else desk.accounts.get(agent)
+    if account is not None and account.stopped:
+        return "this agent is stopped"
+    return desk.session.closed
+
+
+def standing_stop(desk: Desk, raised: int, *, agent: AgentId | None = None) -> StopView:
+    """Return the stop as it stands under the word ``raised``, shown to ``agent`` or a person."""
+    if raised != desk.session.acknowledged:
+        record = desk.standing(None, raised)
+    else:
+        record = max(desk.stops.values(), key=lambda each: each.number, default=None)
     accepted, refused = desk.totals(None if record is None else record.agent)
     stopped = tuple(sorted(name for name, each in desk.accounts.items() if each.stopped))
     return stop_view(
@@ -120,4 +165,5 @@ def standing_stop(desk: Desk, raised: int) -> StopView:
         agents=stopped,
         accepted=accepted,
         refused=refused,
+        closed=closed_for(desk, raised, agent=agent),
     )

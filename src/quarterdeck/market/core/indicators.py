@@ -17,22 +17,8 @@ import numpy as np
 from numba import njit
 
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.market.model import INDICATOR_NAMES
 from quarterdeck.maths.arrays import ArrayState, Floats, Ints
-
-INDICATORS: Final = (
-    "rsi",
-    "macd",
-    "macd_signal",
-    "macd_hist",
-    "adx",
-    "plus_di",
-    "minus_di",
-    "bb_upper",
-    "bb_middle",
-    "bb_lower",
-    "atr",
-)
-"""The columns of every indicator matrix, in order."""
 
 BOLLINGER_BARS: Final = 20
 
@@ -354,7 +340,7 @@ def update_indicators(
     high, low, close : ndarray of shape (m,), float64
         Prices of the bars, aligned with ``rows``; finite and positive, which the caller ensures.
     out : ndarray of shape (n, 11), float64, C-contiguous
-        Columns as in ``INDICATORS``: RSI, ADX and DI in 0 to 100, the rest in units of price. NaN
+        Columns as in ``INDICATOR_NAMES``: RSI, ADX and DI in 0 to 100, the rest in units of price. NaN
         until the indicator is defined.
 
     Raises
@@ -372,8 +358,8 @@ def update_indicators(
         raise InvalidInput.of("rows", rows, f"strictly increasing indices below {n}")
     if not rows.size == high.size == low.size == close.size:
         raise InvalidInput.of("high, low, close", high.size, f"{rows.size} values, one per row")
-    if out.shape != (n, len(INDICATORS)):
-        raise InvalidInput.of("out", out.shape, f"shape {(n, len(INDICATORS))}")
+    if out.shape != (n, len(INDICATOR_NAMES)):
+        raise InvalidInput.of("out", out.shape, f"shape {(n, len(INDICATOR_NAMES))}")
     _carry(state, rows, rows, high=high, low=low, close=close, out=out)
 
 
@@ -388,7 +374,7 @@ def batch_indicators(high: Floats, low: Floats, close: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (t, 11), float64
-        Columns as in ``INDICATORS``; NaN until defined. Row ``i`` uses bars up to ``i`` only.
+        Columns as in ``INDICATOR_NAMES``; NaN until defined. Row ``i`` uses bars up to ``i`` only.
 
     Raises
     ------
@@ -398,13 +384,13 @@ def batch_indicators(high: Floats, low: Floats, close: Floats) -> Floats:
     Examples
     --------
     >>> rising = np.arange(1.0, 41.0)
-    >>> batch_indicators(rising, rising, rising)[-1, INDICATORS.index("rsi")]
+    >>> batch_indicators(rising, rising, rising)[-1, INDICATOR_NAMES.index("rsi")]
     np.float64(100.0)
     """
     if close.ndim != 1 or not high.shape == low.shape == close.shape:
         raise InvalidInput.of("high, low, close", close.shape, "three arrays of one length")
     bars = close.size
-    out = np.empty((bars, len(INDICATORS)))
+    out = np.empty((bars, len(INDICATOR_NAMES)))
     _carry(
         IndicatorState(1),
         np.zeros(bars, dtype=np.int64),

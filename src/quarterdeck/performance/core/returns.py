@@ -29,29 +29,27 @@ class PerformanceState(ArrayState):
 
     Attributes
     ----------
-    first, last, peak : ndarray of shape (m,), float64
-        First, last and highest equity seen; NaN before the first.
+    last, peak : ndarray of shape (m,), float64
+        Last and highest equity seen; NaN before the first.
     max_drawdown : ndarray of shape (m,), float64
         Deepest fall from a peak so far as a fraction of that peak; NaN before the first equity.
     n : ndarray of shape (m,), int64
         Returns seen.
-    mean, m2, downside : ndarray of shape (m,), float64
-        Mean return, sum of squared deviations from it, and sum of squared negative returns.
+    mean, m2 : ndarray of shape (m,), float64
+        Mean return and sum of squared deviations from it.
     """
 
-    __slots__ = ("downside", "first", "last", "m2", "max_drawdown", "mean", "n", "peak")
+    __slots__ = ("last", "m2", "max_drawdown", "mean", "n", "peak")
 
     def __init__(self, m: int) -> None:
         if m < 0:
             raise InvalidInput.of("m", m, "a number of agents of at least 0")
-        self.first: FloatArray = np.full(m, np.nan)
         self.last: FloatArray = np.full(m, np.nan)
         self.peak: FloatArray = np.full(m, np.nan)
         self.max_drawdown: FloatArray = np.full(m, np.nan)
         self.n: IntArray = np.zeros(m, dtype=np.int64)
         self.mean: FloatArray = np.zeros(m)
         self.m2: FloatArray = np.zeros(m)
-        self.downside: FloatArray = np.zeros(m)
 
 
 def update_performance(state: PerformanceState, equity: FloatArray) -> FloatArray:
@@ -85,14 +83,12 @@ def update_performance(state: PerformanceState, equity: FloatArray) -> FloatArra
     _accumulate(
         np.array(equity),
         out,
-        state.first,
         state.last,
         state.peak,
         state.max_drawdown,
         state.n,
         state.mean,
         state.m2,
-        state.downside,
     )
     return out
 
@@ -113,25 +109,11 @@ def sharpe(state: PerformanceState, periods_per_year: float) -> FloatArray:
     return _per_risk(state, np.sqrt(state.m2 / np.maximum(state.n - 1, 1)), periods_per_year)
 
 
-def sortino(state: PerformanceState, periods_per_year: float) -> FloatArray:
-    """Return each agent's Sortino ratio (target return 0), annualised.
-
-    NaN with fewer than two returns or where no period lost; errors as in ``sharpe``.
-    """
-    return _per_risk(state, np.sqrt(state.downside / np.maximum(state.n, 1)), periods_per_year)
-
-
 def volatility(state: PerformanceState, periods_per_year: float) -> FloatArray:
     """Return each agent's annualised standard deviation of returns; NaN below two returns."""
     _check_periods(periods_per_year)
     deviation = np.sqrt(state.m2 / np.maximum(state.n - 1, 1))
     return np.where(state.n >= 2, deviation * math.sqrt(periods_per_year), np.nan)
-
-
-def total_return(state: PerformanceState) -> FloatArray:
-    """Return last over first equity minus 1; NaN before an equity or if the first was not > 0."""
-    start = np.where(state.first > 0.0, state.first, np.nan)
-    return np.asarray(state.last / start - 1.0, dtype=np.float64)
 
 
 def drawdown(state: PerformanceState) -> FloatArray:
@@ -164,14 +146,12 @@ def _check_periods(periods_per_year: float) -> None:
 def _accumulate(
     equity: FloatArray,
     out: FloatArray,
-    first: FloatArray,
     last: FloatArray,
     peak: FloatArray,
     max_drawdown: FloatArray,
     n: IntArray,
     mean: FloatArray,
     m2: FloatArray,
-    downside: FloatArray,
 ) -> None:
     for i in range(equity.size):
         now = equity[i]
@@ -180,7 +160,6 @@ def _accumulate(
         before = last[i]
         last[i] = now
         if np.isnan(before):
-            first[i] = now
             peak[i] = now
             max_drawdown[i] = 0.0
             continue
@@ -195,5 +174,3 @@ def _accumulate(
             step = r - mean[i]
             mean[i] += step / n[i]
             m2[i] += step * (r - mean[i])
-            if r < 0.0:
-                downside[i] += r * r

@@ -7,7 +7,6 @@ exactly the sum of its fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from quarterdeck.kernel.errors import InvalidInput
@@ -107,38 +106,6 @@ def unrealised(position: Position, *, mark_notional: int) -> int:
     """Return the profit of closing at the mark: price times absolute quantity, in money units."""
     value = mark_notional if position.quantity >= 0 else -mark_notional
     return value - position.cost
-
-
-def win_rate(closed: Sequence[int]) -> float | None:
-    """Return the share of round trips that made money; ``None`` when there are none.
-
-    A round trip that made exactly nothing is not a win.
-
-    Examples
-    --------
-    >>> win_rate([5, -3, 0, 2])
-    0.5
-    """
-    if not closed:
-        return None
-    return sum(result > 0 for result in closed) / len(closed)
-
-
-def profit_factor(closed: Iterable[int]) -> float | None:
-    """Return gross profit over gross loss; ``None`` while nothing was lost (undefined).
-
-    Examples
-    --------
-    >>> profit_factor([6, -3, 0]), profit_factor([6])
-    (2.0, None)
-    """
-    gained = lost = 0
-    for result in closed:
-        if result > 0:
-            gained += result
-        else:
-            lost -= result
-    return gained / lost if lost else None
 
 
 def _share(amount: int, *, of: int, whole: int) -> int:

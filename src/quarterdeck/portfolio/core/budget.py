@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,10 @@ from quarterdeck.kernel.errors import InvalidInput
 FloatArray = npt.NDArray[np.float64]
 
 ROUNDING: Final = 1e-12
-"""Distance within which a sum of bounds counts as 1 and a weight as lying on its bound."""
+"""Distance within which a sum counts as 1 and a weight as lying on its bound."""
+
+STEP: Final = 1e-9
+"""Steps of a weight: a cent in ten million."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,3 +77,26 @@ class Budget:
         if total > 0.0:
             fitted = np.clip(fitted + room * (missing / total), self.lower, self.upper)
         return np.asarray(fitted, dtype=np.float64)
+
+    def rounded(self, weights: FloatArray) -> FloatArray:
+        """Return a solver's ``weights`` in steps of 1e-9: on or within bounds, summing to 1.
+
+        Solvers built for different processors agree to far less than a step, so that what is
+        returned is the same for all of them. A weight nearer than half a step to a bound is put on
+        it; what is then missing from 1 (within 1e-12) goes where there is most room, the first of
+        equals; bounds that are no multiple of a step are kept all the same.
+        """
+        fitted = np.clip(np.rint(weights / STEP) * STEP, self.lower, self.upper)
+        near = 0.5 * STEP
+        fitted = np.where(weights <= self.lower + near, self.lower, fitted)
+        fitted = np.where(weights >= self.upper - near, self.upper, fitted)
+        for _ in range(fitted.size):
+            missing = 1.0 - math.fsum(fitted.tolist())
+            if abs(missing) <= ROUNDING:
+                break
+            room = self.upper - fitted if missing > 0.0 else fitted - self.lower
+            # Room differs in its last bits where the bounds are no multiple of a step.
+            asset = int(np.argmax(np.rint(room / STEP)))
+            moved = math.copysign(min(abs(missing), float(room[asset])), missing)
+            fitted[asset] += moved
+        return np.asarray(np.clip(fitted, self.lower, self.upper), dtype=np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.sums import scatter
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -22,7 +23,7 @@ def sample_covariance(returns: FloatArray) -> FloatArray:
     Returns
     -------
     ndarray of shape (n, n), float64
-        Per period, exactly symmetric. With t <= n it has no full rank, which the optimisers
+        Per period, exactly symmetric, and the same to the last bit on every machine. With t <= n it has no full rank, which the optimisers
         accept.
 
     Raises
@@ -42,8 +43,7 @@ def sample_covariance(returns: FloatArray) -> FloatArray:
     if returns.shape[0] < 2:
         raise NotEnoughData("a covariance", have=returns.shape[0], need=2)
     centred = returns - returns.mean(axis=0)
-    covariance = centred.T @ centred / (returns.shape[0] - 1)
-    return np.asarray(0.5 * (covariance + covariance.T), dtype=np.float64)
+    return np.asarray(scatter(centred) / (returns.shape[0] - 1), dtype=np.float64)
 
 
 def turnover(current: FloatArray, target: FloatArray) -> float:

@@ -3,6 +3,11 @@
 Both optimisers are convex quadratic programmes, solved by piqp (dense) in scaled units. The gap
 reported with the answer is ours: the gradient at the answer gives a linear bound that no allowed
 portfolio can beat, so a solver that stopped early cannot pass unnoticed.
+
+The solver is compiled for several instruction sets and its answers may differ in the last bits from
+one processor to the next. What is recorded asks for ``rounded`` weights (``Budget.rounded``): then
+every figure, the gap included, is that of the rounded weights, summed in a fixed order without the
+linear algebra library.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import numpy.typing as npt
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.sums import dot, is_positive_definite, product
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -47,7 +53,11 @@ portfolio's variance is the difference of estimates that agree, and cannot be to
 
 
 def min_volatility(
-    cov: FloatArray, *, lower: float | FloatArray, upper: float | FloatArray
+    cov: FloatArray,
+    *,
+    lower: float | FloatArray,
+    upper: float | FloatArray,
+    rounded: bool = False,
 ) -> Optimum:
     """Return the allowed portfolio with the smallest volatility.
 
@@ -58,6 +68,8 @@ def min_volatility(
         rounding. It may be singular (collinear assets, fewer periods than assets).
     lower, upper : float or ndarray of shape (n,)
         Bounds of each weight, for example 0 and 1.
+    rounded : bool
+        Whether the weights, once proven, are put on steps of 1e-9; the figures are then theirs.
 
     Returns
     -------
@@ -86,8 +98,8 @@ def min_volatility(
     sigma, scale = _covariance(cov)
     n = sigma.shape[0]
     budget = Budget.of(n, lower=lower, upper=upper)
-    weights, excess, ridge = _least_variance(sigma, budget=budget)
-    variance = max(float(weights @ sigma @ weights), 0.0)
+    weights, excess, ridge = _least_variance(sigma, budget=budget, rounded=rounded)
+    variance = max(_variance(weights, sigma), 0.0)
     floor = math.sqrt(max(variance - excess, 0.0))
     return measured(
         weights,
@@ -107,6 +119,7 @@ def max_sharpe(
     risk_free: float,
     lower: float | FloatArray,
     upper: float | FloatArray,
+    rounded: bool = False,
 ) -> Optimum:
     """Return the allowed portfolio with the largest Sharpe ratio.
 
@@ -114,7 +127,7 @@ def max_sharpe(
     ----------
     mean : ndarray of shape (n,), float64
         Expected returns in the period of ``cov``; finite.
-    cov, lower, upper
+    cov, lower, upper, rounded
         As in ``min_volatility``.
     risk_free : float
         Risk-free return of the same period.
@@ -160,7 +173,7 @@ def max_sharpe(
     budget = Budget.of(n, lower=lower, upper=upper)
     excess = mean - risk_free
     richest = budget.best(excess)
-    most = float(excess @ richest)
+    most = dot(excess, richest)
     if not (most > 0.0 and excess.max() > 0.0):
         what = "asset" if excess.max() <= 0.0 else "portfolio within the bounds"
         raise DomainError(
@@ -174,8 +187,8 @@ def max_sharpe(
         if solved is None:
             continue
         weights = budget.repaired(solved)
-        undiversified = float(np.abs(weights) @ np.sqrt(np.diag(sigma))) ** 2
-        if float(weights @ sigma @ weights) <= max(RISKLESS, HEDGED * undiversified):
+        undiversified = dot(np.abs(weights), np.sqrt(np.diag(sigma))) ** 2
+        if _variance(weights, sigma) <= max(RISKLESS, HEDGED * undiversified):
             raise DomainError(
                 "a portfolio earns more than the risk-free rate with no risk that the covariance "
                 "can tell from none; the Sharpe ratio has no maximum",
@@ -183,6 +196,9 @@ def max_sharpe(
             )
         gap = _sharpe_gap(weights, sigma, excess=excess, budget=budget)
         if gap <= ACCEPTED_SHARPE:
+            if rounded:
+                weights = budget.rounded(weights)
+                gap = _sharpe_gap(weights, sigma, excess=excess, budget=budget)
             return measured(
                 weights,
                 sigma * scale,
@@ -230,16 +246,16 @@ def _covariance(cov: FloatArray) -> tuple[FloatArray, float]:
         raise InvalidInput.of("cov", float(variances.min()), "variances of at least 0")
     sigma = np.asarray(0.5 * (cov + cov.T) / scale, dtype=np.float64)
     shift = PSD_TOLERANCE * float(variances.max()) / scale
-    try:
-        np.linalg.cholesky(sigma + shift * np.eye(sigma.shape[0]))
-    except np.linalg.LinAlgError:
+    if not is_positive_definite(sigma + shift * np.eye(sigma.shape[0])):
         raise InvalidInput.of(
             "cov", "a matrix with a negative eigenvalue", "a positive semidefinite covariance"
-        ) from None
+        )
     return sigma, scale
 
 
-def _least_variance(sigma: FloatArray, *, budget: Budget) -> tuple[FloatArray, float, float]:
+def _least_variance(
+    sigma: FloatArray, *, budget: Budget, rounded: bool
+) -> tuple[FloatArray, float, float]:
     """Return the weights of least variance, a proven bound on their excess variance, the ridge."""
     n = sigma.shape[0]
     for ridge in (0.0, RIDGE):
@@ -253,11 +269,16 @@ def _least_variance(sigma: FloatArray, *, budget: Budget) -> tuple[FloatArray, f
         if solved is None:
             continue
         weights = budget.repaired(solved)
-        gradient = sigma @ weights
-        excess = max(2.0 * float(gradient @ (weights - budget.best(-gradient))), 0.0)
-        if excess <= ACCEPTED_VARIANCE:
-            return weights, excess, ridge
+        if _excess_variance(weights, sigma, budget=budget) <= ACCEPTED_VARIANCE:
+            weights = budget.rounded(weights) if rounded else weights
+            return weights, _excess_variance(weights, sigma, budget=budget), ridge
     raise DomainError("no portfolio of minimum volatility could be proven", code="NOT_SOLVED")
+
+
+def _excess_variance(weights: FloatArray, sigma: FloatArray, *, budget: Budget) -> float:
+    """Return a bound on the variance of ``weights`` above the least allowed one."""
+    gradient = product(sigma, weights)
+    return max(2.0 * dot(gradient, weights - budget.best(-gradient)), 0.0)
 
 
 def _homogenised(sigma: FloatArray, excess: FloatArray, *, budget: Budget) -> FloatArray | None:
@@ -329,7 +350,7 @@ def _quadratic(
         if not np.isfinite(solution).all():
             return found
         found = solution
-        unit = float(solution @ quadratic @ solution)
+        unit = _variance(solution, quadratic)
         if not RISKLESS < unit < SMALL_VALUE:
             return found
     return found
@@ -345,21 +366,25 @@ def _sharpe_gap(
     best v of a linear programme until none is left. Where short sales allow a v with g'v <= 0,
     the level is raised by max (e - L g)'v over the least volatility instead.
     """
-    volatility = math.sqrt(float(weights @ sigma @ weights))
-    reached = float(excess @ weights) / volatility
+    volatility = math.sqrt(_variance(weights, sigma))
+    reached = dot(excess, weights) / volatility
     if reached <= 0.0:
         return 1.0
-    slope = sigma @ weights / volatility
+    slope = product(sigma, weights) / volatility
     level = reached
     for _ in range(50):
         rival = budget.best(excess - level * slope)
-        risk = float(slope @ rival)
-        above = float(excess @ rival) - level * risk
+        risk = dot(slope, rival)
+        above = dot(excess, rival) - level * risk
         if above <= 1e-15 * level * volatility:
             return max(1.0 - reached / level, 0.0)
         if risk <= 0.0:
-            calmest, surplus, _ = _least_variance(sigma, budget=budget)
-            least = float(calmest @ sigma @ calmest) - surplus
+            calmest, surplus, _ = _least_variance(sigma, budget=budget, rounded=True)
+            least = _variance(calmest, sigma) - surplus
             return 1.0 if least <= 0.0 else 1.0 - reached / (level + above / math.sqrt(least))
-        level = float(excess @ rival) / risk
+        level = dot(excess, rival) / risk
     return 1.0
+
+
+def _variance(weights: FloatArray, sigma: FloatArray) -> float:
+    return dot(weights, product(sigma, weights))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.portfolio.core.sums import dot, product
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -83,10 +84,10 @@ def measured(
     n = weights.size
     if weights.shape != (n,) or cov.shape != (n, n) or (mean is not None and mean.shape != (n,)):
         raise InvalidInput.of("weights", weights.shape, f"one weight per asset of {cov.shape}")
-    marginal = cov @ weights
-    variance = max(float(weights @ marginal), 0.0)
+    marginal = product(cov, weights)
+    variance = max(dot(weights, marginal), 0.0)
     volatility = math.sqrt(variance)
-    expected = None if mean is None else float(mean @ weights)
+    expected = None if mean is None else dot(mean, weights)
     sharpe = None
     if expected is not None and risk_free is not None and volatility > 0.0:
         sharpe = (expected - risk_free) / volatility

@@ -21,6 +21,7 @@ hand; they are not fitted to any return.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -219,7 +220,12 @@ def contributions(features: Floats, winner: int) -> tuple[Ints, Floats]:
 
 
 def _log_share(worth: Floats, regime: Ints, winner: int) -> Floats:
-    scores = worth @ np.eye(REGIME_COUNT)[regime]
+    # Summed rule by rule, and with the C library's exponential: the matrix product and numpy's own
+    # exponential give other last bits on other processors, and shares are recorded.
+    scores = np.zeros((worth.shape[0], REGIME_COUNT))
+    for rule, speaks_for in enumerate(regime.tolist()):
+        scores[:, speaks_for] += worth[:, rule]
     scores -= scores.max(axis=1, keepdims=True)
-    share: Floats = scores[:, winner] - np.log(np.exp(scores).sum(axis=1))
-    return share
+    return np.array(
+        [line[winner] - math.log(math.fsum(map(math.exp, line))) for line in scores.tolist()]
+    )

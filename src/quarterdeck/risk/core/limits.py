@@ -11,35 +11,6 @@ import math
 from quarterdeck.kernel.errors import InvalidInput
 
 
-def to_limit(fraction_of_equity: float, *, equity_units: int) -> int:
-    """Return the largest whole number of money units not above ``fraction_of_equity`` of equity.
-
-    Parameters
-    ----------
-    fraction_of_equity : float
-        Finite and not negative, for example 0.25.
-    equity_units : int
-        Equity in money units; at or below 0 there is nothing to risk and the limit is 0.
-
-    Raises
-    ------
-    InvalidInput
-        If the fraction is negative, NaN or infinite.
-
-    Examples
-    --------
-    >>> to_limit(0.25, equity_units=1_000_003)
-    250000
-    >>> to_limit(0.25, equity_units=-5)
-    0
-    """
-    _not_negative("fraction_of_equity", fraction_of_equity)
-    if equity_units <= 0:
-        return 0
-    numerator, denominator = fraction_of_equity.as_integer_ratio()
-    return numerator * equity_units // denominator
-
-
 def volatility_multiplier(vol_now: float, vol_slow: float) -> float:
     """Return ``min(1, vol_slow / vol_now)``: volatility scaling, capped at 1.
 
@@ -62,23 +33,25 @@ def volatility_multiplier(vol_now: float, vol_slow: float) -> float:
 
 
 def position_limit(
-    *, var99: float, budget_fraction: float, equity_units: int, hard_limit_units: int
+    *, var99: float, budget_fraction: float, capital_units: int, hard_limit_units: int
 ) -> int:
-    """Return the largest position whose 99 % loss stays within its share of equity.
+    """Return the largest position whose 99 % loss stays within its share of a capital.
+
+    One number for everybody who starts with that capital: it does not follow anybody's equity.
 
     Parameters
     ----------
     var99 : float
         Value at risk of one bar at 99 % as a positive fraction of the position, at most 1.
     budget_fraction : float
-        Share of equity that one such loss may take.
-    equity_units, hard_limit_units : int
-        Equity, and the bound that no forecast raises, in money units.
+        Share of the capital that one such loss may take.
+    capital_units, hard_limit_units : int
+        The capital the limit is sized for, and the bound that no forecast raises, in money units.
 
     Returns
     -------
     int
-        The largest notional N >= 0 in money units with ``var99 * N <= budget_fraction * equity``
+        The largest notional N >= 0 in money units with ``var99 * N <= budget_fraction * capital``
         and ``N <= hard_limit_units``. With ``var99 == 0`` only the hard limit binds.
 
     Raises
@@ -90,7 +63,7 @@ def position_limit(
     Examples
     --------
     >>> position_limit(
-    ...     var99=0.0625, budget_fraction=0.25, equity_units=1_000, hard_limit_units=9_999
+    ...     var99=0.0625, budget_fraction=0.25, capital_units=1_000, hard_limit_units=9_999
     ... )
     4000
     """
@@ -100,13 +73,13 @@ def position_limit(
         raise InvalidInput.of("var99", var99, "a fraction of at most 1")
     if hard_limit_units < 0:
         raise InvalidInput.of("hard_limit_units", hard_limit_units, "money units of at least 0")
-    if equity_units <= 0:
+    if capital_units <= 0:
         return 0
     if var99 == 0.0:
         return hard_limit_units
     budget_over, budget_under = budget_fraction.as_integer_ratio()
     var_over, var_under = var99.as_integer_ratio()
-    largest = budget_over * equity_units * var_under // (budget_under * var_over)
+    largest = budget_over * capital_units * var_under // (budget_under * var_over)
     return min(largest, hard_limit_units)
 
 

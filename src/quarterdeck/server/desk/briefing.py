@@ -17,7 +17,6 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos, rfc3339
-from quarterdeck.runtime.pacer import FeedState
 from quarterdeck.runtime.policy import Caller, CallerKind
 from quarterdeck.server.desk.asking import now
 from quarterdeck.server.desk.market import chosen, market_lines
@@ -43,13 +42,11 @@ class Briefer:
         *,
         at: Nanos,
         slice_index: int,
-        warming_up: bool,
     ) -> Briefing:
         """Return the caller's briefing at ``at``, the close of slice ``slice_index``."""
         agent = caller.identity
         positions = {position.symbol: position for position in self._positions(agent, caller)}
         stop = now(self._views, GetStop(), caller=caller, kind=StopView)
-        reason = closed_because(stop, agent, warming_up=warming_up)
         markets = []
         for line in lines:
             position = positions.get(line.symbol)
@@ -77,8 +74,9 @@ class Briefer:
             at=rfc3339(at),
             slice=slice_index,
             epoch=stop.epoch,
-            open=reason is None,
-            reason=reason,
+            # The gate's own word, so that the briefing is never more hopeful than the gate.
+            open=stop.closed is None,
+            reason=stop.closed,
             markets=tuple(markets),
             account=accounts[0] if accounts else None,
             orders=self._at_work.working_orders(agent),
@@ -94,17 +92,6 @@ class Briefer:
     def _accounts(self, agent: AgentId, caller: Caller) -> tuple[AccountView, ...]:
         query = GetAccounts(agent=agent)
         return now(self._views, query, caller=caller, kind=AccountsView).accounts
-
-
-def closed_because(stop: StopView, agent: AgentId, *, warming_up: bool) -> str | None:
-    """Return why no order of ``agent`` can pass now, or ``None`` when orders can."""
-    if stop.stopped:
-        return f"trading is stopped: {stop.reason or 'no reason given'}"
-    if agent in stop.stopped_agents:
-        return "this agent is stopped"
-    if warming_up:
-        return "the deck is warming up: trading is not open yet"
-    return None
 
 
 class BriefingDesk:
@@ -123,5 +110,4 @@ class BriefingDesk:
             chosen(self._briefer.markets(caller), query.symbols),
             at=feed.at,
             slice_index=feed.slice,
-            warming_up=feed.state in (FeedState.WARMING_UP, FeedState.STARTING),
         )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from quarterdeck.execution.model import OrderView, StopView
 from quarterdeck.kernel.ids import AgentId
-from quarterdeck.kernel.messages import Answer, Json, Query
+from quarterdeck.kernel.messages import Answer, Command, Json, Query
 from quarterdeck.kernel.vocabulary import ConfidenceLevel, Regime, Severity, Side
 from quarterdeck.performance.model import PerformanceView
 
@@ -158,10 +158,10 @@ class SystemView(Answer, frozen=True):
     versions: dict[str, str]
 
 
-class ControlReplay(Query, frozen=True):
+class ControlReplay(Command, frozen=True):
     """Pace the replay: pause, resume or step one slice, and set its speed in bars per second.
 
-    Pacing decides when slices arrive and never what they do, so it is recorded by no step.
+    Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given.
     """
 
     action: Literal["pause", "resume", "step"] | None = None

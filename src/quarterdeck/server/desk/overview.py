@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
-from quarterdeck.agents.model import AgentState, AgentsView, GetAgents, GetTasks, TasksView
-from quarterdeck.alerts.model import EpisodesView, GetEpisodes
+from quarterdeck.agents.model import AgentState, AgentsView, GetAgents
+from quarterdeck.alerts.model import GetOpenAlerts, OpenAlertsView
 from quarterdeck.execution.model import (
     AccountsView,
     AccountView,
@@ -15,27 +15,23 @@ from quarterdeck.execution.model import (
     ExecutionReport,
     GetAccounts,
     GetExecutionReport,
-    GetOrders,
     GetStop,
-    OrdersView,
     StopView,
 )
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.kernel.time import millis, rfc3339
-from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.performance.model import GetPerformance, PerformancesView
 from quarterdeck.regime.model import GetRegimes, RegimesView
 from quarterdeck.runtime.pacer import FeedStatus
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import History, Reader, State
-from quarterdeck.server.desk.asking import read
+from quarterdeck.runtime.state import Reader, State
+from quarterdeck.server.desk.asking import now
 from quarterdeck.server.desk.model import FeedView, GetOverview, OverviewView, RegimeBrief
-from quarterdeck.server.ports import Pacer, RunFacts, Views
+from quarterdeck.server.ports import AgentsAtWork, Pacer, RunFacts, Views
 
 DECK = "deck"
-MAX_OPEN_ORDERS = 1_000
 
 
 def feed_view(status: FeedStatus) -> FeedView:
@@ -50,11 +46,6 @@ def feed_view(status: FeedStatus) -> FeedView:
     )
 
 
-def is_closed(facts: RunFacts, status: FeedStatus) -> bool:
-    """Return whether the run is closed: flat out, and moved by nothing but its feed."""
-    return status.speed is None and facts.first_outside() is None
-
-
 def total(amounts: list[Decimal | None]) -> Decimal | None:
     """Return the sum, or ``None`` when one of the amounts is not known."""
     known = [amount for amount in amounts if amount is not None]
@@ -67,13 +58,17 @@ class OverviewDesk:
     name: ClassVar[str] = "overview"
     state: ClassVar[Mapping[str, State]] = {
         "_views": State.FIXED,
+        "_at_work": State.FIXED,
         "_pacer": State.FIXED,
         "_facts": State.FIXED,
         "_peak": State.JOURNALED,
     }
 
-    def __init__(self, *, views: Views, pacer: Pacer, facts: RunFacts) -> None:
+    def __init__(
+        self, *, views: Views, pacer: Pacer, facts: RunFacts, at_work: AgentsAtWork
+    ) -> None:
         self._views = views
+        self._at_work = at_work
         self._pacer = pacer
         self._facts = facts
         self._peak: int | None = None
@@ -92,24 +87,17 @@ class OverviewDesk:
                 self._peak = equity
                 step.write("server.peak_saved", subject=DECK, peak_units=equity)
 
-    async def overview(
-        self,
-        query: GetOverview,  # noqa: ARG002
-        caller: Caller,
-        history: History,  # noqa: ARG002
-    ) -> OverviewView:
-        """Return the deck at a glance; each part is on disk when it is answered."""
+    def overview(self, query: GetOverview, caller: Caller) -> OverviewView:  # noqa: ARG002
+        """Return the deck at a glance, all of it at one instant."""
         views = self._views
-        accounts = (await read(views, GetAccounts(), caller=caller, kind=AccountsView)).accounts
-        report = await read(views, GetExecutionReport(), caller=caller, kind=ExecutionReport)
-        working = GetOrders(status=OrderStatus.WORKING, limit=MAX_OPEN_ORDERS)
-        orders = await read(views, working, caller=caller, kind=OrdersView)
-        agents = (await read(views, GetAgents(), caller=caller, kind=AgentsView)).agents
-        tasks = (await read(views, GetTasks(limit=1), caller=caller, kind=TasksView)).counts
-        alerts = await read(views, GetEpisodes(limit=1), caller=caller, kind=EpisodesView)
-        regimes = await read(views, GetRegimes(), caller=caller, kind=RegimesView)
-        ranks = await read(views, GetPerformance(), caller=caller, kind=PerformancesView)
-        stop = await read(views, GetStop(), caller=caller, kind=StopView)
+        accounts = now(views, GetAccounts(), caller=caller, kind=AccountsView).accounts
+        report = now(views, GetExecutionReport(), caller=caller, kind=ExecutionReport)
+        crew = now(views, GetAgents(), caller=caller, kind=AgentsView)
+        agents, tasks = crew.agents, crew.tasks
+        alerts = now(views, GetOpenAlerts(), caller=caller, kind=OpenAlertsView)
+        regimes = now(views, GetRegimes(), caller=caller, kind=RegimesView)
+        ranks = now(views, GetPerformance(), caller=caller, kind=PerformancesView)
+        stop = now(views, GetStop(), caller=caller, kind=StopView)
         feed = self._pacer.status()
         capital, equity = money_of(accounts)
         pnl = None if equity is None else equity - capital
@@ -125,7 +113,9 @@ class OverviewDesk:
             pnl_day=total([account.daily_pnl for account in accounts]) if accounts else None,
             drawdown_fraction=self._drawdown(equity),
             gross_exposure=total([account.gross_exposure for account in accounts]),
-            open_orders=len(orders.orders),
+            open_orders=sum(
+                len(self._at_work.working_orders(account.agent)) for account in accounts
+            ),
             agents_ready=sum(agent.state is AgentState.READY for agent in agents),
             agents_total=len(agents),
             tasks_ready=tasks.get("ready", 0),
@@ -147,7 +137,7 @@ class OverviewDesk:
                 for line in regimes.instruments
             },
             leaderboard=ranks.agents,
-            closed=is_closed(self._facts, feed),
+            closed=self._facts.first_outside() is None,
             version=self._facts.version,
         )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import platform
 
-from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.errors import Conflict, InvalidInput
 from quarterdeck.kernel.time import rfc3339
 from quarterdeck.runtime.pacer import FeedState
 from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Step
 from quarterdeck.server.desk.model import (
     ComponentView,
     ControlReplay,
@@ -18,10 +18,8 @@ from quarterdeck.server.desk.model import (
     SessionView,
     SystemView,
 )
-from quarterdeck.server.desk.overview import feed_view, is_closed
+from quarterdeck.server.desk.overview import feed_view
 from quarterdeck.server.ports import Health, Pacer, RunFacts
-
-MAX_SPEED = 10_000.0
 
 
 class SystemDesk:
@@ -55,7 +53,7 @@ class SystemDesk:
                 feed_digest=facts.feed_digest,
                 seed=facts.seed,
                 started_at=rfc3339(facts.started_at),
-                closed=is_closed(facts, feed),
+                closed=facts.first_outside() is None,
                 first_outside=facts.first_outside(),
                 free_bytes=facts.free_bytes(),
             ),
@@ -71,20 +69,31 @@ class SystemDesk:
             permissions=tuple(sorted(caller.permissions)),
         )
 
-    def replay(self, query: ControlReplay, caller: Caller) -> SystemView:
+    def replay(self, command: ControlReplay, step: Step) -> SystemView:
         """Pace the replay and return the system as it stands then."""
-        speed = query.speed
-        if query.action is None and speed is None:
+        speed, state = command.speed, self._pacer.status().state
+        if command.action is None and speed is None:
             raise InvalidInput.of("action", None, "pause, resume, step, or a speed")
-        if isinstance(speed, float) and not (math.isfinite(speed) and 0 < speed <= MAX_SPEED):
-            raise InvalidInput.of(
-                "speed", speed, f'bars per second up to {MAX_SPEED:.0f}, or "max"'
+        if command.action is not None and state is FeedState.ENDED:
+            raise InvalidInput.of("action", command.action, "nothing: the replay has ended")
+        if command.action == "step" and state is not FeedState.PAUSED:
+            raise Conflict(
+                "the replay is not paused",
+                code="NOT_PAUSED",
+                field="action",
+                value="step",
+                accepted="step after pause",
             )
-        if query.action is not None and self._pacer.status().state is FeedState.ENDED:
-            raise InvalidInput.of("action", query.action, "nothing: the replay has ended")
         if speed is not None:
+            # Refuses a speed out of range; everything else has been looked at before.
             self._pacer.set_speed(speed if isinstance(speed, float) else None)
-        match query.action:
+        step.record(
+            "paper",
+            "replay_paced",
+            action=command.action,
+            speed=None if speed is None else str(speed),
+        )
+        match command.action:
             case "pause":
                 self._pacer.pause()
             case "resume":
@@ -93,4 +102,4 @@ class SystemDesk:
                 self._pacer.step_once()
             case None:
                 pass
-        return self.system(GetSystem(), caller)
+        return self.system(GetSystem(), step.caller)

@@ -71,7 +71,7 @@ class CrewTurns:
             lines = tuple(self._briefer.markets(callers[0]).values())
             for member, caller in zip(self._members, callers, strict=True):
                 briefing = self._briefer.briefing(
-                    caller, lines, at=message.at, slice_index=message.index, warming_up=False
+                    caller, lines, at=message.at, slice_index=message.index
                 )
                 self._take(member, caller, briefing, step=step)
 

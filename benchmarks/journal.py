@@ -1,0 +1,297 @@
+"""The journal: how many commits a second are on disk before they are answered, and how fast it is back.
+
+``durable_commits_per_s``: 64 writers through ``Sequencer.submit``, synchronous FULL, each waiting for
+its answer; every commit is a step with its audit record and its idempotency answer. ``single`` is the
+same three rows committed one by one with plain sqlite3 on the same disk, in turn with the former.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import uvloop
+
+from benchmarks._reporting import ROOT, Figures, main, progress
+from quarterdeck.kernel.ids import RunId
+from quarterdeck.kernel.messages import Answer, Command
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.runtime import audit
+from quarterdeck.runtime.audit import AuditChain
+from quarterdeck.runtime.clock import SystemClock
+from quarterdeck.runtime.database import ConnectionReader, connect, create, load_sql
+from quarterdeck.runtime.journal import Journal
+from quarterdeck.runtime.policy import OPERATOR_CALLER, Effect, Operation, Permission
+from quarterdeck.runtime.sequencer import Binding, Routes, Sequencer, Step
+from tests.crash.deck import AGENTS, WIDE, Deck
+from tests.unit.execution.deck import Deck as DeckInMemory
+
+WRITERS = 64
+ALTERNATIONS = 5
+GROUP_S, SINGLE_S, ORDERS_S = 2.0, 1.0, 4.0
+ORDERS = 100_000
+ORDERS_A_BAR = 500
+RECORDS = 1_000_000
+SYNCS = 1_000
+SQL = load_sql()
+
+
+class Note(Command, frozen=True, kw_only=True):
+    """A command that leaves a record and nothing else."""
+
+    idempotency_key: str
+    text: str
+
+
+class Noted(Answer, frozen=True, kw_only=True):
+    """The step in which it was noted."""
+
+    number: int
+
+
+def note(_: object, command: Note, step: Step) -> Noted:
+    step.record("paper", "noted", text=command.text)
+    return Noted(number=step.number)
+
+
+NOTE = Operation(
+    name="bench.note",
+    summary="Note a text.",
+    permission=Permission.OPERATE,
+    effect=Effect.COMMAND,
+    method="POST",
+    path="/note",
+    input=Note,
+    output=Noted,
+    function=note,
+)
+
+
+async def grouped(path: Path, waits: list[float]) -> tuple[float, float]:
+    """Return commits per second and steps per transaction of 64 writers; add every wait."""
+    clock = SystemClock()
+    journal = Journal(path, sql=SQL, clock=clock, on_commit=lambda *_: None)
+    async with journal, asyncio.TaskGroup() as group:
+        group.create_task(journal.run())
+        sequencer = Sequencer(
+            run=RunId("bench"),
+            routes=Routes(commands={Note: Binding(NOTE, None)}),
+            journal=journal,
+            clock=clock,
+            audit=AuditChain(),
+            start_at=Nanos(0),
+            fatal=lambda _: None,
+        )
+        began = time.perf_counter()
+        until, before = began + GROUP_S, len(waits)
+
+        async def writer(name: int) -> None:
+            number = 0
+            while (asked := time.perf_counter()) < until:
+                number += 1
+                command = Note(idempotency_key=f"{name}-{number}", text="as written")
+                await sequencer.submit(command, OPERATOR_CALLER)
+                waits.append(time.perf_counter() - asked)
+
+        await asyncio.gather(*(writer(name) for name in range(WRITERS)))
+        took = time.perf_counter() - began
+        await journal.drain()
+    return (len(waits) - before) / took, journal.steps / journal.commits
+
+
+def single(path: Path) -> float:
+    """Return commits per second of the same rows, one step a transaction, with plain sqlite3."""
+    connection = connect(path)
+    create(connection, SQL)
+    execute, statements, chain = connection.cursor().execute, SQL.statements, AuditChain()
+    began, number = time.perf_counter(), 0
+    while time.perf_counter() - began < SINGLE_S:
+        number += 1
+        record = chain.append(
+            "paper", step=number, at=0, kind="noted", actor="operator", body={"text": "as written"}
+        )
+        execute("BEGIN IMMEDIATE")
+        execute(
+            statements["runtime.step_saved"],
+            {"number": number, "kind": "command", "slice": -1, "at": 0, "caller": "operator",
+             "machine_at": time.time_ns()},
+        )  # fmt: skip
+        execute(
+            statements["runtime.answer_saved"],
+            {"caller": "operator", "idempotency_key": f"0-{number}", "request_hash": bytes(32),
+             "answer": b'{"number":1}', "step": number},
+        )  # fmt: skip
+        execute(statements["runtime.audit_saved"], record)
+        execute("COMMIT")
+    took = time.perf_counter() - began
+    connection.close()
+    return number / took
+
+
+def sync_p99_ms(folder: Path) -> float:
+    """Return the disk's own: two pages appended and synced, without any database."""
+    waits = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            file.write(bytes(8192))
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            waits.append(time.perf_counter() - began)
+    return 1000 * _share(waits, 0.99)
+
+
+async def orders(folder: Path) -> float:
+    """Return real orders per second, judged by the gate and on disk before their answers."""
+    deck = Deck(folder)
+    await deck.open()
+    deck.next_bar(random.Random(1))
+    began = time.perf_counter()
+    until, done = began + ORDERS_S, 0
+
+    async def writer(name: int) -> None:
+        nonlocal done
+        number = 0
+        while time.perf_counter() < until:
+            number += 1
+            side = Side.BUY if number % 2 else Side.SELL
+            by = AGENTS[name % len(AGENTS)]
+            await deck.trade("AAA", side, 1, by=by, key=f"{name}-{number}")
+            done += 1
+            if done % ORDERS_A_BAR == 0:
+                deck.next_bar(random.Random(number))
+
+    await asyncio.gather(*(writer(name) for name in range(WRITERS)))
+    took = time.perf_counter() - began
+    await deck.close()
+    return done / took
+
+
+def many_orders(path: Path) -> None:
+    """Make a database of 100,000 orders by the real execution service; the disk is not measured."""
+    deck = DeckInMemory(limits=WIDE)
+    deck.connection.execute("BEGIN")
+    deck.join(*AGENTS)
+    chance = random.Random(1)
+    for number in range(ORDERS):
+        if number % ORDERS_A_BAR == 0:
+            price = 10_000 + chance.randrange(-50, 51)
+            deck.bars({0: price, 1: price, 2: price})
+        symbol = ("AAA", "BBB", "CCC")[number % 3]
+        side = "buy" if number // 3 % 2 else "sell"
+        deck.order(symbol, side, Decimal(10), by=AGENTS[number % 3])
+        deck.disk.steps.clear() if len(deck.disk.steps) > 1_000 else None
+    deck.connection.execute("COMMIT")
+    target = sqlite3.connect(path)
+    deck.connection.backup(target)
+    target.close()
+
+
+async def recovered(folder: Path) -> float:
+    """Return how long it takes from the closed file to a reconciled deck."""
+    began = time.perf_counter()
+    deck = Deck(folder)
+    await deck.open()
+    agree = deck.desk.balanced()
+    took = time.perf_counter() - began
+    known = await deck.journal.read(
+        lambda c: int(c.execute("SELECT COUNT(*) FROM execution_orders").fetchone()[0])
+    )
+    await deck.close()
+    if not agree or known != ORDERS:
+        raise AssertionError("the recovered books do not agree")
+    return took
+
+
+def audited(path: Path) -> float:
+    """Return how long a million records take to verify."""
+    connection = connect(path, synchronous="OFF")
+    create(connection, SQL)
+    connection.execute("BEGIN")
+    chain = AuditChain()
+    body = {"order_id": "ord-0123456789abcdef", "agent": "momentum", "symbol": "SPY", "slice": 7}
+    connection.executemany(
+        SQL.statements["runtime.audit_saved"],
+        (
+            chain.append("paper", step=n, at=n, kind="order_accepted", actor="momentum", body=body)
+            for n in range(RECORDS)
+        ),
+    )
+    connection.execute("COMMIT")
+    began = time.perf_counter()
+    verdict = audit.verified(ConnectionReader(connection, SQL))
+    took = time.perf_counter() - began
+    connection.close()
+    if verdict != {"paper": (RECORDS, None)}:
+        raise AssertionError(f"the chain does not hold: {verdict}")
+    return took
+
+
+def _share(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure() -> Figures:
+    """Measure on the disk that holds this repository, in a folder of its own."""
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-journal-", dir=cache) as name:
+        folder = Path(name)
+        rates, ratios, singles, batches, waits = [], [], [], [], []
+        for turn in range(ALTERNATIONS):
+            alone = single(folder / f"single-{turn}.db")
+            rate, batch = _on_uvloop(lambda t=turn: grouped(folder / f"group-{t}.db", waits))
+            progress(
+                f"turn {turn + 1}: {alone:.0f} single, {rate:.0f} grouped, {batch:.0f} a batch"
+            )
+            singles.append(alone)
+            rates.append(rate)
+            ratios.append(rate / alone)
+            batches.append(batch)
+        figures: Figures = {
+            "durable_commits_per_s": statistics.median(rates),
+            "vs_single_commit_ratio": statistics.median(ratios),
+            "single_commits_per_s": statistics.median(singles),
+            "commit_p50_ms": 1000 * _share(waits, 0.5),
+            "commit_p99_ms": 1000 * _share(waits, 0.99),
+            "fsync_p99_ms": sync_p99_ms(folder),
+            "steps_per_transaction": statistics.median(batches),
+            "orders_per_s": _on_uvloop(lambda: orders(folder / "orders")),
+        }
+        progress(f"making {ORDERS:,} orders")
+        (folder / "many").mkdir()
+        many_orders(folder / "many" / "core.db")
+        figures["recover_100k_orders_s"] = _on_uvloop(lambda: recovered(folder / "many"))
+        progress(f"making {RECORDS:,} audit records")
+        figures["audit_verify_1m_s"] = audited(folder / "audit.db")
+        return figures
+
+
+def _on_uvloop(work: Callable):  # type: ignore[no-untyped-def,type-arg]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work())
+
+
+if __name__ == "__main__":
+    sys.exit(
+        main(
+            "journal",
+            measure,
+            claims={
+                "durable_commits_per_s": "at least 5,000",
+                "vs_single_commit_ratio": "at least 5",
+                "commit_p99_ms": "at most 25 on an unloaded machine",
+                "recover_100k_orders_s": "at most 5",
+                "audit_verify_1m_s": "at most 60",
+            },
+        )
+    )

@@ -1,0 +1,205 @@
+"""What goes wrong in one seed: everything is drawn before the world begins, and can be left out."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.loop import Crashed
+from quarterdeck.runtime.journal import cut_log, write_steps
+
+DATABASE_WORK = (write_steps.__qualname__, cut_log.__qualname__)
+"""What the journal does on its thread besides its own methods: it fails as SQLite fails."""
+
+_T = TypeVar("_T")
+
+EFFECTS = 1_400
+"""Effects (batches, reads, foldings) among which the disk's faults of a seed lie."""
+CLOSED_EFFECTS = 24
+"""The same for a closed world, which writes in large batches."""
+
+
+class DiskFault(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the effect numbered ``effect``, counted over all lives of the deck.
+
+    ``kind`` is ``crash`` (the process ends), ``error`` (the call fails and the process must end) or
+    ``slow`` (this effect and the next few take ``factor`` times as long); ``after`` lets the effect
+    happen first, so that what is on disk was never acknowledged.
+    """
+
+    effect: int
+    kind: str
+    after: bool = False
+    factor: float = 1.0
+
+
+class ClockStep(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine's clock jumps by ``by_s`` when the world is ``at_s`` old."""
+
+    at_s: float
+    by_s: float
+
+
+class BarFault(msgspec.Struct, frozen=True, kw_only=True):
+    """What the feed does to the bar of instrument ``row`` in slice ``slice``.
+
+    ``kind`` is ``nan``, ``infinite``, ``zero``, ``negative``, ``crossed`` (low above high), ``huge``
+    (beyond 64 bits), ``absurd`` (ten times the price, well formed) or ``missing``.
+    """
+
+    slice: int
+    row: int
+    kind: str
+
+
+BAR_KINDS = ("nan", "infinite", "zero", "negative", "crossed", "huge", "absurd", "missing")
+
+
+class FaultPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One seed's world.
+
+    A ``closed`` world has no agents from outside and a virtual machine clock: whatever crashes, it
+    must end in the state of a world without faults. ``calm_slice`` is where every fault ends.
+    """
+
+    seed: int
+    closed: bool
+    source: str
+    symbols: tuple[int, ...]
+    first: int
+    slices: int
+    warm_up: int
+    checkpoint_slices: int
+    speed: float | None
+    honest: int
+    hostile: int
+    calm_slice: int
+    disk: tuple[DiskFault, ...] = ()
+    clock: tuple[ClockStep, ...] = ()
+    bars: tuple[BarFault, ...] = ()
+    outside_stops: tuple[float, ...] = ()
+
+    def without_faults(self) -> FaultPlan:
+        """Return the same world with a disk and a clock that do nothing unexpected."""
+        return msgspec.structs.replace(self, disk=(), clock=())
+
+
+def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
+    """Draw the world of ``seed``; ``slices`` cuts it short without changing what is drawn."""
+    chance = Chance(seed, "plan")
+    closed = chance.happens(0.2)
+    daily = chance.happens(0.6)
+    symbols = chance.some(range(6 if daily else 20), least=3, most=6 if daily else 8)
+    length = 320 + chance.below(81)
+    first = chance.below(2_100 - length) if daily else chance.below(7_500)
+    warm_up = 30 + chance.below(31)
+    calm = length - 60
+    crashes = chance.below(5) if not closed else 1 + chance.below(4)
+    reach = EFFECTS if not closed else CLOSED_EFFECTS
+    disk = [
+        DiskFault(effect=chance.below(reach), kind="crash", after=chance.happens(0.5))
+        for _ in range(crashes)
+    ]
+    if chance.happens(0.4):
+        disk.append(DiskFault(effect=chance.below(reach), kind="error", after=chance.happens(0.5)))
+    if not closed:
+        disk += [
+            DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
+            for _ in range(chance.below(4))
+        ]
+    steps = [
+        ClockStep(at_s=chance.between(1.0, 30.0), by_s=chance.between(-7_200.0, 7_200.0))
+        for _ in range(0 if closed else chance.below(3))
+    ]
+    bars = [
+        BarFault(
+            slice=chance.below(calm),
+            row=chance.pick(range(len(symbols))),
+            kind=chance.pick(BAR_KINDS),
+        )
+        for _ in range(chance.below(40))
+    ]
+    for _ in range(chance.below(3)):
+        gap, row = chance.below(calm - 12), chance.below(len(symbols))
+        bars += [
+            BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
+        ]
+    stops = [] if closed else [chance.between(2.0, 25.0) for _ in range(chance.below(3))]
+    return FaultPlan(
+        seed=seed,
+        closed=closed,
+        source="daily_us" if daily else "closes_us20",
+        symbols=tuple(symbols),
+        first=first,
+        slices=length if slices is None else min(slices, length),
+        warm_up=warm_up,
+        checkpoint_slices=chance.pick((20, 50, 120)),
+        speed=None if closed else chance.between(8.0, 40.0),
+        honest=0 if closed else 2 + chance.below(3),
+        hostile=0 if closed else 2 + chance.below(3),
+        calm_slice=calm if slices is None else min(calm, slices),
+        disk=tuple(sorted(disk, key=lambda fault: fault.effect)),
+        clock=tuple(steps),
+        bars=tuple(bars),
+        outside_stops=tuple(stops),
+    )
+
+
+class FaultyDisk:
+    """Lets effects happen, or not, as the plan says; it outlives the crashes.
+
+    ``effects`` counts what was asked of it; ``calm`` ends all faults. ``note`` is told of each fault.
+    ``dead`` is set while a crashed life is swept away, ``broken`` when an effect of the present life
+    has failed, ``went_on`` when the journal wrote again after that.
+    """
+
+    def __init__(
+        self, faults: tuple[DiskFault, ...], *, chance: Chance, note: Callable[[str], None]
+    ) -> None:
+        self._chance = chance
+        self._note = note
+        self._ends = {fault.effect: fault for fault in faults if fault.kind != "slow"}
+        self._slow = {fault.effect: fault.factor for fault in faults if fault.kind == "slow"}
+        self._factor = 1.0
+        self._slow_until = 0
+        self.effects = 0
+        self.calm = False
+        self.dead = False
+        self.broken = False
+        self.went_on = False
+
+    def latency_s(self) -> float:
+        """Return the virtual seconds until the effect happens."""
+        usual = self._chance.between(0.0, 0.002)
+        factor = self._slow.get(self.effects)
+        if factor is not None and not self.calm:
+            self._factor, self._slow_until = factor, self.effects + 1 + self._chance.below(20)
+            self._note(f"the disk is {factor:.0f} times slower for a while")
+        slow = self.effects < self._slow_until and not self.calm
+        return usual * self._factor if slow else usual
+
+    def carry_out(self, work: Callable[[], _T], *, name: str) -> _T:
+        """Do ``work`` unless the plan says otherwise."""
+        if self.dead:
+            return work()
+        number = self.effects
+        self.effects += 1
+        if self.broken and name == write_steps.__qualname__:
+            self.went_on = True
+        fault = None if self.calm else self._ends.get(number)
+        if fault is None:
+            return work()
+        if fault.after:
+            work()
+        self._note(f"effect {number} ({name}): {fault.kind} {'after' if fault.after else 'before'}")
+        if fault.kind == "crash":
+            raise Crashed(f"at effect {number}")
+        self.broken = True
+        if name in DATABASE_WORK or name.startswith(("Journal.", "Folding.")):
+            raise sqlite3.OperationalError("disk I/O error")
+        raise OSError(errno.EIO, "disk I/O error")

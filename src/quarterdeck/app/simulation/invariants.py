@@ -1,0 +1,369 @@
+"""What must be true after every step: each rule is a function of what happened and the shadow.
+
+A rule that looks at one message sees the shadow as it was just before; the others see it as it is
+after the step. ``None`` means that the rule holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from quarterdeck.agents.core.board import Board
+from quarterdeck.alerts.model import AlertRaised, AlertResolved
+from quarterdeck.app.simulation.shadow import OPEN_STATES, Shadow, Working, units
+from quarterdeck.execution.core.amounts import PARTS, ceil_div
+from quarterdeck.execution.model import (
+    EquityMarked,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+)
+from quarterdeck.execution.service.desk import Desk
+from quarterdeck.kernel.messages import Message
+from quarterdeck.runtime.audit import GENESIS, chained
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that did not hold, and what was seen instead."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a rule may look at: the shadow, the services' memory and the stop flag's word."""
+
+    shadow: Shadow
+    desk: Desk
+    board: Board
+    slots: Mapping[str, int]
+    raised: int
+    machine_at: int
+
+
+Verdict = Violation | None
+
+
+def _wrong(rule: str, text: str) -> Violation:
+    return Violation(rule=rule, text=text)
+
+
+def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
+    """No order passes while trading is stopped, closed, or its prices are old or missing."""
+    shadow, order = now.shadow, said.order
+    money = shadow.money.get(order.agent)
+    if money is None:
+        return _wrong("account", f"{order.order_id} was accepted for {order.agent}, who has none")
+    if now.raised != shadow.acknowledged or money.stopped:
+        return _wrong("stop", f"{order.order_id} was accepted under stop {now.raised}")
+    if not shadow.opened:
+        return _wrong("closed", f"{order.order_id} was accepted while trading is closed")
+    row = shadow.working_of(order).instrument
+    if row not in shadow.prices or shadow.missed[row] > shadow.terms.missed_bars:
+        return _wrong("stale", f"{order.order_id}: {order.symbol} missed {shadow.missed.get(row)}")
+    return None
+
+
+def accepted_within_limits(now: Moment, said: OrderAccepted) -> Verdict:
+    """No order passes beyond a limit, counted with everything working, by other arithmetic."""
+    shadow, order = now.shadow, said.order
+    asked, terms = shadow.working_of(order), shadow.terms
+    contract, money = shadow.contracts[asked.instrument], shadow.money[order.agent]
+    price = shadow.prices[asked.instrument]
+    if asked.quantity <= 0 or asked.quantity % contract.lot or (asked.limit or 0) % contract.tick:
+        return _wrong("lot and tick", f"{order.order_id}: {order.quantity} at {order.limit_price}")
+    if units(order.quantity, contract.quantity_scale) * asked.worst * contract.unit_value > (
+        terms.order_notional
+    ):
+        return _wrong("order notional", f"{order.order_id}: {order.quantity} {order.symbol}")
+    if (asked.limit is not None) and abs(asked.limit - price) * PARTS > price * terms.collar_parts:
+        return _wrong("collar", f"{order.order_id}: {asked.limit} against {price}")
+    if money.in_bar >= terms.orders_per_bar:
+        return _wrong("order rate", f"{order.order_id} is order {money.in_bar + 1} of its bar")
+    if (order.agent, order.idempotency_key) in shadow.keys:
+        return _wrong("one order per key", f"{order.order_id} repeats {order.idempotency_key!r}")
+    side = [w for w in _of(shadow, order.agent, asked.instrument) if w.buy is asked.buy]
+    sign = 1 if asked.buy else -1
+    held = sign * money.held.get(asked.instrument, 0)
+    after = held + sum(w.quantity for w in side) + asked.quantity
+    if after <= 0:
+        return None
+    most = min(
+        terms.position_notional, shadow.learned.get(asked.instrument, terms.position_notional)
+    )
+    if after * price * contract.unit_value > most:
+        return _wrong("position limit", f"{order.order_id} leads to {after} {order.symbol}")
+    if money.day_open - shadow.equity(money) >= money.day_open * terms.loss_parts // PARTS:
+        return _wrong("daily loss", f"{order.order_id} opens after the day's loss")
+    return _covered(shadow, order.agent, asked, order_id=order.order_id)
+
+
+def _covered(shadow: Shadow, agent: str, asked: Working, *, order_id: str) -> Verdict:
+    """Return whether gross exposure and cash cover everything in the worst case."""
+    terms, money = shadow.terms, shadow.money[agent]
+    equity, gross, claimed, shorts = shadow.equity(money), 0, 0, 0
+    mine = [*(w for w in shadow.working.values() if w.agent == agent), asked]
+    for row in sorted({*money.held, *(w.instrument for w in mine)}):
+        value, held = shadow.contracts[row].unit_value, money.held.get(row, 0)
+        buys = [w for w in mine if w.instrument == row and w.buy]
+        sells = [w for w in mine if w.instrument == row and not w.buy]
+        up, down = (sum(w.quantity for w in ws) for ws in (buys, sells))
+        gross += max(held + up, down - held, 0) * shadow.prices[row] * value
+        shorts += max(0, -held) * shadow.prices[row] * value
+        for ws, opening in ((buys, up - max(0, -held)), (sells, down - max(0, held))):
+            notional = max(0, opening) * max((w.worst for w in ws), default=0) * value
+            claimed += notional + ceil_div(notional * terms.fee_parts, PARTS)
+    if gross * PARTS > equity * terms.gross_parts:
+        return _wrong("gross exposure", f"{order_id}: {gross} against {equity}")
+    if claimed > money.cash - 2 * shorts:
+        return _wrong("buying power", f"{order_id}: {claimed} against {money.cash} - 2 x {shorts}")
+    return None
+
+
+def _of(shadow: Shadow, agent: str, instrument: int) -> Iterable[Working]:
+    return (w for w in shadow.working.values() if (w.agent, w.instrument) == (agent, instrument))
+
+
+def born_once(now: Moment, said: OrderAccepted | OrderRefused) -> Verdict:
+    """An order is new when it is decided."""
+    order_id = said.order.order_id
+    if order_id in now.shadow.working or order_id in now.shadow.ended:
+        return _wrong("order born once", f"{order_id} was decided twice")
+    return None
+
+
+def filled_from_working(now: Moment, said: OrderFilled) -> Verdict:
+    """A fill belongs to one working order, is whole, comes in a later slice and keeps its limit."""
+    order = now.shadow.working.get(said.order_id)
+    if order is None:
+        return _wrong("final stays final", f"{said.order_id} was filled and is not working")
+    bar = now.shadow.bars.get(order.instrument)
+    if bar is None or said.slice <= order.slice:
+        return _wrong("fill from a later bar", f"{said.order_id} in slice {said.slice}")
+    if (said.quantity_units, said.instrument) != (order.quantity, order.instrument):
+        return _wrong("whole fills", f"{said.order_id}: {said.quantity_units} of {order.quantity}")
+    price, limit = said.price_units, order.limit
+    fee = ceil_div(
+        price
+        * order.quantity
+        * now.shadow.contracts[order.instrument].unit_value
+        * now.shadow.terms.fee_parts,
+        PARTS,
+    )
+    if price <= 0 or said.fee_units != fee:
+        return _wrong("fill price and fee", f"{said.order_id}: {price}, fee {said.fee_units}")
+    if limit is not None and not (
+        price <= limit and bar[2] <= limit if order.buy else price >= limit and bar[1] >= limit
+    ):
+        return _wrong("limit price kept", f"{said.order_id}: {price} against {limit}")
+    if limit is None and (price < bar[0] if order.buy else price > max(bar[0], 1)):
+        return _wrong("fills are on the worse side", f"{said.order_id}: {price}, open {bar[0]}")
+    return None
+
+
+def cancelled_from_working(now: Moment, said: OrderCancelled) -> Verdict:
+    """Only a working order ends."""
+    if said.order_id not in now.shadow.working:
+        return _wrong("final stays final", f"{said.order_id} became {said.status.value} twice")
+    return None
+
+
+def equity_adds_up(now: Moment, said: EquityMarked) -> Verdict:
+    """Equity = capital + realised + unrealised - fees = cash + stakes, to the last unit."""
+    for i, agent in enumerate(said.agents):
+        money = now.shadow.money[agent]
+        equity = now.shadow.equity(money)
+        sums = money.capital + said.realised_units[i] + said.unrealised_units[i] - money.fees
+        if not (said.equity_units[i] == equity == sums and said.cash_units[i] == money.cash):
+            return _wrong("equity", f"{agent}: said {said.equity_units[i]}, {equity}, {sums}")
+    return None
+
+
+def one_episode_each(now: Moment, said: AlertRaised) -> Verdict:
+    """A rule has at most one open episode for a subject."""
+    if (said.rule_id, said.subject) in now.shadow.episodes:
+        return _wrong("one open episode", f"{said.rule_id} for {said.subject}")
+    return None
+
+
+def resolved_once(now: Moment, said: AlertResolved) -> Verdict:
+    """An episode ends once."""
+    if said.episode_id not in now.shadow.episode_of:
+        return _wrong("episodes end once", said.episode_id)
+    return None
+
+
+ON_MESSAGE: Mapping[type[Message], tuple[Callable[[Moment, Any], Verdict], ...]] = {
+    OrderAccepted: (born_once, accepted_only_while_open, accepted_within_limits),
+    OrderRefused: (born_once,),
+    OrderFilled: (filled_from_working,),
+    OrderCancelled: (cancelled_from_working,),
+    AlertRaised: (one_episode_each,),
+    AlertResolved: (resolved_once,),
+}
+"""The rules on one message, seen with the shadow just before it."""
+
+_NEXT = {
+    "blocked": {"ready", "failed", "cancelled"},
+    "ready": {"leased", "failed", "cancelled"},
+    "leased": {"leased", "ready", "completed", "failed", "cancelled"},
+}
+
+
+def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
+    """States follow the diagram; attempts count up; only the holder of a live lease completes."""
+    job = now.shadow.jobs.get(values["number"])
+    if job is None:
+        return _wrong("no task lost", f"task {values['number']} changed and was never born")
+    state, name = values["state"], job.task_id
+    if state not in _NEXT.get(job.state, ()):
+        return _wrong("task states", f"{name} went from {job.state} to {state}")
+    if state == "leased" and job.state == "ready":
+        if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
+            return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
+        held = sum(
+            j.state == "leased" and j.agent == values["agent"] for j in now.shadow.jobs.values()
+        )
+        if held >= now.slots.get(values["agent"], 0):
+            return _wrong("slots", f"{values['agent']} holds more than it may")
+    elif state in ("leased", "completed"):
+        if (values["agent"], values["attempt"]) != (job.agent, job.attempt):
+            return _wrong("one holder", f"{name}: {values['agent']} spoke for {job.agent}")
+        if state == "completed" and now.machine_at > (job.lease_until or 0):
+            return _wrong("leases end", f"{name} was completed after its lease had ended")
+    if state in ("ready", "leased"):
+        waits = [d for d in job.depends_on if now.shadow.job_states.get(d) != "completed"]
+        if waits:
+            return _wrong("dependencies", f"{name} is {state} and waits for {waits[0]}")
+    return None
+
+
+def tasks_are_born_right(now: Moment, values: Mapping[str, Any]) -> Verdict:
+    """A task waits exactly while a dependency is open."""
+    if values["number"] in now.shadow.jobs:
+        return _wrong("task born once", f"task {values['number']}")
+    names = msgspec.json.decode(values["depends_on"])
+    open_ = any(now.shadow.job_states.get(name) in OPEN_STATES for name in names)
+    if values["state"] != ("blocked" if open_ else "ready"):
+        return _wrong("dependencies", f"{values['task_id']} was born {values['state']}")
+    return None
+
+
+def audit_follows(now: Moment, values: Mapping[str, Any]) -> Verdict:
+    """Every audit record follows from the one before it, without a gap."""
+    sequence, head = now.shadow.heads.get(values["partition"], (0, GENESIS))
+    if values["sequence"] != sequence + 1 or values["hash"] != chained(head, values["record"]):
+        return _wrong("audit chain", f"{values['partition']} record {values['sequence']}")
+    return None
+
+
+def steps_ascend(now: Moment, values: Mapping[str, Any]) -> Verdict:
+    """Steps are numbered without a gap, and market time never goes back."""
+    if values["number"] != now.shadow.number + 1:
+        return _wrong("steps", f"step {values['number']} after {now.shadow.number}")
+    return None
+
+
+ON_ROW: Mapping[str, Callable[[Moment, Mapping[str, Any]], Verdict]] = {
+    "agents.task_changed": tasks_move_as_they_may,
+    "agents.task_submitted": tasks_are_born_right,
+    "runtime.audit_saved": audit_follows,
+    "runtime.step_saved": steps_ascend,
+}
+"""The rules on one row, seen with the shadow just before it."""
+
+
+def entries_balance(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Verdict:
+    """The ledger lines of one step sum to zero in every entry and asset."""
+    totals: dict[tuple[str, str], int] = {}
+    for statement, values in rows:
+        if statement == "execution.line_saved":
+            key = (values["entry"], values["asset"])
+            totals[key] = totals.get(key, 0) + values["amount_units"]
+    for (entry, asset), total in totals.items():
+        if total:
+            return _wrong("double entry", f"{entry}: {total} {asset} too much")
+    return None
+
+
+def books_agree_with_fills(now: Moment, agent: str) -> Verdict:
+    """One agent's account holds what its fills and working orders add up to, and nothing else."""
+    account, money = now.desk.accounts[agent], now.shadow.money[agent]  # type: ignore[index]
+    if (account.cash, account.fees) != (money.cash, money.fees):
+        return _wrong("cash is fills", f"{agent}: {account.cash}, by fills {money.cash}")
+    mine = [w for w in now.shadow.working.values() if w.agent == agent]
+    for row in sorted({*account.holdings, *money.held, *(w.instrument for w in mine)}):
+        holding = account.holdings.get(row)
+        quantity = 0 if holding is None else holding.quantity
+        if quantity != money.held.get(row, 0):
+            return _wrong("position is fills", f"{agent}: {quantity}, {money.held.get(row, 0)}")
+        for buy in (True, False):
+            reserved = sum(w.quantity for w in mine if w.instrument == row and w.buy is buy)
+            kept = 0 if holding is None else (holding.buys if buy else holding.sells)
+            if reserved != kept:
+                return _wrong("reservations", f"{agent}: {kept} kept for {reserved} working")
+    return None
+
+
+def working_orders_agree(now: Moment) -> Verdict:
+    """Memory works exactly the orders that were accepted and have not ended."""
+    live = {order.order_id for order in now.desk.book.working.values()}
+    if live != set(now.shadow.working):
+        odd = sorted(live ^ set(now.shadow.working))
+        return _wrong("working orders", f"{odd[0]} is on one side only")
+    return None
+
+
+def ledger_balances(now: Moment) -> Verdict:
+    """The whole ledger sums to zero per asset and holds what the accounts do."""
+    return None if now.desk.balanced() else _wrong("ledger", "the books do not balance")
+
+
+def tasks_are_kept(now: Moment) -> Verdict:
+    """Every open task is on the board, in the state its rows tell."""
+    live = {t.number: t.state.value for t in now.board.tasks.values() if not t.state.final}
+    told = {n: job.state for n, job in now.shadow.jobs.items() if job.state in OPEN_STATES}
+    if live != told:
+        odd = sorted(set(live.items()) ^ set(told.items()))
+        return _wrong("no task lost", f"task {odd[0]}")
+    return None
+
+
+def leases_have_ended(now: Moment) -> Verdict:
+    """After a slice no lease is left that ended before it."""
+    for job in now.shadow.jobs.values():
+        if job.state == "leased" and (job.lease_until or 0) < now.machine_at:
+            return _wrong("leases end", f"{job.task_id} is held by {job.agent} after its lease")
+    return None
+
+
+def alerts_are_counted(now: Moment) -> Verdict:
+    """What was raised is open or has ended."""
+    shadow = now.shadow
+    if shadow.fired != shadow.resolved + len(shadow.episodes):
+        return _wrong("episodes", f"{shadow.fired} raised, {shadow.resolved} ended")
+    return None
+
+
+IN_FULL = (working_orders_agree, ledger_balances, tasks_are_kept, alerts_are_counted)
+"""The rules on the whole state, held now and then and at the end."""
+
+
+def settled(now: Moment) -> Verdict:
+    """With faults off and the feed at its end, nothing is left that should have ended."""
+    shadow = now.shadow
+    for order_id, order in shadow.working.items():
+        if shadow.slice - order.slice > shadow.terms.life_bars:
+            return _wrong("liveness", f"{order_id} of slice {order.slice} never ended")
+    for job in shadow.jobs.values():
+        if job.state == "blocked" and not any(
+            shadow.job_states.get(name) in OPEN_STATES for name in job.depends_on
+        ):
+            return _wrong("liveness", f"{job.task_id} waits for nothing")
+    return None

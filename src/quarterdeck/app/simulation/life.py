@@ -1,0 +1,284 @@
+"""One life of the deck: from its start, which is a recovery, to a crash, a failure or the end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+
+from quarterdeck.app.deck import Deck, Talk
+from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.invariants import Violation, settled
+from quarterdeck.app.simulation.loop import Crashed, Deadlock, SimLoop
+from quarterdeck.app.simulation.people import Live, Memory
+from quarterdeck.app.simulation.reload import loaded_differently
+from quarterdeck.app.simulation.shadow import Shadow, read_shadow
+from quarterdeck.app.simulation.watch import Watch
+from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
+from quarterdeck.execution.core.amounts import decimal_of
+from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.messages import Answer, Command
+from quarterdeck.runtime.database import state_digest
+from quarterdeck.runtime.folder import DataFolder
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.stopflag import raise_flag
+from quarterdeck.runtime.supervisor import Component
+
+PATIENCE_S = 120.0
+"""Virtual seconds within which everybody outside must have been answered once faults are off."""
+SWEEPS = 50
+ELSEWHERE = frozenset({"server", "disk space"})
+"""Components that a simulation leaves out: sockets, and this machine's own disk."""
+
+
+class SimDeck(Deck):
+    """The deck as it is, without what reaches outside the simulation."""
+
+    def components(self, talk: Talk) -> list[Component]:
+        """Return everything with a lifetime but the server and the look at the real disk."""
+        return [
+            replace(one, needs=tuple(need for need in one.needs if need not in ELSEWHERE))
+            for one in super().components(talk)
+            if one.name not in ELSEWHERE
+        ]
+
+
+class Life:
+    """One process; those outside see it as a :class:`~.people.Door`."""
+
+    def __init__(self, world: World, path: Path, *, order: Chance) -> None:
+        self._world = world
+        self._path = path
+        self._chance = order
+        self._flag = OutsideFlag(path / "stop.flag")
+        self._loop = SimLoop(order, world.disk)
+        self._done = False
+        self._failure: BaseException | None = None
+        self._deck: SimDeck
+        self._watch: Watch
+        self._up: asyncio.Event
+
+    def run(self) -> bool:
+        """Live; return whether the feed came to its end and all was well."""
+        world, loop = self._world, self._loop
+        world.life_s = loop.time
+        world.disk.broken = world.disk.went_on = False
+        world.log.note(f"a life begins at {world.age_s():.3f} s")
+        with DataFolder(self._path) as folder:
+            try:
+                loop.run_until_complete(self._live(folder))
+            except Crashed as crash:
+                world.log.note(f"the process ended {crash}")
+            except BaseExceptionGroup as group:
+                self._failure = group.exceptions[0]
+            except Deadlock as stuck:
+                self._note(Violation(rule="liveness", text=str(stuck)))
+            self._account_for_failure()
+            world.lived_s += loop.time()
+            world.life_s = lambda: 0.0
+            if not self._done and world.violation is None:
+                image_of(self._path, self._path.parent / "image")
+            self._sweep()
+        return self._done
+
+    def _account_for_failure(self) -> None:
+        disk, failure = self._world.disk, self._failure
+        if disk.went_on:
+            self._note(
+                Violation(rule="fail stop", text="the journal wrote on after a failed effect")
+            )
+        if failure is not None and not disk.broken:
+            self._note(
+                Violation(rule="no crash of its own", text=f"{type(failure).__name__}: {failure}")
+            )
+        if failure is not None:
+            self._world.log.note(f"the deck ended: {type(failure).__name__}: {failure}")
+
+    def _sweep(self) -> None:
+        """End what the crashed process had begun; its files are no longer anybody's."""
+        disk, loop = self._world.disk, self._loop
+        disk.dead = True
+        for _ in range(SWEEPS):
+            left = asyncio.all_tasks(loop)
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            try:
+                loop.run_until_complete(asyncio.wait(left, timeout=600.0))
+            except (Crashed, Deadlock):
+                continue
+        loop.close()
+        disk.dead = False
+
+    async def _live(self, folder: DataFolder) -> None:
+        self._loop.set_exception_handler(self._unexpected)
+        world = self._world
+        self._up = asyncio.Event()
+        plan = world.deck_plan(folder)
+        outside = replace(world.outside(self._flag), watch=self._step)
+        self._deck = deck = SimDeck(plan, kernel_digest=world.kernel_digest, outside=outside)
+        self._watch = Watch(
+            services=deck.services(),
+            raised=self._flag.raised,
+            read=self._read_shadow,
+            found=self._found,
+            log=world.log,
+        )
+        async with asyncio.TaskGroup() as group:
+            people = [group.create_task(self._person(*one)) for one in world.people]
+            others = [
+                group.create_task(self._raise_outside(at))
+                for at in world.plan.outside_stops
+                if at > world.age_s()
+            ]
+            if not world.plan.closed:
+                others.append(group.create_task(self._look_now_and_then()))
+            try:
+                await deck.run(lambda: self._talk(people))
+            finally:
+                for task in (*people, *others):
+                    task.cancel()
+
+    def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        if not self._world.disk.dead:
+            self._note(Violation(rule="no crash of its own", text=str(context.get("exception"))))
+
+    async def _talk(self, people: list[asyncio.Task[None]]) -> None:
+        deck, world = self._deck, self._world
+        broken = world.promises.broken_by(deck.engine.sequencer)
+        if broken is not None:
+            self._found(Violation(rule="acknowledged is durable", text=broken))
+        self._look()
+        self._up.set()
+        await deck.ended.wait()
+        world.disk.calm = True
+        if people:
+            _, left = await asyncio.wait(people, timeout=PATIENCE_S)
+            if left:
+                self._found(Violation(rule="liveness", text="somebody was never answered"))
+        await deck.engine.journal.committed(deck.engine.sequencer.number)
+        self._watch.in_full()
+        verdict = settled(self._watch.moment())
+        if verdict is not None:
+            self._found(verdict)
+        self._look()
+        with closing(read_only(deck.plan.folder.core)) as connection:
+            journaled = state_digest(connection, deck.engine.sql)
+        world.state = sha256(journaled + deck.checkpoints.digest()).hexdigest()
+        self._done = True
+        deck.quit()
+
+    async def _person(self, memory: Memory, live: Live) -> None:
+        await self._up.wait()
+        await live(memory, self)
+
+    async def _raise_outside(self, at: float) -> None:
+        await asyncio.sleep(at - self._world.age_s())
+        await self._up.wait()
+        if self.open:
+            raised = raise_flag(self._path / "stop.flag")
+            self._world.log.note(f"the stop was raised outside: {raised}")
+            await asyncio.sleep(self._chance.between(0.0, 0.005))
+            if self._flag.on_raise is not None:
+                self._flag.on_raise(raised)
+
+    async def _look_now_and_then(self) -> None:
+        await self._up.wait()
+        while True:
+            await asyncio.sleep(self._chance.between(0.5, 6.0))
+            engine = self._deck.engine
+            for _ in range(20):
+                number = engine.sequencer.number
+                await engine.journal.committed(number)
+                if engine.sequencer.number == number:
+                    self._look()
+                    break
+
+    def _step(self, step: Step) -> None:
+        if self._world.disk.dead:
+            return
+        self._world.steps += 1
+        if step.slice >= self._world.plan.calm_slice:
+            self._world.disk.calm = True
+        self._watch.step(step)
+
+    def _read_shadow(self) -> Shadow:
+        desk = self._deck.parts.execution.desk
+        with closing(read_only(self._deck.plan.folder.core)) as connection:
+            return read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+
+    def _note(self, violation: Violation) -> None:
+        world = self._world
+        if world.violation is None and not world.disk.dead:
+            world.violation = violation
+            world.log.note(f"VIOLATION of {violation.rule!r}: {violation.text}")
+
+    def _found(self, violation: Violation) -> NoReturn:
+        """Note the violation and end the life, whoever may catch what is raised here."""
+        self._note(violation)
+        self._loop.call_soon(_end)
+        raise Crashed("by a violation")
+
+    def _look(self) -> None:
+        """Load everything anew from disk and compare it with what lives."""
+        live = self._deck
+        if live.engine.journal.durable != live.engine.sequencer.number:
+            return
+        outside = self._world.outside(OutsideFlag(self._path / "stop.flag"))
+        fresh = SimDeck(live.plan, kernel_digest=self._world.kernel_digest, outside=outside)
+        found = loaded_differently(live, fresh)
+        if found is not None:
+            self._found(Violation(rule="loaded is what lived", text=found))
+
+    @property
+    def open(self) -> bool:
+        """Whether the world still makes trouble."""
+        sequencer = self._deck.engine.sequencer
+        return sequencer.slice < self._world.plan.calm_slice and not self._deck.ended.is_set()
+
+    async def submit(self, command: Command, caller: Caller) -> Answer | None:
+        """Carry ``command`` to the deck as the server would, and keep what it answered."""
+        world, engine = self._world, self._deck.engine
+        try:
+            # Whoever hangs up does not take the step with him.
+            receipt = await engine.sequencer.submit(command, caller)
+        except DomainError as refusal:
+            world.refused += 1
+            world.log.note(f"refused {caller.identity} {type(command).__name__}: {refusal.code}")
+            return None
+        if receipt.step > engine.journal.durable:
+            self._found(
+                Violation(rule="commit before saying", text=f"step {receipt.step} was answered")
+            )
+        contradiction = world.promises.told(command, caller, receipt=receipt)
+        if contradiction is not None:
+            self._found(contradiction)
+        return receipt.answer
+
+    def price(self, symbol: str) -> Decimal | None:
+        """Return the last price that anybody can see."""
+        desk = self._deck.parts.execution.desk
+        contract = desk.symbols.get(symbol)
+        if contract is None or contract.index not in desk.prices:
+            return None
+        return decimal_of(desk.prices[contract.index], contract.price_scale)
+
+    def epoch(self, agent: str | None) -> int:
+        """Return the stop epoch that a briefing would show."""
+        if agent is None:
+            return self._flag.raised()
+        return self._deck.parts.execution.epoch_of(agent)  # type: ignore[arg-type]
+
+    def alerts(self) -> tuple[str, ...]:
+        """Return the ids of open episodes, oldest first."""
+        return tuple(self._watch.shadow().episode_of)
+
+
+def _end() -> None:
+    raise Crashed("by a violation")

@@ -1,0 +1,126 @@
+"""Runs seeds, finds the shortest trace of one that fails, and keeps the public counters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.app.simulation.faults import FaultPlan, plan_of
+from quarterdeck.app.simulation.invariants import Violation
+from quarterdeck.app.simulation.lives import Outcome, live_through
+from quarterdeck.app.simulation.world import World
+from quarterdeck.runtime import kernels
+
+SHORTEST = 70
+"""Slices below which a cut seed is not tried: no trade has been made by then."""
+SEEDS_PER_PROCESS = 50
+"""Seeds after which a process is renewed, so that nothing grows over a long run."""
+
+
+def run_plan(plan: FaultPlan, *, kernel_digest: str, keep_lines: bool = False) -> Outcome:
+    """Live through ``plan``; a closed one must end as it does on a disk without faults."""
+    outcome = live_through(World(plan, kernel_digest=kernel_digest, keep_lines=keep_lines))
+    if not plan.closed or outcome.violation is not None:
+        return outcome
+    quiet = live_through(World(plan, kernel_digest=kernel_digest, without_faults=True))
+    if quiet.state == outcome.state:
+        return outcome
+    text = f"{outcome.state[:16]} after {outcome.lives} lives, {quiet.state[:16]} in one"
+    return msgspec.structs.replace(
+        outcome, violation=Violation(rule="recovery changes nothing", text=text)
+    )
+
+
+def run_seed(seed: int, *, keep_lines: bool = False) -> Outcome:
+    """Run one seed in this process."""
+    return run_plan(plan_of(seed), kernel_digest=kernels.prepare(), keep_lines=keep_lines)
+
+
+def run_seeds(seeds: Sequence[int], *, jobs: int) -> Iterator[Outcome]:
+    """Yield the outcome of every seed, in order, from ``jobs`` processes."""
+    if jobs == 1:
+        for seed in seeds:
+            yield run_seed(seed)
+        return
+    # Not an executor: before Python 3.12.3 one whose processes are renewed may wait for ever.
+    with get_context("spawn").Pool(jobs, maxtasksperchild=SEEDS_PER_PROCESS) as pool:
+        yield from pool.imap(run_seed, seeds)
+
+
+def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
+    """Return the smallest part of a failing seed's world that still breaks the same rule.
+
+    The world is cut to fewer slices by bisection, then every fault that the failure does not need is
+    left out.
+    """
+    digest = kernels.prepare()
+    plan = plan_of(seed)
+    first = run_plan(plan, kernel_digest=digest, keep_lines=True)
+    if first.violation is None:
+        return plan, first
+    rule = first.violation.rule
+
+    def fails(candidate: FaultPlan) -> bool:
+        found = run_plan(candidate, kernel_digest=digest).violation
+        return found is not None and found.rule == rule
+
+    low, high = SHORTEST, plan.slices
+    while low < high:
+        middle = (low + high) // 2
+        if fails(plan_of(seed, slices=middle)):
+            high = middle
+        else:
+            low = middle + 1
+    if high < plan.slices:
+        plan = plan_of(seed, slices=high)
+    for name in ("bars", "clock", "outside_stops", "disk"):
+        without = msgspec.structs.replace(plan, **{name: ()})
+        if getattr(plan, name) and fails(without):
+            plan = without
+    for fault in plan.disk:
+        fewer = tuple(other for other in plan.disk if other is not fault)
+        without = msgspec.structs.replace(plan, disk=fewer)
+        if fails(without):
+            plan = without
+    return plan, run_plan(plan, kernel_digest=digest, keep_lines=True)
+
+
+class Tally(msgspec.Struct):
+    """What a number of seeds added up to."""
+
+    seeds: int = 0
+    events: int = 0
+    lives: int = 0
+    violations: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one seed."""
+        self.seeds += 1
+        self.events += outcome.events
+        self.lives += outcome.lives
+        self.violations += outcome.violation is not None
+
+
+def add_to_counters(path: Path, tally: Tally, *, commit: str, first_seed: int) -> None:
+    """Add a run to the public counters; the file is replaced as a whole."""
+    counters = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    kept = counters.setdefault("simulation", {"total": msgspec.to_builtins(Tally()), "runs": []})
+    run = msgspec.to_builtins(tally)
+    for name, value in run.items():
+        kept["total"][name] += value
+    kept["runs"].append({"commit": commit, "first_seed": first_seed, **run})
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(counters, indent=2) + "\n", "utf-8")
+    fresh.replace(path)
+
+
+def next_seed(path: Path) -> int:
+    """Return the seed after the last one that the counters know of."""
+    if not path.exists():
+        return 0
+    runs = json.loads(path.read_text("utf-8")).get("simulation", {}).get("runs", [])
+    return max((run["first_seed"] + run["seeds"] for run in runs), default=0)

@@ -1,0 +1,325 @@
+"""A second, simpler book: what the deck said and wrote, added up again by other code.
+
+It follows the messages and rows of every step, knows nothing of the services, and is read anew from
+the database after a crash. The invariants compare it with the services' memory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from quarterdeck.agents.model import AgentRegistered
+from quarterdeck.alerts.model import AlertRaised, AlertResolved
+from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
+from quarterdeck.execution.model import (
+    EquityMarked,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+    OrderView,
+    TradingHalted,
+    TradingResumed,
+)
+from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.time import DAY
+from quarterdeck.kernel.vocabulary import OrderType, Side
+from quarterdeck.market.model import BarsClosed
+from quarterdeck.risk.model import LimitsChanged
+
+OPEN_STATES = frozenset({"blocked", "ready", "leased"})
+
+
+@dataclass(slots=True)
+class Working:
+    """A working order as integers; ``worst`` is the price it may cost."""
+
+    agent: str
+    instrument: int
+    buy: bool
+    quantity: int
+    limit: int | None
+    worst: int
+    slice: int
+
+
+@dataclass(slots=True)
+class Money:
+    """One agent's money, from its capital and its fills alone."""
+
+    capital: int
+    cash: int
+    fees: int = 0
+    realised: int = 0
+    day_open: int = 0
+    marked: int = 0
+    in_bar: int = 0
+    stopped: bool = False
+    held: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Job:
+    """One task as its rows tell."""
+
+    task_id: str
+    state: str
+    agent: str | None
+    attempt: int
+    max_attempts: int
+    lease_until: int | None
+    depends_on: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Shadow:
+    """Everything the invariants need to know of the past."""
+
+    contracts: tuple[Contract, ...]
+    terms: Terms
+    number: int = 0
+    slice: int = -1
+    at: int = 0
+    opened: bool = False
+    acknowledged: int = 0
+    prices: dict[int, int] = field(default_factory=dict)
+    bars: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    missed: dict[int, int] = field(default_factory=dict)
+    learned: dict[int, int] = field(default_factory=dict)
+    money: dict[str, Money] = field(default_factory=dict)
+    working: dict[str, Working] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    job_states: dict[str, str] = field(default_factory=dict)
+    episodes: dict[tuple[str, str], str] = field(default_factory=dict)
+    episode_of: dict[str, tuple[str, str]] = field(default_factory=dict)
+    fired: int = 0
+    resolved: int = 0
+    heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+    def working_of(self, order: OrderView) -> Working:
+        """Return ``order`` as integers, at the prices known now."""
+        contract = next(c for c in self.contracts if c.symbol == order.symbol)
+        price = self.prices.get(contract.index, 0)
+        limit = None
+        if order.limit_price is not None:
+            limit = units(order.limit_price, contract.price_scale)
+        buy = order.side is Side.BUY
+        if order.type is OrderType.MARKET or limit is None:
+            worst = price + price * self.terms.collar_parts // PARTS
+        else:
+            worst = limit if buy else max(limit, price)
+        return Working(
+            agent=order.agent,
+            instrument=contract.index,
+            buy=buy,
+            quantity=units(order.quantity, contract.quantity_scale),
+            limit=limit,
+            worst=worst,
+            slice=order.slice,
+        )
+
+    def equity(self, money: Money) -> int:
+        """Return cash and stakes at the last closes."""
+        return money.cash + sum(
+            quantity * self.prices[row] * self.contracts[row].unit_value
+            for row, quantity in money.held.items()
+        )
+
+    def hear(self, message: Message) -> None:
+        """Follow one message of a step, in the order in which it was said."""
+        match message:
+            case BarsClosed():
+                self._bars(message)
+            case LimitsChanged():
+                self.learned[message.instrument] = max(0, message.position_limit_units)
+            case AgentRegistered() if message.agent not in self.money:
+                paid = message.capital_units
+                self.money[message.agent] = Money(paid, paid, day_open=paid, marked=paid)
+            case OrderAccepted():
+                order = message.order
+                self.working[order.order_id] = self.working_of(order)
+                self.keys.add((order.agent, order.idempotency_key))
+                self.money[order.agent].in_bar += 1
+            case OrderRefused():
+                self.ended.add(message.order.order_id)
+            case OrderFilled():
+                self._filled(message)
+            case OrderCancelled():
+                self.working.pop(message.order_id, None)
+                self.ended.add(message.order_id)
+            case EquityMarked():
+                for agent, equity in zip(message.agents, message.equity_units, strict=True):
+                    self.money[agent].marked, self.money[agent].in_bar = equity, 0
+            case TradingHalted() if message.agent is not None:
+                self.money[message.agent].stopped = True
+            case TradingResumed() if message.agent is not None:
+                self.money[message.agent].stopped = False
+            case TradingResumed():
+                self.acknowledged = message.epoch
+            case AlertRaised():
+                self.fired += 1
+                self.episodes[message.rule_id, message.subject] = message.episode_id
+                self.episode_of[message.episode_id] = (message.rule_id, message.subject)
+            case AlertResolved():
+                self.resolved += 1
+                self.episodes.pop(self.episode_of.pop(message.episode_id, ("", "")), None)
+            case _:
+                pass
+
+    def _bars(self, bars: BarsClosed) -> None:
+        if bars.at // DAY != self.at // DAY or self.slice < 0:
+            for money in self.money.values():
+                money.day_open = money.marked
+        self.slice, self.at = bars.index, bars.at
+        self.opened = not bars.warming_up and not bars.last
+        self.bars = {
+            int(row): (int(u[0]), int(u[1]), int(u[2]), int(u[3]))
+            for row, u in zip(bars.rows, bars.price_units, strict=True)
+        }
+
+    def close_bars(self) -> None:
+        """Take the bars' closes as the prices in force; called when fills have been followed."""
+        for row in self.prices:
+            self.missed[row] += 1
+        for row, bar in self.bars.items():
+            self.prices[row], self.missed[row] = bar[3], 0
+        self.bars = {}
+
+    def _filled(self, fill: OrderFilled) -> None:
+        self.working.pop(fill.order_id, None)
+        self.ended.add(fill.order_id)
+        money, contract = self.money[fill.agent], self.contracts[fill.instrument]
+        signed = fill.side.sign * fill.quantity_units
+        money.cash -= signed * fill.price_units * contract.unit_value + fill.fee_units
+        money.fees += fill.fee_units
+        money.realised += fill.realised_units
+        held = money.held.get(fill.instrument, 0) + signed
+        if held:
+            money.held[fill.instrument] = held
+        else:
+            money.held.pop(fill.instrument, None)
+
+    def write(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Follow one row of a step."""
+        if statement == "agents.task_submitted":
+            self.jobs[values["number"]] = Job(
+                values["task_id"],
+                values["state"],
+                None,
+                0,
+                values["max_attempts"],
+                None,
+                tuple(msgspec.json.decode(values["depends_on"])),
+            )
+            self.job_states[values["task_id"]] = values["state"]
+        elif statement == "agents.task_changed":
+            job = self.jobs[values["number"]]
+            job.state, job.agent = values["state"], values["agent"]
+            job.attempt, job.lease_until = values["attempt"], values["lease_until"]
+            self.job_states[job.task_id] = job.state
+        elif statement == "runtime.audit_saved":
+            self.heads[values["partition"]] = (values["sequence"], values["hash"])
+        elif statement == "runtime.step_saved":
+            self.number = values["number"]
+
+
+def units(amount: Decimal, scale: int) -> int:
+    """Return ``amount`` as whole units; the deck never accepts what does not fit."""
+    return int(amount.scaleb(scale))
+
+
+def read_shadow(
+    connection: sqlite3.Connection, *, contracts: tuple[Contract, ...], terms: Terms
+) -> Shadow:
+    """Return the shadow of what is on disk, by SQL of its own."""
+    shadow = Shadow(contracts=contracts, terms=terms)
+    rows = connection.execute
+    for number, slice_, at in rows("SELECT number, slice, at FROM step ORDER BY number"):
+        shadow.number, shadow.slice, shadow.at = number, slice_, at
+    for warming, ended, acknowledged in rows(
+        "SELECT warming_up, ended, acknowledged FROM execution_session"
+    ):
+        shadow.opened, shadow.acknowledged = not warming and not ended, acknowledged
+    for row, price, missed in rows("SELECT instrument, price_units, missed FROM execution_marks"):
+        shadow.prices[row], shadow.missed[row] = price, missed
+    shadow.learned = dict(
+        rows("SELECT instrument, position_limit_units FROM execution_limits").fetchall()
+    )
+    for agent, capital, day_open, marked, in_bar, stopped in rows(
+        "SELECT agent, capital_units, day_open_units, marked_units, orders_in_bar, stopped"
+        " FROM execution_accounts"
+    ):
+        shadow.money[agent] = Money(
+            capital, capital, day_open=day_open, marked=marked, in_bar=in_bar, stopped=bool(stopped)
+        )
+    _read_orders(shadow, connection)
+    _read_work(shadow, connection)
+    return shadow
+
+
+def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
+    for agent, row, side, quantity, price, fee, realised in connection.execute(
+        "SELECT agent, instrument, side, quantity_units, price_units, fee_units, realised_units"
+        " FROM execution_fills"
+    ):
+        money, signed = shadow.money[agent], quantity if side == "buy" else -quantity
+        money.cash -= signed * price * shadow.contracts[row].unit_value + fee
+        money.fees, money.realised = money.fees + fee, money.realised + realised
+        money.held[row] = money.held.get(row, 0) + signed
+        if not money.held[row]:
+            del money.held[row]
+    for (
+        order_id,
+        agent,
+        row,
+        side,
+        quantity,
+        limit,
+        worst,
+        slice_,
+        status,
+        key,
+    ) in connection.execute(
+        "SELECT order_id, agent, instrument, side, quantity_units, limit_units, worst_units, slice,"
+        " status, idempotency_key FROM execution_orders ORDER BY number"
+    ):
+        if status == "working":
+            shadow.working[order_id] = Working(
+                agent, row, side == "buy", quantity, limit, worst, slice_
+            )
+        else:
+            shadow.ended.add(order_id)
+        if status != "refused":
+            shadow.keys.add((agent, key))
+
+
+def _read_work(shadow: Shadow, connection: sqlite3.Connection) -> None:
+    for number, task_id, state, agent, attempt, most, until, depends in connection.execute(
+        "SELECT number, task_id, state, agent, attempt, max_attempts, lease_until, depends_on"
+        " FROM tasks"
+    ):
+        shadow.jobs[number] = Job(
+            task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends))
+        )
+        shadow.job_states[task_id] = state
+    for episode, rule, subject, state in connection.execute(
+        "SELECT episode_id, rule_id, subject, state FROM alert_episodes"
+    ):
+        shadow.fired += 1
+        if state == "resolved":
+            shadow.resolved += 1
+        else:
+            shadow.episodes[rule, subject] = episode
+            shadow.episode_of[episode] = (rule, subject)
+    for partition, sequence, head in connection.execute(
+        "SELECT partition, max(sequence), hash FROM audit GROUP BY partition"
+    ):
+        shadow.heads[partition] = (sequence, bytes(head))

@@ -1,0 +1,166 @@
+"""Watches every step: follows it in the shadow, holds the rules, and writes the message log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import cast
+
+import msgspec
+import numpy as np
+
+from quarterdeck.agents.core.board import Board
+from quarterdeck.app.simulation.invariants import (
+    IN_FULL,
+    ON_MESSAGE,
+    ON_ROW,
+    Moment,
+    Verdict,
+    Violation,
+    books_agree_with_fills,
+    entries_balance,
+    equity_adds_up,
+    leases_have_ended,
+)
+from quarterdeck.app.simulation.shadow import Shadow
+from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
+from quarterdeck.execution.service import ExecutionService
+from quarterdeck.kernel.messages import Message
+from quarterdeck.runtime.sequencer import Step, StepKind
+from quarterdeck.runtime.state import Service
+
+FULL_EVERY = 500
+"""Steps between two looks at the whole state."""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return (value.dtype.str, value.shape, value.tobytes())
+    raise TypeError(type(value).__name__)
+
+
+class Log:
+    """The message log: a digest of every step, and its lines if they are wanted."""
+
+    def __init__(self, *, keep: bool) -> None:
+        self._digest = blake2b(digest_size=16)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+        self._keep = keep
+        self.lines: list[str] = []
+
+    def add(self, step: Step) -> None:
+        """Take a step with all that it wrote and said."""
+        head = (step.number, step.kind.value, step.slice, step.at, step.machine_at, step.caller)
+        self._digest.update(self._encoder.encode((head[:5], step.caller.identity)))
+        for message in step.messages:
+            self._digest.update(self._encoder.encode(message))
+        self._digest.update(self._encoder.encode(step.rows))
+        if self._keep:
+            said = ", ".join(
+                type(m).__name__ for m in step.messages if type(m).__name__ != "NumbersPublished"
+            )
+            self.lines.append(
+                f"step {step.number} {step.kind.value} slice {step.slice} by "
+                f"{step.caller.identity}: {len(step.rows)} rows; {said}"
+            )
+
+    def note(self, text: str) -> None:
+        """Take a line about the world: a fault, a start, an end."""
+        self._digest.update(text.encode())
+        if self._keep:
+            self.lines.append(f"-- {text}")
+
+    def digest(self) -> str:
+        """Return the digest of everything so far."""
+        return self._digest.hexdigest()
+
+
+class Watch:
+    """Holds the rules after every step of one life.
+
+    ``read`` gives the shadow of what was on disk before this life's first step; ``found`` is told of
+    the first violation and does not return.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: tuple[Service, ...],
+        raised: Callable[[], int],
+        read: Callable[[], Shadow],
+        found: Callable[[Violation], None],
+        log: Log,
+    ) -> None:
+        named = {service.name: service for service in services}
+        self._execution = cast("ExecutionService", named["execution"])
+        self._agents = named["agents"]
+        self._raised = raised
+        self._read = read
+        self._found = found
+        self._log = log
+        self._shadow: Shadow | None = None
+        self.machine_at = 0
+
+    def shadow(self) -> Shadow:
+        """Return the shadow as it is after the last step."""
+        if self._shadow is None:
+            self._shadow = self._read()
+        return self._shadow
+
+    def step(self, step: Step) -> None:
+        """Follow a finished step and hold every rule that it touches."""
+        shadow = self.shadow()
+        self._log.add(step)
+        self.machine_at = step.machine_at
+        now = self.moment()
+        touched: dict[str, None] = {}
+        for message in step.messages:
+            self._message(now, message, touched)
+        for statement, values in step.rows:
+            rule = ON_ROW.get(statement)
+            if rule is not None:
+                self._hold(rule(now, values))
+            shadow.write(statement, values)
+        self._hold(entries_balance(step.rows))
+        for agent in touched:
+            self._hold(books_agree_with_fills(now, agent))
+        if step.kind is StepKind.SLICE:
+            self._hold(leases_have_ended(now))
+        if step.number % FULL_EVERY == 0:
+            self.in_full()
+
+    def _message(self, now: Moment, message: Message, touched: dict[str, None]) -> None:
+        for check in ON_MESSAGE.get(type(message), ()):
+            self._hold(check(now, message))
+        if isinstance(message, EquityMarked):
+            now.shadow.close_bars()
+            self._hold(equity_adds_up(now, message))
+        now.shadow.hear(message)
+        if isinstance(message, OrderAccepted):
+            touched[message.order.agent] = None
+        elif isinstance(message, OrderFilled | OrderCancelled):
+            touched[message.agent] = None
+
+    def in_full(self) -> None:
+        """Hold the rules on the whole state."""
+        now = self.moment()
+        for check in IN_FULL:
+            self._hold(check(now))
+        for agent in now.shadow.money:
+            self._hold(books_agree_with_fills(now, agent))
+
+    def moment(self) -> Moment:
+        """Return what rules may look at now."""
+        agents = vars(self._agents)
+        return Moment(
+            shadow=self.shadow(),
+            desk=self._execution.desk,
+            board=cast("Board", agents["_board"]),
+            slots={name: agent.slots for name, agent in agents["_agents"].items()},
+            raised=self._raised(),
+            machine_at=self.machine_at,
+        )
+
+    def _hold(self, verdict: Verdict) -> None:
+        if verdict is not None:
+            self._found(verdict)

@@ -1,0 +1,242 @@
+"""One seed from birth to end: lives of the deck, the crashes between them, and what must hold."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b, sha256
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.app.engine import Outside
+from quarterdeck.app.plan import Plan
+from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
+from quarterdeck.app.simulation.feed import bad_feed, feed_of
+from quarterdeck.app.simulation.invariants import Violation
+from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
+from quarterdeck.app.simulation.watch import Log
+from quarterdeck.crew import CREW
+from quarterdeck.execution.model import Code
+from quarterdeck.kernel.messages import Answer, Command
+from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
+from quarterdeck.runtime.config import Config, shipped_config
+from quarterdeck.runtime.folder import DataFolder
+from quarterdeck.runtime.manifest import Manifest, code_digest
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Receipt, Sequencer
+from quarterdeck.runtime.stopflag import StopFlag
+
+LEFT_BEHIND = ("ballast", "lock", "core.db-shm", "deck.json")
+"""What a crashed process does not leave, or what a new one makes again."""
+
+
+class WorldClock:
+    """The machine's clock in the simulation: virtual time, and the steps the plan puts into it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> Nanos:
+        """Return UTC nanoseconds, wrong by whatever the clock has jumped."""
+        age = self._world.age_s()
+        jumped = sum(step.by_s for step in self._world.plan.clock if step.at_s <= age)
+        return Nanos(self._world.began + int((age + jumped) * SECOND))
+
+    def monotonic_s(self) -> float:
+        """Return the world's age."""
+        return self._world.age_s()
+
+
+class OutsideFlag(StopFlag):
+    """A stop flag without a thread: who raises it from outside says so himself."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.on_raise: Callable[[int], object] | None = None
+
+    def watch(self, on_raise: Callable[[int], object]) -> None:
+        """Remember whom to tell."""
+        self.on_raise = on_raise
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    return code_digest()
+
+
+class SimPlan(Plan):
+    """A plan whose code is what this process loaded, whatever is edited meanwhile."""
+
+    def manifest(self, *, kernel_digest: str) -> Manifest:
+        """Return all that decides the run."""
+        return Manifest(
+            feed=self.source,
+            feed_digest=self.feed.digest,
+            symbols=",".join(self.feed.symbols),
+            span=self.span,
+            agents=",".join(self.members),
+            seed=str(self.config.run.seed),
+            config_digest=self.config.digest(),
+            code_digest=_code(),
+            kernel_digest=kernel_digest,
+        )
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """What somebody outside was told, and so may rely on."""
+
+    request: bytes
+    answer: bytes
+    step: int
+
+
+@dataclass(slots=True)
+class Promises:
+    """Everything that left the deck: it must be there after every restart, once."""
+
+    newest: int = 0
+    by_key: dict[tuple[str, str], Acknowledged] = field(default_factory=dict)
+
+    def told(self, command: Command, caller: Caller, *, receipt: Receipt) -> Violation | None:
+        """Take an answer; return what contradicts an earlier one."""
+        self.newest = max(self.newest, receipt.step)
+        key = getattr(command, "idempotency_key", None)
+        if key is None:
+            return None
+        request = type(command).__name__.encode() + b"\0" + msgspec.json.encode(command)
+        answer = msgspec.json.encode(receipt.answer)
+        before = self.by_key.get((caller.identity, key))
+        if before is None and _second_use(receipt.answer):
+            # The first use was never answered to anybody: it is that one which counts.
+            return None
+        if before is None:
+            self.by_key[caller.identity, key] = Acknowledged(request, answer, receipt.step)
+            return None
+        if before.request == request and not (receipt.repeated and before.answer == answer):
+            return Violation(
+                rule="idempotency", text=f"{caller.identity} got two answers for {key!r}"
+            )
+        if before.request != request and _accepted(receipt.answer):
+            return Violation(rule="idempotency", text=f"{key!r} was accepted with another body")
+        return None
+
+    def broken_by(self, sequencer: Sequencer) -> str | None:
+        """Return what was answered and is not there after a start."""
+        if sequencer.number < self.newest:
+            return f"step {self.newest} was answered, {sequencer.number} is there"
+        answers = vars(sequencer)["_answers"]
+        for key, told in self.by_key.items():
+            kept = answers.get(key)
+            if kept is None or kept[0] != sha256(told.request).digest() or kept[1] != told.answer:
+                return f"the answer to {key[1]!r}"
+        return None
+
+
+def _second_use(answer: Answer) -> bool:
+    decision = getattr(answer, "decision", None)
+    return decision is not None and any(b.code is Code.DUPLICATE_KEY for b in decision.breaches)
+
+
+def _accepted(answer: Answer) -> bool:
+    decision = getattr(answer, "decision", None)
+    return decision is None or decision.status == "accepted"
+
+
+class World:
+    """All that outlives a crash: files, time, what people remember and were promised."""
+
+    def __init__(
+        self,
+        plan: FaultPlan,
+        *,
+        kernel_digest: str,
+        keep_lines: bool = False,
+        without_faults: bool = False,
+    ) -> None:
+        self.plan = plan.without_faults() if without_faults else plan
+        self.kernel_digest = kernel_digest
+        self.chance = Chance(plan.seed, "world")
+        self.log = Log(keep=keep_lines)
+        self.disk = FaultyDisk(self.plan.disk, chance=self.chance.fork("disk"), note=self.log.note)
+        self.clock = WorldClock(self)
+        self.began = parse_rfc3339("2026-01-05T08:00:00Z")
+        self.promises = Promises()
+        self.violation: Violation | None = None
+        self.refused = 0
+        self.steps = 0
+        self.state = ""
+        self.lived_s = 0.0
+        self.life_s: Callable[[], float] = lambda: 0.0
+        self.feed = bad_feed(feed_of(plan), plan.bars)
+        self._tokens = 0
+        self.people: list[tuple[Memory, Live]] = self._born()
+
+    def age_s(self) -> float:
+        """Return the virtual seconds since the world began."""
+        return self.lived_s + self.life_s()
+
+    def token(self, nbytes: int) -> str:
+        """Return text that nobody inside can guess and that every run of this seed has."""
+        self._tokens += 1
+        text = blake2b(f"{self.plan.seed}/{self._tokens}".encode(), digest_size=nbytes).digest()
+        return urlsafe_b64encode(text).rstrip(b"=").decode()
+
+    def outside(self, flag: StopFlag) -> Outside:
+        """Return what the deck takes from this world."""
+        return Outside(clock=self.clock, stop=flag, secrets=self)
+
+    def deck_plan(self, folder: DataFolder) -> Plan:
+        """Return the plan of a deck that lives in ``folder``."""
+        return SimPlan(
+            config=self._config(),
+            folder=folder,
+            feed=self.feed,
+            source=f"seed {self.plan.seed}",
+            speed=self.plan.speed,
+            members=tuple(sorted(CREW)),
+            any_port=True,
+        )
+
+    def _config(self) -> Config:
+        base, plan = shipped_config(), self.plan
+        run = msgspec.structs.replace(
+            base.run, warm_up_bars=plan.warm_up, checkpoint_slices=plan.checkpoint_slices
+        )
+        portfolio = msgspec.structs.replace(base.portfolio, window_bars=60)
+        return msgspec.structs.replace(base, run=run, portfolio=portfolio)
+
+    def _born(self) -> list[tuple[Memory, Live]]:
+        if self.plan.closed:
+            return []
+        kinds = [("honest", honest)] * self.plan.honest + [("hostile", hostile)] * self.plan.hostile
+        symbols = self.feed.symbols
+        people: list[tuple[Memory, Live]] = [
+            (Memory(f"{kind}-{i}", symbols, self.chance.fork(f"{kind}-{i}")), live)
+            for i, (kind, live) in enumerate(kinds)
+        ]
+        boss = Memory("operator", symbols, self.chance.fork("operator"))
+        boss.tasks = [memory.name for memory, _ in people]
+        return [(boss, operator), *people]
+
+
+def image_of(path: Path, to: Path) -> Path:
+    """Copy what a process that ended this instant would leave on the disk."""
+    to.mkdir(mode=0o700)
+    for file in sorted(path.iterdir()):
+        if file.is_file() and file.name not in LEFT_BEHIND:
+            shutil.copy2(file, to / file.name)
+    return to
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads ``path`` beside the deck that writes it."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    connection.row_factory = sqlite3.Row
+    return connection

@@ -1,0 +1,187 @@
+"""What each command does with its options; heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+
+from quarterdeck.kernel.errors import InvalidInput
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run a deck in the foreground."""
+    from quarterdeck.runtime import kernels
+
+    # Before anything imports numpy or numba: they read the environment once.
+    digest = kernels.prepare()
+    from quarterdeck.cli import run
+    from quarterdeck.kernel.time import parse_rfc3339
+
+    if options.report is not None and not options.exit_when_done:
+        raise InvalidInput.of("--report", options.report, "use with --exit-when-done")
+    symbols = _names(options.symbols)
+    if options.symbols is not None and not symbols:
+        raise InvalidInput.of("--symbols", options.symbols, "one symbol or more, as A,B")
+    return run.run(
+        run.Options(
+            config=options.config,
+            feed=options.feed,
+            symbols=symbols,
+            speed=_speed(options.speed),
+            seed=options.seed,
+            fresh=options.fresh,
+            start=None if options.start is None else parse_rfc3339(options.start, field="--start"),
+            end=None if options.end is None else parse_rfc3339(options.end, field="--end"),
+            exit_when_done=options.exit_when_done,
+            report=options.report,
+            data_dir=options.data_dir,
+            host=options.host,
+            port=options.port,
+            agents=options.agents,
+        ),
+        kernel_digest=digest,
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+
+
+def _speed(text: str) -> float | None:
+    from quarterdeck.runtime.pacer import MAX_SPEED, MIN_SPEED
+
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = float("nan")
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise InvalidInput.of("--speed", text, f"{MIN_SPEED:g} to {MAX_SPEED:g}, or max")
+    return speed
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write the commented configuration."""
+    from quarterdeck.runtime.config import shipped_text
+
+    try:
+        with options.file.open("x", encoding="utf-8") as file:
+            file.write(shipped_text())
+    except OSError as error:
+        raise InvalidInput.of("file", options.file, f"a new file ({error.strerror})") from None
+    print(f"wrote {options.file}; start with: quarterdeck serve --config {options.file}")
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Show what runs."""
+    from quarterdeck.cli import console
+
+    return console.status(options.data_dir, as_json=options.json)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Check this machine."""
+    from quarterdeck.cli import doctor
+
+    return doctor.run(options.data_dir, as_json=options.json)
+
+
+def stop(options: argparse.Namespace) -> int:
+    """Stop trading."""
+    from quarterdeck.cli import console
+
+    return console.stop(
+        options.data_dir, agent=options.agent, reason=options.reason, as_json=options.json
+    )
+
+
+def rearm(options: argparse.Namespace) -> int:
+    """Open trading again."""
+    from quarterdeck.cli import console
+
+    return console.rearm(
+        options.data_dir,
+        epoch=options.epoch,
+        agent=options.agent,
+        reason=options.reason,
+        as_json=options.json,
+    )
+
+
+def keys(options: argparse.Namespace) -> int:
+    """Create, list or revoke keys."""
+    from quarterdeck.cli import console
+
+    match options.action:
+        case "create":
+            return console.create_key(
+                options.data_dir,
+                agent=options.agent,
+                scopes=_names(options.scopes),
+                capabilities=_names(options.capabilities),
+                capital=options.capital,
+                as_json=options.json,
+            )
+        case "list":
+            return console.list_keys(options.data_dir, as_json=options.json)
+        case _:
+            return console.revoke_key(
+                options.data_dir,
+                prefix=options.prefix,
+                reason=options.reason,
+                as_json=options.json,
+            )
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Verify or export the audit chain."""
+    from quarterdeck.cli import audit
+
+    if options.action == "export":
+        return audit.export(options.data_dir)
+    return audit.verify(options.data_dir, key=options.key, as_json=options.json)
+
+
+def backup(options: argparse.Namespace) -> int:
+    """Copy a data folder while it is in use."""
+    from quarterdeck.cli import backup
+
+    return backup.take(options.dir, data_dir=options.data_dir, as_json=options.json)
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Put a backup in place."""
+    from quarterdeck.cli import backup
+
+    return backup.put_back(
+        options.dir, data_dir=options.data_dir, fresh=options.fresh, as_json=options.json
+    )
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Run simulated decks."""
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import simulate
+
+    return simulate.run(
+        simulate.Options(
+            seeds=options.seeds,
+            jobs=options.jobs,
+            first=options.first,
+            seed=options.seed,
+            trace=options.trace,
+            counters=options.counters,
+        )
+    )
+
+
+def agent(options: argparse.Namespace) -> int:
+    """Drive a built-in agent from outside."""
+    from quarterdeck.cli import console
+
+    return console.run_agent(
+        options.member, url=options.url, key_file=options.key_file, turns=options.turns
+    )

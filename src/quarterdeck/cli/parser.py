@@ -1,0 +1,335 @@
+"""What can be typed: every command with its options and an example."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from quarterdeck import __version__
+from quarterdeck.cli import commands
+from quarterdeck.kernel.errors import one_line
+
+DATA_DIR = ".quarterdeck"
+DEMO_SPEED = 4.0
+"""Daily bars a second: about nine minutes for the embedded history."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one line for wrong usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say in one line what is wrong and what to do, and exit with 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)}; see '{self.prog} --help'\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    made = _Parser(
+        prog="quarterdeck",
+        description="The self-hosted operations deck for AI trading agents.",
+        allow_abbrev=False,
+    )
+    made.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
+    subparsers = made.add_subparsers(dest="name", metavar="command", required=True)
+    for add in (
+        _add_demo,
+        _add_serve,
+        _add_init,
+        _add_status,
+        _add_doctor,
+        _add_stop,
+        _add_rearm,
+        _add_keys,
+        _add_audit,
+        _add_backup,
+        _add_restore,
+        _add_agent,
+        _add_simulate,
+    ):
+        add(subparsers)
+    return made
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
+
+
+def _add(subparsers: Commands, name: str, *, does: str, example: str) -> argparse.ArgumentParser:
+    return subparsers.add_parser(
+        name, help=does, description=does, epilog=f"example: {example}", allow_abbrev=False
+    )
+
+
+def _run_options(parser: argparse.ArgumentParser, *, speed: str) -> None:
+    parser.add_argument(
+        "--feed",
+        default="replay",
+        metavar="replay|replay:FILE",
+        help="what to trade on: the embedded history or a CSV or Parquet file",
+    )
+    parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--speed",
+        default=speed,
+        metavar="N|max",
+        help=f"bars a second, or as fast as the deck keeps up (default {speed})",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="part of the run's identity; nothing draws on it yet"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew: the run in the data folder is moved aside"
+    )
+    parser.add_argument("--start", metavar="TS", help="first instant replayed")
+    parser.add_argument("--end", metavar="TS", help="last instant replayed")
+    parser.add_argument("--exit-when-done", action="store_true", help="end with the replay")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="write the run's figures there at the end"
+    )
+    _data_dir(parser)
+    parser.add_argument("--host", metavar="HOST", help="where to listen (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="PORT", help="where to listen (default 8000)")
+    parser.add_argument(
+        "--agents",
+        default="builtin",
+        metavar="builtin|none|NAME,NAME",
+        help="which built-in agents trade",
+    )
+
+
+def _data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get("QUARTERDECK_DATA_DIR", DATA_DIR)),
+        metavar="DIR",
+        help=f"the deck's files (default $QUARTERDECK_DATA_DIR or {DATA_DIR})",
+    )
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _add_demo(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "demo",
+        does="replay embedded real history on paper with the built-in agents",
+        example="quarterdeck demo --speed 8",
+    )
+    _run_options(parser, speed=f"{DEMO_SPEED:g}")
+    parser.set_defaults(command=commands.demo, config=None)
+
+
+def _add_serve(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "serve",
+        does="run the deck as configured",
+        example="quarterdeck serve --config quarterdeck.toml",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a TOML file; 'quarterdeck init' writes one",
+    )
+    _run_options(parser, speed=f"{DEMO_SPEED:g}")
+    parser.set_defaults(command=commands.demo)
+
+
+def _add_init(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "init",
+        does="write a commented configuration with tight defaults",
+        example="quarterdeck init quarterdeck.toml",
+    )
+    parser.add_argument("file", type=Path, nargs="?", default=Path("quarterdeck.toml"))
+    parser.set_defaults(command=commands.init)
+
+
+def _add_status(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "status",
+        does="what runs, in which state, and why",
+        example="quarterdeck status --json",
+    )
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.status)
+
+
+def _add_doctor(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "doctor",
+        does="check this machine and the data folder, with the mend",
+        example="quarterdeck doctor",
+    )
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.doctor)
+
+
+def _add_stop(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "stop",
+        does="stop trading at once, even when the server is stuck",
+        example="quarterdeck stop --reason 'odd fills'",
+    )
+    parser.add_argument("--agent", metavar="ID", help="only this agent (needs the server)")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.stop)
+
+
+def _add_rearm(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "rearm",
+        does="open trading again, for exactly the stop you name",
+        example="quarterdeck rearm --epoch 1 --reason 'checked the books'",
+    )
+    parser.add_argument(
+        "--epoch",
+        type=int,
+        required=True,
+        metavar="N",
+        help="the epoch that 'quarterdeck status' shows",
+    )
+    parser.add_argument("--agent", metavar="ID", help="only this agent")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.rearm)
+
+
+def _add_keys(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "keys",
+        does="create, list and revoke agents' keys",
+        example="quarterdeck keys create my-agent --capabilities trade:mine",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    create = actions.add_parser("create", help="register an agent, or issue it a further key")
+    create.add_argument("agent", help="its name: small letters, digits and dashes")
+    create.add_argument(
+        "--scopes",
+        default="read,work,signal,order:paper",
+        metavar="A,B",
+        help="what the key may do (default %(default)s)",
+    )
+    create.add_argument("--capabilities", default="", metavar="A,B", help="what work it takes")
+    create.add_argument("--capital", metavar="AMOUNT", help="its paper capital")
+    shown = actions.add_parser("list", help="all keys, without their secrets")
+    revoke = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("prefix", help="the key's prefix, as 'keys list' shows it")
+    revoke.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (create, shown, revoke):
+        _data_dir(action)
+        _json(action)
+        action.set_defaults(command=commands.keys)
+
+
+def _add_simulate(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "simulate",
+        does="run whole decks from seeds, with faults, and check every invariant after every step",
+        example="quarterdeck simulate --seeds 20 --jobs 2",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=20, metavar="N", help="how many seeds (default %(default)s)"
+    )
+    parser.add_argument("--first", type=int, metavar="S", help="the first of them (default 0)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, metavar="S", help="only this seed")
+    parser.add_argument("--trace", action="store_true", help="print every step and fault")
+    parser.add_argument(
+        "--counters",
+        type=Path,
+        metavar="FILE.json",
+        help="go on with the seeds after those counted there, and add this run",
+    )
+    parser.set_defaults(command=commands.simulate)
+
+
+def _add_audit(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "audit",
+        does="verify the audit chain of the data folder, or export it",
+        example="quarterdeck audit verify",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    verify = actions.add_parser("verify", help="check every hash and every signed head")
+    verify.add_argument(
+        "--key", metavar="HEX", help="the public key that must have signed every head"
+    )
+    export = actions.add_parser("export", help="print every record as a line of JSON")
+    _json(verify)
+    for action in (verify, export):
+        _data_dir(action)
+        action.set_defaults(command=commands.audit)
+
+
+def _add_backup(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "backup",
+        does="copy the run in the data folder, also while the deck runs",
+        example="quarterdeck backup /var/backups/deck-monday",
+    )
+    parser.add_argument("dir", type=Path, metavar="DIR", help="a new folder for the copy")
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.backup)
+
+
+def _add_restore(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "restore",
+        does="verify a backup and put it in place in a data folder",
+        example="quarterdeck restore /var/backups/deck-monday --data-dir new-deck",
+    )
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the backup's folder")
+    parser.add_argument(
+        "--fresh", action="store_true", help="move the run in the data folder aside"
+    )
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.restore)
+
+
+def _add_agent(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "agent",
+        does="run a built-in agent as a client of a running deck",
+        example="quarterdeck agent run trend --url http://127.0.0.1:8000 --key-file trend.key",
+    )
+    parser.add_argument("action", choices=("run",))
+    parser.add_argument("member", help="trend, mean-reversion, breakout or reckless")
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the deck's address")
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a file that holds the agent's key and nothing else",
+    )
+    parser.add_argument(
+        "--turns", type=int, metavar="N", help="end after so many turns (default: never)"
+    )
+    parser.set_defaults(command=commands.agent)

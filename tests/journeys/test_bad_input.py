@@ -1,0 +1,355 @@
+"""Hostile requests to every route that changes something: refused, explained, and without effect."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.journeys.decks import Json, RunningDeck, agent_key, launch, opened, wait_for
+
+pytestmark = pytest.mark.journey
+
+PREFIX = "/api/v1"
+BODY_BYTES = 262_144
+GOOD: dict[str, Json] = {
+    "POST /agents": {
+        "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
+        "capital": "1000", "slots": 1,
+    },
+    "POST /agents/{agent}/pause": {"reason": "r"},
+    "POST /agents/{agent}/resume": {"reason": "r"},
+    "POST /alerts/rules": {
+        "rule": {
+            "rule_id": "r", "category": "risk", "severity": "warning",
+            "number": "agents.ready_tasks_count", "comparison": "above", "threshold": 5.0,
+            "clear": 4.0, "for_bars": 1, "subject": "deck", "text": "t",
+        },
+    },
+    "DELETE /alerts/rules/{rule_id}": {},
+    "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
+    "POST /alerts/{episode_id}/resolve": {"note": "n"},
+    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend"},
+    "POST /gate/stop": {"reason": "r", "agent": "trend", "raised": 0},
+    "POST /keys": {"agent": "trend", "scopes": ["read"]},
+    "POST /keys/{prefix}/revoke": {"reason": "r"},
+    "POST /orders": {
+        "idempotency_key": "k", "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit",
+        "limit_price": "80", "task_id": "t", "signal_id": "s", "epoch": 0,
+    },
+    "POST /orders/preview": {
+        "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit", "limit_price": "80",
+    },
+    "POST /orders/{order_id}/cancel": {"idempotency_key": "c"},
+    "POST /signals": {
+        "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,
+        "horizon_bars": 5, "reason": "r", "task_id": "t",
+    },
+    "POST /system/replay": {"action": "pause", "speed": 4.0},
+    "POST /tasks": {
+        "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
+        "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
+    },
+    "POST /tasks/{task_id}/cancel": {"reason": "r"},
+    "POST /tasks/claim": {"wait_ms": 0},
+    "POST /tasks/complete": {
+        "task_id": "t", "lease_token": "l", "result": {"a": 1}, "failed": False, "reason": "r",
+    },
+    "POST /tasks/renew": {"task_id": "t", "lease_token": "l"},
+}  # fmt: skip
+"""Each route with a body in which every field is of the right kind."""
+AGENTS = ("/orders", "/signals", "/tasks")
+"""What is asked with an agent's key; the rest with the operator's."""
+
+NEVER = (
+    b"NaN", b"-NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 30, b"-" + b"9" * 30,
+    b"1" + b"0" * 4000, b'"\\u0000"', b'"a\\u0000b"', b'"\\ud800"', b"[" * 40 + b"]" * 40,
+    b'{"a":' * 40 + b"1" + b"}" * 40, b"[[NaN]]", b'{"a":{"b":1e999}}', b'{"a":1,"a":2}',
+    b'{"\\ud800":1}', b"01", b"1.", b"+1", b"'x'", b"undefined", b'"\n"',
+)  # fmt: skip
+"""JSON, or nearly, that no field of any kind may hold."""
+PERHAPS = (
+    b"null", b"true", b"0", b"-0", b"-0.0", b"-1", b"1.5", b"1e308", b"5e-324",
+    b"9223372036854775807", b"-9223372036854775808", b'""', b'" "', b'"NaN"', b'"-Infinity"', b'"1e999"',
+    b'"1e-999"', b'"-0"', b'"0x10"', b'"1_000"', b'"10 USD"', b'"5%"', b'"1,5"',
+    '"\u0661\u0662"'.encode(), '"\U0001f4a3\u202e\u0000"'.encode().replace(b"\0", b""),
+    b'"' + b"x" * 10_000 + b'"', b'"' + b"9" * 10_000 + b'"', b'"../../etc/passwd"',
+    b'"\'; DROP TABLE orders; --"', b'"<script>alert(1)</script>"', b"[]", b"{}", b"[null]", b'[{"a":[]}]',
+    b"[" + b",".join([b'"x"'] * 2_000) + b"]", b'{"' + b"k" * 5_000 + b'":1}',
+)  # fmt: skip
+"""JSON that some field of some kind may hold; elsewhere it must be refused."""
+VIEWS = (
+    "/overview", "/accounts", "/positions", "/ledger", "/orders", "/gate/decisions", "/fills",
+    "/signals", "/gate", "/gate/stop", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
+    "/audit", "/execution/report",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
+    """A deck with positions, orders, tasks and alerts, on which nothing moves by itself."""
+    data_dir: Path = tmp_path_factory.mktemp("bad") / "deck"
+    command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
+    with opened(launch(data_dir, *command, "--speed", "50")) as running:
+        wait_for(lambda: running.get("/overview")["fills"] > 5, "something has been traded")
+        assert running.call("POST", "/system/replay", {"action": "pause"})[0] == 200
+        yield running
+
+
+class Attacker:
+    """Sends what it is given to every route and knows which step the deck must stand at."""
+
+    def __init__(self, http: httpx2.Client, *, operator: str, agent: str) -> None:
+        self.http = http
+        self.operator = operator
+        self.agent = agent
+        self.step = self.standing()
+        self.sent = self.refused = 0
+
+    def key_of(self, path: str) -> str:
+        path = path.partition("?")[0]
+        operators = path == "/tasks/{task_id}/cancel" or not path.startswith(AGENTS)
+        return self.operator if operators else self.agent
+
+    def standing(self) -> int:
+        """The step after which the deck's state is what it is now."""
+        answer = self.http.get(
+            f"{PREFIX}/gate/stop", headers={"authorization": f"Bearer {self.operator}"}
+        )
+        assert answer.status_code == 200, answer.text
+        return int(answer.headers["x-quarterdeck-step"])
+
+    def send(self, route: str, body: object, *, path: str = "x", **headers: str) -> httpx2.Response:
+        """Send ``body`` to the route and hold the answer to what every answer must be."""
+        method, _, template = route.partition(" ")
+        target = PREFIX + re.sub(r"\{\w+\}", path, template)
+        sent = {"authorization": f"Bearer {self.key_of(template)}"}
+        sent |= {"content-type": "application/json", **headers}
+        answer = self.http.request(method, target, content=body, headers=sent)
+        self.sent += 1
+        shown = (route, repr(body)[:200], answer.status_code, answer.text[:300])
+        assert answer.status_code < 500, shown
+        if answer.status_code < 400:
+            self.step = max(self.step, int(answer.headers.get("x-quarterdeck-step", 0)))
+            return answer
+        self.refused += 1
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json", shown
+        assert problem["status"] == answer.status_code, shown
+        assert re.fullmatch(r"[A-Z][A-Z_]+", problem["code"]), shown
+        assert problem["code"] != "INTERNAL", shown
+        assert problem["detail"], shown
+        assert "Traceback" not in answer.text, shown
+        return answer
+
+    def must_refuse(self, route: str, body: object, **more: str) -> Json:
+        """Send and insist on a refusal."""
+        answer = self.send(route, body, **more)
+        shown = (route, repr(body)[:200], answer.status_code, answer.text[:300])
+        assert 400 <= answer.status_code < 500, shown
+        problem: Json = answer.json()
+        return problem
+
+
+@pytest.fixture(scope="module")
+def key(deck: RunningDeck) -> str:
+    return agent_key(deck, "attacker", capabilities=["c"])
+
+
+@pytest.fixture
+def attacker(deck: RunningDeck, key: str) -> Iterator[Attacker]:
+    with httpx2.Client(base_url=deck.url, timeout=30) as http:
+        yield Attacker(http, operator=deck.operator_key, agent=key)
+
+
+@pytest.fixture
+def unchanged(deck: RunningDeck) -> Iterator[Callable[[], None]]:
+    """Asserts that everything the deck shows is as it was when the test began."""
+    before: dict[str, Json] = {}
+
+    def check() -> None:
+        now = {path: deck.get(path) for path in VIEWS}
+        if before:
+            assert {path: now[path] for path in VIEWS if now[path] != before[path]} == {}
+        before.update(now)
+
+    return check
+
+
+def with_value(route: str, field: tuple[str, ...], value: bytes) -> bytes:
+    """The route's good body with raw ``value`` in one field."""
+    body = json.loads(json.dumps(GOOD[route]))
+    place = body
+    for name in field[:-1]:
+        place = place[name]
+    place[field[-1]] = "HERE"
+    return json.dumps(body).encode().replace(b'"HERE"', value)
+
+
+def fields_of(body: Json) -> list[tuple[str, ...]]:
+    """Every field, and the fields within."""
+    found: list[tuple[str, ...]] = []
+    for name, value in body.items():
+        found.append((name,))
+        if isinstance(value, dict):
+            found.extend((name, *inner) for inner in fields_of(value))
+    return found
+
+
+def test_every_route_that_changes_something_is_attacked_here(deck: RunningDeck) -> None:
+    document = httpx2.get(f"{deck.url}{PREFIX}/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    described = {
+        f"{method.upper()} {path.removeprefix(PREFIX)}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith(PREFIX) and method != "get" and not path.endswith("/logout")
+    }
+    assert set(described) == set(GOOD)
+    for route, operation in described.items():
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+        assert set(schema["properties"]) == set(GOOD[route]), route
+
+
+def test_what_no_field_may_hold_is_refused_in_every_field_and_changes_nothing(
+    attacker: Attacker, unchanged: Callable[[], None]
+) -> None:
+    unchanged()
+    for route, good in GOOD.items():
+        for field in fields_of(good):
+            for value in NEVER:
+                attacker.must_refuse(route, with_value(route, field, value))
+        assert attacker.standing() == attacker.step, route
+    unchanged()
+    assert attacker.refused == attacker.sent > 1_000
+
+
+def test_bodies_that_are_not_one_json_object_are_refused_and_change_nothing(
+    attacker: Attacker, unchanged: Callable[[], None]
+) -> None:
+    unchanged()
+    for route, good in GOOD.items():
+        body = json.dumps(good).encode()
+        for bad in (
+            b"[]", b"null", b"1", b'"x"', b"true", b"[" + body + b"]", body + b"x", body + body,
+            body[:-1], b"{", b"\xff", b"\xef\xbb\xbf" + body, body.decode().encode("utf-16"),
+            b'{"\xff": 1}', b'{"reason": "\xc3\x28"}', b"[" * 100_000, b'{"a":' * 50_000,
+            b"a=1&b=2", b"{'reason': 'x'}", b"\0",
+        ):  # fmt: skip
+            attacker.must_refuse(route, bad)
+        doubled = body[:-1] + (b"," if good else b"") + b'"z":1,"z":2}'
+        assert attacker.must_refuse(route, doubled)["code"] == "MALFORMED_JSON"
+        unknown = {**good, "frobnicate": 1}
+        problem = attacker.must_refuse(route, json.dumps(unknown).encode())
+        assert "frobnicate" in (problem["detail"] + str(problem["field"])), (route, problem)
+        large = body + b" " * BODY_BYTES
+        assert attacker.must_refuse(route, large)["code"] == "BODY_TOO_LARGE"
+        parts = (b" " * 65_536 for _ in range(5))
+        assert attacker.must_refuse(route, parts)["code"] == "BODY_TOO_LARGE"
+        for media in (
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "x",
+        ):
+            problem = attacker.must_refuse(route, body, **{"content-type": media})
+            assert problem["code"] == "UNSUPPORTED_MEDIA_TYPE"
+        for required in good:
+            if required not in OPTIONAL:
+                left = {name: value for name, value in good.items() if name != required}
+                problem = attacker.must_refuse(route, json.dumps(left).encode())
+                assert problem["field"] == required, (route, problem)
+        assert attacker.standing() == attacker.step, route
+    unchanged()
+    assert attacker.refused == attacker.sent
+
+
+OPTIONAL = {
+    "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
+    "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
+    "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised",
+}  # fmt: skip
+"""Fields that some route may do without."""
+
+
+def test_odd_paths_are_refused_and_change_nothing(
+    attacker: Attacker, unchanged: Callable[[], None]
+) -> None:
+    unchanged()
+    for route, good in GOOD.items():
+        if "{" not in route:
+            continue
+        for path in (
+            "nobody", "%00", "%ff", "%ed%a0%80", "%F0%9F%92%A3", "..%2f..%2fetc", "%2e%2e", "-1", "NaN",
+            "1e999", "9" * 400, "x" * 3_000, "%20", "a%0d%0ab", "%27%20OR%201=1", "{agent}", "*",
+        ):  # fmt: skip
+            attacker.must_refuse(route, json.dumps(good).encode(), path=path)
+        assert attacker.standing() == attacker.step, route
+    unchanged()
+
+
+def test_a_query_on_a_route_that_changes_something_is_refused(
+    attacker: Attacker, unchanged: Callable[[], None]
+) -> None:
+    unchanged()
+    for route in GOOD:
+        problem = attacker.must_refuse(f"{route}?reason=x", json.dumps(GOOD[route]).encode())
+        assert problem["code"] in ("MALFORMED_QUERY", "NOT_FOUND"), (route, problem)
+    unchanged()
+
+
+def test_without_a_good_key_nothing_is_read_at_all(
+    deck: RunningDeck, unchanged: Callable[[], None]
+) -> None:
+    unchanged()
+    with httpx2.Client(base_url=deck.url, timeout=30) as http:
+        for route in GOOD:
+            method, _, template = route.partition(" ")
+            target = PREFIX + re.sub(r"\{\w+\}", "x", template)
+            for authorization in (
+                None, "", "Bearer", "Bearer qd_x_y", "Basic b3A6b3A=", "Bearer \xff",
+                f"Bearer {deck.operator_key}x", f"Token {deck.operator_key}", "Bearer " + "k" * 5_000,
+            ):  # fmt: skip
+                headers = (
+                    {}
+                    if authorization is None
+                    else {"authorization": authorization.encode("latin-1")}
+                )
+                answer = http.request(method, target, content=b"[" * 99, headers=headers)
+                assert answer.status_code == 401, (route, authorization, answer.text)
+                assert answer.json()["code"] in ("NOT_AUTHENTICATED", "WRONG_KEY")
+    unchanged()
+    assert deck.process.poll() is None
+
+
+def test_a_refusal_does_not_send_back_all_that_it_was_sent(attacker: Attacker) -> None:
+    long = b'"' + b"x" * 10_000 + b'"'
+    for route, field in (
+        ("POST /orders", ("side",)),
+        ("POST /system/replay", ("action",)),
+        ("POST /alerts/rules", ("rule", "severity")),
+        ("POST /alerts/rules", ("rule", "number")),
+    ):
+        answer = attacker.send(route, with_value(route, field, long))
+        assert answer.status_code in (404, 422)
+        assert len(answer.content) < 4_000, (route, field, len(answer.content))
+
+
+def test_odd_values_are_taken_or_refused_and_a_refusal_takes_no_step(
+    deck: RunningDeck, attacker: Attacker
+) -> None:
+    # The last one here: what is taken stays, such as a rule of a strange name.
+    for route, good in GOOD.items():
+        for field in fields_of(good):
+            for value in PERHAPS:
+                attacker.send(route, with_value(route, field, value))
+        attacker.send(route, b"")
+        # Every step the deck has taken was answered for; no refusal took one.
+        assert attacker.standing() == attacker.step, route
+    assert attacker.refused > 1_000
+    assert deck.process.poll() is None

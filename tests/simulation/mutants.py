@@ -1,0 +1,314 @@
+"""Bugs planted in our own code, one function each, and what must notice them.
+
+``rules`` are the invariants any of which may be the first to speak; ``seeds`` are tried in turn.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from quarterdeck.agents.core import lease
+from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.task import Task
+from quarterdeck.agents.model import TaskState
+from quarterdeck.alerts.service import AlertsService
+from quarterdeck.app import recovery
+from quarterdeck.execution import store
+from quarterdeck.execution.core import controls, gate
+from quarterdeck.execution.core.evidence import UNBOUNDED
+from quarterdeck.execution.model import Code
+from quarterdeck.execution.service import settling
+from quarterdeck.execution.service.desk import Desk
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.market import service as market
+from quarterdeck.performance.service import PerformanceService
+from quarterdeck.runtime import sequencer
+from quarterdeck.runtime.audit import AuditChain
+from quarterdeck.runtime.journal import Journal
+from quarterdeck.server.desk.turns import CrewTurns
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    plant: Plant
+    rules: tuple[str, ...]
+    seeds: tuple[int, ...] = (1, 7, 3, 0)
+
+
+def without_control(code: Code, bound: Callable[..., int]) -> Plant:
+    """A gate in which one control says something else."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        changed = tuple(
+            control
+            if control.code is not code
+            else controls.Control(
+                **{
+                    name: getattr(control, name)
+                    for name in control.__dataclass_fields__
+                    if name not in ("max_quantity", "refuses", "min_quantity")
+                },
+                max_quantity=bound,
+            )
+            for control in controls.CONTROLS
+        )
+        monkeypatch.setattr(gate, "CONTROLS", changed)
+
+    return plant
+
+
+def unbounded(scene: Any, intent: Any) -> int:
+    return UNBOUNDED
+
+
+def one_lot_more(scene: Any, intent: Any) -> int:
+    bound = controls._position(scene, intent)
+    return bound + (scene.contract.lot if scene.contract is not None else 0)
+
+
+def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Plant:
+    """``owner.name`` replaced by ``wrapper(original, *arguments)``."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        original = getattr(owner, name)
+
+        def replaced(*arguments: Any, **named: Any) -> Any:
+            return wrapper(original, *arguments, **named)
+
+        monkeypatch.setattr(owner, name, replaced)
+
+    return plant
+
+
+def twice(original: Any, holding: Any, quantity: int, **named: Any) -> Any:
+    original(holding, quantity, **named)
+    return original(holding, quantity, **named)
+
+
+def nothing(original: Any, *arguments: Any, **named: Any) -> None:
+    return None
+
+
+def fee_forgotten(original: Any, *arguments: Any, **named: Any) -> Any:
+    return original(*arguments, **{**named, "fee": 0})
+
+
+def all_sound(original: Any, open_: Any, *arguments: Any, **named: Any) -> Any:
+    return np.ones(open_.size, dtype=np.bool_)
+
+
+def said_at_once(original: Any, self: Any, number: int) -> Any:
+    async def at_once() -> None:
+        return None
+
+    return at_once()
+
+
+def filled_again(original: Any, row: Any) -> Any:
+    order = original(row)
+    if order.status is OrderStatus.FILLED:
+        order.status = OrderStatus.WORKING
+    return order
+
+
+def rearmed_by_restart(original: Any, reader: Any) -> Any:
+    session = original(reader)
+    session.acknowledged = session.handled
+    return session
+
+
+def born_ready(original: Any, self: Any, task: Task) -> Any:
+    self.last_number = task.number
+    return [self._put(replace(task, state=TaskState.READY), None)]
+
+
+def goes_on(original: Any, self: Any, work: Any, *arguments: Any) -> Any:
+    async def careless() -> Any:
+        try:
+            return await original(self, work, *arguments)
+        except sqlite3.Error:
+            return None
+
+    return careless()
+
+
+def one_slice_short(
+    original: Any, checkpoints: Any, reader: Any, *, cursor: int, absorb: Any
+) -> Any:
+    return original(checkpoints, reader, cursor=cursor - 1, absorb=absorb)
+
+
+def lost(owner: type, attribute: str) -> Plant:
+    """A service that forgets ``attribute`` when it is loaded."""
+
+    def forgetful(original: Any, self: Any, reader: Any) -> None:
+        original(self, reader)
+        getattr(self, attribute).clear()
+
+    return around(owner, "load", forgetful)
+
+
+def open_again(original: Any, self: Any, reader: Any) -> None:
+    original(self, reader)
+    self._by_watch.clear()
+    self._watches.clear()
+
+
+def cash_rounded(original: Any, account: Any, *arguments: Any, **named: Any) -> Any:
+    closed = original(account, *arguments, **named)
+    account.cash = account.cash // 10 * 10
+    return closed
+
+
+def chain_restarted(original: Any, self: Any, heads: Any) -> None:
+    return None
+
+
+def expired_lease_kept(original: Any, self: Any, *, at: int, machine_at: int) -> Any:
+    return []
+
+
+LOADED = "loaded is what lived"
+
+MUTANTS = (
+    Mutant(
+        "a fill is counted twice",
+        around(settling, "book_trade", twice),
+        ("position is fills", "equity"),
+    ),
+    Mutant(
+        "the stop is not checked",
+        without_control(Code.STALE_EPOCH, unbounded),
+        ("stop",),
+    ),
+    Mutant(
+        "an order is taken before trading is open",
+        without_control(Code.NOT_OPEN, unbounded),
+        ("closed", "stale", "no crash of its own"),
+    ),
+    Mutant(
+        "a stale price is traded on",
+        without_control(Code.STALE_DATA, unbounded),
+        ("stale",),
+        seeds=(22, 27, 25, 20, 31),
+    ),
+    Mutant(
+        "a position may be one lot too large",
+        without_control(Code.POSITION_LIMIT, one_lot_more),
+        ("position limit",),
+    ),
+    Mutant(
+        "an order may be of any size",
+        without_control(Code.ORDER_NOTIONAL, unbounded),
+        ("order notional",),
+    ),
+    Mutant(
+        "a limit price may be anywhere",
+        without_control(Code.PRICE_COLLAR, unbounded),
+        ("collar",),
+    ),
+    Mutant(
+        "any number of orders in a bar",
+        without_control(Code.ORDER_RATE, unbounded),
+        ("order rate",),
+    ),
+    Mutant(
+        "a quantity need not be whole lots or even a number",
+        without_control(Code.INVALID_NUMBER, unbounded),
+        ("lot and tick", "no crash of its own"),
+    ),
+    Mutant(
+        "a bar that is not a number reaches the indicators",
+        around(market, "sound_bars", all_sound),
+        ("no crash of its own", "equity"),
+    ),
+    Mutant(
+        "an answer leaves before its step is on disk",
+        around(Journal, "committed", said_at_once),
+        ("commit before saying", "acknowledged is durable"),
+    ),
+    Mutant(
+        "a lease is not fenced",
+        around(lease, "require_holder", nothing),
+        ("one holder", "task states", "leases end", "no crash of its own"),
+    ),
+    Mutant(
+        "an idempotency key is ignored",
+        around(sequencer, "_idempotency_key", nothing),
+        ("idempotency", "one order per key", "acknowledged is durable"),
+    ),
+    Mutant(
+        "a restart works filled orders again",
+        around(store, "order_of", filled_again),
+        (LOADED,),
+    ),
+    Mutant(
+        "a restart re-arms",
+        around(store, "read_session", rearmed_by_restart),
+        (LOADED, "stop"),
+        seeds=(7, 4),
+    ),
+    Mutant(
+        "an order's reservation is never released",
+        around(settling, "release", nothing),
+        ("reservations",),
+    ),
+    Mutant(
+        "the fee is missing in the ledger",
+        around(settling, "fill_lines", fee_forgotten),
+        ("ledger", LOADED),
+    ),
+    Mutant(
+        "a restart misses the last slice",
+        around(recovery, "catch_up", one_slice_short),
+        (LOADED,),
+    ),
+    Mutant(
+        "a restart begins the audit chain anew",
+        around(AuditChain, "load", chain_restarted),
+        ("audit chain", LOADED, "no crash of its own"),
+    ),
+    Mutant(
+        "a restart forgets what the alert rules had seen",
+        around(AlertsService, "load", open_again),
+        (LOADED, "one open episode"),
+    ),
+    Mutant("a restart forgets the crew's memories", lost(CrewTurns, "_remembered"), (LOADED,)),
+    Mutant("a restart forgets performance", lost(PerformanceService, "_records"), (LOADED,)),
+    Mutant(
+        "money is rounded",
+        around(settling, "_trade", cash_rounded),
+        ("equity", "cash is fills"),
+    ),
+    Mutant(
+        "a task does not wait for what it depends on",
+        around(Board, "add", born_ready),
+        ("dependencies",),
+    ),
+    Mutant(
+        "the journal goes on after a failed write",
+        around(Journal, "_in_thread", goes_on),
+        ("fail stop", "acknowledged is durable", LOADED),
+        seeds=(7, 4, 23),
+    ),
+    Mutant(
+        "a lease never ends",
+        around(Board, "expire", expired_lease_kept),
+        ("leases end", "liveness"),
+    ),
+    Mutant(
+        "limits forgotten at a restart",
+        lost(Desk, "learned"),
+        (LOADED, "position limit"),
+    ),
+)

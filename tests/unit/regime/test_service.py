@@ -1,0 +1,92 @@
+"""Spans of regimes count slices, for instruments that miss bars too."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pytest
+
+from quarterdeck.adapters.feeds.listing import listed
+from quarterdeck.kernel.vocabulary import Regime
+from quarterdeck.market.service import MarketService
+from quarterdeck.regime.core.features import MIN_BARS
+from quarterdeck.regime.model import GetRegimes, GetRegimeSpans, RegimeSpansView
+from quarterdeck.regime.service import RegimeService
+from quarterdeck.runtime.config import RegimeSection
+from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
+from tests.unit.stages import Store, StoreHistory, arrived, embedded, step_at
+
+FEED = embedded()
+EVERY = 2
+"""The first instrument has a bar in every second slice only."""
+
+
+class Watched:
+    """Market and regime with a store, where the first instrument misses bars."""
+
+    def __init__(self, config: RegimeSection) -> None:
+        self.store = Store()
+        self.market = MarketService(instruments=listed(FEED), timeframe="1d")
+        self.regime = RegimeService(symbols=FEED.symbols, config=config)
+
+    def run(self, slices: int) -> None:
+        for index in range(slices):
+            message = arrived(FEED, index)
+            if index % EVERY:
+                kept = np.ascontiguousarray(message.rows[1:])
+                columns = {
+                    name: np.ascontiguousarray(getattr(message, name)[1:])
+                    for name in ("open", "high", "low", "close", "volume")
+                }
+                message = msgspec.structs.replace(message, rows=kept, **columns)
+            step = step_at(index, message.at)
+            self.regime.hear(self.market.closed(message), step)
+            self.store.commit(step)
+
+    def spans(self, symbol: str, slices: int) -> RegimeSpansView:
+        history = StoreHistory(self.store)
+        return asyncio.run(
+            self.regime.spans(GetRegimeSpans(symbol=symbol, slices=slices), OPERATOR, history)
+        )
+
+
+@pytest.fixture(scope="module")
+def watched() -> Watched:
+    deck = Watched(RegimeSection())
+    deck.run(700)
+    return deck
+
+
+def test_spans_of_an_instrument_that_misses_bars_end_at_the_last_slice(watched: Watched) -> None:
+    for symbol in FEED.symbols[:2]:
+        spans = watched.spans(symbol, 200).spans
+        assert (spans[0][0], spans[-1][1]) == (500, 699)
+        assert all(begin <= end for begin, end, _ in spans)
+        for (_, end, _), (begin, _, _) in pairwise(spans):
+            assert begin == end + 1
+        now = watched.regime.regimes(GetRegimes(symbol=symbol), OPERATOR).instruments[0]
+        assert spans[-1][2] is now.regime
+
+
+def test_there_is_no_span_before_the_first_label(watched: Watched) -> None:
+    assert watched.spans(FEED.symbols[0], 5_000).spans[0][0] == EVERY * (MIN_BARS - 1)
+    assert watched.spans(FEED.symbols[1], 5_000).spans[0][0] == MIN_BARS - 1
+
+
+def test_an_instrument_that_was_never_anything_but_undetermined_has_one_span() -> None:
+    # Abstaining costs nothing and a change more than any evidence: no change is ever recorded.
+    deck = Watched(RegimeSection(jump_penalty=100.0, abstain_below_share=0.999))
+    deck.run(MIN_BARS + 20)
+    assert deck.store.all("regime_changes") == []
+    first = MIN_BARS - 1
+    assert deck.spans(FEED.symbols[1], 5_000).spans == ((first, first + 20, Regime.UNDETERMINED),)
+    assert deck.spans(FEED.symbols[1], 5).spans == ((first + 16, first + 20, Regime.UNDETERMINED),)
+
+
+def test_before_the_first_label_there_are_no_spans() -> None:
+    deck = Watched(RegimeSection())
+    deck.run(MIN_BARS - 1)
+    assert deck.spans(FEED.symbols[1], 500).spans == ()

@@ -1,0 +1,237 @@
+"""The write-ahead log: folded when there is time, cut when it is long, never at a commit's cost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from quarterdeck.kernel.errors import Overloaded, Unavailable
+from quarterdeck.kernel.ids import RunId
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.runtime import journal as journals
+from quarterdeck.runtime.audit import AuditChain
+from quarterdeck.runtime.clock import SystemClock
+from quarterdeck.runtime.database import Connect, connect, load_sql
+from quarterdeck.runtime.journal import DatabaseHistory, Journal
+from quarterdeck.runtime.sequencer import Routes, Sequencer, Step
+
+SQL = load_sql()
+LONG = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1500000) SELECT max(n) AS n FROM c, (SELECT number FROM step LIMIT 1)"
+SLOW = replace(SQL, statements={**SQL.statements, "test.long": LONG})
+
+
+def writing(step: Step) -> None:
+    step.write("runtime.manifest_saved", key=f"k{step.number}", value="v" * 5_000)
+
+
+def run(
+    path: Path,
+    work: Callable[[Journal, Sequencer], Awaitable[None]],
+    *,
+    connect: Connect = connect,
+) -> None:
+    async def inner() -> None:
+        journal = Journal(
+            path, sql=SQL, clock=SystemClock(), on_commit=lambda n, m: None, connect=connect
+        )
+        async with journal:
+            task = asyncio.create_task(journal.run())
+            sequencer = Sequencer(
+                run=RunId("r"),
+                routes=Routes(),
+                journal=journal,
+                clock=SystemClock(),
+                audit=AuditChain(),
+                start_at=Nanos(0),
+                fatal=lambda _: None,
+            )
+            try:
+                await work(journal, sequencer)
+                # What the journal failed with is more than that it failed.
+                with suppress(Unavailable):
+                    await journal.drain()
+                await task
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    asyncio.run(inner())
+
+
+async def until(fact: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def steps_without_log(path: Path) -> int:
+    alone = path.with_name("alone.db")
+    shutil.copy(path, alone)
+    connection = sqlite3.connect(alone)
+    try:
+        return int(connection.execute("SELECT COUNT(*) FROM step").fetchone()[0])
+    except sqlite3.OperationalError:
+        return -1
+    finally:
+        connection.close()
+
+
+def test_what_is_written_is_folded_into_the_database_when_nothing_comes(tmp_path: Path) -> None:
+    path = tmp_path / "core.db"
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        for _ in range(10):
+            await journal.committed(sequencer.start_step(writing))
+        await until(lambda: steps_without_log(path) == 10)
+        assert path.with_name("core.db-wal").stat().st_size > 0
+
+    run(path, work)
+    assert not path.with_name("core.db-wal").exists()
+
+
+class Held:
+    """A connection whose folding waits until it is let go, and then fails if it is told to."""
+
+    def __init__(self, connection: sqlite3.Connection, *, error: sqlite3.Error | None) -> None:
+        self.connection = connection
+        self.error = error
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def execute(self, sql: str) -> sqlite3.Cursor:
+        if "wal_checkpoint" in sql:
+            self.began.set()
+            assert self.go.wait(10)
+            if self.error is not None:
+                raise self.error
+        return self.connection.execute(sql)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def holding(error: sqlite3.Error | None) -> tuple[list[Held], Connect]:
+    made: list[Held] = []
+    opened: list[sqlite3.Connection] = []
+
+    def by(path: Path) -> sqlite3.Connection:
+        opened.append(connect(path))
+        if len(opened) == 1:
+            return opened[0]
+        made.append(Held(opened[-1], error=error))
+        return cast("sqlite3.Connection", made[-1])
+
+    return made, by
+
+
+def test_commits_go_on_while_the_log_is_folded(tmp_path: Path) -> None:
+    made, by = holding(None)
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        await journal.committed(sequencer.start_step(writing))
+        await until(made[0].began.is_set)
+        async with asyncio.timeout(5):
+            for _ in range(20):
+                await journal.committed(sequencer.start_step(writing))
+        made[0].go.set()
+
+    run(tmp_path / "core.db", work, connect=by)
+
+
+def test_a_log_that_cannot_be_folded_ends_the_journal(tmp_path: Path) -> None:
+    made, by = holding(sqlite3.OperationalError("disk I/O error"))
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        await journal.committed(sequencer.start_step(writing))
+        await until(made[0].began.is_set)
+        made[0].go.set()
+        await until(lambda: journal._failure is not None)
+        with pytest.raises(Unavailable):
+            journal.admit()
+
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        run(tmp_path / "core.db", work, connect=by)
+
+
+def test_a_long_log_is_cut_though_somebody_reads_and_the_read_still_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "WAL_BYTES", 200_000)
+    monkeypatch.setattr(journals, "READ_MS", 20_000)
+    monkeypatch.setattr(journals, "FOLD_EVERY_S", 1e9)
+    path = tmp_path / "core.db"
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        await journal.committed(sequencer.start_step(writing))
+        async with DatabaseHistory(path, sql=SLOW, clock=SystemClock()) as history:
+            journal.holds_back(history.held_back)
+            reading = asyncio.create_task(history.rows("test.long"))
+            await until(lambda: bool(history._reading))
+            longest = 0
+            for _ in range(200):
+                await journal.committed(sequencer.start_step(writing))
+                size = journal._folding.log_bytes()
+                if size < longest:
+                    break
+                longest = size
+            assert not reading.done()
+            assert size < 100_000
+            assert longest < 400_000
+            assert list(await reading) == [{"n": 1_500_000}]
+
+    run(path, work)
+
+
+def test_a_read_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "READ_MS", 20)
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        await journal.committed(sequencer.start_step(writing))
+        async with DatabaseHistory(tmp_path / "core.db", sql=SLOW, clock=SystemClock()) as history:
+            with pytest.raises(Overloaded) as refusal:
+                await history.rows("test.long")
+            assert refusal.value.code == "READ_TIMEOUT"
+
+    run(tmp_path / "core.db", work)
+
+
+def test_under_a_foreign_lock_nothing_is_admitted_and_then_the_journal_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "BUSY_S", 0.6)
+    path = tmp_path / "core.db"
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        await journal.committed(sequencer.start_step(writing))
+        foreign = sqlite3.connect(path, isolation_level=None)
+        foreign.execute("BEGIN IMMEDIATE")
+        try:
+            number = sequencer.start_step(writing)
+
+            def refused() -> bool:
+                try:
+                    journal.admit()
+                except (Overloaded, Unavailable):
+                    return True
+                return False
+
+            assert not refused()
+            await until(refused)
+            assert journal._failure is None
+            with pytest.raises(Unavailable):
+                await journal.committed(number)
+        finally:
+            foreign.close()
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        run(path, work)
