@@ -55,7 +55,7 @@ USAGE = {
     "an unknown option": ["status", "--colour"],
     "an abbreviated option": ["status", "--js"],
     "serve without a file": ["serve"],
-    "a stop without a reason": ["stop"],
+    "a re-arm without a reason": ["rearm", "--epoch", "1"],
     "a re-arming without an epoch": ["rearm", "--reason", "x"],
     "an epoch that is no number": ["rearm", "--epoch", "one", "--reason", "x"],
     "a port that is no number": ["demo", "--port", "http"],

@@ -384,3 +384,18 @@ def test_a_page_left_open_comes_back_by_itself_when_the_deck_was_started_again(
     expect(market_day(page)).not_to_have_text(left, timeout=SOON_MS)
     assert page.evaluate("window.sameDocument") is True
     context.close()
+
+
+@pytest.mark.parametrize("size", [WIDE, TELEPHONE])
+def test_the_bar_with_stop_never_scrolls_off_the_screen(
+    deck: RunningDeck, browser: Browser, session: StorageState, size: dict[str, int]
+) -> None:
+    context = browser.new_context(viewport=size, storage_state=session)  # type: ignore[arg-type]
+    page = opened(context, deck).page
+    for path in PAGES:
+        page.goto(f"{deck.url}{path}")
+        expect(stop_button(page)).to_be_visible(timeout=SOON_MS)
+        settled(page)
+        tall = page.evaluate("document.documentElement.scrollHeight - innerHeight")
+        assert tall <= 0, f"{path} is {tall} px higher than the window"
+    context.close()

@@ -1,24 +1,20 @@
 """Whole decks from seeds: every invariant after every step, and one log for every seed.
 
-The seeds are fresh at every commit. A failure prints the seed; ``quarterdeck simulate --seed N
---trace`` shows it again, as long as the sources are the same.
+The same seeds on every machine; ``quarterdeck simulate --seeds N`` tries fresh ones. A failure prints
+the seed; ``quarterdeck simulate --seed N --trace`` shows it again, as long as the sources are the same.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from hashlib import sha256
 
 import pytest
 
 from quarterdeck.app.simulation.faults import plan_of
 from quarterdeck.app.simulation.runner import run_seed
-from quarterdeck.runtime.manifest import code_digest
 
-SECONDS = 60
-LEAST = 6
+SEEDS = 16
 
 RUN = """
 from quarterdeck.runtime import kernels
@@ -29,21 +25,11 @@ print(outcome.log, outcome.state, outcome.events, outcome.violation)
 """
 
 
-def fresh_seeds() -> range:
-    first = int.from_bytes(sha256(code_digest().encode()).digest()[:4], "big")
-    return range(first, first + 10_000)
-
-
-def test_no_fresh_seed_breaks_an_invariant() -> None:
-    began, events = time.perf_counter(), 0
-    for count, seed in enumerate(fresh_seeds(), start=1):
-        outcome = run_seed(seed)
-        events += outcome.events
-        assert outcome.violation is None, f"quarterdeck simulate --seed {seed} --trace"
-        if count >= LEAST and time.perf_counter() - began > SECONDS:
-            break
-    print(f"{count} seeds, {events:,} events")
-    assert events > count * 300
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_no_seed_breaks_an_invariant(seed: int) -> None:
+    outcome = run_seed(seed)
+    assert outcome.violation is None, f"quarterdeck simulate --seed {seed} --trace"
+    assert outcome.events > 100
 
 
 @pytest.mark.parametrize("seed", [7, 11])

@@ -19,7 +19,14 @@ from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
-from quarterdeck.execution.model import CancelOrder, EquityMarked, OrderFilled, RaiseStop
+from quarterdeck.execution.model import (
+    CancelOrder,
+    EquityMarked,
+    GetStop,
+    OrderFilled,
+    RaiseStop,
+    StopView,
+)
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
@@ -30,7 +37,7 @@ from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
 from quarterdeck.runtime.pacer import FeedStatus
-from quarterdeck.runtime.policy import DECK_CALLER
+from quarterdeck.runtime.policy import DECK_CALLER, OPERATOR_CALLER
 from quarterdeck.runtime.sequencer import Hear
 from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.space import SpaceAdmission, SpaceWatch, unwritable
@@ -192,6 +199,10 @@ class Deck:
     def login_url(self) -> str:
         """Return a fresh link that opens the operator's session once."""
         return f"{self.url()}/login?token={self.bootstrap.issue(self.engine.wall.now())}"
+
+    def stop_state(self) -> StopView:
+        """Return the stop as it stands."""
+        return self.parts.execution.stop_state(GetStop(), OPERATOR_CALLER)
 
     def feed(self) -> FeedStatus:
         """Return where the replay is."""

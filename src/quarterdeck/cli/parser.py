@@ -79,7 +79,9 @@ def _run_options(parser: argparse.ArgumentParser, *, speed: str) -> None:
         "--seed", type=int, metavar="N", help="part of the run's identity; nothing draws on it yet"
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="begin anew: the run in the data folder is moved aside"
+        "--fresh",
+        action="store_true",
+        help="begin anew: the run in the data folder goes to previous/, replacing the one there",
     )
     parser.add_argument("--start", metavar="TS", help="first instant replayed")
     parser.add_argument("--end", metavar="TS", help="last instant replayed")
@@ -184,7 +186,9 @@ def _add_stop(subparsers: Commands) -> None:
         example="quarterdeck stop --reason 'odd fills'",
     )
     parser.add_argument("--agent", metavar="ID", help="only this agent (needs the server)")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    parser.add_argument(
+        "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
+    )
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config, read_config, shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.server.desk.report import RunReport
+from quarterdeck.server.guards import LOOPBACK
 from quarterdeck.server.logs import own_logging
 
 PROGRESS_S = 5.0
@@ -173,18 +175,41 @@ def _say_what_starts(plan: Plan) -> None:
     _say(f"  symbols  {', '.join(plan.feed.symbols)}")
     _say(f"  agents   {', '.join(plan.members) or 'none built in'}")
     _say(f"  data     {plan.folder.path}")
-    _say("  Nothing leaves this machine.")
+    if plan.config.server.host.strip("[]").lower() in LOOPBACK:
+        _say("  Nothing leaves this machine.")
+    else:
+        _say(
+            f"  WARNING  listening on {plan.config.server.host}: others can reach this deck, and it "
+            "has no TLS of its own; put a proxy with TLS before it"
+        )
 
 
 def _say_where(deck: Deck, *, seconds: float) -> None:
-    url = deck.url()
+    url, wanted, program = deck.url(), deck.plan.config.server, _program()
     found = deck.recovery.resumed
     if found is not None:
         _say(f"  resumed  at slice {found + 1:,} of {len(deck.plan.feed):,}")
+    if wanted.port and not url.endswith(f":{wanted.port}"):
+        _say(f"  port     {wanted.port} is in use; this deck took a free one")
     _say(f"  ready in {seconds:.1f} s")
     print(f"  open     {deck.login_url()}", flush=True)
-    print(f"  agents   {url}/mcp (a key: quarterdeck keys create NAME)", flush=True)
-    _say("  stop     the button on every page, or: quarterdeck stop --reason TEXT; Ctrl-C ends")
+    print(f"  agents   {url}/mcp (a key: {program} keys create NAME)", flush=True)
+    _say(f"  stop     the button on every page, or: {program} stop; Ctrl-C ends")
+    stop = deck.stop_state()
+    if stop.stopped:
+        _say(f"  TRADING IS STOPPED at epoch {stop.epoch} ({stop.reason or 'no reason given'});")
+        _say(f"           open it again: {program} rearm --epoch {stop.epoch} --reason TEXT")
+
+
+def _program() -> str:
+    """Return what to type for this program here: its name if the shell finds it, else its path."""
+    name = Path(sys.argv[0])
+    if name.name != "quarterdeck" or shutil.which("quarterdeck") == str(name):
+        return "quarterdeck"
+    try:
+        return str(name.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(name)
 
 
 async def _progress(deck: Deck, options: Options) -> None:

@@ -159,13 +159,16 @@ class MarketService:
 
     def _sound(self, arrived: SliceArrived) -> SliceArrived:
         prices = (arrived.open, arrived.high, arrived.low, arrived.close)
-        sound = sound_bars(*prices, price_factor=self._price_factor[arrived.rows])
+        rows = arrived.rows
+        sound = sound_bars(
+            *prices, before=self._closes[rows], price_factor=self._price_factor[rows]
+        )
         if sound.all():
             return arrived
         o, h, low, c = (np.ascontiguousarray(column[sound]) for column in prices)
         return msgspec.structs.replace(
             arrived,
-            rows=np.ascontiguousarray(arrived.rows[sound]),
+            rows=np.ascontiguousarray(rows[sound]),
             open=o,
             high=h,
             low=low,

@@ -24,6 +24,7 @@ BAD = {
     "crossed": (10.0, 9.0, 11.0, 10.0),
     "close above high": (10.0, 11.0, 9.0, 12.0),
     "below a price unit": (0.001, 0.001, 0.001, 0.001),
+    "a thousand times the price": (20_000.0, 20_000.0, 20_000.0, 20_000.0),
     "beyond 64 bits": (1e18, 1e18, 1e18, 1e18),
 }
 
@@ -100,4 +101,5 @@ def test_a_slice_in_which_every_bar_is_impossible_is_an_empty_slice() -> None:
 
 def test_possible_bars_are_all_kept() -> None:
     prices = np.array([GOOD, (5.0, 5.0, 5.0, 5.0)]).T
-    assert sound_bars(*prices, price_factor=np.full(2, 100.0)).all()
+    before = np.array([np.nan, 4.0])
+    assert sound_bars(*prices, before=before, price_factor=np.full(2, 100.0)).all()

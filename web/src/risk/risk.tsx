@@ -43,6 +43,16 @@ interface Verdict {
 
 const EMPTY = "no forecast has been judged by a bar yet";
 
+function PValue({ p }: { p: number | null }) {
+  if (p === null) return <Maybe text={DASH} why={EMPTY} />;
+  return <span className={p < 0.05 ? "text-down" : ""}>{p < 0.001 ? "< 0.001" : fixed(p, 3)}</span>;
+}
+
+function verdictOf(coverage: CoverageView) {
+  if (coverage.kupiec_p === null || coverage.christoffersen_p === null) return <Maybe text={DASH} why={EMPTY} />;
+  return coverage.kupiec_p < 0.05 || coverage.christoffersen_p < 0.05 ? <span className="font-medium text-down">rejected</span> : "held";
+}
+
 const VERDICTS: ReadonlyArray<Column<Verdict>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Forecast", show: (row) => `${percent(row.coverage.level, 0)} VaR` },
@@ -50,8 +60,9 @@ const VERDICTS: ReadonlyArray<Column<Verdict>> = [
   { name: "Losses beyond", right: true, show: (row) => count(row.coverage.hits) },
   { name: "Share", right: true, hint: "Of the bars judged, how many lost more than forecast", show: (row) => <Maybe text={percent(row.coverage.hit_fraction)} why={EMPTY} /> },
   { name: "Promised", right: true, show: (row) => percent(row.coverage.expected_fraction) },
-  { name: "Kupiec p", right: true, hint: "Below 0.05 the share is not the promised one", show: (row) => <Maybe text={fixed(row.coverage.kupiec_p, 3)} why={EMPTY} /> },
-  { name: "Christoffersen p", right: true, hint: "Below 0.05 the share is wrong or the losses come in clusters", show: (row) => <Maybe text={fixed(row.coverage.christoffersen_p, 3)} why={EMPTY} /> },
+  { name: "Kupiec p", right: true, hint: "Below 0.05 the share is not the promised one", show: (row) => <PValue p={row.coverage.kupiec_p} /> },
+  { name: "Christoffersen p", right: true, hint: "Below 0.05 the share is wrong or the losses come in clusters", show: (row) => <PValue p={row.coverage.christoffersen_p} /> },
+  { name: "Verdict", right: true, hint: "Held unless one of the tests rejects at 5 %", show: (row) => verdictOf(row.coverage) },
 ];
 
 function verdicts(data: RisksView): ReadonlyArray<Verdict> {

@@ -77,6 +77,6 @@ def _spoiled(raw: RawSlice, faults: list[BarFault]) -> RawSlice:
                 arrays[1][place], arrays[2][place] = arrays[2][place] * 0.5, arrays[1][place] * 2.0
             else:
                 for array in arrays:
-                    array[place] *= _FACTORS[fault.kind]
+                    array[place] = float(array[place]) * _FACTORS[fault.kind]
     o, h, low, c = (array[kept] for array in arrays)
     return RawSlice(raw.index, raw.at, raw.rows[kept], o, h, low, c, raw.volume[kept])

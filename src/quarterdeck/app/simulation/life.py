@@ -20,7 +20,7 @@ from quarterdeck.app.simulation.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.errors import DomainError, Unavailable
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.database import state_digest
 from quarterdeck.runtime.folder import DataFolder
@@ -75,7 +75,8 @@ class Life:
             except Crashed as crash:
                 world.log.note(f"the process ended {crash}")
             except BaseExceptionGroup as group:
-                self._failure = group.exceptions[0]
+                told = [e for e in group.exceptions if not isinstance(e, Unavailable)]
+                self._failure = (*told, *group.exceptions)[0]
             except Deadlock as stuck:
                 self._note(Violation(rule="liveness", text=str(stuck)))
             self._account_for_failure()
@@ -195,7 +196,10 @@ class Life:
             engine = self._deck.engine
             for _ in range(20):
                 number = engine.sequencer.number
-                await engine.journal.committed(number)
+                try:
+                    await engine.journal.committed(number)
+                except Unavailable:
+                    return
                 if engine.sequencer.number == number:
                     self._look()
                     break
