@@ -388,6 +388,8 @@ class Sequencer:
             request_hash=request,
             answer=answer,
             step=step.number,
+            # Of several answers of one step, the first given is the first forgotten.
+            ordinal=len(step.rows),
         )
         if len(self._answers) > MAX_ANSWERS:
             oldest, _ = self._answers.popitem(last=False)

@@ -17,6 +17,7 @@ CREATE TABLE answer (
   request_hash BLOB NOT NULL,  -- hashed
   answer BLOB NOT NULL,  -- hashed
   step INTEGER NOT NULL,  -- hashed
+  ordinal INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (caller, idempotency_key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
@@ -62,15 +63,15 @@ VALUES (:number, :kind, :slice, :at, :caller, :machine_at)
 SELECT number, slice, at, machine_at FROM step ORDER BY number DESC LIMIT 1
 
 -- answer_saved --
-INSERT INTO answer (caller, idempotency_key, request_hash, answer, step)
-VALUES (:caller, :idempotency_key, :request_hash, :answer, :step)
+INSERT INTO answer (caller, idempotency_key, request_hash, answer, step, ordinal)
+VALUES (:caller, :idempotency_key, :request_hash, :answer, :step, :ordinal)
 
 -- answer_forgotten --
 DELETE FROM answer WHERE caller = :caller AND idempotency_key = :idempotency_key
 
 -- answers --
 SELECT caller, idempotency_key, request_hash, answer FROM answer
-ORDER BY step, caller, idempotency_key
+ORDER BY step, ordinal
 
 -- audit_saved --
 INSERT INTO audit (partition, sequence, at, kind, actor, record, hash)

@@ -145,9 +145,10 @@ def test_the_largest_price_a_replay_takes_the_market_takes_too(tmp_path):
     path = tmp_path / "large.csv"
     path.write_text("ts,A\n2020-01-02,0.5\n2020-01-03,0.123456\n2020-01-04,4.6e12\n")
     feed = open_replay(path)
-    market = MarketService(instruments=listed(feed), timeframe="1d")
     assert feed.instruments[0].price_scale == 6
     for index in range(len(feed)):
+        # A market of its own for each: how far a price may jump is another rule.
+        market = MarketService(instruments=listed(feed), timeframe="1d")
         assert market.closed(arrived(feed, index)).rows.tolist() == [0]
 
 

@@ -103,6 +103,8 @@ class Life:
     def _sweep(self) -> None:
         """End what the crashed process had begun; its files are no longer anybody's."""
         disk, loop = self._world.disk, self._loop
+        # Whenever its last objects are collected, what they complain of concerns nobody.
+        loop.set_exception_handler(lambda _loop, _context: None)
         disk.dead = True
         for _ in range(SWEEPS):
             left = asyncio.all_tasks(loop)
