@@ -129,7 +129,7 @@ def single(path: Path) -> float:
         execute(
             statements["runtime.answer_saved"],
             {"caller": "operator", "idempotency_key": f"0-{number}", "request_hash": bytes(32),
-             "answer": b'{"number":1}', "step": number},
+             "answer": b'{"number":1}', "step": number, "ordinal": 1},
         )  # fmt: skip
         execute(statements["runtime.audit_saved"], record)
         execute("COMMIT")
