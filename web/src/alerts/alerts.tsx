@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Choice } from "../parts/choice";
 import { StateWord, When } from "../parts/cells";
 import { PlainCommand } from "../parts/command";
-import { count, exact, words } from "../parts/format";
+import { count, exact, percent, words } from "../parts/format";
 import { SeverityMark } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
@@ -10,15 +10,21 @@ import { rest } from "../wire/rest";
 import type { EpisodeState, EpisodeView, EpisodesView, PublishedNumber, Rule, RulesView } from "../wire/types";
 import { NewRule } from "./rule";
 
-function rounded(value: number): string {
-  return exact(Number(value.toPrecision(5)));
+/** A published number as people write it: shares in per cent. */
+function rounded(number: string, value: number): string {
+  return number.endsWith("_fraction") ? percent(value, 1) : exact(Number(value.toPrecision(5)));
+}
+
+/** "performance.drawdown_fraction" as "drawdown". */
+function numberName(number: string): string {
+  return words(number.slice(number.indexOf(".") + 1).replace(/_(fraction|count)$/, "")).toLowerCase();
 }
 
 const EPISODES: ReadonlyArray<Column<EpisodeView>> = [
   { name: "Severity", lead: true, show: (row) => <SeverityMark severity={row.severity} /> },
-  { name: "Alert", wrap: true, show: (row) => <span><span className="font-medium">{row.text}</span><span className="block text-xs text-faint">{row.subject}, {row.metric}</span></span> },
-  { name: "Value", right: true, show: (row) => rounded(row.value) },
-  { name: "Threshold", right: true, show: (row) => rounded(row.threshold) },
+  { name: "Alert", wrap: true, show: (row) => <span><span className="font-medium">{row.text}</span><span className="block text-xs text-faint">{row.subject}, <span title={row.metric}>{numberName(row.metric)}</span></span></span> },
+  { name: "Value", right: true, show: (row) => rounded(row.metric, row.value) },
+  { name: "Threshold", right: true, show: (row) => rounded(row.metric, row.threshold) },
   { name: "State", show: (row) => <span><StateWord state={row.state} />{row.state === "acknowledged" && row.acknowledged_by !== null && <span className="block text-xs text-faint">by {row.acknowledged_by}</span>}{row.state === "resolved" && <span className="block text-xs text-faint">{row.resolved_by === null ? "by itself" : `by ${row.resolved_by}`}</span>}</span> },
   { name: "Category", show: (row) => words(row.category) },
   { name: "Raised", right: true, show: (row) => <When at={row.raised_at} /> },
@@ -36,8 +42,8 @@ const RULE_COLUMNS: ReadonlyArray<Column<Rule>> = [
   { name: "Rule", lead: true, show: (row) => <span className="font-medium">{row.rule_id}</span> },
   { name: "Severity", show: (row) => <SeverityMark severity={row.severity} /> },
   { name: "Category", show: (row) => words(row.category) },
-  { name: "Fires when", show: (row) => <span><code className="font-mono text-xs">{row.number}</code> is {row.comparison} {rounded(row.threshold)}{row.for_bars > 1 ? ` for ${row.for_bars} bars` : ""}</span> },
-  { name: "Clears at", right: true, show: (row) => row.clear === null ? <span className="text-faint" title="resolves at the threshold itself">threshold</span> : rounded(row.clear) },
+  { name: "Fires when", show: (row) => <span><span title={row.number}>{numberName(row.number)}</span> {row.comparison} {rounded(row.number, row.threshold)}{row.for_bars > 1 ? ` for ${row.for_bars} bars` : ""}</span> },
+  { name: "Clears at", right: true, show: (row) => row.clear === null ? <span className="text-faint" title="resolves at the threshold itself">threshold</span> : rounded(row.number, row.clear) },
   { name: "Subject", show: (row) => row.subject ?? <span className="text-faint">each on its own</span> },
   { name: "", right: true, show: (row) => <PlainCommand name="Remove" label={`Remove the rule ${row.rule_id}; its open alerts are resolved`} send={() => rest.remove(`/alerts/rules/${encodeURIComponent(row.rule_id)}`)} /> },
 ];

@@ -35,7 +35,7 @@ function Shares({ row }: { row: RegimeView }) {
   const parts = REGIME_ORDER.map((regime) => [regime, row.shares?.[regime] ?? 0] as const).filter(([, share]) => share > 0);
   const label = parts.map(([regime, share]) => `${words(regime)} ${percent(share, 0)}`).join(", ");
   return (
-    <svg viewBox="0 0 100 8" preserveAspectRatio="none" className="h-2 w-full min-w-36 rounded-full" role="img" aria-label={label}>
+    <svg viewBox="0 0 100 8" preserveAspectRatio="none" className="h-2 w-full min-w-36 self-center rounded-full max-md:min-w-0" role="img" aria-label={label}>
       <title>{label}</title>
       {parts.map(([regime, share]) => {
         const x = left;

@@ -19,10 +19,24 @@ interface Trade { readonly slice: number; readonly agent: string; readonly side:
 interface Reading { readonly at_ms: number; readonly bar: BarTuple; readonly regime: Regime | undefined }
 
 const MARKS_WITH_TEXT = 24;
+/** Bars that a name needs to either side of its arrow, so that neighbours stay readable. */
+const BARS_FOR_A_NAME = 12;
 const KEPT_TRADES = 1_000;
 
 function timeOf(slice: Slice): UTCTimestamp {
   return Math.floor(slice.at_ms / 1000) as UTCTimestamp;
+}
+
+/** The latest arrows whose names do not run into one another; an arrow without its name still shows the trade. */
+function roomForNames<Mark extends { readonly bar: number; readonly side: Side }>(marks: ReadonlyArray<Mark>): ReadonlySet<Mark> {
+  const named = new Set<Mark>();
+  const next: Partial<Record<Side, number>> = {};
+  for (const mark of marks.slice(-MARKS_WITH_TEXT).reverse()) {
+    if ((next[mark.side] ?? Infinity) - mark.bar < BARS_FOR_A_NAME) continue;
+    next[mark.side] = mark.bar;
+    named.add(mark);
+  }
+  return named;
 }
 
 /** The drawing of one symbol: knows what it has drawn and adds only what is new. */
@@ -34,7 +48,7 @@ class Candles {
   private readonly bands = new RegimeBands();
   private spans: Span[] = [];
   private readings: Reading[] = [];
-  private times = new Map<number, UTCTimestamp>();
+  private places = new Map<number, number>();
   private lastSlice = -1;
   private trades: ReadonlyArray<Trade> = [];
   private frame: number | undefined;
@@ -79,7 +93,7 @@ class Candles {
     if (whole) {
       this.spans = [];
       this.readings = [];
-      this.times.clear();
+      this.places.clear();
     }
     const fresh = whole ? slices : slices.filter((slice) => slice.slice > this.lastSlice);
     if (fresh.length === 0) return;
@@ -91,9 +105,9 @@ class Candles {
       if (bar === undefined) continue;
       const regime = slice.regimes[this.symbol];
       if (regime !== undefined) grow(this.spans, this.readings.length, regime);
+      this.places.set(slice.slice, this.readings.length);
       this.readings.push({ at_ms: slice.at_ms, bar, regime });
       const time = timeOf(slice);
-      this.times.set(slice.slice, time);
       candles.push({ time, open: bar[0], high: bar[1], low: bar[2], close: bar[3] });
       volumes.push(bar[4] === null ? { time } : { time, value: bar[4] });
     }
@@ -109,29 +123,29 @@ class Candles {
     this.read(this.readings[this.readings.length - 1] ?? null);
   }
 
-  /** One arrow for each bar and side; the text names the agent, or how many there were. */
+  /** One arrow for each bar and side; the text names the agent, or how many there were, where there is room. */
   private paintMarks(): void {
-    const groups = new Map<string, { time: UTCTimestamp; side: Side; agents: string[] }>();
+    const groups = new Map<string, { bar: number; side: Side; agents: string[] }>();
     for (const trade of this.trades) {
-      const time = this.times.get(trade.slice);
-      if (time === undefined) continue;
-      const key = `${time} ${trade.side}`;
-      const group = groups.get(key) ?? { time, side: trade.side, agents: [] };
+      const bar = this.places.get(trade.slice);
+      if (bar === undefined) continue;
+      const key = `${bar} ${trade.side}`;
+      const group = groups.get(key) ?? { bar, side: trade.side, agents: [] };
       group.agents.push(trade.agent);
       groups.set(key, group);
     }
-    const all = [...groups.values()].sort((a, b) => a.time - b.time);
-    const texted = all.length - MARKS_WITH_TEXT;
-    const marks = all.map((group, place): SeriesMarker<Time> => {
+    const all = [...groups.values()].sort((a, b) => a.bar - b.bar);
+    const named = roomForNames(all);
+    const marks = all.map((group): SeriesMarker<Time> => {
       const names = new Set(group.agents);
       const text = names.size === 1 ? (group.agents[0] ?? "") : `${names.size} agents`;
       return {
-        time: group.time,
+        time: Math.floor((this.readings[group.bar] as Reading).at_ms / 1000) as UTCTimestamp,
         position: group.side === "buy" ? "belowBar" : "aboveBar",
         shape: group.side === "buy" ? "arrowUp" : "arrowDown",
         color: colour(group.side === "buy" ? "up" : "down"),
         size: 0.9,
-        text: place >= texted ? text : "",
+        text: named.has(group) ? text : "",
       };
     });
     this.marks.setMarkers(marks);

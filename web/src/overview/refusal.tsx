@@ -54,7 +54,7 @@ export function RefusalCard({ order }: { order: OrderView }) {
       <div className="flex flex-wrap items-baseline gap-x-2">
         <span className="font-semibold text-down">{rule?.name ?? "Refused"}</span>
         {decision.code !== null && <code className="rounded bg-raised px-1 font-mono text-2xs text-muted">{decision.code}</code>}
-        <span className="ml-auto text-xs text-muted">{order.agent}: {side.toLowerCase()} {exact(order.quantity)} {order.symbol}</span>
+        <span className="ml-auto text-xs text-muted">{order.agent}: {side.toLowerCase()} {Number(order.quantity) > 0 ? `${exact(order.quantity)} ` : ""}{order.symbol}</span>
       </div>
       {/* A rule without numbers of its own is explained by the gate. */}
       <p className="mt-0.5 text-muted">{!numbered && first !== undefined && first.text !== "" ? `${sentence(first.text).replace(/\.$/, "")}.` : rule?.says}</p>

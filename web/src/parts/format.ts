@@ -48,6 +48,11 @@ export function exact(value: Numeric): string {
   return signed(number, format(0, 8).format(Math.abs(number)), false);
 }
 
+/** The quantity of an order; one that was refused before its quantity could be read has none. */
+export function asked(quantity: Numeric): string {
+  return Number(quantity) > 0 ? exact(quantity) : DASH;
+}
+
 export function price(value: Numeric): string {
   const number = numberOf(value);
   if (number === null) return DASH;

@@ -3,7 +3,7 @@ import { RefusalCard } from "../overview/refusal";
 import { Choice } from "../parts/choice";
 import { Id, SideWord, StateWord, When } from "../parts/cells";
 import { PlainCommand } from "../parts/command";
-import { DASH, exact, fixed, money, price, words } from "../parts/format";
+import { DASH, asked, exact, fixed, money, price, words } from "../parts/format";
 import { Change, Maybe } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
@@ -19,7 +19,7 @@ function DecisionCell({ order }: { order: OrderView }) {
     <div className="max-w-md text-left">
       <button type="button" className="text-left text-down underline decoration-dotted underline-offset-2" aria-expanded={open} onClick={() => setOpen(!open)}>
         {decision.code === null ? "refused" : RULES[decision.code].name}
-        {decision.max_allowed_now !== null && <span className="text-muted"> · at most {exact(decision.max_allowed_now)} now</span>}
+        {decision.max_allowed_now !== null && Number(decision.max_allowed_now) > 0 && <span className="text-muted"> · at most {exact(decision.max_allowed_now)} now</span>}
       </button>
       {open && <div className="panel mt-1.5 whitespace-normal"><RefusalCard order={order} /></div>}
     </div>
@@ -31,7 +31,7 @@ const ORDERS: ReadonlyArray<Column<OrderView>> = [
   { name: "Agent", show: (row) => row.agent },
   { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Side", show: (row) => <SideWord side={row.side} /> },
-  { name: "Quantity", right: true, show: (row) => exact(row.quantity) },
+  { name: "Quantity", right: true, show: (row) => <Maybe text={asked(row.quantity)} why="the order named no valid quantity" /> },
   { name: "Type", show: (row) => <span className="whitespace-nowrap">{words(row.type)}{row.limit_price === null ? "" : ` ${price(row.limit_price)}`}</span> },
   { name: "Filled", right: true, show: (row) => exact(row.filled) },
   { name: "At", right: true, show: (row) => <Maybe text={price(row.average_price)} why="nothing filled" /> },

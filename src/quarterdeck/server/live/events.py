@@ -116,6 +116,8 @@ def order_refused(order: OrderView, *, at: int) -> Event:
     decision = order.decision
     reasons = "; ".join(breach.text for breach in decision.breaches) or str(decision.code)
     advice = f" {decision.next}" if decision.next else ""
+    # Refused before its quantity could be read: there is none to show.
+    quantity = f"{order.quantity} " if order.quantity > 0 else ""
     return _event(
         f"order_refused:{order.order_id}",
         "order_refused",
@@ -125,8 +127,7 @@ def order_refused(order: OrderView, *, at: int) -> Event:
         agent=order.agent,
         symbol=order.symbol,
         order=order,
-        title=f"{order.agent}: {order.side} {order.quantity} {order.symbol} refused, "
-        f"{decision.code}",
+        title=f"{order.agent}: {order.side} {quantity}{order.symbol} refused, {decision.code}",
         text=f"{reasons}.{advice}",
     )
 
@@ -290,7 +291,7 @@ def _market_event(
                 text=message.text,
             )
         case LimitsChanged():
-            limit = text_of(message.position_limit_units, MONEY_SCALE)
+            limit = from_units(message.position_limit_units, MONEY_SCALE)
             return _event(
                 f"limits_changed:{message.symbol}:{message.version}",
                 "limits_changed",
@@ -298,7 +299,7 @@ def _market_event(
                 message.at,
                 severity=Severity.INFO,
                 symbol=message.symbol,
-                title=f"{message.symbol}: position limit is now {limit}",
+                title=f"{message.symbol}: position limit is now {limit:,.0f}",
                 text=message.because,
             )
         case RebalanceProposed():
