@@ -37,8 +37,8 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     print(f"feed      {feed['state']}  slice {feed['slice'] + 1} of {feed['slices']}  {feed['at']}")
     print(f"trading   {_stop_line(stop)}")
     for part in system["components"]:
-        since = part["since"] or "-"
-        print(f"{part['name']:<14}{part['phase']:<10}{since:<32}{part['detail']}")
+        since = (part["since"] or "-")[:19]
+        print(f"{part['name']:<14}{part['phase']:<10}{since:<20} {part['detail']}".rstrip())
     return 0
 
 
@@ -183,6 +183,10 @@ def list_keys(data_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(keys, indent=2))
         return 0
+    if not keys:
+        print("no keys; make one with: quarterdeck keys create NAME")
+        return 0
+    print(f"{'PREFIX':<12}{'AGENT':<24}{'SCOPES':<36}STATE")
     for key in keys:
         state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "valid"
         print(f"{key['prefix']:<12}{key['agent']:<24}{','.join(key['scopes']):<36}{state}")
