@@ -34,13 +34,14 @@ class FreshSecrets:
 class Outside:
     """What a deck takes from the world besides its plan and its disk; a simulation makes its own.
 
-    ``watch`` is shown every finished step.
+    ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
     """
 
     clock: Clock
     stop: StopFlag
     secrets: Secrets
     watch: Callable[[Step], None] | None = None
+    watch_command: Callable[[Step], None] | None = None
 
 
 def real_world(plan: Plan) -> Outside:
@@ -83,6 +84,7 @@ class Engine:
             fatal=self.supervisor.fail,
             spared=frozenset({RaiseStop}),
             watch=outside.watch,
+            watch_command=outside.watch_command,
         )
         self.pacer = Pacer(
             slices=len(plan.feed),

@@ -166,9 +166,11 @@ def simulate(options: argparse.Namespace) -> int:
     kernels.prepare()
     from quarterdeck.cli import simulate
 
+    endless = options.minutes is not None
     return simulate.run(
         simulate.Options(
-            seeds=options.seeds,
+            seeds=20 if options.seeds is None and not endless else options.seeds,
+            minutes=options.minutes,
             jobs=options.jobs,
             first=options.first,
             seed=options.seed,

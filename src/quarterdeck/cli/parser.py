@@ -251,7 +251,14 @@ def _add_simulate(subparsers: Commands) -> None:
         example="quarterdeck simulate --seeds 20 --jobs 2",
     )
     parser.add_argument(
-        "--seeds", type=int, default=20, metavar="N", help="how many seeds (default %(default)s)"
+        "--seeds", type=int, metavar="N", help="how many seeds (default 20; with --for no end)"
+    )
+    parser.add_argument(
+        "--for",
+        type=float,
+        dest="minutes",
+        metavar="MINUTES",
+        help="begin no more seeds after so many minutes",
     )
     parser.add_argument("--first", type=int, metavar="S", help="the first of them (default 0)")
     parser.add_argument(
@@ -263,7 +270,7 @@ def _add_simulate(subparsers: Commands) -> None:
         "--counters",
         type=Path,
         metavar="FILE.json",
-        help="go on with the seeds after those counted there, and add this run",
+        help="go on with the seeds after those counted there, and add every batch",
     )
     parser.set_defaults(command=commands.simulate)
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from quarterdeck.app.simulation import counters
+from quarterdeck.app.simulation.counters import Tally
 from quarterdeck.app.simulation.lives import Outcome
-from quarterdeck.app.simulation.runner import (
-    Tally,
-    add_to_counters,
-    next_seed,
-    run_seed,
-    run_seeds,
-    shortest,
-)
-from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.app.simulation.runner import RunSeeds, processes, run_seed, shortest
+from quarterdeck.kernel.errors import Conflict, InvalidInput
 from quarterdeck.runtime.clock import SystemClock
 
+MOST_SEEDS = 1_000_000
+BATCH = 10
+"""Seeds of each process between two additions to the counters: what a killed run may lose."""
 TRACE_LINES = 40
 """Lines of the shortest trace that are shown; ``--trace`` shows all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line asks for; with ``counters`` seeds follow those counted there."""
+    """What the command line asks for; with ``counters`` seeds follow those counted there.
 
-    seeds: int
+    Without a number of seeds the run ends after ``minutes``.
+    """
+
+    seeds: int | None
+    minutes: float | None
     jobs: int
     first: int | None
     seed: int | None
@@ -41,12 +42,16 @@ def run(options: Options) -> int:
         raise InvalidInput.of("--jobs", options.jobs, "1 to 64")
     if options.seed is not None:
         return _one(options.seed, trace=options.trace)
-    if not 1 <= options.seeds <= 1_000_000:
-        raise InvalidInput.of("--seeds", options.seeds, "1 to 1,000,000")
+    if options.seeds is not None and not 1 <= options.seeds <= MOST_SEEDS:
+        raise InvalidInput.of("--seeds", options.seeds, f"1 to {MOST_SEEDS:,}")
+    if options.minutes is not None and not 0 < options.minutes <= 10_000:
+        raise InvalidInput.of("--for", options.minutes, "more than 0, at most 10,000 minutes")
     first = options.first
     if first is None:
-        first = 0 if options.counters is None else next_seed(options.counters)
-    return _many(range(first, first + options.seeds), options)
+        first = 0 if options.counters is None else counters.next_seed(options.counters)
+    if not 0 <= first <= 2**53:
+        raise InvalidInput.of("--first", first, "0 to 2^53")
+    return _many(first, options)
 
 
 def _one(seed: int, *, trace: bool) -> int:
@@ -57,27 +62,61 @@ def _one(seed: int, *, trace: bool) -> int:
     return 0 if outcome.violation is None else 1
 
 
-def _many(seeds: range, options: Options) -> int:
-    clock, tally = SystemClock(), Tally()
-    began, failed = clock.monotonic_s(), []
-    for outcome in run_seeds(seeds, jobs=options.jobs):
-        tally.add(outcome)
-        if outcome.violation is not None:
-            failed.append(outcome.seed)
-            _say(outcome)
-        if options.counters is not None and tally.seeds % 50 == 0:
-            print(f"  {tally.seeds:,} seeds, {tally.events:,} events", file=sys.stderr, flush=True)
+def _many(first: int, options: Options) -> int:
+    clock, whole, failed = SystemClock(), Tally(), list[int]()
+    began, at, commit = clock.monotonic_s(), first, counters.commit()
+    end = MOST_SEEDS if options.seeds is None else options.seeds
+    with processes(options.jobs) as run_seeds:
+        while whole.seeds < end and not _over(options, clock.monotonic_s() - began):
+            seeds = range(at, at + min(options.jobs * BATCH, end - whole.seeds))
+            batch, wrong = _batch(run_seeds, seeds)
+            at = seeds.stop
+            _sum(whole, batch)
+            failed += wrong
+            if options.counters is None:
+                continue
+            if counters.commit() != commit:
+                raise Conflict(
+                    f"the sources changed during the run: they were {commit} and are "
+                    f"{counters.commit()}; the last batch is not counted, start again",
+                    code="SOURCES_CHANGED",
+                )
+            counters.add(options.counters, batch, commit=commit, next_seed=at, failed=wrong)
+            print(
+                f"  to seed {at - 1}: {whole.seeds:,} seeds, {whole.events:,} events",
+                file=sys.stderr,
+                flush=True,
+            )
     took = clock.monotonic_s() - began
     print(
-        f"{tally.seeds:,} seeds, {tally.events:,} events, {tally.lives:,} lives, "
-        f"{tally.violations} violations in {took:.0f} s "
-        f"({tally.seeds / took:.2f} seeds/s, {tally.events / took:,.0f} events/s)"
+        f"{whole.seeds:,} seeds from {first}, {whole.events:,} events, {whole.lives:,} lives, "
+        f"{whole.violations} violations in {took:.0f} s on {commit} "
+        f"({whole.seeds / took:.2f} seeds/s, {whole.events / took:,.0f} events/s)"
     )
-    if options.counters is not None:
-        add_to_counters(options.counters, tally, commit=_commit(), first_seed=seeds.start)
     if failed:
         _show_shortest(failed[0], trace=options.trace)
     return 1 if failed else 0
+
+
+def _over(options: Options, seconds: float) -> bool:
+    return options.minutes is not None and seconds >= options.minutes * 60.0
+
+
+def _batch(run_seeds: RunSeeds, seeds: range) -> tuple[Tally, list[int]]:
+    batch, failed = Tally(), list[int]()
+    for outcome in run_seeds(seeds):
+        one = Tally(1, outcome.events, outcome.effects, outcome.lives, 0)
+        if outcome.violation is not None:
+            one.violations = 1
+            failed.append(outcome.seed)
+            _say(outcome)
+        _sum(batch, one)
+    return batch, failed
+
+
+def _sum(total: Tally, more: Tally) -> None:
+    for name in total.__struct_fields__:
+        setattr(total, name, getattr(total, name) + getattr(more, name))
 
 
 def _say(outcome: Outcome) -> None:
@@ -100,17 +139,3 @@ def _show_shortest(seed: int, *, trace: bool) -> None:
     )
     for line in outcome.lines if trace else outcome.lines[-TRACE_LINES:]:
         print(f"  {line}")
-
-
-def _commit() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parent,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "no commit"
-    return done.stdout.strip()

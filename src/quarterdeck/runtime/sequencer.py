@@ -170,7 +170,8 @@ class Routes:
 class Sequencer:
     """Runs the steps, one at a time, on the event loop.
 
-    ``watch`` is shown every finished step; it changes nothing.
+    ``watch`` is shown every finished step, ``watch_command`` a step under way after every command
+    that a built-in agent gave in it, refused or not; they change nothing.
     """
 
     def __init__(
@@ -185,11 +186,13 @@ class Sequencer:
         fatal: Callable[[BaseException], None],
         spared: frozenset[type[Command]] = frozenset(),
         watch: Callable[[Step], None] | None = None,
+        watch_command: Callable[[Step], None] | None = None,
     ) -> None:
         self._run = run
         self._fatal = fatal
         self._spared = spared
         self._watch = watch
+        self._watch_command = watch_command
         self._routes = routes
         self._journal = journal
         self._clock = clock
@@ -347,6 +350,8 @@ class Sequencer:
                 raise RuntimeError("a command was refused after it had changed something") from None
             raise
         finally:
+            if self._watch_command is not None:
+                self._watch_command(step)
             step.caller = outer
             step.key_reused = False
 

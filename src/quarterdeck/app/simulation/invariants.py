@@ -227,9 +227,7 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
     if state == "leased" and job.state == "ready":
         if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
             return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
-        held = sum(
-            j.state == "leased" and j.agent == values["agent"] for j in now.shadow.jobs.values()
-        )
+        held = sum(j.agent == values["agent"] for j in now.shadow.leased.values())
         if held >= now.slots.get(values["agent"], 0):
             return _wrong("slots", f"{values['agent']} holds more than it may")
     elif state in ("leased", "completed"):
@@ -337,8 +335,8 @@ def tasks_are_kept(now: Moment) -> Verdict:
 
 def leases_have_ended(now: Moment) -> Verdict:
     """After a slice no lease is left that ended before it."""
-    for job in now.shadow.jobs.values():
-        if job.state == "leased" and (job.lease_until or 0) < now.machine_at:
+    for job in now.shadow.leased.values():
+        if (job.lease_until or 0) < now.machine_at:
             return _wrong("leases end", f"{job.task_id} is held by {job.agent} after its lease")
     return None
 

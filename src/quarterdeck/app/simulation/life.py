@@ -6,6 +6,7 @@ import asyncio
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
@@ -124,7 +125,11 @@ class Life:
         world = self._world
         self._up = asyncio.Event()
         plan = world.deck_plan(folder)
-        outside = replace(world.outside(self._flag), watch=self._step)
+        outside = replace(
+            world.outside(self._flag),
+            watch=self._step,
+            watch_command=partial(self._step, under_way=True),
+        )
         self._deck = deck = SimDeck(plan, kernel_digest=world.kernel_digest, outside=outside)
         self._watch = Watch(
             services=deck.services(),
@@ -206,12 +211,17 @@ class Life:
                     self._look()
                     break
 
-    def _step(self, step: Step) -> None:
-        if self._world.disk.dead:
+    def _step(self, step: Step, *, under_way: bool = False) -> None:
+        world = self._world
+        if world.disk.dead:
             return
-        self._world.steps += 1
-        if step.slice >= self._world.plan.calm_slice:
-            self._world.disk.calm = True
+        if under_way:
+            world.commands += 1
+            self._watch.command(step)
+            return
+        world.steps += 1
+        if step.slice >= world.plan.calm_slice:
+            world.disk.calm = True
         self._watch.step(step)
 
     def _read_shadow(self) -> Shadow:
@@ -256,6 +266,7 @@ class Life:
             receipt = await engine.sequencer.submit(command, caller)
         except DomainError as refusal:
             world.refused += 1
+            self._watch.refused(caller.identity)
             world.log.note(f"refused {caller.identity} {type(command).__name__}: {refusal.code}")
             return None
         if receipt.step > engine.journal.durable:

@@ -20,12 +20,18 @@ MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one seed. ``events`` are steps, refused commands and effects on the disk."""
+    """What became of one seed.
+
+    An event is a step, a command of a built-in agent inside one, or a refused command; after each of
+    them the invariants are held. ``effects`` on the disk, where a life may end, are counted apart.
+    """
 
     seed: int
     closed: bool
     events: int
     steps: int
+    commands: int
+    refused: int
     effects: int
     lives: int
     log: str
@@ -62,8 +68,10 @@ def live_through(world: World) -> Outcome:
     return Outcome(
         seed=world.plan.seed,
         closed=world.plan.closed,
-        events=world.steps + world.refused + world.disk.effects,
+        events=world.steps + world.commands + world.refused,
         steps=world.steps,
+        commands=world.commands,
+        refused=world.refused,
         effects=world.disk.effects,
         lives=lives,
         log=world.log.digest(),

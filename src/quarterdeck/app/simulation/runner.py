@@ -1,11 +1,10 @@
-"""Runs seeds, finds the shortest trace of one that fails, and keeps the public counters."""
+"""Runs seeds and finds the shortest trace of one that fails."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import msgspec
 
@@ -27,6 +26,8 @@ def run_plan(plan: FaultPlan, *, kernel_digest: str, keep_lines: bool = False) -
     if not plan.closed or outcome.violation is not None:
         return outcome
     quiet = live_through(World(plan, kernel_digest=kernel_digest, without_faults=True))
+    if quiet.violation is not None:
+        return msgspec.structs.replace(outcome, violation=quiet.violation)
     if quiet.state == outcome.state:
         return outcome
     text = f"{outcome.state[:16]} after {outcome.lives} lives, {quiet.state[:16]} in one"
@@ -40,15 +41,18 @@ def run_seed(seed: int, *, keep_lines: bool = False) -> Outcome:
     return run_plan(plan_of(seed), kernel_digest=kernels.prepare(), keep_lines=keep_lines)
 
 
-def run_seeds(seeds: Sequence[int], *, jobs: int) -> Iterator[Outcome]:
-    """Yield the outcome of every seed, in order, from ``jobs`` processes."""
+RunSeeds = Callable[[Sequence[int]], Iterator[Outcome]]
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[RunSeeds]:
+    """Give what yields the outcome of every seed it is given, in order, from ``jobs`` processes."""
     if jobs == 1:
-        for seed in seeds:
-            yield run_seed(seed)
+        yield lambda seeds: map(run_seed, seeds)
         return
     # Not an executor: before Python 3.12.3 one whose processes are renewed may wait for ever.
     with get_context("spawn").Pool(jobs, maxtasksperchild=SEEDS_PER_PROCESS) as pool:
-        yield from pool.imap(run_seed, seeds)
+        yield lambda seeds: pool.imap(run_seed, seeds)
 
 
 def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
@@ -87,40 +91,3 @@ def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
         if fails(without):
             plan = without
     return plan, run_plan(plan, kernel_digest=digest, keep_lines=True)
-
-
-class Tally(msgspec.Struct):
-    """What a number of seeds added up to."""
-
-    seeds: int = 0
-    events: int = 0
-    lives: int = 0
-    violations: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one seed."""
-        self.seeds += 1
-        self.events += outcome.events
-        self.lives += outcome.lives
-        self.violations += outcome.violation is not None
-
-
-def add_to_counters(path: Path, tally: Tally, *, commit: str, first_seed: int) -> None:
-    """Add a run to the public counters; the file is replaced as a whole."""
-    counters = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    kept = counters.setdefault("simulation", {"total": msgspec.to_builtins(Tally()), "runs": []})
-    run = msgspec.to_builtins(tally)
-    for name, value in run.items():
-        kept["total"][name] += value
-    kept["runs"].append({"commit": commit, "first_seed": first_seed, **run})
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(counters, indent=2) + "\n", "utf-8")
-    fresh.replace(path)
-
-
-def next_seed(path: Path) -> int:
-    """Return the seed after the last one that the counters know of."""
-    if not path.exists():
-        return 0
-    runs = json.loads(path.read_text("utf-8")).get("simulation", {}).get("runs", [])
-    return max((run["first_seed"] + run["seeds"] for run in runs), default=0)

@@ -98,6 +98,7 @@ class Shadow:
     keys: set[tuple[str, str]] = field(default_factory=set)
     jobs: dict[int, Job] = field(default_factory=dict)
     job_states: dict[str, str] = field(default_factory=dict)
+    leased: dict[int, Job] = field(default_factory=dict)
     episodes: dict[tuple[str, str], str] = field(default_factory=dict)
     episode_of: dict[str, tuple[str, str]] = field(default_factory=dict)
     fired: int = 0
@@ -225,10 +226,18 @@ class Shadow:
             job.state, job.agent = values["state"], values["agent"]
             job.attempt, job.lease_until = values["attempt"], values["lease_until"]
             self.job_states[job.task_id] = job.state
+            self.follow_lease(values["number"], job)
         elif statement == "runtime.audit_saved":
             self.heads[values["partition"]] = (values["sequence"], values["hash"])
         elif statement == "runtime.step_saved":
             self.number = values["number"]
+
+    def follow_lease(self, number: int, job: Job) -> None:
+        """Keep ``leased`` to the tasks that somebody holds."""
+        if job.state == "leased":
+            self.leased[number] = job
+        else:
+            self.leased.pop(number, None)
 
 
 def units(amount: Decimal, scale: int) -> int:
@@ -310,6 +319,7 @@ def _read_work(shadow: Shadow, connection: sqlite3.Connection) -> None:
             task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends))
         )
         shadow.job_states[task_id] = state
+        shadow.follow_lease(number, shadow.jobs[number])
     for episode, rule, subject, state in connection.execute(
         "SELECT episode_id, rule_id, subject, state FROM alert_episodes"
     ):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -26,11 +26,11 @@ from quarterdeck.app.simulation.shadow import Shadow
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message
-from quarterdeck.runtime.sequencer import Step, StepKind
+from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
-"""Steps between two looks at the whole state."""
+"""Events between two looks at the whole state."""
 
 
 def _plain(value: object) -> object:
@@ -99,6 +99,10 @@ class Watch:
         self._found = found
         self._log = log
         self._shadow: Shadow | None = None
+        self._since_full = 0
+        self._under_way = 0
+        self._messages = 0
+        self._rows = 0
         self.machine_at = 0
 
     def shadow(self) -> Shadow:
@@ -107,27 +111,54 @@ class Watch:
             self._shadow = self._read()
         return self._shadow
 
+    def command(self, step: Step) -> None:
+        """Follow a step under way after a command given in it: the rules hold there already."""
+        self._since_full += 1
+        self.machine_at = step.machine_at
+        self._follow(self.moment(), step, rows=step.rows, agent=step.caller.identity)
+
+    def refused(self, agent: str) -> None:
+        """Hold the rules on whoever was refused: nothing of his has changed."""
+        self._since_full += 1
+        self._hold_books(self.moment(), agent)
+
     def step(self, step: Step) -> None:
         """Follow a finished step and hold every rule that it touches."""
-        shadow = self.shadow()
+        self._since_full += 1
         self._log.add(step)
         self.machine_at = step.machine_at
         now = self.moment()
-        touched: dict[str, None] = {}
-        for message in step.messages:
-            self._message(now, message, touched)
-        for statement, values in step.rows:
-            rule = ON_ROW.get(statement)
-            if rule is not None:
-                self._hold(rule(now, values))
-            shadow.write(statement, values)
+        # What says that the step happened came first in its rows when it was finished.
+        self._row(now, *step.rows[0])
+        self._follow(now, step, rows=step.rows[1:], agent=step.caller.identity)
         self._hold(entries_balance(step.rows))
-        for agent in touched:
-            self._hold(books_agree_with_fills(now, agent))
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
-        if step.number % FULL_EVERY == 0:
+        if self._since_full >= FULL_EVERY:
             self.in_full()
+
+    def _follow(self, now: Moment, step: Step, *, rows: Sequence[Row], agent: str) -> None:
+        """Follow what the step has said and written since it was last followed."""
+        if step.number != self._under_way:
+            self._under_way, self._messages, self._rows = step.number, 0, 0
+        touched: dict[str, None] = {agent: None}
+        for message in step.messages[self._messages :]:
+            self._message(now, message, touched)
+        for statement, values in rows[self._rows :]:
+            self._row(now, statement, values)
+        self._messages, self._rows = len(step.messages), len(rows)
+        for name in touched:
+            self._hold_books(now, name)
+
+    def _row(self, now: Moment, statement: str, values: Mapping[str, Any]) -> None:
+        rule = ON_ROW.get(statement)
+        if rule is not None:
+            self._hold(rule(now, values))
+        now.shadow.write(statement, values)
+
+    def _hold_books(self, now: Moment, agent: str) -> None:
+        if agent in now.shadow.money:
+            self._hold(books_agree_with_fills(now, agent))
 
     def _message(self, now: Moment, message: Message, touched: dict[str, None]) -> None:
         for check in ON_MESSAGE.get(type(message), ()):
@@ -143,6 +174,7 @@ class Watch:
 
     def in_full(self) -> None:
         """Hold the rules on the whole state."""
+        self._since_full = 0
         now = self.moment()
         for check in IN_FULL:
             self._hold(check(now))

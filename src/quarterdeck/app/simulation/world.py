@@ -171,6 +171,7 @@ class World:
         self.violation: Violation | None = None
         self.refused = 0
         self.steps = 0
+        self.commands = 0
         self.state = ""
         self.lived_s = 0.0
         self.life_s: Callable[[], float] = lambda: 0.0
