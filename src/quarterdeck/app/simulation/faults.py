@@ -155,7 +155,8 @@ class FaultyDisk:
 
     ``effects`` counts what was asked of it; ``calm`` ends all faults. ``note`` is told of each fault.
     ``dead`` is set while a crashed life is swept away, ``broken`` when an effect of the present life
-    has failed, ``went_on`` when the journal wrote again after that.
+    has failed, ``known`` when the deck has been told, ``went_on`` when the journal began to write after
+    that (what was handed to another thread before is not held back by anybody).
     """
 
     def __init__(
@@ -171,10 +172,13 @@ class FaultyDisk:
         self.calm = False
         self.dead = False
         self.broken = False
+        self.known = False
         self.went_on = False
 
-    def latency_s(self) -> float:
+    def latency_s(self, name: str) -> float:
         """Return the virtual seconds until the effect happens."""
+        if self.known and not self.dead and name == write_steps.__qualname__:
+            self.went_on = True
         usual = self._chance.between(0.0, 0.002)
         factor = self._slow.get(self.effects)
         if factor is not None and not self.calm:
@@ -183,14 +187,16 @@ class FaultyDisk:
         slow = self.effects < self._slow_until and not self.calm
         return usual * self._factor if slow else usual
 
+    def failure_known(self) -> None:
+        """Hear that the deck has been told of a failed effect."""
+        self.known = self.broken
+
     def carry_out(self, work: Callable[[], _T], *, name: str) -> _T:
         """Do ``work`` unless the plan says otherwise."""
         if self.dead:
             return work()
         number = self.effects
         self.effects += 1
-        if self.broken and name == write_steps.__qualname__:
-            self.went_on = True
         fault = None if self.calm else self._ends.get(number)
         if fault is None:
             return work()

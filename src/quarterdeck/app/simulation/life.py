@@ -68,7 +68,7 @@ class Life:
         """Live; return whether the feed came to its end and all was well."""
         world, loop = self._world, self._loop
         world.life_s = loop.time
-        world.disk.broken = world.disk.went_on = False
+        world.disk.broken = world.disk.known = world.disk.went_on = False
         world.log.note(f"a life begins at {world.age_s():.3f} s")
         with DataFolder(self._path) as folder:
             try:

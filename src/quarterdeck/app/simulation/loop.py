@@ -36,12 +36,16 @@ class Crashed(KeyboardInterrupt):
 class Disk(Protocol):
     """Decides how long an effect takes and what becomes of it."""
 
-    def latency_s(self) -> float:
-        """Return the virtual seconds until the effect happens."""
+    def latency_s(self, name: str) -> float:
+        """Return the virtual seconds until the effect called ``name`` happens; it is asked at its start."""
         ...
 
     def carry_out(self, work: Callable[[], _T], *, name: str) -> _T:
         """Do ``work``, called ``name``, or fail instead of it or after it, or raise Crashed."""
+        ...
+
+    def failure_known(self) -> None:
+        """Hear that whoever waited for an effect has been told that it failed."""
         ...
 
 
@@ -51,13 +55,16 @@ class QuietDisk:
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
 
-    def latency_s(self) -> float:
+    def latency_s(self, name: str) -> float:  # noqa: ARG002
         """Return the virtual seconds until the effect happens."""
         return self._chance.between(0.0, 0.002)
 
     def carry_out(self, work: Callable[[], _T], *, name: str) -> _T:  # noqa: ARG002
         """Do ``work``."""
         return work()
+
+    def failure_known(self) -> None:
+        """Nothing follows from it."""
 
 
 class _Jump(selectors.SelectSelector):
@@ -134,23 +141,28 @@ class SimLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Future[_T]:
         """Run ``func`` on this thread once the disk is done with it."""
         future: asyncio.Future[_T] = self.create_future()
-        self.call_later(self.disk.latency_s(), self._settle, future, func, args)
+        self.call_later(self.disk.latency_s(_name(func)), self._settle, future, func, args)
         return future
 
     def _settle(
         self, future: asyncio.Future[_T], func: Callable[..., _T], args: tuple[Any, ...]
     ) -> None:
-        name = getattr(func, "__qualname__", "thread")
         try:
-            found = self.disk.carry_out(lambda: func(*args), name=name)
+            found = self.disk.carry_out(lambda: func(*args), name=_name(func))
         except (DomainError, sqlite3.Error, OSError) as error:
             # As a thread would: what went wrong is the waiting task's. Anything else is a bug of ours
             # and stops the loop.
             if not future.done():
                 future.set_exception(error)
+            # After those who wait have been told: until then nobody can know.
+            self.call_soon(self.disk.failure_known)
             return
         if not future.done():
             future.set_result(found)
+
+
+def _name(func: Callable[..., object]) -> str:
+    return getattr(func, "__qualname__", "thread")
 
 
 def _is_task_step(handle: asyncio.Handle) -> bool:
