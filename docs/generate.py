@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the program: the configuration and the commands.
+"""Writes the reference pages that are made: the configuration, the commands, what was tried so far.
 
 ``python docs/generate.py`` writes them; ``--check`` says which differ and exits 1. A house test runs
 the same comparison, so a new key or option without its line here fails the build.
@@ -7,6 +7,7 @@ the same comparison, so a new key or option without its line here fails the buil
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -158,7 +159,11 @@ are written out in full: abbreviations are not accepted.
 
 def pages() -> dict[str, Callable[[], str]]:
     """Return the generated pages by their path under ``docs/``."""
-    return {"reference/configuration.md": configuration, "reference/cli.md": commands}
+    return {
+        "reference/configuration.md": configuration,
+        "reference/cli.md": commands,
+        "reference/counters.md": counters,
+    }
 
 
 def every_key() -> Iterator[tuple[str, msgspec.inspect.Field, str]]:
@@ -315,6 +320,61 @@ _UNSAID = {
     "action": "what to do; there is one action",
     "version": "print the version",
 }
+
+
+# Rig: what it does, and the counts of it that are shown, in order.
+RIGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "simulation": (
+        "Whole decks from seeds, with faults; [what an event is](simulation.md).",
+        ("seeds", "events", "effects", "lives", "violations"),
+    ),
+    "kill_loop": (
+        "SIGKILL of the real server under load; every cycle's history is checked.",
+        ("kills", "answered", "lost", "duplicated", "broken", "without_an_answer"),
+    ),
+    "power_loss": (
+        "Images of the disk without what was never synced, taken after events of a trading workload.",
+        ("images", "events", "lives", "lost", "torn", "unreadable", "unbalanced", "broken_chains"),
+    ),
+    "faults": (
+        "The N-th write, sync, open or rename fails; acknowledged and present, or refused and absent.",
+        ("tried", "failed"),
+    ),
+}
+
+
+def counters() -> str:
+    """Return the page of what the rigs have done so far."""
+    known = json.loads((HERE / "counters.json").read_text("utf-8"))
+    lines = [
+        MADE.replace("from the program", "from docs/counters.json"),
+        "",
+        "# What was tried so far",
+        "",
+        "Added up by the tools themselves, by commit; nothing here is typed. `+changes` says that the sources were",
+        "not what the commit holds.",
+    ]
+    for rig in (*RIGS, *sorted(set(known) - set(RIGS))):
+        about, names = RIGS.get(rig, ("", ()))
+        entries = known.get(rig, {})
+        if not entries:
+            continue
+        other = {n for entry in entries.values() for n, v in entry.items() if type(v) is int} - {
+            "next_seed"
+        }
+        columns = (*names, *sorted(other - set(names)))
+        rows = [
+            (f"`{commit}`", *(int(entry.get(name, 0)) for name in columns))
+            for commit, entry in sorted(entries.items())
+        ]
+        rows.append(
+            ("all", *(sum(int(row[i]) for row in rows) for i in range(1, len(columns) + 1)))
+        )
+        lines += ["", f"## {rig.replace('_', ' ').capitalize()}", "", about, ""]
+        lines.append("| commit | " + " | ".join(name.replace("_", " ") for name in columns) + " |")
+        lines.append("| --- " + "| ---: " * len(columns) + "|")
+        lines += [f"| {row[0]} | " + " | ".join(f"{n:,}" for n in row[1:]) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:

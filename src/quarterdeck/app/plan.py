@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quarterdeck.adapters.feeds.replay import ReplayFeed
 from quarterdeck.kernel.ids import AccountId
@@ -20,7 +20,8 @@ EMBEDDED = "embedded daily history"
 class Plan:
     """The configuration and what the command line made of it; ``speed`` null is flat out.
 
-    ``any_port`` lets the server take a free port when the configured one is taken.
+    ``any_port`` lets the server take a free port when the configured one is taken; ``code_digest`` is
+    that of the sources as they are when the plan is made.
     """
 
     config: Config
@@ -30,6 +31,7 @@ class Plan:
     speed: float | None
     members: tuple[str, ...]
     any_port: bool
+    code_digest: str = field(default_factory=code_digest)
 
     @property
     def span(self) -> str:
@@ -51,6 +53,6 @@ class Plan:
             agents=",".join(self.members),
             seed=str(self.config.run.seed),
             config_digest=self.config.digest(),
-            code_digest=code_digest(),
+            code_digest=self.code_digest,
             kernel_digest=kernel_digest,
         )

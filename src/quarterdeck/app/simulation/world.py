@@ -27,7 +27,7 @@ from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
 from quarterdeck.runtime.config import Config, shipped_config
 from quarterdeck.runtime.folder import DataFolder
-from quarterdeck.runtime.manifest import Manifest, code_digest
+from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Receipt, Sequencer
 from quarterdeck.runtime.stopflag import StopFlag
@@ -68,24 +68,6 @@ class OutsideFlag(StopFlag):
 @lru_cache(maxsize=1)
 def _code() -> str:
     return code_digest()
-
-
-class SimPlan(Plan):
-    """A plan whose code is what this process loaded, whatever is edited meanwhile."""
-
-    def manifest(self, *, kernel_digest: str) -> Manifest:
-        """Return all that decides the run."""
-        return Manifest(
-            feed=self.source,
-            feed_digest=self.feed.digest,
-            symbols=",".join(self.feed.symbols),
-            span=self.span,
-            agents=",".join(self.members),
-            seed=str(self.config.run.seed),
-            config_digest=self.config.digest(),
-            code_digest=_code(),
-            kernel_digest=kernel_digest,
-        )
 
 
 @dataclass(slots=True)
@@ -195,7 +177,7 @@ class World:
 
     def deck_plan(self, folder: DataFolder) -> Plan:
         """Return the plan of a deck that lives in ``folder``."""
-        return SimPlan(
+        return Plan(
             config=self._config(),
             folder=folder,
             feed=self.feed,
@@ -203,6 +185,8 @@ class World:
             speed=self.plan.speed,
             members=tuple(sorted(CREW)),
             any_port=True,
+            # What this process loaded, whatever is edited meanwhile.
+            code_digest=_code(),
         )
 
     def _config(self) -> Config:
