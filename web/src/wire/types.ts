@@ -141,6 +141,12 @@ export interface CancelOrder {
   readonly order_id: string;
 }
 
+/** Take a signal of the caller back; one that is final already is answered as it is. */
+export interface CancelSignal {
+  readonly idempotency_key: string;
+  readonly signal_id: string;
+}
+
 /** Cancel a task that is not final; tasks that depend on it fail. */
 export interface CancelTask {
   readonly task_id: string;
@@ -177,7 +183,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "POSITION_LIMIT" | "PRICE_COLLAR" | "STALE_DATA" | "STALE_EPOCH" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
+export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "ORDER_TERMS" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -444,6 +450,9 @@ export interface LedgerView {
   readonly next: number | null;
 }
 
+/** What an order attached to another one is for. */
+export type Leg = "stop_loss" | "take_profit";
+
 /** One change of a learned limit: what it became, what it was, and why. */
 export interface LimitChangeView {
   readonly version: number;
@@ -530,11 +539,11 @@ export interface OpenAlertsView {
   readonly episodes: ReadonlyArray<EpisodeView>;
 }
 
-/** Where an order stands; the last five are final. */
-export type OrderStatus = "cancelled" | "expired" | "filled" | "refused" | "withheld" | "working";
+/** Where an order stands; the last six are final. ``HELD`` waits for the order it is attached to. ``INTENT`` is on disk and not sent, ``SENT`` is on its way to the venue, ``WORKING`` was taken by it. ``UNKNOWN``: the venue's answer is missing, so that the order may or may not be working; its worst case stays reserved. */
+export type OrderStatus = "cancelled" | "expired" | "filled" | "held" | "intent" | "partial" | "refused" | "rejected" | "sent" | "unknown" | "withheld" | "working";
 
 /** How an order wants its price. */
-export type OrderType = "limit" | "market";
+export type OrderType = "limit" | "market" | "stop" | "stop_limit";
 
 /** An order as it stands. */
 export interface OrderView {
@@ -556,6 +565,16 @@ export interface OrderView {
   readonly signal_id: string | null;
   readonly idempotency_key: string;
   readonly limit_version: number;
+  readonly stop_price: Decimal | null;
+  readonly time_in_force: TimeInForce;
+  readonly reduce_only: boolean;
+  readonly post_only: boolean;
+  readonly triggered: boolean;
+  readonly stop_loss: Decimal | null;
+  readonly take_profit: Decimal | null;
+  readonly parent_id: string | null;
+  readonly leg: Leg | null;
+  readonly replaces: string | null;
 }
 
 /** A page of orders, newest first. */
@@ -795,6 +814,15 @@ export interface RenewLease {
   readonly lease_token: string;
 }
 
+/** Ask for another order in the place of a working one; what is omitted stays as it was. ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were gone; refused, the old one stands. */
+export interface ReplaceOrder {
+  readonly idempotency_key: string;
+  readonly order_id: string;
+  readonly quantity?: Decimal | null;
+  readonly limit_price?: Decimal | null;
+  readonly stop_price?: Decimal | null;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
@@ -908,6 +936,18 @@ export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
 /** The direction of an order or fill. */
 export type Side = "buy" | "sell";
 
+/** Where a signal stands. */
+export interface SignalStateView {
+  readonly signal_id: string;
+  readonly agent: string;
+  readonly symbol: string;
+  readonly status: SignalStatus;
+  readonly expires_slice: number;
+}
+
+/** Where a signal stands; all but the first two are final. */
+export type SignalStatus = "cancelled" | "decided" | "executed" | "expired" | "received";
+
 /** A signal as recorded. */
 export interface SignalView {
   readonly signal_id: string;
@@ -920,6 +960,8 @@ export interface SignalView {
   readonly at: string;
   readonly slice: number;
   readonly expires_slice: number;
+  readonly status: SignalStatus;
+  readonly final_at: string | null;
 }
 
 /** A page of signals, newest first. */
@@ -952,7 +994,7 @@ export interface StopView {
   readonly closed: string | null;
 }
 
-/** Ask for an order. Decimals are exact; a market order fills at the next bar's open. */
+/** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */
 export interface SubmitOrder {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -963,9 +1005,15 @@ export interface SubmitOrder {
   readonly task_id?: string | null;
   readonly signal_id?: string | null;
   readonly epoch?: number | null;
+  readonly stop_price?: Decimal | null;
+  readonly time_in_force?: TimeInForce;
+  readonly reduce_only?: boolean;
+  readonly post_only?: boolean;
+  readonly stop_loss?: Decimal | null;
+  readonly take_profit?: Decimal | null;
 }
 
-/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it. */
+/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */
 export interface SubmitSignal {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -1033,6 +1081,9 @@ export interface TasksView {
   readonly counts: Readonly<Record<string, number>>;
   readonly next: number | null;
 }
+
+/** How long an order stands. */
+export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
 /** A feature that spoke for the new regime: its value and its share of the evidence. */
 export interface Trigger {

@@ -7,6 +7,7 @@ from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
     CancelOrder,
+    CancelSignal,
     Decision,
     ExecutionReport,
     FillsView,
@@ -28,13 +29,15 @@ from quarterdeck.execution.model import (
     PreviewOrder,
     RaiseStop,
     Rearm,
+    ReplaceOrder,
+    SignalStateView,
     SignalsView,
     SignalView,
     StopView,
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.service import ExecutionService, placing, signals
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 _COMMANDS = (
@@ -76,6 +79,28 @@ _COMMANDS = (
         function=ExecutionService.cancel,
     ),
     Operation(
+        name="orders.replace",
+        method="POST",
+        path="/orders/{order_id}/replace",
+        summary="Put another order in the place of a working one; refused, the old one stands.",
+        permission=Permission.ORDER_PAPER,
+        effect=Effect.COMMAND,
+        input=ReplaceOrder,
+        output=OrderView,
+        function=placing.replace_order,
+    ),
+    Operation(
+        name="signals.cancel",
+        method="POST",
+        path="/signals/{signal_id}/cancel",
+        summary="Take an open signal of the caller back; orders that followed it stay.",
+        permission=Permission.SIGNAL,
+        effect=Effect.COMMAND,
+        input=CancelSignal,
+        output=SignalStateView,
+        function=signals.cancel,
+    ),
+    Operation(
         name="signals.submit",
         method="POST",
         path="/signals",
@@ -86,7 +111,7 @@ _COMMANDS = (
         effect=Effect.COMMAND,
         input=SubmitSignal,
         output=SignalView,
-        function=ExecutionService.signal,
+        function=signals.state,
     ),
     Operation(
         name="gate.halt",

@@ -8,7 +8,7 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.session import StopRecord, outside_reason, stop_view
 from quarterdeck.execution.model import StopView, TradingHalted, TradingResumed
 from quarterdeck.execution.service.desk import Desk
-from quarterdeck.execution.service.settling import end_order
+from quarterdeck.execution.service.filling import end_order
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import CallerKind
