@@ -20,6 +20,7 @@ from quarterdeck.execution.model import (
     GetSignals,
     OrderFilled,
     OrderView,
+    RaiseStop,
     ReplaceOrder,
     SubmitOrder,
     SubmitSignal,
@@ -280,6 +281,13 @@ def test_attached_orders_cover_what_has_filled_and_go_with_an_unfilled_parent() 
     unfilled = bracket(deck)
     deck.send(CancelOrder(idempotency_key="d", order_id=unfilled.order_id), "a")
     assert [leg.status for leg in legs(deck, unfilled)] == [OrderStatus.CANCELLED] * 2
+
+
+def test_a_stop_cancels_an_order_with_what_is_attached_to_it() -> None:
+    deck = free_deck()
+    parent = bracket(deck)
+    assert deck.send(RaiseStop(reason="test")).cancelled == 3
+    assert [leg.status for leg in legs(deck, parent)] == [OrderStatus.CANCELLED] * 2
 
 
 def test_a_part_of_one_exit_is_taken_from_the_other() -> None:

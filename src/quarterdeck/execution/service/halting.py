@@ -34,6 +34,9 @@ def halted(
     accepted, refused = desk.totals(agent)
     working = desk.book.of(agent)
     for order in working:
+        if order.status.final:
+            # It was attached to one that has just been cancelled.
+            continue
         end_order(
             desk,
             order,
