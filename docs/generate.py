@@ -65,17 +65,13 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "orders.self_trade": (
         "policy",
-        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` takes the smaller quantity off both, `allow` does nothing.",
+        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` cancels it and takes its quantity off the new one, `allow` does nothing.",
     ),
     "orders.stop_cancels": (
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
-    "orders.drill_every_bars": (
-        "bars",
-        "How often the stop is proved on a shadow account; 0 means on demand only.",
-    ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",

@@ -146,6 +146,21 @@ CREATE TABLE execution_signals (
   status TEXT NOT NULL,  -- hashed
   final_at INTEGER  -- hashed
 ) STRICT;
+CREATE TABLE execution_frozen (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT;
+
+-- frozen_saved --
+INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
+ON CONFLICT (instrument) DO UPDATE SET reason = excluded.reason, at = excluded.at
+
+-- frozen_ended --
+DELETE FROM execution_frozen WHERE instrument = :instrument
+
+-- frozen --
+SELECT instrument, reason FROM execution_frozen ORDER BY instrument
 
 -- session_saved --
 INSERT INTO execution_session

@@ -58,7 +58,7 @@ STOP_CANCELS = ("all", "opening")
 
 
 class OrdersSection(_Section, frozen=True):
-    """What is done with orders: among our own agents, when trading stops, and to prove the stop.
+    """What is done with orders: among our own agents, and when trading stops.
 
     ``self_trade`` is ``cancel_newest``, ``cancel_oldest``, ``decrement`` or ``allow``;
     ``stop_cancels`` is ``all`` or ``opening``, which leaves reduce-only orders working.
@@ -67,7 +67,6 @@ class OrdersSection(_Section, frozen=True):
     self_trade: str = "cancel_newest"
     stop_cancels: str = "all"
     stop_lets_reduce: bool = False
-    drill_every_bars: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 250
 
 
 class LimitsSection(_Section, frozen=True):

@@ -210,6 +210,24 @@ export interface ComponentView {
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
+/** One instrument that several agents hold; ``saved`` is what netting them would save in costs. */
+export interface ConflictView {
+  readonly symbol: string;
+  readonly opposed: boolean;
+  readonly long: Decimal;
+  readonly short: Decimal;
+  readonly gross: Decimal;
+  readonly net: Decimal;
+  readonly saved: Decimal;
+  readonly longs: ReadonlyArray<string>;
+  readonly shorts: ReadonlyArray<string>;
+}
+
+/** Instruments that several agents hold, in the base currency. */
+export interface ConflictsView {
+  readonly conflicts: ReadonlyArray<ConflictView>;
+}
+
 /** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
 export interface ControlReplay {
   readonly action?: "pause" | "resume" | "step" | null;
@@ -723,10 +741,11 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, or of one agent. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
+/** Stop trading: of the whole deck, one agent or one instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
+  readonly instrument?: string | null;
   readonly raised?: number | null;
 }
 
@@ -735,6 +754,7 @@ export interface Rearm {
   readonly epoch: number;
   readonly reason: string;
   readonly agent?: string | null;
+  readonly instrument?: string | null;
 }
 
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
@@ -992,6 +1012,7 @@ export interface StopView {
   readonly cancelled: number;
   readonly stop_ms: number | null;
   readonly closed: string | null;
+  readonly stopped_instruments: ReadonlyArray<string>;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */

@@ -440,7 +440,7 @@ CONTROLS: tuple[Control, ...] = (
         unit=Unit.STATE,
         clock=Clock.MARKET,
         text="The order could not trade with a resting order of one of the deck's own agents "
-        "(self_trade = cancel_newest).",
+        "(orders.self_trade).",
         advice="Wait until the other order has ended, or move the price.",
         max_quantity=_crosses,
         evidence=seen.self_trade,
@@ -450,9 +450,8 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.FROZEN,
         unit=Unit.STATE,
         clock=Clock.MARKET,
-        text="The instrument is reconciled with the broker; while it is frozen only reducing orders "
-        "pass.",
-        advice="Only reducing orders pass until a person has adjusted the books.",
+        text="The instrument is not stopped; while it is, only reducing orders pass.",
+        advice="Only reducing orders pass until a person opens the instrument again.",
         max_quantity=_thawed,
         evidence=seen.frozen,
     ),

@@ -244,7 +244,7 @@ class CancelSignal(Command, frozen=True):
 
 
 class RaiseStop(Command, frozen=True):
-    """Stop trading: of the whole deck, or of one agent. Works in every state.
+    """Stop trading: of the whole deck, one agent or one instrument. Works in every state.
 
     ``raised`` is the word to which the caller has raised the stop flag itself. While that word
     stands it is not raised again: the stop takes this reason and its caller's name.
@@ -252,6 +252,8 @@ class RaiseStop(Command, frozen=True):
 
     reason: str
     agent: str | None = None
+    instrument: str | None = None
+    """Only what opens in this instrument: what is stopped so lets reducing orders pass."""
     raised: int | None = None
 
 
@@ -276,6 +278,7 @@ class StopView(Answer, frozen=True):
     cancelled: int
     stop_ms: float | None
     closed: str | None = None
+    stopped_instruments: tuple[str, ...] = ()
 
 
 class Rearm(Command, frozen=True):
@@ -284,3 +287,4 @@ class Rearm(Command, frozen=True):
     epoch: int
     reason: str
     agent: str | None = None
+    instrument: str | None = None

@@ -34,6 +34,7 @@ from quarterdeck.execution.service.checks import (
 )
 from quarterdeck.execution.service.desk import Desk, Learned
 from quarterdeck.execution.service.filling import end_order
+from quarterdeck.execution.service.freezing import freeze, thaw
 from quarterdeck.execution.service.halting import (
     explained,
     halted,
@@ -65,7 +66,6 @@ class ExecutionService:
     name: ClassVar[str] = "execution"
     state: ClassVar[Mapping[str, State]] = {
         "desk": State.JOURNALED,
-        "policy": State.FIXED,
         "stop": State.FIXED,
         "pace": State.FIXED,
         "stopwatch": State.FIXED,
@@ -90,8 +90,8 @@ class ExecutionService:
             symbols={contract.symbol: contract for contract in contracts},
             terms=store.terms_of(limits, paper),
             assumed=store.assumptions_of(paper),
+            policy=orders,
         )
-        self.policy = orders
         self.stop = stop
         self.pace = pace
         self.stopwatch = stopwatch
@@ -135,7 +135,9 @@ class ExecutionService:
             quantity=query.quantity,
             asked=asked_of(query),
         )
-        intent = checked(desk, intent, symbol=query.symbol, agent=caller.identity, signal_id=None)
+        intent, _ = checked(
+            desk, intent, symbol=query.symbol, agent=caller.identity, signal_id=None
+        )
         scene = self.scene(caller, query.symbol, intent=intent, key_reused=False)
         return self.decide(scene, intent, seconds_per_bar=self.pace.seconds_per_bar())[1]
 
@@ -159,6 +161,8 @@ class ExecutionService:
         """Stop the deck or one agent: the epoch first, then all that follows from it."""
         started = self.stopwatch.monotonic_s()
         desk, raised = self.desk, self.stop.raised()
+        if command.instrument is not None:
+            return freeze(desk, command, raised=raised, step=step)
         agent = None if command.agent is None else desk.known(command.agent)
         standing = desk.standing(agent, raised)
         # A stop is never refused for its wording: a longer reason is cut.
@@ -193,6 +197,8 @@ class ExecutionService:
         """Open trading again, if the epoch that a person saw is still the one raised."""
         check_length("reason", command.reason, MAX_REASON)
         desk, raised = self.desk, self.stop.raised()
+        if command.instrument is not None:
+            return thaw(desk, command, raised=raised, step=step)
         agent = None if command.agent is None else desk.known(command.agent)
         if raised < 0 or (agent is None and desk.session.acknowledged == NEVER):
             raise Conflict(
@@ -274,7 +280,7 @@ class ExecutionService:
             epoch=raised + (0 if account is None else account.stops),
             closed=desk.session.closed,
             key_reused=key_reused,
-            reducing_passes=self.policy.stop_lets_reduce,
+            reducing_passes=desk.policy.stop_lets_reduce,
             frozen=desk.frozen.get(index),
         )
         return scene_of(

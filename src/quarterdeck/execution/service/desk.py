@@ -17,6 +17,7 @@ from quarterdeck.execution.core.venue import Assumptions
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
+from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -38,7 +39,7 @@ class Counters(msgspec.Struct):
 
 @dataclass(slots=True)
 class Desk:
-    """Accounts, orders, ledger, marks, limits and the stop; the first five fields never change.
+    """Accounts, orders, ledger, marks, limits and the stop; the first six fields never change.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of each agent and, under ``None``, of the deck; ``signals`` those
@@ -50,6 +51,7 @@ class Desk:
     symbols: dict[str, Contract]
     terms: Terms
     assumed: Assumptions
+    policy: OrdersSection
     session: Session = field(default_factory=Session)
     prices: dict[int, int] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class Desk:
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"])
         self.signals = read_signals(reader)
+        for row in reader.rows("execution.frozen"):
+            self.frozen[row["instrument"]] = row["reason"]
         self.book = Book()
         for order in store.read_orders(reader):
             self.book.add(order)

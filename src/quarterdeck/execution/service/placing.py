@@ -13,6 +13,7 @@ from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.orders import Asked
 from quarterdeck.execution.core.scene import Scene, worst_price
 from quarterdeck.execution.core.signals import stale
+from quarterdeck.execution.core.stp import crossing
 from quarterdeck.execution.model import (
     Breach,
     Decision,
@@ -51,10 +52,33 @@ def asked_of(order: SubmitOrder | PreviewOrder) -> Asked:
 
 
 def checked(
-    desk: Desk, intent: Intent, *, symbol: str, agent: str, signal_id: str | None
-) -> Intent:
-    """Return ``intent`` with what the desk knows against it: its signal and its own orders."""
-    return replace(intent, signal_fault=stale(desk.signals, signal_id, agent=agent, symbol=symbol))
+    desk: Desk,
+    intent: Intent,
+    *,
+    symbol: str,
+    agent: str,
+    signal_id: str | None,
+    replaces: Order | None = None,
+) -> tuple[Intent, list[Order]]:
+    """Return ``intent`` with what the desk knows against it, and the own orders it would trade with.
+
+    Under ``decrement`` the quantity is less by what would trade among ourselves.
+    """
+    fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
+    intent = replace(intent, signal_fault=fault)
+    contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
+    if contract is None or policy == "allow":
+        return intent, []
+    last = desk.prices.get(contract.index)
+    found = crossing(intent, desk.book.working.values(), instrument=contract.index, last=last)
+    found = [order for order in found if order is not replaces]
+    text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
+    if policy == "cancel_oldest" or not found:
+        return intent, found
+    left = (intent.quantity or 0) - sum(order.remaining for order in found)
+    if policy == "decrement" and left > 0:
+        return replace(intent, quantity=left), found
+    return replace(intent, crossing=text), []
 
 
 def place(
@@ -76,7 +100,14 @@ def place(
         epoch=command.epoch,
     )
     agent = step.caller.identity if replaces is None else replaces.agent
-    intent = checked(desk, intent, symbol=command.symbol, agent=agent, signal_id=command.signal_id)
+    intent, opposed = checked(
+        desk,
+        intent,
+        symbol=command.symbol,
+        agent=agent,
+        signal_id=command.signal_id,
+        replaces=replaces,
+    )
     scene = service.scene(step.caller, command.symbol, intent=intent, key_reused=step.key_reused)
     # Machine time at the pace of the moment means nothing later: an answer is remembered.
     verdict, decision = service.decide(scene, intent, seconds_per_bar=None)
@@ -98,6 +129,9 @@ def place(
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
+        for other in opposed:
+            reason = f"it could have traded with {order.order_id} of our own"
+            end_order(desk, other, status=OrderStatus.CANCELLED, reason=reason, step=step)
     return view
 
 
