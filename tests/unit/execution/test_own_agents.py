@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop, Rearm
-from quarterdeck.kernel.errors import InvalidInput, NotFound
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection, PaperSection
 from tests.unit.execution.deck import Deck, codes, open_deck
@@ -75,6 +75,8 @@ def test_a_stopped_instrument_lets_only_reducing_orders_pass_until_it_is_opened(
     assert codes(refused) == ["FROZEN"]
     assert refused.decision.max_allowed_now == 10
     assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
+    with pytest.raises(Conflict):
+        deck.send(Rearm(epoch=1, reason="not this one", instrument="AAA"))
     opened = deck.send(Rearm(epoch=0, reason="explained", instrument="AAA"))
     assert opened.stopped_instruments == ()
     deck.restart()

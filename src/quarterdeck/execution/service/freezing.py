@@ -8,7 +8,7 @@ from quarterdeck.execution.service.checks import MAX_REASON, MAX_SYMBOL
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.halting import standing_stop
-from quarterdeck.kernel.errors import InvalidInput, NotFound
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.sequencer import Step
 
@@ -38,6 +38,14 @@ def freeze(desk: Desk, command: RaiseStop, *, raised: int, step: Step) -> StopVi
 def thaw(desk: Desk, command: Rearm, *, raised: int, step: Step) -> StopView:
     """Open the instrument again; one that is open is answered as it is."""
     contract = _contract(desk, command.instrument, agent=command.agent)
+    if command.epoch != raised:
+        raise Conflict(
+            f"the epoch raised is {raised}, not {command.epoch}",
+            code="EPOCH_CHANGED",
+            field="epoch",
+            value=str(command.epoch)[:MAX_SYMBOL],
+            accepted=str(raised),
+        )
     if desk.frozen.pop(contract.index, None) is not None:
         step.write("execution.frozen_ended", instrument=contract.index)
         step.record(
