@@ -43,7 +43,36 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "What a fill is worse than the price it is made from: added for a purchase, taken off for a sale.",
     ),
     "paper.fee_bps": ("basis points of notional", "Fee of every fill, rounded up to the money unit."),
-    "paper.order_life_bars": ("bars", "An order that has not filled after so many bars expires."),
+    "paper.maker_fee_fraction": (
+        "fraction of paper.fee_bps",
+        "What a limit order that rested before it filled pays of the fee.",
+    ),
+    "paper.order_life_bars": (
+        "bars",
+        "A resting order that has not filled after so many bars expires; a reduce-only one rests until cancelled.",
+    ),
+    "paper.latency_bars": ("bars", "The first bar that can fill an order, counted from its own."),
+    "paper.max_participation_fraction": (
+        "fraction of a bar's volume",
+        "What all orders together can fill of one bar; the rest waits. Without volume fills are whole.",
+    ),
+    "paper.impact_bps": (
+        "basis points",
+        "What taking a bar's whole volume would move the price against the order; a share of it moves its share.",
+    ),
+    "paper.queue_fill_fraction": (
+        "fraction of a bar's volume",
+        "What fills of a limit order that the market touched and did not trade through.",
+    ),
+    "orders.self_trade": (
+        "policy",
+        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` cancels it and takes its quantity off the new one, `allow` does nothing.",
+    ),
+    "orders.stop_cancels": (
+        "policy",
+        "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
+    ),
+    "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",

@@ -14,7 +14,7 @@ from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, Rearm
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.vocabulary import OrderType, Side
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import LimitsSection, PaperSection
+from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.database import Connect, connect, create, state_digest
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.journal import Journal
@@ -57,6 +57,7 @@ class Deck(DeckInMemory):
         self.folder = DataFolder(folder)
         self.connect_by = connect
         self.limits, self.paper = limits, PaperSection(order_life_bars=3)
+        self.orders = OrdersSection()
         self.instruments, self.pace = INSTRUMENTS, Pace()
         self.clock = SystemClock()  # type: ignore[assignment]
         self.on_commit = on_commit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as struct_replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core import controls, gate
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.model import Code
-from quarterdeck.execution.service import settling
+from quarterdeck.execution.service import filling, matching
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market import service as market
@@ -178,12 +179,53 @@ def expired_lease_kept(original: Any, self: Any, *, at: int, machine_at: int) ->
     return []
 
 
+def reduces_more(original: Any, desk: Any, order: Any) -> Any:
+    return order.remaining
+
+
+def never_over(original: Any, *arguments: Any, **named: Any) -> None:
+    return None
+
+
+def held_are_lost(original: Any, reader: Any) -> Any:
+    return [order for order in original(reader) if order.status is not OrderStatus.HELD]
+
+
+def limit_forgotten(original: Any, order: Any, *arguments: Any, **named: Any) -> Any:
+    return original(struct_replace(order, limit=None), *arguments, **named)
+
+
 LOADED = "loaded is what lived"
 
 MUTANTS = (
     Mutant(
+        "a reduce-only order may fill more than there is to reduce",
+        around(matching, "_open_quantity", reduces_more),
+        ("reduce only",),
+    ),
+    Mutant(
+        "reduce-only is not judged",
+        without_control(Code.REDUCE_ONLY, unbounded),
+        ("reduce only",),
+    ),
+    Mutant(
+        "an order that has had its time goes on working",
+        around(matching, "_let_go", never_over),
+        ("liveness",),
+    ),
+    Mutant(
+        "a restart forgets attached orders",
+        around(store, "read_orders", held_are_lost),
+        (LOADED, "working orders"),
+    ),
+    Mutant(
+        "a limit price is not kept",
+        around(matching, "match", limit_forgotten),
+        ("limit price kept",),
+    ),
+    Mutant(
         "a fill is counted twice",
-        around(settling, "book_trade", twice),
+        around(filling, "book_trade", twice),
         ("position is fills", "equity"),
     ),
     Mutant(
@@ -260,12 +302,12 @@ MUTANTS = (
     ),
     Mutant(
         "an order's reservation is never released",
-        around(settling, "release", nothing),
+        around(filling, "release", nothing),
         ("reservations",),
     ),
     Mutant(
         "the fee is missing in the ledger",
-        around(settling, "fill_lines", fee_forgotten),
+        around(filling, "fill_lines", fee_forgotten),
         ("ledger", LOADED),
     ),
     Mutant(
@@ -287,7 +329,7 @@ MUTANTS = (
     Mutant("a restart forgets performance", lost(PerformanceService, "_records"), (LOADED,)),
     Mutant(
         "money is rounded",
-        around(settling, "_trade", cash_rounded),
+        around(filling, "_trade", cash_rounded),
         ("equity", "cash is fills"),
     ),
     Mutant(

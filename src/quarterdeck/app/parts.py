@@ -92,6 +92,7 @@ class Capabilities:
             instruments=self.instruments,
             limits=config.limits,
             paper=config.paper,
+            orders=config.orders,
             stop=stop,
             pace=pacer,
             stopwatch=wall,

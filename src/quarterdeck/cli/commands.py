@@ -92,7 +92,11 @@ def stop(options: argparse.Namespace) -> int:
     from quarterdeck.cli import console
 
     return console.stop(
-        options.data_dir, agent=options.agent, reason=options.reason, as_json=options.json
+        options.data_dir,
+        agent=options.agent,
+        instrument=options.instrument,
+        reason=options.reason,
+        as_json=options.json,
     )
 
 
@@ -104,6 +108,7 @@ def rearm(options: argparse.Namespace) -> int:
         options.data_dir,
         epoch=options.epoch,
         agent=options.agent,
+        instrument=options.instrument,
         reason=options.reason,
         as_json=options.json,
     )

@@ -42,12 +42,16 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
-def stop(data_dir: Path, *, agent: str | None, reason: str, as_json: bool) -> int:
+def stop(
+    data_dir: Path, *, agent: str | None, instrument: str | None, reason: str, as_json: bool
+) -> int:
     """Stop trading and print the proof; the flag is raised even if the server never answers."""
-    if agent is None:
+    if agent is None and instrument is None:
         return _stop_all(data_dir, reason=reason, as_json=as_json)
-    answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason, "agent": agent})
-    print(json.dumps(answer, indent=2) if as_json else f"{agent} stopped: {_stop_line(answer)}")
+    body: Answer = {"reason": reason, "agent": agent, "instrument": instrument}
+    answer = _call(_deck(data_dir), "POST", "/gate/stop", body)
+    shown = f"{agent or instrument} stopped: {_stop_line(answer)}"
+    print(json.dumps(answer, indent=2) if as_json else shown)
     return 0
 
 
@@ -133,11 +137,17 @@ def _stop_line(stop: Answer) -> str:
     )
 
 
-def rearm(data_dir: Path, *, epoch: int, agent: str | None, reason: str, as_json: bool) -> int:
+def rearm(
+    data_dir: Path,
+    *,
+    epoch: int,
+    agent: str | None,
+    instrument: str | None,
+    reason: str,
+    as_json: bool,
+) -> int:
     """Open trading again for exactly the epoch named."""
-    body: Answer = {"epoch": epoch, "reason": reason}
-    if agent is not None:
-        body["agent"] = agent
+    body: Answer = {"epoch": epoch, "reason": reason, "agent": agent, "instrument": instrument}
     answer = _call(_deck(data_dir), "POST", "/gate/rearm", body)
     print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0

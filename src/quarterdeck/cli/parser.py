@@ -187,6 +187,9 @@ def _add_stop(subparsers: Commands) -> None:
     )
     parser.add_argument("--agent", metavar="ID", help="only this agent (needs the server)")
     parser.add_argument(
+        "--instrument", metavar="SYMBOL", help="only what opens in it (needs the server)"
+    )
+    parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
     _data_dir(parser)
@@ -209,6 +212,7 @@ def _add_rearm(subparsers: Commands) -> None:
         help="the epoch that 'quarterdeck status' shows",
     )
     parser.add_argument("--agent", metavar="ID", help="only this agent")
+    parser.add_argument("--instrument", metavar="SYMBOL", help="only this instrument")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     _data_dir(parser)
     _json(parser)

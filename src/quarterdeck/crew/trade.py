@@ -12,7 +12,7 @@ from quarterdeck.client.model import Briefing, MarketBrief
 from quarterdeck.crew.work import MAX_ROWS, Trade, text
 from quarterdeck.execution.model import CancelOrder, SubmitOrder, SubmitSignal
 from quarterdeck.kernel.messages import Command, Json
-from quarterdeck.kernel.vocabulary import OrderStatus, Side
+from quarterdeck.kernel.vocabulary import Side
 
 POSITION_FRACTION = Decimal("0.15")
 """Share of equity that goes into one new position before the volatility scaling: six positions
@@ -69,7 +69,7 @@ def by(judge: Judge) -> Trade:
         keys = Keys(briefing.slice)
         commands = list(cancels(briefing, keys=keys))
         cancelled = len(commands)
-        working = {o.symbol for o in briefing.orders if o.status is OrderStatus.WORKING}
+        working = {o.symbol for o in briefing.orders if not o.status.final}
         decisions: list[dict[str, str]] = []
         for market in briefing.markets:
             if market.price is None or market.missed_bars != 0 or market.symbol in working:
@@ -161,7 +161,7 @@ def cancels(briefing: Briefing, *, keys: Keys) -> tuple[Command, ...]:
     return tuple(
         CancelOrder(idempotency_key=keys.next(), order_id=order.order_id)
         for order in briefing.orders
-        if order.status is OrderStatus.WORKING and briefing.slice - order.slice >= STALE_BARS
+        if not order.status.final and briefing.slice - order.slice >= STALE_BARS
     )
 
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from quarterdeck.execution.model.broker import (
+    BrokerBooks,
+    BrokerOrder,
+    BrokerReport,
+    BrokerState,
+)
+
 
 class StopSwitch(Protocol):
     """The stop word, which any process can raise and only raising can change."""
@@ -30,4 +37,34 @@ class Pace(Protocol):
 
     def seconds_per_bar(self) -> float | None:
         """Return the machine seconds between bars; ``None`` while paused or without a pace."""
+        ...
+
+
+class Broker(Protocol):
+    """A broker at the other end of a line. Each call answers, refuses definitely, or raises
+    :class:`~quarterdeck.execution.model.broker.OutcomeUnknown`.
+    """
+
+    async def submit(self, order: BrokerOrder) -> BrokerState:
+        """Send an order; one whose id is known already is answered as it stands and not sent."""
+        ...
+
+    async def cancel(self, client_id: str) -> BrokerState:
+        """Ask for the rest of an order to be cancelled; a final one is answered as it is."""
+        ...
+
+    async def replace(self, client_id: str, *, quantity: int, limit: int | None) -> BrokerState:
+        """Change the whole quantity and the limit of a working order, keeping its id."""
+        ...
+
+    async def find(self, client_id: str) -> BrokerState | None:
+        """Return the order, or ``None`` where the broker says that it never had it."""
+        ...
+
+    async def books(self) -> BrokerBooks:
+        """Return all working orders and positions at one sequence number."""
+        ...
+
+    async def reports(self, after: int) -> tuple[BrokerReport, ...]:
+        """Return what happened after the report ``after``, in order and without a gap."""
         ...

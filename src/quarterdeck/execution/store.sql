@@ -75,7 +75,20 @@ CREATE TABLE execution_orders (
   task_id TEXT,  -- hashed
   signal_id TEXT,  -- hashed
   idempotency_key TEXT NOT NULL,  -- hashed
-  limit_version INTEGER NOT NULL  -- hashed
+  limit_version INTEGER NOT NULL,  -- hashed
+  stop_units INTEGER,  -- hashed
+  time_in_force TEXT NOT NULL,  -- hashed
+  reduce_only INTEGER NOT NULL,  -- hashed
+  post_only INTEGER NOT NULL,  -- hashed
+  triggered INTEGER NOT NULL,  -- hashed
+  stop_loss_units INTEGER,  -- hashed
+  take_profit_units INTEGER,  -- hashed
+  parent_id TEXT,  -- hashed
+  leg TEXT,  -- hashed
+  replaces TEXT,  -- hashed
+  live_slice INTEGER NOT NULL,  -- hashed
+  session_day INTEGER,  -- hashed
+  epoch INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
 CREATE TABLE execution_fills (
@@ -129,8 +142,25 @@ CREATE TABLE execution_signals (
   reason TEXT NOT NULL,  -- hashed
   task_id TEXT,  -- hashed
   at INTEGER NOT NULL,  -- hashed
-  slice INTEGER NOT NULL  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  status TEXT NOT NULL,  -- hashed
+  final_at INTEGER  -- hashed
 ) STRICT;
+CREATE TABLE execution_frozen (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT;
+
+-- frozen_saved --
+INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
+ON CONFLICT (instrument) DO UPDATE SET reason = excluded.reason, at = excluded.at
+
+-- frozen_ended --
+DELETE FROM execution_frozen WHERE instrument = :instrument
+
+-- frozen --
+SELECT instrument, reason FROM execution_frozen ORDER BY instrument
 
 -- session_saved --
 INSERT INTO execution_session
@@ -211,30 +241,39 @@ SELECT agent, code, orders FROM execution_refusals ORDER BY agent, code
 INSERT INTO execution_orders
   (number, order_id, account, agent, symbol, instrument, side, type, quantity_units, limit_units,
    worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
-   signal_id, idempotency_key, limit_version)
+   signal_id, idempotency_key, limit_version, stop_units, time_in_force, reduce_only, post_only,
+   triggered, stop_loss_units, take_profit_units, parent_id, leg, replaces, live_slice, session_day,
+   epoch)
 VALUES
   (:number, :order_id, :account, :agent, :symbol, :instrument, :side, :type, :quantity_units,
    :limit_units, :worst_units, 0, 0, :status, :decision, :at, :slice, :final_at, :task_id,
-   :signal_id, :idempotency_key, :limit_version)
+   :signal_id, :idempotency_key, :limit_version, :stop_units, :time_in_force, :reduce_only,
+   :post_only, :triggered, :stop_loss_units, :take_profit_units, :parent_id, :leg, :replaces,
+   :live_slice, :session_day, :epoch)
 
--- order_ended --
+-- order_changed --
 UPDATE execution_orders
-SET status = :status, filled_units = :filled_units, value_units = :value_units,
-  final_at = :final_at
+SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
+  value_units = :value_units, final_at = :final_at, triggered = :triggered,
+  live_slice = :live_slice, session_day = :session_day
 WHERE number = :number
 
 -- remembered_orders --
 SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
-  signal_id, idempotency_key, limit_version
+  signal_id, idempotency_key, limit_version,
+  stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
+  parent_id, leg, replaces, live_slice, session_day, epoch
 FROM execution_orders
-WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR status = 'working'
+WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
 
 -- orders_before --
 SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
-  signal_id, idempotency_key, limit_version
+  signal_id, idempotency_key, limit_version,
+  stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
+  parent_id, leg, replaces, live_slice, session_day, epoch
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -244,7 +283,9 @@ ORDER BY number DESC LIMIT :limit
 -- order_by_id --
 SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, limit_units,
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
-  signal_id, idempotency_key, limit_version
+  signal_id, idempotency_key, limit_version,
+  stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
+  parent_id, leg, replaces, live_slice, session_day, epoch
 FROM execution_orders WHERE order_id = :order_id
 
 -- fill_saved --
@@ -307,14 +348,23 @@ SELECT
 
 -- signal_saved --
 INSERT INTO execution_signals
-  (number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at, slice)
+  (number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at, slice,
+   status, final_at)
 VALUES
   (:number, :signal_id, :agent, :symbol, :direction, :strength, :horizon_bars, :reason, :task_id,
-   :at, :slice)
+   :at, :slice, :status, :final_at)
+
+-- signal_changed --
+UPDATE execution_signals SET status = :status, final_at = :final_at WHERE number = :number
+
+-- open_signals --
+SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
+  slice, status, final_at
+FROM execution_signals WHERE final_at IS NULL ORDER BY number
 
 -- signals_before --
 SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
-  slice
+  slice, status, final_at
 FROM execution_signals
 WHERE number < :before AND (:agent IS NULL OR agent = :agent)
 ORDER BY number DESC LIMIT :limit

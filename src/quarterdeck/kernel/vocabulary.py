@@ -23,28 +23,110 @@ class Side(StrEnum):
         """+1 for a purchase, -1 for a sale."""
         return 1 if self is Side.BUY else -1
 
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class OrderType(StrEnum):
     """How an order wants its price."""
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+
+    @property
+    def has_limit(self) -> bool:
+        """True for a type that names a limit price."""
+        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+    @property
+    def has_stop(self) -> bool:
+        """True for a type that waits for a stop price."""
+        return self in (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+class TimeInForce(StrEnum):
+    """How long an order stands."""
+
+    GTC = "gtc"
+    """Until it is filled or cancelled."""
+    DAY = "day"
+    """Until the end of the session that it could first fill in."""
+    IOC = "ioc"
+    """At once, as much as there is; the rest is cancelled."""
+    FOK = "fok"
+    """At once and whole, or not at all."""
+
+    @property
+    def at_once(self) -> bool:
+        """True where the order never rests."""
+        return self in (TimeInForce.IOC, TimeInForce.FOK)
+
+
+class Leg(StrEnum):
+    """What an order attached to another one is for."""
+
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands; the last five are final."""
+    """Where an order stands; the last six are final.
 
+    ``HELD`` waits for the order it is attached to. ``INTENT`` is on disk and not sent, ``SENT`` is
+    on its way to the venue, ``WORKING`` was taken by it. ``UNKNOWN``: the venue's answer is
+    missing, so that the order may or may not be working; its worst case stays reserved.
+    """
+
+    HELD = "held"
+    INTENT = "intent"
+    SENT = "sent"
     WORKING = "working"
+    PARTIAL = "partial"
+    UNKNOWN = "unknown"
     FILLED = "filled"
     CANCELLED = "cancelled"
     REFUSED = "refused"
     EXPIRED = "expired"
     WITHHELD = "withheld"
+    REJECTED = "rejected"
 
     @property
     def final(self) -> bool:
-        """True when nothing can happen to the order any more."""
-        return self is not OrderStatus.WORKING
+        """True when the order can do nothing any more; a fill reported late is still recorded."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.REFUSED,
+        OrderStatus.EXPIRED,
+        OrderStatus.WITHHELD,
+        OrderStatus.REJECTED,
+    }
+)
+
+
+class SignalStatus(StrEnum):
+    """Where a signal stands; all but the first two are final."""
+
+    RECEIVED = "received"
+    DECIDED = "decided"
+    """The gate has judged an order that names it."""
+    EXECUTED = "executed"
+    """An order that names it has filled."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """True when no order may follow the signal any more."""
+        return self not in (SignalStatus.RECEIVED, SignalStatus.DECIDED)
 
 
 class Regime(StrEnum):

@@ -45,7 +45,28 @@ class PaperSection(_Section, frozen=True):
     capital: Decimal = Decimal(100_000)
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 2.0
     fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 1.0
+    maker_fee_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
     order_life_bars: PositiveInt = 5
+    latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
+    max_participation_fraction: Fraction = 0.1
+    impact_bps: Annotated[float, msgspec.Meta(ge=0.0, le=10_000.0)] = 10.0
+    queue_fill_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
+
+
+SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
+STOP_CANCELS = ("all", "opening")
+
+
+class OrdersSection(_Section, frozen=True):
+    """What is done with orders: among our own agents, and when trading stops.
+
+    ``self_trade`` is ``cancel_newest``, ``cancel_oldest``, ``decrement`` or ``allow``;
+    ``stop_cancels`` is ``all`` or ``opening``, which leaves reduce-only orders working.
+    """
+
+    self_trade: str = "cancel_newest"
+    stop_cancels: str = "all"
+    stop_lets_reduce: bool = False
 
 
 class LimitsSection(_Section, frozen=True):
@@ -152,6 +173,7 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    orders: OrdersSection = OrdersSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -215,6 +237,12 @@ def parse_config(raw: dict[str, Any]) -> Config:
             raise InvalidInput.of(
                 f"{section}.{key}", value, f"an amount above 0, at most {MAX_AMOUNT}"
             )
+    for key, word, accepted in (
+        ("self_trade", config.orders.self_trade, SELF_TRADE),
+        ("stop_cancels", config.orders.stop_cancels, STOP_CANCELS),
+    ):
+        if word not in accepted:
+            raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
@@ -17,12 +18,12 @@ from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.ids import AccountId, AgentId, RunId
 from quarterdeck.kernel.messages import Command, Message, Query
 from quarterdeck.kernel.time import DAY, Nanos
-from quarterdeck.kernel.vocabulary import OrderType, Side
+from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
-from quarterdeck.runtime.config import LimitsSection, PaperSection
+from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.database import ConnectionReader, create, load_sql, state_digest
 from quarterdeck.runtime.policy import (
     AGENT_SCOPES,
@@ -68,6 +69,26 @@ INSTRUMENTS = (
     instrument(1, "BBB", tick=5, lot=10, least=50_000_000),
     instrument(2, "CCC", price_scale=3, quantity_scale=3, lot=100),
 )
+
+
+PRICES = ("stop_price", "stop_loss", "take_profit")
+
+
+def order_type(limit: object, stop: object) -> OrderType:
+    if stop is None:
+        return OrderType.MARKET if limit is None else OrderType.LIMIT
+    return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
+
+
+def asked(terms: Mapping[str, object]) -> dict[str, Any]:
+    """Terms of an order as given in a test: prices as numbers, times in force as words."""
+    found: dict[str, Any] = dict(terms)
+    for name in PRICES:
+        if name in found:
+            found[name] = Decimal(str(found[name]))
+    if "time_in_force" in found:
+        found["time_in_force"] = TimeInForce(found["time_in_force"])
+    return found
 
 
 class Flag:
@@ -150,11 +171,13 @@ class Deck:
         *,
         limits: LimitsSection | None = None,
         paper: PaperSection | None = None,
+        orders: OrdersSection | None = None,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
+        self.orders = orders or OrdersSection(self_trade="allow")
         self.instruments = instruments
         self.flag = Flag()
         self.pace = pace or Pace()
@@ -173,6 +196,7 @@ class Deck:
             instruments=self.instruments,
             limits=self.limits,
             paper=self.paper,
+            orders=self.orders,
             stop=self.flag,
             pace=self.pace,
             stopwatch=self.clock,
@@ -241,6 +265,7 @@ class Deck:
         last: bool = False,
         hours: int = 24,
         timeframe: str = "1d",
+        volume: float = math.nan,
     ) -> None:
         """Close the next slice; a single number is a bar that never moved."""
         index = self.sequencer.slice + 1
@@ -263,7 +288,7 @@ class Deck:
                 high=floats[:, 1],
                 low=floats[:, 2],
                 close=floats[:, 3],
-                volume=np.full(len(rows), np.nan),
+                volume=np.full(len(rows), volume),
                 price_units=np.array(units, dtype=np.int64).reshape(-1, 4),
                 indicators=np.full((len(self.instruments), 11), np.nan),
                 missed=np.array(missed, dtype=np.int64),
@@ -306,6 +331,7 @@ class Deck:
         by: Caller | str = "a",
         key: str | None = None,
         epoch: int | None = None,
+        **terms: object,
     ) -> OrderView:
         self.keys += 1
         return self.send(
@@ -314,9 +340,10 @@ class Deck:
                 symbol=symbol,
                 side=Side(side),
                 quantity=Decimal(str(quantity)),
-                type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+                type=order_type(limit, terms.get("stop_price")),
                 limit_price=None if limit is None else Decimal(str(limit)),
                 epoch=epoch,
+                **asked(terms),
             ),
             by,
         )

@@ -34,11 +34,19 @@ _FOOT = """
 - **Worst-case price.** A market order counts at the last close plus the collar
   (`price_collar_fraction`), a limit purchase at its limit, a limit sale like a market sale (it may
   fill above its limit) or at its limit if that is higher. A fill is at the next bar's prices, which
-  may lie beyond the collar: it is then booked as it happened.
-- **Fills.** A bar's prices are taken for the middle of the spread. A market order fills at the next
-  bar's open, half a spread against it. A limit purchase fills in a bar whose low plus half a spread
-  is at or below its limit, at the lower of limit and open plus half a spread; a limit sale fills
-  likewise by the high less half a spread. A bar that only touches the limit does not fill it.
+  may lie beyond the collar: it is then booked as it happened. A stop counts from its stop price where
+  that is higher.
+- **Fills.** A bar's prices are taken for the middle of the spread, and each unknown is decided against
+  the order; every assumption is a key of `[paper]`. A market order fills at the next bar's open, half a
+  spread and its share of the market impact against it, up to `max_participation_fraction` of the bar's
+  volume; the rest goes on to the next bar. A limit order fills in a bar that traded through its limit,
+  half a spread included; a bar that only touches it fills `queue_fill_fraction` of its volume. A stop
+  is triggered when the bar reaches it and fills at the stop, or at the open of a bar that gapped beyond
+  it. A stop-limit order triggered inside a bar fills in that bar at the stop or not at all. Where a
+  stop-loss and a take-profit lie in one bar, the stop-loss comes first, unless the bar opened beyond
+  the take-profit.
+- **Reduce-only** orders, among them the two that may be attached to an order, never fill more than the
+  position held on the other side, reserve nothing and end when there is nothing left to reduce.
 - **Learned limits.** A learned position limit only tightens a person's. Until a first one has been
   learned for an instrument, the person's limit holds alone; from then on the last one learned holds
   until it changes, however long ago it was learned. `GET /gate` lists those in force.

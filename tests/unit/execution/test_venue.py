@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from quarterdeck.execution.core.amounts import Contract
-from quarterdeck.execution.core.venue import Bar, fill_price
+from quarterdeck.execution.core.venue import Assumptions, Bar, Resting, match
 from quarterdeck.execution.model import GetFills, OrderCancelled, OrderFilled
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import LimitsSection, PaperSection
@@ -15,6 +15,17 @@ from tests.unit.execution.deck import open_deck
 
 SHARE = Contract(0, "X", 2, 0, 5, 1, 0, 10_000)
 BAR = Bar(10_000, 10_200, 9_800, 10_100)
+
+
+def plain(spread: int, **others: int) -> Assumptions:
+    return Assumptions(spread_parts=spread, taker_parts=0, maker_parts=0, **others)
+
+
+def price_of(bar: Bar, *, buy: bool, limit: int | None, spread: int) -> int | None:
+    order = Resting(buy=buy, quantity=3, limit=limit)
+    found = match(order, bar, contract=SHARE, assumed=plain(spread))
+    assert found.quantity in (0, 3)
+    return found.price if found.quantity else None
 
 
 @pytest.mark.parametrize(
@@ -34,16 +45,18 @@ BAR = Bar(10_000, 10_200, 9_800, 10_100)
 def test_a_fill_is_at_the_open_against_the_order_or_at_its_limit(
     buy: bool, limit: int | None, price: int | None
 ) -> None:
-    assert fill_price(BAR, SHARE, buy=buy, limit=limit, spread_parts=20_000) == price
+    assert price_of(BAR, buy=buy, limit=limit, spread=20_000) == price
 
 
 @pytest.mark.parametrize(("buy", "limit"), [(True, 9_800), (False, 10_200)])
-def test_without_a_spread_a_limit_fills_where_the_market_was(buy: bool, limit: int) -> None:
-    assert fill_price(BAR, SHARE, buy=buy, limit=limit, spread_parts=0) == limit
+def test_a_limit_that_is_only_touched_does_not_fill(buy: bool, limit: int) -> None:
+    assert price_of(BAR, buy=buy, limit=limit, spread=0) is None
+    better = limit + 5 if buy else limit - 5
+    assert price_of(BAR, buy=buy, limit=better, spread=0) == better
 
 
 def test_a_sale_never_fills_below_one_tick() -> None:
-    assert fill_price(Bar(5, 5, 5, 5), SHARE, buy=False, limit=None, spread_parts=10**8) == 5
+    assert price_of(Bar(5, 5, 5, 5), buy=False, limit=None, spread=10**8) == 5
 
 
 def test_an_order_of_a_slice_fills_at_the_open_of_the_next() -> None:

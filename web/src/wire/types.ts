@@ -141,6 +141,12 @@ export interface CancelOrder {
   readonly order_id: string;
 }
 
+/** Take a signal of the caller back; one that is final already is answered as it is. */
+export interface CancelSignal {
+  readonly idempotency_key: string;
+  readonly signal_id: string;
+}
+
 /** Cancel a task that is not final; tasks that depend on it fail. */
 export interface CancelTask {
   readonly task_id: string;
@@ -177,7 +183,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "POSITION_LIMIT" | "PRICE_COLLAR" | "STALE_DATA" | "STALE_EPOCH" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
+export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "ORDER_TERMS" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -203,6 +209,24 @@ export interface ComponentView {
 
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
+
+/** One instrument that several agents hold; ``saved`` is what netting them would save in costs. */
+export interface ConflictView {
+  readonly symbol: string;
+  readonly opposed: boolean;
+  readonly long: Decimal;
+  readonly short: Decimal;
+  readonly gross: Decimal;
+  readonly net: Decimal;
+  readonly saved: Decimal;
+  readonly longs: ReadonlyArray<string>;
+  readonly shorts: ReadonlyArray<string>;
+}
+
+/** Instruments that several agents hold, in the base currency. */
+export interface ConflictsView {
+  readonly conflicts: ReadonlyArray<ConflictView>;
+}
 
 /** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
 export interface ControlReplay {
@@ -444,6 +468,9 @@ export interface LedgerView {
   readonly next: number | null;
 }
 
+/** What an order attached to another one is for. */
+export type Leg = "stop_loss" | "take_profit";
+
 /** One change of a learned limit: what it became, what it was, and why. */
 export interface LimitChangeView {
   readonly version: number;
@@ -530,11 +557,11 @@ export interface OpenAlertsView {
   readonly episodes: ReadonlyArray<EpisodeView>;
 }
 
-/** Where an order stands; the last five are final. */
-export type OrderStatus = "cancelled" | "expired" | "filled" | "refused" | "withheld" | "working";
+/** Where an order stands; the last six are final. ``HELD`` waits for the order it is attached to. ``INTENT`` is on disk and not sent, ``SENT`` is on its way to the venue, ``WORKING`` was taken by it. ``UNKNOWN``: the venue's answer is missing, so that the order may or may not be working; its worst case stays reserved. */
+export type OrderStatus = "cancelled" | "expired" | "filled" | "held" | "intent" | "partial" | "refused" | "rejected" | "sent" | "unknown" | "withheld" | "working";
 
 /** How an order wants its price. */
-export type OrderType = "limit" | "market";
+export type OrderType = "limit" | "market" | "stop" | "stop_limit";
 
 /** An order as it stands. */
 export interface OrderView {
@@ -556,6 +583,16 @@ export interface OrderView {
   readonly signal_id: string | null;
   readonly idempotency_key: string;
   readonly limit_version: number;
+  readonly stop_price: Decimal | null;
+  readonly time_in_force: TimeInForce;
+  readonly reduce_only: boolean;
+  readonly post_only: boolean;
+  readonly triggered: boolean;
+  readonly stop_loss: Decimal | null;
+  readonly take_profit: Decimal | null;
+  readonly parent_id: string | null;
+  readonly leg: Leg | null;
+  readonly replaces: string | null;
 }
 
 /** A page of orders, newest first. */
@@ -704,10 +741,11 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, or of one agent. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
+/** Stop trading: of the whole deck, one agent or one instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
+  readonly instrument?: string | null;
   readonly raised?: number | null;
 }
 
@@ -716,6 +754,7 @@ export interface Rearm {
   readonly epoch: number;
   readonly reason: string;
   readonly agent?: string | null;
+  readonly instrument?: string | null;
 }
 
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
@@ -793,6 +832,15 @@ export interface RemoveRule {
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
+}
+
+/** Ask for another order in the place of a working one; what is omitted stays as it was. ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were gone; refused, the old one stands. */
+export interface ReplaceOrder {
+  readonly idempotency_key: string;
+  readonly order_id: string;
+  readonly quantity?: Decimal | null;
+  readonly limit_price?: Decimal | null;
+  readonly stop_price?: Decimal | null;
 }
 
 /** End an episode; it fires anew only after its number has been back. */
@@ -908,6 +956,18 @@ export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
 /** The direction of an order or fill. */
 export type Side = "buy" | "sell";
 
+/** Where a signal stands. */
+export interface SignalStateView {
+  readonly signal_id: string;
+  readonly agent: string;
+  readonly symbol: string;
+  readonly status: SignalStatus;
+  readonly expires_slice: number;
+}
+
+/** Where a signal stands; all but the first two are final. */
+export type SignalStatus = "cancelled" | "decided" | "executed" | "expired" | "received";
+
 /** A signal as recorded. */
 export interface SignalView {
   readonly signal_id: string;
@@ -920,6 +980,8 @@ export interface SignalView {
   readonly at: string;
   readonly slice: number;
   readonly expires_slice: number;
+  readonly status: SignalStatus;
+  readonly final_at: string | null;
 }
 
 /** A page of signals, newest first. */
@@ -950,9 +1012,10 @@ export interface StopView {
   readonly cancelled: number;
   readonly stop_ms: number | null;
   readonly closed: string | null;
+  readonly stopped_instruments: ReadonlyArray<string>;
 }
 
-/** Ask for an order. Decimals are exact; a market order fills at the next bar's open. */
+/** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */
 export interface SubmitOrder {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -963,9 +1026,15 @@ export interface SubmitOrder {
   readonly task_id?: string | null;
   readonly signal_id?: string | null;
   readonly epoch?: number | null;
+  readonly stop_price?: Decimal | null;
+  readonly time_in_force?: TimeInForce;
+  readonly reduce_only?: boolean;
+  readonly post_only?: boolean;
+  readonly stop_loss?: Decimal | null;
+  readonly take_profit?: Decimal | null;
 }
 
-/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it. */
+/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */
 export interface SubmitSignal {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -1033,6 +1102,9 @@ export interface TasksView {
   readonly counts: Readonly<Record<string, number>>;
   readonly next: number | null;
 }
+
+/** How long an order stands. */
+export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
 /** A feature that spoke for the new regime: its value and its share of the evidence. */
 export interface Trigger {

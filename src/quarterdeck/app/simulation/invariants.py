@@ -22,9 +22,11 @@ from quarterdeck.execution.model import (
     OrderCancelled,
     OrderFilled,
     OrderRefused,
+    OrderView,
 )
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.vocabulary import OrderStatus, Side
 from quarterdeck.runtime.audit import GENESIS, chained
 
 
@@ -60,6 +62,8 @@ def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
     money = shadow.money.get(order.agent)
     if money is None:
         return _wrong("account", f"{order.order_id} was accepted for {order.agent}, who has none")
+    if order.parent_id is not None:
+        return _attached_to_working(shadow, order)
     if now.raised != shadow.acknowledged or money.stopped:
         return _wrong("stop", f"{order.order_id} was accepted under stop {now.raised}")
     if not shadow.opened:
@@ -70,20 +74,36 @@ def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
     return None
 
 
+def _attached_to_working(shadow: Shadow, order: OrderView) -> Verdict:
+    """An attached order is born with its parent, waits, and can only close."""
+    parent = shadow.working.get(order.parent_id or "")
+    opposite = parent is not None and parent.buy is not (order.side is Side.BUY)
+    if not (opposite and order.reduce_only and order.status is OrderStatus.HELD):
+        return _wrong("attached orders", f"{order.order_id} of {order.parent_id}")
+    return None
+
+
 def accepted_within_limits(now: Moment, said: OrderAccepted) -> Verdict:
     """No order passes beyond a limit, counted with everything working, by other arithmetic."""
     shadow, order = now.shadow, said.order
+    if order.parent_id is not None:
+        return None
     asked, terms = shadow.working_of(order), shadow.terms
     contract, money = shadow.contracts[asked.instrument], shadow.money[order.agent]
     price = shadow.prices[asked.instrument]
-    if asked.quantity <= 0 or asked.quantity % contract.lot or (asked.limit or 0) % contract.tick:
+    if (
+        asked.quantity <= 0
+        or asked.quantity % contract.lot
+        or any((price or 0) % contract.tick for price in (asked.limit, asked.stop))
+    ):
         return _wrong("lot and tick", f"{order.order_id}: {order.quantity} at {order.limit_price}")
     if units(order.quantity, contract.quantity_scale) * asked.worst * contract.unit_value > (
         terms.order_notional
     ):
         return _wrong("order notional", f"{order.order_id}: {order.quantity} {order.symbol}")
-    if (asked.limit is not None) and abs(asked.limit - price) * PARTS > price * terms.collar_parts:
-        return _wrong("collar", f"{order.order_id}: {asked.limit} against {price}")
+    near = asked.stop or price
+    if (asked.limit is not None) and abs(asked.limit - near) * PARTS > near * terms.collar_parts:
+        return _wrong("collar", f"{order.order_id}: {asked.limit} against {near}")
     if money.in_bar >= terms.orders_per_bar:
         return _wrong("order rate", f"{order.order_id} is order {money.in_bar + 1} of its bar")
     if (order.agent, order.idempotency_key) in shadow.keys:
@@ -91,7 +111,11 @@ def accepted_within_limits(now: Moment, said: OrderAccepted) -> Verdict:
     side = [w for w in _of(shadow, order.agent, asked.instrument) if w.buy is asked.buy]
     sign = 1 if asked.buy else -1
     held = sign * money.held.get(asked.instrument, 0)
-    after = held + sum(w.quantity for w in side) + asked.quantity
+    if asked.reduces and asked.quantity > max(0, -held - sum(w.counted for w in side)):
+        return _wrong("reduce only", f"{order.order_id}: {asked.quantity} against {held}")
+    old = shadow.working.get(order.replaces or "")
+    freed = 0 if old is None else old.counted
+    after = held + sum(w.counted for w in side) - freed + asked.quantity
     if after <= 0:
         return None
     most = min(
@@ -101,14 +125,16 @@ def accepted_within_limits(now: Moment, said: OrderAccepted) -> Verdict:
         return _wrong("position limit", f"{order.order_id} leads to {after} {order.symbol}")
     if money.day_open - shadow.equity(money) >= money.day_open * terms.loss_parts // PARTS:
         return _wrong("daily loss", f"{order.order_id} opens after the day's loss")
-    return _covered(shadow, order.agent, asked, order_id=order.order_id)
+    return _covered(shadow, order.agent, asked, order=order)
 
 
-def _covered(shadow: Shadow, agent: str, asked: Working, *, order_id: str) -> Verdict:
+def _covered(shadow: Shadow, agent: str, asked: Working, *, order: OrderView) -> Verdict:
     """Return whether gross exposure and cash cover everything in the worst case."""
     terms, money = shadow.terms, shadow.money[agent]
     equity, gross, claimed, shorts = shadow.equity(money), 0, 0, 0
-    mine = [*(w for w in shadow.working.values() if w.agent == agent), asked]
+    order_id, replaced = order.order_id, shadow.working.get(order.replaces or "")
+    mine = [w for w in shadow.working.values() if w.agent == agent and w is not replaced]
+    mine = [w for w in (*mine, asked) if w.counted]
     for row in sorted({*money.held, *(w.instrument for w in mine)}):
         value, held = shadow.contracts[row].unit_value, money.held.get(row, 0)
         buys = [w for w in mine if w.instrument == row and w.buy]
@@ -139,19 +165,26 @@ def born_once(now: Moment, said: OrderAccepted | OrderRefused) -> Verdict:
 
 
 def filled_from_working(now: Moment, said: OrderFilled) -> Verdict:
-    """A fill belongs to one working order, is whole, comes in a later slice and keeps its limit."""
+    """A fill belongs to one working order, comes in a later slice, and keeps its limit and stop."""
     order = now.shadow.working.get(said.order_id)
-    if order is None:
+    if order is None or order.held:
         return _wrong("final stays final", f"{said.order_id} was filled and is not working")
     bar = now.shadow.bars.get(order.instrument)
     if bar is None or said.slice <= order.slice:
         return _wrong("fill from a later bar", f"{said.order_id} in slice {said.slice}")
-    if (said.quantity_units, said.instrument) != (order.quantity, order.instrument):
-        return _wrong("whole fills", f"{said.order_id}: {said.quantity_units} of {order.quantity}")
+    filled = said.quantity_units
+    if said.instrument != order.instrument or not 0 < filled <= order.quantity:
+        return _wrong("fills of an order", f"{said.order_id}: {filled} of {order.quantity}")
+    if order.whole and filled != order.quantity:
+        return _wrong("whole fills", f"{said.order_id}: {filled} of {order.quantity}")
+    if order.reduces:
+        held = now.shadow.money[said.agent].held.get(order.instrument, 0)
+        if filled > (-held if order.buy else held):
+            return _wrong("reduce only", f"{said.order_id}: {filled} against {held}")
     price, limit = said.price_units, order.limit
     fee = ceil_div(
         price
-        * order.quantity
+        * filled
         * now.shadow.contracts[order.instrument].unit_value
         * now.shadow.terms.fee_parts,
         PARTS,
@@ -162,6 +195,9 @@ def filled_from_working(now: Moment, said: OrderFilled) -> Verdict:
         price <= limit and bar[2] <= limit if order.buy else price >= limit and bar[1] >= limit
     ):
         return _wrong("limit price kept", f"{said.order_id}: {price} against {limit}")
+    if order.stop is not None:
+        # A stop that was triggered earlier fills like what it has become.
+        return None
     if limit is None and (price < bar[0] if order.buy else price > max(bar[0], 1)):
         return _wrong("fills are on the worse side", f"{said.order_id}: {price}, open {bar[0]}")
     return None
@@ -302,7 +338,7 @@ def books_agree_with_fills(now: Moment, agent: str) -> Verdict:
         if quantity != money.held.get(row, 0):
             return _wrong("position is fills", f"{agent}: {quantity}, {money.held.get(row, 0)}")
         for buy in (True, False):
-            reserved = sum(w.quantity for w in mine if w.instrument == row and w.buy is buy)
+            reserved = sum(w.counted for w in mine if w.instrument == row and w.buy is buy)
             kept = 0 if holding is None else (holding.buys if buy else holding.sells)
             if reserved != kept:
                 return _wrong("reservations", f"{agent}: {kept} kept for {reserved} working")
@@ -357,7 +393,7 @@ def settled(now: Moment) -> Verdict:
     """With faults off and the feed at its end, nothing is left that should have ended."""
     shadow = now.shadow
     for order_id, order in shadow.working.items():
-        if shadow.slice - order.slice > shadow.terms.life_bars:
+        if not order.reduces and shadow.slice - order.slice > shadow.terms.life_bars:
             return _wrong("liveness", f"{order_id} of slice {order.slice} never ended")
     for job in shadow.jobs.values():
         if job.state == "blocked" and not any(

@@ -25,12 +25,13 @@ from quarterdeck.execution.model import (
     OrderView,
     RaiseStop,
     Rearm,
+    ReplaceOrder,
     SubmitOrder,
     SubmitSignal,
 )
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Command
-from quarterdeck.kernel.vocabulary import OrderType, Priority, Side, TaskType
+from quarterdeck.kernel.vocabulary import OrderType, Priority, Side, TaskType, TimeInForce
 from quarterdeck.runtime.policy import AGENT_SCOPES, OPERATOR_CALLER, Caller, CallerKind
 
 WILD = tuple(
@@ -144,16 +145,26 @@ async def _trade(me: Memory, door: Door) -> None:
     price = door.price(symbol)
     if price is None:
         return
-    limit = me.chance.happens(0.4)
+    kind = me.chance.pick((OrderType.MARKET, OrderType.MARKET, OrderType.LIMIT, *OrderType))
     near = (price * Decimal(990 + me.chance.below(21)) / 1000).quantize(Decimal("0.01"))
+    trigger = (price * Decimal(980 + me.chance.below(41)) / 1000).quantize(Decimal("0.01"))
+    side = me.chance.pick((Side.BUY, Side.SELL))
+    protected = me.chance.happens(0.3)
+    down, up = ((price * n / 100).quantize(Decimal("0.01")) for n in (96, 104))
     spend = Decimal(200 + me.chance.below(me.chance.pick((4_000, 30_000))))
     command = SubmitOrder(
         idempotency_key=me.key(),
         symbol=symbol,
-        side=me.chance.pick((Side.BUY, Side.SELL)),
+        side=side,
         quantity=max(Decimal(1), spend // price),
-        type=OrderType.LIMIT if limit else OrderType.MARKET,
-        limit_price=near if limit else None,
+        type=kind,
+        limit_price=(trigger if kind.has_stop else near) if kind.has_limit else None,
+        stop_price=trigger if kind.has_stop else None,
+        time_in_force=me.chance.pick((TimeInForce.GTC, TimeInForce.GTC, *TimeInForce)),
+        reduce_only=not protected and me.chance.happens(0.15),
+        post_only=me.chance.happens(0.1),
+        stop_loss=(down if side is Side.BUY else up) if protected else None,
+        take_profit=(up if side is Side.BUY else down) if protected else None,
         epoch=door.epoch(me.name) if me.chance.happens(0.5) else None,
     )
     answer = await door.submit(me.remember(command), me.caller)
@@ -165,6 +176,17 @@ async def _trade(me: Memory, door: Door) -> None:
             await door.submit(
                 CancelOrder(idempotency_key=me.key(), order_id=answer.order_id), me.caller
             )
+        elif me.chance.happens(0.2):
+            await door.submit(me.remember(_other(me, answer, near)), me.caller)
+
+
+def _other(me: Memory, order: OrderView, price: Decimal) -> ReplaceOrder:
+    return ReplaceOrder(
+        idempotency_key=me.key(),
+        order_id=order.order_id,
+        quantity=max(Decimal(1), order.quantity * me.chance.below(4) // 2),
+        limit_price=price if order.limit_price is not None else None,
+    )
 
 
 async def _work(me: Memory, door: Door) -> None:
@@ -264,6 +286,12 @@ def _wild_order(me: Memory, door: Door, *, key: str | None = None) -> SubmitOrde
         quantity=quantity,
         type=chance.pick(tuple(OrderType)),
         limit_price=limit,
+        stop_price=chance.pick((None, None, limit, *WILD[:3])),
+        time_in_force=chance.pick(tuple(TimeInForce)),
+        reduce_only=chance.happens(0.2),
+        post_only=chance.happens(0.2),
+        stop_loss=chance.pick((None, None, limit, *WILD[:3])),
+        take_profit=chance.pick((None, None, limit, *WILD[:3])),
         epoch=chance.pick((None, None, -1, 0, 1, 10**12, door.epoch(me.name))),
     )
 

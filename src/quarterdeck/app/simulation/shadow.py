@@ -29,7 +29,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.time import DAY
-from quarterdeck.kernel.vocabulary import OrderType, Side
+from quarterdeck.kernel.vocabulary import OrderStatus, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
@@ -38,7 +38,11 @@ OPEN_STATES = frozenset({"blocked", "ready", "leased"})
 
 @dataclass(slots=True)
 class Working:
-    """A working order as integers; ``worst`` is the price it may cost."""
+    """A working order as integers: ``quantity`` is what is open, ``worst`` the price it may cost.
+
+    ``reduces`` may only close, ``whole`` fills at once and whole or not at all; ``held`` waits for
+    its ``parent`` to fill.
+    """
 
     agent: str
     instrument: int
@@ -47,6 +51,16 @@ class Working:
     limit: int | None
     worst: int
     slice: int
+    stop: int | None = None
+    reduces: bool = False
+    whole: bool = False
+    parent: str | None = None
+    held: bool = False
+
+    @property
+    def counted(self) -> int:
+        """The quantity that its agent must be able to bear."""
+        return 0 if self.reduces else self.quantity
 
 
 @dataclass(slots=True)
@@ -112,11 +126,15 @@ class Shadow:
         limit = None
         if order.limit_price is not None:
             limit = units(order.limit_price, contract.price_scale)
+        stop = None
+        if order.stop_price is not None:
+            stop = units(order.stop_price, contract.price_scale)
         buy = order.side is Side.BUY
-        if order.type is OrderType.MARKET or limit is None:
-            worst = price + price * self.terms.collar_parts // PARTS
+        if limit is None:
+            near = max(price, stop or 0)
+            worst = near + near * self.terms.collar_parts // PARTS
         else:
-            worst = limit if buy else max(limit, price)
+            worst = limit if buy else max(limit, price, stop or 0)
         return Working(
             agent=order.agent,
             instrument=contract.index,
@@ -125,6 +143,11 @@ class Shadow:
             limit=limit,
             worst=worst,
             slice=order.slice,
+            stop=stop,
+            reduces=order.reduce_only,
+            whole=order.time_in_force is TimeInForce.FOK,
+            parent=order.parent_id,
+            held=order.status is OrderStatus.HELD,
         )
 
     def equity(self, money: Money) -> int:
@@ -148,7 +171,8 @@ class Shadow:
                 order = message.order
                 self.working[order.order_id] = self.working_of(order)
                 self.keys.add((order.agent, order.idempotency_key))
-                self.money[order.agent].in_bar += 1
+                if order.parent_id is None:
+                    self.money[order.agent].in_bar += 1
             case OrderRefused():
                 self.ended.add(message.order.order_id)
             case OrderFilled():
@@ -195,8 +219,13 @@ class Shadow:
         self.bars = {}
 
     def _filled(self, fill: OrderFilled) -> None:
-        self.working.pop(fill.order_id, None)
-        self.ended.add(fill.order_id)
+        order = self.working.get(fill.order_id)
+        if order is not None:
+            order.quantity -= fill.quantity_units
+            self._legs(fill, order)
+            if order.quantity <= 0:
+                del self.working[fill.order_id]
+                self.ended.add(fill.order_id)
         money, contract = self.money[fill.agent], self.contracts[fill.instrument]
         signed = fill.side.sign * fill.quantity_units
         money.cash -= signed * fill.price_units * contract.unit_value + fill.fee_units
@@ -207,6 +236,15 @@ class Shadow:
             money.held[fill.instrument] = held
         else:
             money.held.pop(fill.instrument, None)
+
+    def _legs(self, fill: OrderFilled, order: Working) -> None:
+        """Let what is attached to a filled order cover the fill, or its counterpart shrink."""
+        for each in self.working.values():
+            if each.parent == fill.order_id:
+                each.quantity = fill.quantity_units + (0 if each.held else each.quantity)
+                each.held = False
+            elif each is not order and each.parent is not None and each.parent == order.parent:
+                each.quantity -= fill.quantity_units
 
     def write(self, statement: str, values: Mapping[str, Any]) -> None:
         """Follow one row of a step."""
@@ -296,13 +334,29 @@ def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
         slice_,
         status,
         key,
+        stop,
+        reduces,
+        force,
+        parent,
     ) in connection.execute(
-        "SELECT order_id, agent, instrument, side, quantity_units, limit_units, worst_units, slice,"
-        " status, idempotency_key FROM execution_orders ORDER BY number"
+        "SELECT order_id, agent, instrument, side, quantity_units - filled_units, limit_units,"
+        " worst_units, slice, status, idempotency_key, stop_units, reduce_only, time_in_force,"
+        " parent_id FROM execution_orders ORDER BY number"
     ):
-        if status == "working":
+        if status in ("held", "working", "partial"):
             shadow.working[order_id] = Working(
-                agent, row, side == "buy", quantity, limit, worst, slice_
+                agent,
+                row,
+                side == "buy",
+                quantity,
+                limit,
+                worst,
+                slice_,
+                stop,
+                bool(reduces),
+                force == "fok",
+                parent=parent,
+                held=status == "held",
             )
         else:
             shadow.ended.add(order_id)

@@ -7,11 +7,14 @@ from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
     CancelOrder,
+    CancelSignal,
+    ConflictsView,
     Decision,
     ExecutionReport,
     FillsView,
     GateView,
     GetAccounts,
+    GetConflicts,
     GetExecutionReport,
     GetFills,
     GetGate,
@@ -28,13 +31,15 @@ from quarterdeck.execution.model import (
     PreviewOrder,
     RaiseStop,
     Rearm,
+    ReplaceOrder,
+    SignalStateView,
     SignalsView,
     SignalView,
     StopView,
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.service import ExecutionService, placing, signals
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 _COMMANDS = (
@@ -76,6 +81,28 @@ _COMMANDS = (
         function=ExecutionService.cancel,
     ),
     Operation(
+        name="orders.replace",
+        method="POST",
+        path="/orders/{order_id}/replace",
+        summary="Put another order in the place of a working one; refused, the old one stands.",
+        permission=Permission.ORDER_PAPER,
+        effect=Effect.COMMAND,
+        input=ReplaceOrder,
+        output=OrderView,
+        function=placing.replace_order,
+    ),
+    Operation(
+        name="signals.cancel",
+        method="POST",
+        path="/signals/{signal_id}/cancel",
+        summary="Take an open signal of the caller back; orders that followed it stay.",
+        permission=Permission.SIGNAL,
+        effect=Effect.COMMAND,
+        input=CancelSignal,
+        output=SignalStateView,
+        function=signals.cancel,
+    ),
+    Operation(
         name="signals.submit",
         method="POST",
         path="/signals",
@@ -86,7 +113,7 @@ _COMMANDS = (
         effect=Effect.COMMAND,
         input=SubmitSignal,
         output=SignalView,
-        function=ExecutionService.signal,
+        function=signals.state,
     ),
     Operation(
         name="gate.halt",
@@ -123,6 +150,17 @@ _MEMORY = (
         input=GetPositions,
         output=PositionsView,
         function=views.positions,
+    ),
+    Operation(
+        name="positions.conflicts",
+        method="GET",
+        path="/positions/conflicts",
+        summary="Where several agents hold one instrument: gross, net, and what netting would save.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetConflicts,
+        output=ConflictsView,
+        function=views.radar,
     ),
     Operation(
         name="accounts.list",

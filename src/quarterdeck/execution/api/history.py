@@ -19,6 +19,7 @@ from quarterdeck.execution.model import (
     SignalsView,
 )
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.store.signals import signal_view
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import Query
 from quarterdeck.kernel.money import MAX_UNITS
@@ -103,7 +104,7 @@ async def signals(
         "execution.signals_before", agent=query.agent, **_page(query.limit, query.before)
     )
     return SignalsView(
-        signals=tuple(store.signal_view(row) for row in rows), next=_next(rows, query.limit)
+        signals=tuple(signal_view(row) for row in rows), next=_next(rows, query.limit)
     )
 
 

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from quarterdeck.execution.core.amounts import PARTS, decimal_of
 from quarterdeck.execution.core.ledger import Account
+from quarterdeck.execution.core.radar import conflicts
 from quarterdeck.execution.core.scene import free_cash
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.model import (
@@ -13,9 +14,12 @@ from quarterdeck.execution.model import (
     AccountView,
     AgentReport,
     Code,
+    ConflictsView,
+    ConflictView,
     ExecutionReport,
     GateView,
     GetAccounts,
+    GetConflicts,
     GetExecutionReport,
     GetGate,
     GetPositions,
@@ -52,6 +56,33 @@ def accounts(service: ExecutionService, query: GetAccounts, _caller: Caller) -> 
     return AccountsView(
         accounts=tuple(_account_view(desk, each) for each in _accounts(desk, query.agent)),
         balanced=desk.balanced(),
+    )
+
+
+def radar(service: ExecutionService, _query: GetConflicts, _caller: Caller) -> ConflictsView:
+    """Return the instruments that several agents hold, and what netting them would save."""
+    desk = service.desk
+    found = conflicts(
+        desk.accounts.values(),
+        desk.prices,
+        contracts=desk.contracts,
+        cost_parts=desk.assumed.taker_parts + desk.assumed.spread_parts,
+    )
+    return ConflictsView(
+        conflicts=tuple(
+            ConflictView(
+                symbol=desk.contracts[one.instrument].symbol,
+                opposed=one.opposed,
+                long=decimal_of(one.long, MONEY_SCALE),
+                short=decimal_of(one.short, MONEY_SCALE),
+                gross=decimal_of(one.gross, MONEY_SCALE),
+                net=decimal_of(one.net, MONEY_SCALE),
+                saved=decimal_of(one.saved, MONEY_SCALE),
+                longs=tuple(AgentId(name) for name in one.longs),
+                shorts=tuple(AgentId(name) for name in one.shorts),
+            )
+            for one in found
+        )
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quarterdeck.execution.core.ledger import Account, Holding
+from quarterdeck.execution.core.orders import may_become
 from quarterdeck.execution.model import Decision
 from quarterdeck.kernel.ids import AgentId, OrderId
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
+from quarterdeck.kernel.vocabulary import Leg, OrderStatus, OrderType, Side, TimeInForce
 
 RECENT_ORDERS = 5_000
 """How many orders back a final order can still be cancelled "as it is"; history has them all."""
@@ -18,7 +19,10 @@ RECENT_ORDERS = 5_000
 class Order:
     """One order in units of its instrument; ``instrument`` is ``None`` for an unknown symbol.
 
-    ``worst_price`` is what its reservation is valued at; ``value`` the money its fill was worth.
+    ``worst_price`` is what its reservation is valued at; ``value`` the money its fills were worth.
+    ``stop_loss`` and ``take_profit`` are the prices of the orders attached to it; such an order has
+    its ``parent`` and ``leg``. ``live_slice`` is the slice since which it waits, ``session_day``
+    the day of the session it could first fill in. ``epoch`` is the stop epoch it was judged under.
     """
 
     number: int
@@ -42,11 +46,34 @@ class Order:
     filled: int = 0
     value: int = 0
     final_at: Nanos | None = None
+    stop: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    post_only: bool = False
+    triggered: bool = False
+    stop_loss: int | None = None
+    take_profit: int | None = None
+    parent: OrderId | None = None
+    leg: Leg | None = None
+    replaces: OrderId | None = None
+    live_slice: int = 0
+    session_day: int | None = None
+    epoch: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """What has not filled yet."""
+        return self.quantity - self.filled
+
+    @property
+    def reserving(self) -> int:
+        """The quantity that its account must be able to bear: what can only close reserves nothing."""
+        return 0 if self.reduce_only or self.status.final else self.remaining
 
 
 @dataclass(slots=True)
 class Book:
-    """Orders by number: every working one and the last ``RECENT_ORDERS``."""
+    """Orders by number: every one that is not final and the last ``RECENT_ORDERS``."""
 
     last: int = 0
     orders: dict[int, Order] = field(default_factory=dict)
@@ -58,15 +85,20 @@ class Book:
         self.last = max(self.last, order.number)
         self.orders[order.number] = order
         self.numbers[order.order_id] = order.number
-        if order.status is OrderStatus.WORKING:
+        if not order.status.final:
             self.working[order.number] = order
         past = self.orders.get(self.last - RECENT_ORDERS)
         if past is not None and past.status.final:
             self._forget(past)
 
+    def move(self, order: Order, status: OrderStatus) -> None:
+        """Change the state of an order that stays alive."""
+        assert may_become(order.status, status), f"{order.order_id}: {order.status} to {status}"
+        order.status = status
+
     def end(self, order: Order, status: OrderStatus, *, at: Nanos) -> None:
         """Make ``order`` final."""
-        order.status = status
+        self.move(order, status)
         order.final_at = at
         self.working.pop(order.number, None)
         if order.number <= self.last - RECENT_ORDERS:
@@ -78,8 +110,21 @@ class Book:
         return None if number is None else self.orders[number]
 
     def of(self, agent: AgentId | None) -> list[Order]:
-        """Return the working orders of ``agent``, or of everybody, in order."""
+        """Return the orders of ``agent``, or of everybody, that are not final, in order."""
         return [order for order in self.working.values() if agent in (None, order.agent)]
+
+    def legs_of(self, order_id: OrderId) -> list[Order]:
+        """Return the orders attached to ``order_id`` that are not final, in order."""
+        return [order for order in self.working.values() if order.parent == order_id]
+
+    def set_aside(self, order: Order) -> None:
+        """Take a working order out for a moment; :meth:`put_back` undoes it exactly."""
+        del self.working[order.number]
+
+    def put_back(self, order: Order) -> None:
+        """Put an order back that was set aside, in its place."""
+        self.working[order.number] = order
+        self.working = dict(sorted(self.working.items()))
 
     def _forget(self, order: Order) -> None:
         del self.orders[order.number]
@@ -88,31 +133,36 @@ class Book:
 
 def reserve(account: Account, order: Order) -> None:
     """Count a working order's worst case against its account."""
+    quantity = order.reserving
+    if not quantity:
+        return
     assert order.instrument is not None
     holding = account.holdings.setdefault(order.instrument, Holding())
     if order.side is Side.BUY:
-        holding.buys += order.quantity
+        holding.buys += quantity
         holding.buy_price = max(holding.buy_price, order.worst_price)
     else:
-        holding.sells += order.quantity
+        holding.sells += quantity
         holding.sell_price = max(holding.sell_price, order.worst_price)
 
 
-def release(account: Account, order: Order, *, book: Book) -> None:
-    """Take back what ``order``, which is no longer working, had reserved."""
+def release(account: Account, order: Order, *, quantity: int, book: Book) -> None:
+    """Take back ``quantity`` of what ``order`` had reserved; ``book`` works what is left."""
+    if order.reduce_only or not quantity:
+        return
     assert order.instrument is not None
     holding = account.holdings[order.instrument]
+    key = (order.agent, order.instrument, order.side)
     left = [
         other.worst_price
         for other in book.working.values()
-        if (other.agent, other.instrument, other.side)
-        == (order.agent, order.instrument, order.side)
+        if other.reserving and (other.agent, other.instrument, other.side) == key
     ]
     if order.side is Side.BUY:
-        holding.buys -= order.quantity
+        holding.buys -= quantity
         holding.buy_price = max(left, default=0)
     else:
-        holding.sells -= order.quantity
+        holding.sells -= quantity
         holding.sell_price = max(left, default=0)
     if holding.empty:
         del account.holdings[order.instrument]

@@ -7,7 +7,8 @@ a lower bound.
 
 The reduce rule: an order of at most the position held on the other side, less the orders already
 working on its own side, only reduces. It passes POSITION_LIMIT, GROSS_EXPOSURE, DAILY_LOSS and
-BUYING_POWER whatever they stand at.
+BUYING_POWER whatever they stand at. An order marked ``reduce_only`` may do nothing else, also when it
+fills: it counts in no worst case.
 
 A learned limit is told only when it changes. Until a first one is told, the person's limit holds
 alone; from then on the last one told holds, however long ago that was, and never loosens the
@@ -24,7 +25,7 @@ from quarterdeck.execution.core import evidence as seen
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
 from quarterdeck.execution.core.evidence import UNBOUNDED, Evidence
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import Scene, reducible, worst_price
+from quarterdeck.execution.core.scene import Scene, reducible, reference_price, worst_price
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
@@ -78,11 +79,10 @@ def _authorised(scene: Scene, _intent: Intent) -> int:
 
 def _epoch(scene: Scene, intent: Intent) -> int:
     standing = scene.standing
-    return _if(
-        standing.raised == standing.acknowledged
-        and not standing.agent_stopped
-        and (intent.epoch is None or intent.epoch == standing.epoch)
-    )
+    running = standing.raised == standing.acknowledged and not standing.agent_stopped
+    reduces = intent.reduce_only and standing.reducing_passes
+    fresh = intent.epoch is None or intent.epoch == standing.epoch
+    return _if((running or reduces) and fresh)
 
 
 def _open(scene: Scene, _intent: Intent) -> int:
@@ -103,9 +103,11 @@ def _bad_number(_scene: Scene, intent: Intent) -> bool:
 
 
 def _tick(scene: Scene, intent: Intent) -> int:
-    if scene.contract is None or intent.limit is None:
+    if scene.contract is None:
         return UNBOUNDED
-    return _if(intent.limit % scene.contract.tick == 0)
+    tick = scene.contract.tick
+    prices = (intent.limit, intent.stop, intent.stop_loss, intent.take_profit)
+    return _if(all(price is None or price % tick == 0 for price in prices))
 
 
 def _unbounded(_scene: Scene, _intent: Intent) -> int:
@@ -119,7 +121,7 @@ def _off_lot(scene: Scene, intent: Intent) -> bool:
 
 
 def _least(scene: Scene, intent: Intent) -> int:
-    price = scene.price if intent.limit is None else intent.limit
+    price = reference_price(scene, intent) if intent.limit is None else intent.limit
     if scene.contract is None or price is None:
         return 0
     return ceil_div(scene.contract.min_notional, price * scene.contract.unit_value)
@@ -141,10 +143,11 @@ def _order_notional(scene: Scene, intent: Intent) -> int:
 
 
 def _collar(scene: Scene, intent: Intent) -> int:
-    if scene.price is None or intent.limit is None:
+    price = reference_price(scene, intent)
+    if scene.price is None or price is None or intent.limit is None:
         return UNBOUNDED
-    away = abs(intent.limit - scene.price)
-    return _if(away * PARTS <= scene.price * scene.terms.collar_parts)
+    away = abs(intent.limit - price)
+    return _if(away * PARTS <= price * scene.terms.collar_parts)
 
 
 def _position(scene: Scene, intent: Intent) -> int:
@@ -197,6 +200,35 @@ def _first_use(scene: Scene, _intent: Intent) -> int:
     return _if(not scene.standing.key_reused)
 
 
+def _terms(scene: Scene, intent: Intent) -> int:
+    return _if(seen.terms_text(scene, intent) is None)
+
+
+def _rests(scene: Scene, intent: Intent) -> int:
+    if not intent.post_only or scene.price is None or intent.limit is None:
+        return UNBOUNDED
+    price = reference_price(scene, intent) or scene.price
+    return _if(intent.limit < price if intent.buy else intent.limit > price)
+
+
+def _reduces(scene: Scene, intent: Intent) -> int:
+    return reducible(scene.holding, buy=intent.buy) if intent.reduce_only else UNBOUNDED
+
+
+def _live_signal(_scene: Scene, intent: Intent) -> int:
+    return _if(intent.signal_fault is None)
+
+
+def _crosses(_scene: Scene, intent: Intent) -> int:
+    return _if(intent.crossing is None)
+
+
+def _thawed(scene: Scene, intent: Intent) -> int:
+    if scene.standing.frozen is None:
+        return UNBOUNDED
+    return reducible(scene.holding, buy=intent.buy)
+
+
 CONTROLS: tuple[Control, ...] = (
     Control(
         code=Code.NOT_AUTHORISED,
@@ -239,7 +271,7 @@ CONTROLS: tuple[Control, ...] = (
         unit=Unit.NUMBER,
         clock=Clock.MARKET,
         text="Quantity and limit price are finite, above 0, within 64 bits and no finer than the "
-        "instrument's scales; a limit order has a limit price, a market order none.",
+        "instrument's scales; an order has the limit and stop price that its type needs, and no other.",
         advice="Send plain decimal numbers above 0.",
         max_quantity=_price_number,
         evidence=seen.number,
@@ -249,8 +281,8 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.TICK_SIZE,
         unit=Unit.PRICE,
         clock=Clock.MARKET,
-        text="The limit price is a multiple of the instrument's tick.",
-        advice="Round the limit price to the tick.",
+        text="Every price of the order is a multiple of the instrument's tick.",
+        advice="Round the prices to the tick.",
         max_quantity=_tick,
         evidence=seen.tick,
     ),
@@ -268,7 +300,8 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.MIN_NOTIONAL,
         unit=Unit.MONEY,
         clock=Clock.MARKET,
-        text="Quantity times limit price (market: last close) is at least the instrument's minimum.",
+        text="Quantity times limit price (else stop price, else last close) is at least the instrument's "
+        "minimum.",
         advice="Ask for more, or not at all.",
         max_quantity=_unbounded,
         evidence=seen.least,
@@ -297,7 +330,8 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.PRICE_COLLAR,
         unit=Unit.PRICE,
         clock=Clock.MARKET,
-        text="The limit price is within price_collar_fraction of the last close.",
+        text="The limit price is within price_collar_fraction of the last close, or of its own stop "
+        "price.",
         advice="Move the limit price inside the collar.",
         max_quantity=_collar,
         evidence=seen.collar,
@@ -362,6 +396,64 @@ CONTROLS: tuple[Control, ...] = (
         advice="Use a new key for a new order, the identical request to repeat one.",
         max_quantity=_first_use,
         evidence=seen.duplicate,
+    ),
+    Control(
+        code=Code.ORDER_TERMS,
+        unit=Unit.STATE,
+        clock=Clock.MARKET,
+        text="The order's terms go together: what rests is not at once, what only reduces protects "
+        "nothing, and attached prices are on their side of the order's price.",
+        advice="Change the terms as the text of the breach says.",
+        max_quantity=_terms,
+        evidence=seen.order_terms,
+    ),
+    Control(
+        code=Code.POST_ONLY,
+        unit=Unit.PRICE,
+        clock=Clock.MARKET,
+        text="A post-only order rests: its limit is below the last close to buy, above it to sell.",
+        advice="Move the limit price away from the market.",
+        max_quantity=_rests,
+        evidence=seen.post_only,
+    ),
+    Control(
+        code=Code.REDUCE_ONLY,
+        unit=Unit.QUANTITY,
+        clock=Clock.MARKET,
+        text="A reduce-only order closes at most the position held on the other side, less what "
+        "already works on its own side.",
+        advice="Ask for at most the position, or leave reduce_only out.",
+        max_quantity=_reduces,
+        evidence=seen.reduce_only,
+    ),
+    Control(
+        code=Code.STALE_SIGNAL,
+        unit=Unit.STATE,
+        clock=Clock.MARKET,
+        text="A signal that the order names is the caller's, for this instrument and still open.",
+        advice="State a new signal, or name none.",
+        max_quantity=_live_signal,
+        evidence=seen.stale_signal,
+    ),
+    Control(
+        code=Code.SELF_TRADE,
+        unit=Unit.STATE,
+        clock=Clock.MARKET,
+        text="The order could not trade with a resting order of one of the deck's own agents "
+        "(orders.self_trade).",
+        advice="Wait until the other order has ended, or move the price.",
+        max_quantity=_crosses,
+        evidence=seen.self_trade,
+        wait=Wait.BAR,
+    ),
+    Control(
+        code=Code.FROZEN,
+        unit=Unit.STATE,
+        clock=Clock.MARKET,
+        text="The instrument is not stopped; while it is, only reducing orders pass.",
+        advice="Only reducing orders pass until a person opens the instrument again.",
+        max_quantity=_thawed,
+        evidence=seen.frozen,
     ),
 )
 """All controls, in the order in which a refusal lists them."""

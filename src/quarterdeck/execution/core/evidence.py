@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import PARTS, fee_of
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import Scene, opening, worst_price, worst_quantity
+from quarterdeck.execution.core.orders import bracket_fault
+from quarterdeck.execution.core.scene import (
+    Scene,
+    opening,
+    reducible,
+    reference_price,
+    worst_price,
+    worst_quantity,
+)
 from quarterdeck.kernel.money import MAX_UNITS, MONEY_SCALE, text_of
 
 UNBOUNDED = MAX_UNITS
@@ -77,11 +85,19 @@ def number(_scene: Scene, intent: Intent) -> Evidence:
 
 
 def tick(scene: Scene, intent: Intent) -> Evidence:
-    """Show the tick beside the limit price."""
+    """Show the tick beside the first price that is not on it."""
     assert scene.contract is not None
-    return Evidence(
-        scene.contract.tick, intent.limit, None, "the limit price is not a multiple of the tick"
-    )
+    step = scene.contract.tick
+    prices = {
+        "limit price": intent.limit,
+        "stop price": intent.stop,
+        "stop_loss": intent.stop_loss,
+        "take_profit": intent.take_profit,
+    }
+    for name, price in prices.items():
+        if price is not None and price % step:
+            return Evidence(step, price, None, f"the {name} is not a multiple of the tick")
+    return Evidence(step, None, None, "a price is not a multiple of the tick")
 
 
 def lot(scene: Scene, intent: Intent) -> Evidence:
@@ -95,7 +111,7 @@ def lot(scene: Scene, intent: Intent) -> Evidence:
 def least(scene: Scene, intent: Intent) -> Evidence:
     """Show the minimum beside the order's value."""
     assert scene.contract is not None
-    price = scene.price if intent.limit is None else intent.limit
+    price = reference_price(scene, intent) if intent.limit is None else intent.limit
     attempted, minimum = _value(scene, _asked(intent), price), scene.contract.min_notional
     text = f"an order of {_money(attempted)} is below the minimum of {_money(minimum)}"
     return Evidence(minimum, attempted, None, text)
@@ -122,13 +138,15 @@ def collar(scene: Scene, intent: Intent) -> Evidence:
     assert scene.price is not None
     assert scene.contract is not None
     assert intent.limit is not None
-    width = scene.price * scene.terms.collar_parts // PARTS
-    above = intent.limit > scene.price
-    edge = scene.price + width if above else scene.price - width
-    last = text_of(scene.price, scene.contract.price_scale)
+    price = reference_price(scene, intent) or scene.price
+    width = price * scene.terms.collar_parts // PARTS
+    above = intent.limit > price
+    edge = price + width if above else price - width
+    which = "the last close" if intent.stop is None else "its stop price"
+    last = text_of(price, scene.contract.price_scale)
     side = "above" if above else "below"
     return Evidence(
-        edge, intent.limit, None, f"the limit price is too far {side} the last close of {last}"
+        edge, intent.limit, None, f"the limit price is too far {side} {which} of {last}"
     )
 
 
@@ -189,3 +207,50 @@ def duplicate(_scene: Scene, _intent: Intent) -> Evidence:
     return Evidence(
         None, None, None, "the idempotency key belongs to another request of this caller"
     )
+
+
+def terms_text(scene: Scene, intent: Intent) -> str | None:
+    """Return which terms of the order do not go together; ``None`` if they all do."""
+    if intent.terms_fault is not None:
+        return intent.terms_fault
+    reference = intent.limit or intent.stop or scene.price
+    if reference is None:
+        return None
+    return bracket_fault(
+        buy=intent.buy,
+        reference=reference,
+        stop_loss=intent.stop_loss,
+        take_profit=intent.take_profit,
+    )
+
+
+def order_terms(scene: Scene, intent: Intent) -> Evidence:
+    """Say which terms do not go together."""
+    return Evidence(None, None, None, terms_text(scene, intent) or "")
+
+
+def post_only(scene: Scene, intent: Intent) -> Evidence:
+    """Show the price that the limit would have to stay away from."""
+    price = reference_price(scene, intent)
+    return Evidence(price, intent.limit, None, "the order would take at once instead of resting")
+
+
+def reduce_only(scene: Scene, intent: Intent) -> Evidence:
+    """Show how much there is to reduce."""
+    most = reducible(scene.holding, buy=intent.buy)
+    return Evidence(most, intent.quantity, None, "the order would do more than reduce the position")
+
+
+def stale_signal(_scene: Scene, intent: Intent) -> Evidence:
+    """Say what is wrong with the signal."""
+    return Evidence(None, None, None, intent.signal_fault or "")
+
+
+def self_trade(_scene: Scene, intent: Intent) -> Evidence:
+    """Name the order it would trade with."""
+    return Evidence(None, None, None, intent.crossing or "")
+
+
+def frozen(scene: Scene, _intent: Intent) -> Evidence:
+    """Say why the instrument may only be reduced."""
+    return Evidence(None, None, None, scene.standing.frozen or "")

@@ -22,6 +22,8 @@ _BY_QUANTITY = frozenset(
         Code.DAILY_LOSS,
         Code.BUYING_POWER,
         Code.MIN_NOTIONAL,
+        Code.REDUCE_ONLY,
+        Code.FROZEN,
     }
 )
 """The controls that another quantity may satisfy."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from quarterdeck.execution.core.amounts import Contract
+from quarterdeck.execution.core.orders import Asked, terms_fault
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import to_units
-from quarterdeck.kernel.vocabulary import OrderType, Side
+from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 
 MAX_NUMBER_TEXT = 64
 """Longest text of a number that is read at all."""
@@ -21,7 +22,9 @@ class Intent:
     ``quantity`` is ``None`` where it is no acceptable number, ``limit`` where there is none or it
     is not acceptable; ``quantity_fault`` and ``price_fault`` say why. ``attempted`` is the
     quantity as asked where it is finite at all, for showing it back. ``epoch`` is ``None`` where
-    the order names none.
+    the order names none. ``market`` is an order without a limit; ``stop`` is its trigger.
+    ``terms_fault`` says which of its terms do not go together. ``signal_fault`` and ``crossing`` are
+    what the desk found: why the signal it names is stale, and which own order it would trade with.
     """
 
     buy: bool
@@ -32,6 +35,15 @@ class Intent:
     quantity_fault: str | None = None
     price_fault: str | None = None
     attempted: Decimal | None = None
+    stop: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    post_only: bool = False
+    stop_loss: int | None = None
+    take_profit: int | None = None
+    terms_fault: str | None = None
+    signal_fault: str | None = None
+    crossing: str | None = None
 
 
 def intent_of(
@@ -39,8 +51,7 @@ def intent_of(
     side: Side,
     *,
     quantity: Decimal,
-    type: OrderType,  # noqa: A002
-    limit_price: Decimal | None,
+    asked: Asked,
     epoch: int | None = None,
 ) -> Intent:
     """Return the order in units of ``contract``; never raises, faults are part of the answer.
@@ -49,24 +60,52 @@ def intent_of(
     ``quantity`` stays ``None``.
     """
     units, quantity_fault = _positive(contract, quantity, field="quantity")
-    limit, price_fault = None, None
-    if type is OrderType.MARKET:
-        if limit_price is not None:
-            price_fault = "limit_price: a market order has none; leave it out or ask for a limit"
-    elif limit_price is None:
-        price_fault = "limit_price: a limit order needs one"
-    else:
-        limit, price_fault = _positive(contract, limit_price, field="limit_price")
+    kind = asked.type
+    limit, limit_fault = _price(
+        contract, asked.limit_price, field="limit_price", kind=kind, wanted=kind.has_limit
+    )
+    stop, stop_fault = _price(
+        contract, asked.stop_price, field="stop_price", kind=kind, wanted=kind.has_stop
+    )
+    loss, loss_fault = _attached(contract, asked.stop_loss, field="stop_loss")
+    profit, profit_fault = _attached(contract, asked.take_profit, field="take_profit")
+    faults = [each for each in (limit_fault, stop_fault, loss_fault, profit_fault) if each]
     return Intent(
         buy=side is Side.BUY,
-        market=type is OrderType.MARKET,
+        market=not kind.has_limit,
         quantity=units,
         limit=limit,
         epoch=epoch,
         quantity_fault=quantity_fault,
-        price_fault=price_fault,
+        price_fault="; ".join(faults) or None,
         attempted=shown(quantity),
+        stop=stop,
+        time_in_force=asked.time_in_force,
+        reduce_only=asked.reduce_only,
+        post_only=asked.post_only,
+        stop_loss=loss,
+        take_profit=profit,
+        terms_fault=terms_fault(asked),
     )
+
+
+def _price(
+    contract: Contract | None, value: Decimal | None, *, field: str, kind: OrderType, wanted: bool
+) -> tuple[int | None, str | None]:
+    name = kind.value.replace("_", "-")
+    if not wanted:
+        if value is None:
+            return None, None
+        return None, f"{field}: a {name} order has none; leave it out or ask for another type"
+    if value is None:
+        return None, f"{field}: a {name} order needs one"
+    return _positive(contract, value, field=field)
+
+
+def _attached(
+    contract: Contract | None, value: Decimal | None, *, field: str
+) -> tuple[int | None, str | None]:
+    return (None, None) if value is None else _positive(contract, value, field=field)
 
 
 def shown(value: Decimal) -> Decimal | None:

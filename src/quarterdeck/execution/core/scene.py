@@ -18,7 +18,8 @@ class Standing:
     """What decides whether anybody may trade at all.
 
     ``closed`` says why trading is not open, ``None`` when it is. ``epoch`` is the one in force for
-    the agent: the raised word plus the times this agent was stopped.
+    the agent: the raised word plus the times this agent was stopped. ``reducing_passes`` is whether
+    reduce-only orders pass while stopped; ``frozen`` says why the instrument may only be reduced.
     """
 
     authorised: bool
@@ -29,6 +30,8 @@ class Standing:
     epoch: int
     closed: str | None
     key_reused: bool
+    reducing_passes: bool = False
+    frozen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +181,21 @@ def free_cash(
     return free
 
 
+def reference_price(scene: Scene, intent: Intent) -> int | None:
+    """Return the price an order is expected to be near when it acts: its stop, else the last close."""
+    return scene.price if intent.stop is None else intent.stop
+
+
 def worst_price(scene: Scene, intent: Intent) -> int | None:
     """Return the price an order is reserved at; ``None`` before the first bar.
 
     A limit purchase cannot cost more than its limit. Everything else may fill above the last
     close and counts at the collar's top: a market order, and a sale, whose limit is a lower bound.
+    A stop counts from its stop price if that is higher, as it fills no better than there.
     """
     if scene.price is None:
         return None
-    top = collar_top(scene.price, scene.terms.collar_parts)
+    top = collar_top(max(scene.price, intent.stop or 0), scene.terms.collar_parts)
     if intent.market or intent.limit is None:
         return top
     return intent.limit if intent.buy else max(intent.limit, top)

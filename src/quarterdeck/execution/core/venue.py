@@ -1,76 +1,183 @@
 """The paper venue: what a working order gets from the next bar, always on the worse side.
 
-A bar's prices are taken for the middle of the spread: a purchase pays half a spread more, a sale
-gets half a spread less, rounded to the tick against the order. A market order fills at the open. A
-limit order fills when the price it would have got at the bar's best moment is within its limit: at
-the open if that is within the limit, else at the limit; a bar that only touches the limit does not
-fill it. Fills are whole. A bar may open beyond the collar that was reserved for: the fill is then
-booked as it is.
+Nothing is known of a bar but its four prices and its volume, so each assumption is the one that
+costs the order more, and each is a named parameter (:class:`Assumptions`):
+
+* A bar's prices are the middle of the spread: a purchase pays half a spread more, a sale gets half
+  a spread less, rounded to the tick against the order.
+* An order fills no earlier than ``latency_bars`` after it was accepted.
+* A market order fills at the open. All orders of the venue together take at most
+  ``participation_parts`` of the bar's volume, in order of acceptance; the rest waits for the next
+  bar. Taking a share of the volume moves the price by ``impact_parts`` times that share against the
+  order. Where the source has no volume, fills are whole and move nothing.
+* A limit order fills where the price it would have got at the bar's best moment is within its
+  limit and the market traded *through* the limit: at the open if that is within the limit, else at
+  the limit. A bar that only touches the limit fills ``queue_parts`` of its volume. A post-only order
+  fills at its limit, never better.
+* A stop is triggered when the market trades at it. It fills at the stop, or at the open of a bar that
+  gapped beyond it. A stop-limit order triggered inside a bar fills in that bar at the stop's price or
+  not at all: what came after is not known.
+* Where a stop-loss and a take-profit lie in the same bar the stop-loss comes first, unless the bar
+  opened beyond the take-profit. A stop-loss can be hit in the very bar in which its position was
+  opened, a take-profit waits for the next one.
+* A bar may open beyond the collar that was reserved for: the fill is then booked as it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import PARTS, Contract, ceil_div
 
 
 class Bar(NamedTuple):
-    """One bar in price units."""
+    """One bar in price units; ``volume`` in quantity units, ``None`` where the source has none."""
 
     open: int
     high: int
     low: int
     close: int
+    volume: int | None = None
 
 
-def fill_price(
-    bar: Bar, contract: Contract, *, buy: bool, limit: int | None, spread_parts: int
-) -> int | None:
-    """Return the price at which an order fills in ``bar``, or ``None`` if it does not.
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What the paper venue assumes; fractions in ``PARTS``.
+
+    ``spread_parts`` is half the spread; ``taker_parts`` and ``maker_parts`` the fee of a fill that
+    takes and of one that rested.
+    """
+
+    spread_parts: int
+    taker_parts: int
+    maker_parts: int
+    participation_parts: int = PARTS
+    impact_parts: int = 0
+    queue_parts: int = 0
+    latency_bars: int = 1
+    life_bars: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What the venue needs to know of an order; prices and quantities in units."""
+
+    buy: bool
+    quantity: int
+    limit: int | None = None
+    stop: int | None = None
+    triggered: bool = False
+    at_once: bool = False
+    whole: bool = False
+    post_only: bool = False
+
+
+class Match(NamedTuple):
+    """What a bar gave: ``quantity`` 0 for no fill; ``maker`` where the order had rested."""
+
+    quantity: int = 0
+    price: int = 0
+    triggered: bool = False
+    maker: bool = False
+
+
+def match(
+    order: Resting, bar: Bar, *, contract: Contract, assumed: Assumptions, taken: int = 0
+) -> Match:
+    """Return what ``order`` gets from ``bar``.
 
     Parameters
     ----------
+    order : Resting
+        An order that was accepted before the bar began.
     bar : Bar
-        A bar that closed after the order was accepted.
+        The bar that has closed.
     contract : Contract
-        Gives the tick.
-    buy : bool
-        Whether the order buys.
-    limit : int or None
-        Its limit in price units; ``None`` for a market order.
-    spread_parts : int
-        Half the spread as ``PARTS`` of the price, rounded up to a price unit.
+        Gives tick and lot.
+    assumed : Assumptions
+        The venue's parameters.
+    taken : int
+        Quantity units that earlier orders took of this bar.
 
     Examples
     --------
     >>> share = Contract(0, "X", 2, 0, 1, 1, 0, 10_000)
+    >>> plain = Assumptions(spread_parts=0, taker_parts=0, maker_parts=0)
     >>> bar = Bar(10_000, 10_100, 9_900, 10_050)
-    >>> fill_price(bar, share, buy=True, limit=None, spread_parts=20_000)
-    10002
-    >>> fill_price(bar, share, buy=True, limit=9_950, spread_parts=20_000)
-    9950
-    >>> fill_price(bar, share, buy=True, limit=9_900, spread_parts=20_000) is None
-    True
+    >>> match(Resting(buy=False, quantity=5, stop=9_950), bar, contract=share, assumed=plain)
+    Match(quantity=5, price=9950, triggered=True, maker=False)
     """
+    triggered = order.triggered or order.stop is None
+    gapped = triggered
+    if not triggered:
+        assert order.stop is not None
+        if not (bar.high >= order.stop if order.buy else bar.low <= order.stop):
+            return Match()
+        triggered = True
+        gapped = bar.open >= order.stop if order.buy else bar.open <= order.stop
+    start = bar.open
+    if not gapped:
+        assert order.stop is not None
+        start = order.stop
+    room = _room(bar, order.quantity, contract=contract, assumed=assumed, taken=taken)
+    moved = assumed.spread_parts + _impact(bar, room, assumed)
+    price = worse(start, contract, buy=order.buy, parts=moved)
+    quantity, maker = room, False
+    if order.limit is not None:
+        inside = price <= order.limit if order.buy else price >= order.limit
+        if order.post_only or not inside:
+            if order.at_once or not gapped:
+                return Match(triggered=triggered)
+            quantity = _queued(order, bar, contract=contract, assumed=assumed, room=room)
+            price, maker = order.limit, True
+    if quantity < order.quantity and order.whole:
+        quantity = 0
+    return Match(quantity, price, triggered, maker) if quantity else Match(triggered=triggered)
+
+
+def opens_beyond(limit: int, bar: Bar, *, contract: Contract, buy: bool, spread_parts: int) -> bool:
+    """Return whether ``bar`` opened where an order at ``limit`` fills at once."""
+    price = worse(bar.open, contract, buy=buy, parts=spread_parts)
+    return price <= limit if buy else price >= limit
+
+
+def worse(price: int, contract: Contract, *, buy: bool, parts: int) -> int:
+    """Return what a trade gets while the market is at ``price``: ``parts`` of it against the order.
+
+    Rounded to the tick against the order; a sale gets at least one tick.
+    """
+    moved = ceil_div(price * parts, PARTS)
     if buy:
-        asked = _asked(bar.open, contract, spread_parts)
-        if limit is None:
-            return asked
-        return min(limit, asked) if _asked(bar.low, contract, spread_parts) <= limit else None
-    offered = _offered(bar.open, contract, spread_parts)
-    if limit is None:
-        return offered
-    return max(limit, offered) if _offered(bar.high, contract, spread_parts) >= limit else None
+        return ceil_div(price + moved, contract.tick) * contract.tick
+    return max((price - moved) // contract.tick, 1) * contract.tick
 
 
-def _asked(price: int, contract: Contract, spread_parts: int) -> int:
-    """Return what a purchase pays while the market is at ``price``."""
-    dearer = price + ceil_div(price * spread_parts, PARTS)
-    return ceil_div(dearer, contract.tick) * contract.tick
+def _room(bar: Bar, wanted: int, *, contract: Contract, assumed: Assumptions, taken: int) -> int:
+    """Return how much of ``wanted`` the bar's volume leaves, in whole lots."""
+    if bar.volume is None:
+        return wanted
+    left = max(0, bar.volume * assumed.participation_parts // PARTS - taken)
+    return wanted if left >= wanted else left // contract.lot * contract.lot
 
 
-def _offered(price: int, contract: Contract, spread_parts: int) -> int:
-    """Return what a sale gets while the market is at ``price``: at least one tick."""
-    cheaper = price - ceil_div(price * spread_parts, PARTS)
-    return max(cheaper // contract.tick, 1) * contract.tick
+def _impact(bar: Bar, quantity: int, assumed: Assumptions) -> int:
+    if not bar.volume or not quantity:
+        return 0
+    return ceil_div(assumed.impact_parts * min(quantity, bar.volume), bar.volume)
+
+
+def _queued(
+    order: Resting, bar: Bar, *, contract: Contract, assumed: Assumptions, room: int
+) -> int:
+    """Return how much of a resting limit the bar filled."""
+    assert order.limit is not None
+    extreme = bar.low if order.buy else bar.high
+    best = worse(extreme, contract, buy=order.buy, parts=assumed.spread_parts)
+    through = extreme < order.limit if order.buy else extreme > order.limit
+    if through and (best <= order.limit if order.buy else best >= order.limit):
+        return room
+    if extreme == order.limit and bar.volume is not None:
+        share = bar.volume * assumed.queue_parts // PARTS
+        return min(room, share // contract.lot * contract.lot)
+    return 0

@@ -10,7 +10,14 @@ import msgspec
 
 from quarterdeck.kernel.ids import AgentId, OrderId, SignalId
 from quarterdeck.kernel.messages import Answer, Command, Query
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
+from quarterdeck.kernel.vocabulary import (
+    Leg,
+    OrderStatus,
+    OrderType,
+    Side,
+    SignalStatus,
+    TimeInForce,
+)
 
 
 class Code(StrEnum):
@@ -33,6 +40,12 @@ class Code(StrEnum):
     DAILY_LOSS = "DAILY_LOSS"
     BUYING_POWER = "BUYING_POWER"
     DUPLICATE_KEY = "DUPLICATE_KEY"
+    ORDER_TERMS = "ORDER_TERMS"
+    POST_ONLY = "POST_ONLY"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    STALE_SIGNAL = "STALE_SIGNAL"
+    SELF_TRADE = "SELF_TRADE"
+    FROZEN = "FROZEN"
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +91,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubmitOrder(Command, frozen=True):
-    """Ask for an order. Decimals are exact; a market order fills at the next bar's open."""
+    """Ask for an order. Decimals are exact; a market order fills at the next bar's open.
+
+    A stop order becomes a market order, a stop-limit order a limit order, once the market trades at
+    ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one:
+    they only close what it has filled, and what fills of one is taken from the other.
+    """
 
     judges_own_key: ClassVar[bool] = True
 
@@ -92,6 +110,14 @@ class SubmitOrder(Command, frozen=True):
     signal_id: str | None = None
     epoch: int | None = None
     """The stop epoch the agent acts under; omitted means the one in force."""
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    """It may only close: it never fills more than the position held on the other side."""
+    post_only: bool = False
+    """It may only rest: a limit that would take at once is refused."""
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
 
 
 class PreviewOrder(Query, frozen=True):
@@ -102,6 +128,12 @@ class PreviewOrder(Query, frozen=True):
     quantity: Decimal
     type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    post_only: bool = False
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
 
 
 class CancelOrder(Command, frozen=True):
@@ -109,6 +141,22 @@ class CancelOrder(Command, frozen=True):
 
     idempotency_key: str
     order_id: str
+
+
+class ReplaceOrder(Command, frozen=True):
+    """Ask for another order in the place of a working one; what is omitted stays as it was.
+
+    ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were
+    gone; refused, the old one stands.
+    """
+
+    judges_own_key: ClassVar[bool] = True
+
+    idempotency_key: str
+    order_id: str
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 class OrderView(Answer, frozen=True):
@@ -132,12 +180,24 @@ class OrderView(Answer, frozen=True):
     signal_id: str | None
     idempotency_key: str
     limit_version: int
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+    post_only: bool = False
+    triggered: bool = False
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    parent_id: OrderId | None = None
+    """The order this one is attached to, as its ``leg``."""
+    leg: Leg | None = None
+    replaces: OrderId | None = None
 
 
 class SubmitSignal(Command, frozen=True):
     """State a view: direction, strength in [0, 1] and how many bars it holds.
 
-    A signal moves no money; an order may name it.
+    A signal moves no money; an order may name it until it expires, in market time: with the bar
+    that is ``horizon_bars`` after the one it was given in.
     """
 
     idempotency_key: str
@@ -162,10 +222,29 @@ class SignalView(Answer, frozen=True):
     at: str
     slice: int
     expires_slice: int
+    status: SignalStatus = SignalStatus.RECEIVED
+    final_at: str | None = None
+
+
+class SignalStateView(Answer, frozen=True):
+    """Where a signal stands."""
+
+    signal_id: SignalId
+    agent: AgentId
+    symbol: str
+    status: SignalStatus
+    expires_slice: int
+
+
+class CancelSignal(Command, frozen=True):
+    """Take a signal of the caller back; one that is final already is answered as it is."""
+
+    idempotency_key: str
+    signal_id: str
 
 
 class RaiseStop(Command, frozen=True):
-    """Stop trading: of the whole deck, or of one agent. Works in every state.
+    """Stop trading: of the whole deck, one agent or one instrument. Works in every state.
 
     ``raised`` is the word to which the caller has raised the stop flag itself. While that word
     stands it is not raised again: the stop takes this reason and its caller's name.
@@ -173,6 +252,8 @@ class RaiseStop(Command, frozen=True):
 
     reason: str
     agent: str | None = None
+    instrument: str | None = None
+    """Only what opens in this instrument: what is stopped so lets reducing orders pass."""
     raised: int | None = None
 
 
@@ -197,6 +278,7 @@ class StopView(Answer, frozen=True):
     cancelled: int
     stop_ms: float | None
     closed: str | None = None
+    stopped_instruments: tuple[str, ...] = ()
 
 
 class Rearm(Command, frozen=True):
@@ -205,3 +287,4 @@ class Rearm(Command, frozen=True):
     epoch: int
     reason: str
     agent: str | None = None
+    instrument: str | None = None

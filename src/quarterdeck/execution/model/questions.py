@@ -89,6 +89,30 @@ class PositionsView(Answer, frozen=True):
     positions: tuple[PositionView, ...]
 
 
+class GetConflicts(Query, frozen=True):
+    """Ask where our own agents hold opposite or crowded positions."""
+
+
+class ConflictView(Answer, frozen=True):
+    """One instrument that several agents hold; ``saved`` is what netting them would save in costs."""
+
+    symbol: str
+    opposed: bool
+    long: Decimal
+    short: Decimal
+    gross: Decimal
+    net: Decimal
+    saved: Decimal
+    longs: tuple[AgentId, ...]
+    shorts: tuple[AgentId, ...]
+
+
+class ConflictsView(Answer, frozen=True):
+    """Instruments that several agents hold, in the base currency."""
+
+    conflicts: tuple[ConflictView, ...]
+
+
 class GetAccounts(Query, frozen=True):
     """Ask for the money of one agent or of all."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -11,29 +10,31 @@ import msgspec
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import contract_of
-from quarterdeck.execution.core.book import Order, reserve
 from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
-from quarterdeck.execution.core.scene import Scene, Standing, scene_of, worst_price
+from quarterdeck.execution.core.scene import Scene, Standing, scene_of
 from quarterdeck.execution.core.session import NEVER
 from quarterdeck.execution.model import (
-    Breach,
     CancelOrder,
     Decision,
     GetStop,
-    OrderAccepted,
-    OrderRefused,
     OrderView,
     PreviewOrder,
     RaiseStop,
     Rearm,
-    SignalView,
     StopView,
     SubmitOrder,
-    SubmitSignal,
 )
 from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
+from quarterdeck.execution.service.checks import (
+    MAX_REASON,
+    MAX_REFERENCE,
+    MAX_SYMBOL,
+    check_length,
+)
 from quarterdeck.execution.service.desk import Desk, Learned
+from quarterdeck.execution.service.filling import end_order
+from quarterdeck.execution.service.freezing import freeze, thaw
 from quarterdeck.execution.service.halting import (
     explained,
     halted,
@@ -41,22 +42,18 @@ from quarterdeck.execution.service.halting import (
     resumed,
     standing_stop,
 )
-from quarterdeck.execution.service.settling import close_slice, end_order, open_account
-from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
-from quarterdeck.kernel.ids import AccountId, AgentId, OrderId, SignalId
+from quarterdeck.execution.service.placing import asked_of, checked, place
+from quarterdeck.execution.service.settling import close_slice, open_account
+from quarterdeck.kernel.errors import Conflict, NotFound
+from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.risk.model import LimitsChanged
-from quarterdeck.runtime.config import LimitsSection, PaperSection
+from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
-
-MAX_REASON = 500
-MAX_REFERENCE = 128
-MAX_HORIZON_BARS = 10_000
-MAX_SYMBOL = 64
 
 
 class ExecutionService:
@@ -81,6 +78,7 @@ class ExecutionService:
         instruments: tuple[Instrument, ...],
         limits: LimitsSection,
         paper: PaperSection,
+        orders: OrdersSection,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -91,6 +89,8 @@ class ExecutionService:
             contracts=contracts,
             symbols={contract.symbol: contract for contract in contracts},
             terms=store.terms_of(limits, paper),
+            assumed=store.assumptions_of(paper),
+            policy=orders,
         )
         self.stop = stop
         self.pace = pace
@@ -124,69 +124,22 @@ class ExecutionService:
 
     def submit(self, command: SubmitOrder, step: Step) -> OrderView:
         """Judge an order and, if it passes, reserve for it; a refusal is an answer as well."""
-        _check_length("task_id", command.task_id, MAX_REFERENCE)
-        _check_length("signal_id", command.signal_id, MAX_REFERENCE)
-        desk = self.desk
-        contract = desk.symbols.get(command.symbol)
-        intent = intent_of(
-            contract,
-            command.side,
-            quantity=command.quantity,
-            type=command.type,
-            limit_price=command.limit_price,
-            epoch=command.epoch,
-        )
-        scene = self._scene(step.caller, command.symbol, intent=intent, key_reused=step.key_reused)
-        # Machine time at the pace of the moment means nothing later: an answer is remembered.
-        verdict, decision = self._decide(scene, intent, seconds_per_bar=None)
-        accepted = verdict.accepted
-        order = Order(
-            number=desk.book.last + 1,
-            order_id=OrderId(step.new_id("ord")),
-            agent=step.caller.identity,
-            symbol=command.symbol[:MAX_SYMBOL],
-            instrument=None if contract is None else contract.index,
-            side=command.side,
-            type=command.type,
-            quantity=intent.quantity or 0,
-            limit=intent.limit,
-            worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
-            status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
-            decision=decision,
-            at=step.at,
-            slice=step.slice,
-            task_id=command.task_id,
-            signal_id=command.signal_id,
-            key=command.idempotency_key,
-            limit_version=scene.limit_version,
-            final_at=None if accepted else step.at,
-        )
-        desk.book.add(order)
-        if accepted:
-            account = desk.accounts[order.agent]
-            reserve(account, order)
-            account.orders_in_bar += 1
-            store.write_account(step, account)
-        store.write_order(step, order, account=desk.account)
-        desk.count(order, verdict, step)
-        view = store.order_view(order, desk.contracts)
-        said = OrderAccepted if accepted else OrderRefused
-        step.say(said(at=step.at, slice=step.slice, order=view))
-        _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
-        return view
+        return place(self, command, step=step)
 
     def preview(self, query: PreviewOrder, caller: Caller) -> Decision:
         """Say what the gate would decide now."""
+        desk = self.desk
         intent = intent_of(
-            self.desk.symbols.get(query.symbol),
+            desk.symbols.get(query.symbol),
             query.side,
             quantity=query.quantity,
-            type=query.type,
-            limit_price=query.limit_price,
+            asked=asked_of(query),
         )
-        scene = self._scene(caller, query.symbol, intent=intent, key_reused=False)
-        pace = self.pace.seconds_per_bar()
-        return self._decide(scene, intent, seconds_per_bar=pace)[1]
+        intent, _ = checked(
+            desk, intent, symbol=query.symbol, agent=caller.identity, signal_id=None
+        )
+        scene = self.scene(caller, query.symbol, intent=intent, key_reused=False)
+        return self.decide(scene, intent, seconds_per_bar=self.pace.seconds_per_bar())[1]
 
     def cancel(self, command: CancelOrder, step: Step) -> OrderView:
         """Cancel a working order; it passes in every state, a stop included."""
@@ -204,30 +157,12 @@ class ExecutionService:
             end_order(self.desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
         return store.order_view(order, self.desk.contracts)
 
-    def signal(self, command: SubmitSignal, step: Step) -> SignalView:
-        """Record a view of the market; it moves no money."""
-        _check_signal(command, symbols=tuple(self.desk.symbols))
-        self.desk.counters.signals += 1
-        row = {
-            "number": self.desk.counters.signals,
-            "signal_id": SignalId(step.new_id("sig")),
-            "agent": step.caller.identity,
-            "symbol": command.symbol,
-            "direction": command.direction,
-            "strength": float(command.strength),
-            "horizon_bars": command.horizon_bars,
-            "reason": command.reason,
-            "task_id": command.task_id,
-            "at": step.at,
-            "slice": step.slice,
-        }
-        step.write("execution.signal_saved", **row)
-        return store.signal_view(row)
-
     def halt(self, command: RaiseStop, step: Step) -> StopView:
         """Stop the deck or one agent: the epoch first, then all that follows from it."""
         started = self.stopwatch.monotonic_s()
         desk, raised = self.desk, self.stop.raised()
+        if command.instrument is not None:
+            return freeze(desk, command, raised=raised, step=step)
         agent = None if command.agent is None else desk.known(command.agent)
         standing = desk.standing(agent, raised)
         # A stop is never refused for its wording: a longer reason is cut.
@@ -260,8 +195,10 @@ class ExecutionService:
 
     def rearm(self, command: Rearm, step: Step) -> StopView:
         """Open trading again, if the epoch that a person saw is still the one raised."""
-        _check_length("reason", command.reason, MAX_REASON)
+        check_length("reason", command.reason, MAX_REASON)
         desk, raised = self.desk, self.stop.raised()
+        if command.instrument is not None:
+            return thaw(desk, command, raised=raised, step=step)
         agent = None if command.agent is None else desk.known(command.agent)
         if raised < 0 or (agent is None and desk.session.acknowledged == NEVER):
             raise Conflict(
@@ -326,7 +263,8 @@ class ExecutionService:
             self.desk.session.acknowledged = NEVER
             return raised
 
-    def _scene(self, caller: Caller, symbol: str, *, intent: Intent, key_reused: bool) -> Scene:
+    def scene(self, caller: Caller, symbol: str, *, intent: Intent, key_reused: bool) -> Scene:
+        """Gather everything that an order of ``caller`` in ``symbol`` is judged by."""
         desk = self.desk
         contract = desk.symbols.get(symbol)
         index = -1 if contract is None else contract.index
@@ -342,6 +280,8 @@ class ExecutionService:
             epoch=raised + (0 if account is None else account.stops),
             closed=desk.session.closed,
             key_reused=key_reused,
+            reducing_passes=desk.policy.stop_lets_reduce,
+            frozen=desk.frozen.get(index),
         )
         return scene_of(
             standing,
@@ -356,63 +296,10 @@ class ExecutionService:
             limit_version=version,
         )
 
-    def _decide(
+    def decide(
         self, scene: Scene, intent: Intent, *, seconds_per_bar: float | None
     ) -> tuple[Verdict, Decision]:
+        """Judge ``intent`` and write the verdict out."""
         verdict = judge(scene, intent)
         retry = self.desk.session.retry(wait_of(verdict), seconds_per_bar)
         return verdict, decision_of(verdict, scene, intent=intent, retry=retry)
-
-
-def _check_length(field: str, text: str | None, most: int) -> None:
-    if text is not None and len(text) > most:
-        raise InvalidInput.of(field, text, f"at most {most} characters")
-
-
-def _check_signal(command: SubmitSignal, *, symbols: tuple[str, ...]) -> None:
-    if command.symbol not in symbols:
-        raise NotFound(
-            f"no instrument {command.symbol[:MAX_SYMBOL]!r}",
-            field="symbol",
-            value=command.symbol[:MAX_SYMBOL],
-            accepted=", ".join(symbols),
-        )
-    if command.direction not in ("long", "short", "flat"):
-        raise InvalidInput.of("direction", command.direction, "long, short or flat")
-    if not (math.isfinite(command.strength) and 0.0 <= command.strength <= 1.0):
-        raise InvalidInput.of("strength", command.strength, "a number from 0 to 1")
-    if not 1 <= command.horizon_bars <= MAX_HORIZON_BARS:
-        raise InvalidInput.of("horizon_bars", command.horizon_bars, f"1 to {MAX_HORIZON_BARS}")
-    _check_length("reason", command.reason, MAX_REASON)
-    _check_length("task_id", command.task_id, MAX_REFERENCE)
-
-
-def _record(view: OrderView, *, epoch: int, account: AccountId, step: Step) -> None:
-    decision = view.decision
-    step.record(
-        account,
-        f"order_{decision.status}",
-        order_id=view.order_id,
-        agent=view.agent,
-        symbol=view.symbol,
-        side=view.side.value,
-        type=view.type.value,
-        quantity=str(view.quantity),
-        limit_price=None if view.limit_price is None else str(view.limit_price),
-        slice=view.slice,
-        epoch=epoch,
-        limit_version=view.limit_version,
-        headroom=str(decision.max_allowed_now),
-        breaches=[_breach_body(breach) for breach in decision.breaches],
-    )
-
-
-def _breach_body(breach: Breach) -> dict[str, str | None]:
-    numbers = {
-        "limit": breach.limit,
-        "attempted": breach.attempted,
-        "used": breach.used,
-        "max_quantity": breach.max_quantity,
-    }
-    shown = {name: None if value is None else str(value) for name, value in numbers.items()}
-    return {"code": breach.code.value, "unit": breach.unit, **shown, "text": breach.text}

@@ -12,8 +12,12 @@ from quarterdeck.execution.core.book import Book, Order, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.execution.core.signals import Signal
+from quarterdeck.execution.core.venue import Assumptions
+from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.kernel.errors import NotFound
-from quarterdeck.kernel.ids import AccountId, AgentId
+from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
+from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -35,16 +39,19 @@ class Counters(msgspec.Struct):
 
 @dataclass(slots=True)
 class Desk:
-    """Accounts, orders, ledger, marks, limits and the stop; the first four fields never change.
+    """Accounts, orders, ledger, marks, limits and the stop; the first six fields never change.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
-    ``stops`` has the last stop of each agent and, under ``None``, of the deck.
+    ``stops`` has the last stop of each agent and, under ``None``, of the deck; ``signals`` those
+    that are open; ``frozen`` says, by instrument, why it may only be reduced.
     """
 
     account: AccountId
     contracts: tuple[Contract, ...]
     symbols: dict[str, Contract]
     terms: Terms
+    assumed: Assumptions
+    policy: OrdersSection
     session: Session = field(default_factory=Session)
     prices: dict[int, int] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -55,6 +62,8 @@ class Desk:
     ledger: Ledger = field(default_factory=Ledger)
     stops: dict[AgentId | None, StopRecord] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    signals: dict[SignalId, Signal] = field(default_factory=dict)
+    frozen: dict[int, str] = field(default_factory=dict)
 
     def load(self, reader: Reader) -> None:
         """Take everything up where the database left it; reservations follow from the orders."""
@@ -70,6 +79,9 @@ class Desk:
         self.stops = store.read_stops(reader)
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"])
+        self.signals = read_signals(reader)
+        for row in reader.rows("execution.frozen"):
+            self.frozen[row["instrument"]] = row["reason"]
         self.book = Book()
         for order in store.read_orders(reader):
             self.book.add(order)

@@ -8,7 +8,7 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.session import StopRecord, outside_reason, stop_view
 from quarterdeck.execution.model import StopView, TradingHalted, TradingResumed
 from quarterdeck.execution.service.desk import Desk
-from quarterdeck.execution.service.settling import end_order
+from quarterdeck.execution.service.filling import end_order
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import CallerKind
@@ -32,15 +32,7 @@ def halted(
     """
     by = step.caller.identity
     accepted, refused = desk.totals(agent)
-    working = desk.book.of(agent)
-    for order in working:
-        end_order(
-            desk,
-            order,
-            status=OrderStatus.CANCELLED,
-            reason=f"trading was stopped by {by}",
-            step=step,
-        )
+    cancelled = _cancel(desk, agent, by=by, step=step)
     desk.counters.stops += 1
     if standing is None:
         record = StopRecord(
@@ -49,7 +41,7 @@ def halted(
             agent=agent,
             by=by,
             reason=reason,
-            cancelled=len(working),
+            cancelled=cancelled,
             accepted_before=accepted,
             refused_before=refused,
             machine_at=step.machine_at,
@@ -63,13 +55,13 @@ def halted(
             epoch=epoch,
             by=standing.by if own else by,
             reason=standing.reason if own else reason,
-            cancelled=standing.cancelled + len(working),
+            cancelled=standing.cancelled + cancelled,
         )
     desk.stops[agent] = record
     store.write_stop(step, record, kind="raised")
     step.say(
         TradingHalted(
-            at=step.at, epoch=epoch, agent=agent, by=by, reason=reason, cancelled=len(working)
+            at=step.at, epoch=epoch, agent=agent, by=by, reason=reason, cancelled=cancelled
         )
     )
     step.record(
@@ -78,8 +70,20 @@ def halted(
         epoch=epoch,
         agent=agent,
         reason=reason,
-        cancelled=len(working),
+        cancelled=cancelled,
     )
+
+
+def _cancel(desk: Desk, agent: AgentId | None, *, by: str, step: Step) -> int:
+    """Cancel what the policy does not leave working; return how many orders ended."""
+    alive = desk.book.of(agent)
+    for order in alive:
+        kept = order.reduce_only and desk.policy.stop_cancels == "opening"
+        # One that is final was attached to an order that has just been cancelled.
+        if not (kept or order.status.final):
+            reason = f"trading was stopped by {by}"
+            end_order(desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
+    return sum(order.status.final for order in alive)
 
 
 def explained(desk: Desk, standing: StopRecord, *, reason: str, step: Step) -> None:
@@ -163,6 +167,7 @@ def standing_stop(desk: Desk, raised: int, *, agent: AgentId | None = None) -> S
         raised=raised,
         acknowledged=desk.session.acknowledged,
         agents=stopped,
+        frozen=tuple(sorted(desk.contracts[row].symbol for row in desk.frozen)),
         accepted=accepted,
         refused=refused,
         closed=closed_for(desk, raised, agent=agent),

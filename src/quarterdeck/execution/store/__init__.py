@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,18 +19,24 @@ from quarterdeck.execution.core.amounts import (
 from quarterdeck.execution.core.book import RECENT_ORDERS, Order
 from quarterdeck.execution.core.ledger import Account, Holding, Ledger, Line
 from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.execution.core.venue import Assumptions
 from quarterdeck.execution.model import (
     Decision,
     FillView,
     LedgerLine,
     OrderFilled,
     OrderView,
-    SignalView,
 )
-from quarterdeck.kernel.ids import AgentId, FillId, OrderId, SignalId
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.kernel.time import Nanos, rfc3339
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
+from quarterdeck.kernel.vocabulary import (
+    Leg,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -53,6 +60,20 @@ def terms_of(limits: LimitsSection, paper: PaperSection) -> Terms:
         missed_bars=limits.max_missed_bars,
         fee_parts=parts_of_bps(paper.fee_bps),
         spread_parts=parts_of_bps(paper.half_spread_bps),
+        life_bars=paper.order_life_bars,
+    )
+
+
+def assumptions_of(paper: PaperSection) -> Assumptions:
+    """Return the paper venue's assumptions as integers."""
+    return Assumptions(
+        spread_parts=parts_of_bps(paper.half_spread_bps),
+        taker_parts=parts_of_bps(paper.fee_bps),
+        maker_parts=parts_of_bps(paper.fee_bps * paper.maker_fee_fraction),
+        participation_parts=parts_down(paper.max_participation_fraction),
+        impact_parts=parts_of_bps(paper.impact_bps),
+        queue_parts=parts_down(paper.queue_fill_fraction),
+        latency_bars=paper.latency_bars,
         life_bars=paper.order_life_bars,
     )
 
@@ -189,18 +210,35 @@ def write_order(step: Step, order: Order, *, account: str) -> None:
         signal_id=order.signal_id,
         idempotency_key=order.key,
         limit_version=order.limit_version,
+        stop_units=order.stop,
+        time_in_force=order.time_in_force.value,
+        reduce_only=int(order.reduce_only),
+        post_only=int(order.post_only),
+        triggered=int(order.triggered),
+        stop_loss_units=order.stop_loss,
+        take_profit_units=order.take_profit,
+        parent_id=order.parent,
+        leg=None if order.leg is None else order.leg.value,
+        replaces=order.replaces,
+        live_slice=order.live_slice,
+        session_day=order.session_day,
+        epoch=order.epoch,
     )
 
 
-def write_order_end(step: Step, order: Order) -> None:
-    """Write how an order ended."""
+def write_order_change(step: Step, order: Order) -> None:
+    """Write what has become of an order."""
     step.write(
-        "execution.order_ended",
+        "execution.order_changed",
         number=order.number,
         status=order.status.value,
+        quantity_units=order.quantity,
         filled_units=order.filled,
         value_units=order.value,
         final_at=order.final_at,
+        triggered=int(order.triggered),
+        live_slice=order.live_slice,
+        session_day=order.session_day,
     )
 
 
@@ -228,6 +266,19 @@ def order_of(row: Row) -> Order:
         filled=row["filled_units"],
         value=row["value_units"],
         final_at=None if row["final_at"] is None else Nanos(row["final_at"]),
+        stop=row["stop_units"],
+        time_in_force=TimeInForce(row["time_in_force"]),
+        reduce_only=bool(row["reduce_only"]),
+        post_only=bool(row["post_only"]),
+        triggered=bool(row["triggered"]),
+        stop_loss=row["stop_loss_units"],
+        take_profit=row["take_profit_units"],
+        parent=None if row["parent_id"] is None else OrderId(row["parent_id"]),
+        leg=None if row["leg"] is None else Leg(row["leg"]),
+        replaces=None if row["replaces"] is None else OrderId(row["replaces"]),
+        live_slice=row["live_slice"],
+        session_day=row["session_day"],
+        epoch=row["epoch"],
     )
 
 
@@ -242,6 +293,10 @@ def order_view(order: Order, contracts: Sequence[Contract]) -> OrderView:
     contract = None if order.instrument is None else contracts[order.instrument]
     price_scale = 0 if contract is None else contract.price_scale
     quantity_scale = 0 if contract is None else contract.quantity_scale
+
+    def price(units: int | None) -> Decimal | None:
+        return None if units is None else decimal_of(units, price_scale)
+
     average = None
     if order.filled and contract is not None:
         average = decimal_of(order.value // (order.filled * contract.unit_value), price_scale)
@@ -252,7 +307,7 @@ def order_view(order: Order, contracts: Sequence[Contract]) -> OrderView:
         side=order.side,
         type=order.type,
         quantity=decimal_of(order.quantity, quantity_scale),
-        limit_price=None if order.limit is None else decimal_of(order.limit, price_scale),
+        limit_price=price(order.limit),
         filled=decimal_of(order.filled, quantity_scale),
         average_price=average,
         status=order.status,
@@ -264,6 +319,16 @@ def order_view(order: Order, contracts: Sequence[Contract]) -> OrderView:
         signal_id=order.signal_id,
         idempotency_key=order.key,
         limit_version=order.limit_version,
+        stop_price=price(order.stop),
+        time_in_force=order.time_in_force,
+        reduce_only=order.reduce_only,
+        post_only=order.post_only,
+        triggered=order.triggered,
+        stop_loss=price(order.stop_loss),
+        take_profit=price(order.take_profit),
+        parent_id=order.parent,
+        leg=order.leg,
+        replaces=order.replaces,
     )
 
 
@@ -393,20 +458,4 @@ def _stop_of(row: Row) -> StopRecord:
         refused_before=row["refused_before"],
         machine_at=Nanos(row["machine_at"]),
         stop_ms=row["stop_ms"],
-    )
-
-
-def signal_view(row: Row) -> SignalView:
-    """Return the signal in ``row``."""
-    return SignalView(
-        signal_id=SignalId(row["signal_id"]),
-        agent=AgentId(row["agent"]),
-        symbol=row["symbol"],
-        direction=row["direction"],
-        strength=row["strength"],
-        horizon_bars=row["horizon_bars"],
-        reason=row["reason"],
-        at=rfc3339(Nanos(row["at"])),
-        slice=row["slice"],
-        expires_slice=row["slice"] + row["horizon_bars"],
     )

@@ -1,0 +1,207 @@
+"""How an order ends and how a fill is booked, whoever reports it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from quarterdeck.execution import store
+from quarterdeck.execution.core.amounts import Contract, fee_of
+from quarterdeck.execution.core.book import Order, release
+from quarterdeck.execution.core.ledger import Account, Closed, Holding, book_trade, fill_lines
+from quarterdeck.execution.model import OrderCancelled, OrderFilled
+from quarterdeck.execution.service.desk import Desk
+from quarterdeck.execution.service.signals import executed
+from quarterdeck.kernel.ids import FillId
+from quarterdeck.kernel.money import MONEY_SCALE, text_of
+from quarterdeck.kernel.vocabulary import Leg, OrderStatus
+from quarterdeck.runtime.sequencer import Step, StepKind
+
+
+class Trade(NamedTuple):
+    """What a venue gave: quantity and price in units, the fee in money units."""
+
+    quantity: int
+    price: int
+    fee: int
+
+
+def end_order(desk: Desk, order: Order, *, status: OrderStatus, reason: str, step: Step) -> None:
+    """End an order without a further fill and free what it had reserved; its legs follow."""
+    reserved = order.reserving
+    desk.book.end(order, status, at=step.at)
+    if reserved:
+        release(desk.accounts[order.agent], order, quantity=reserved, book=desk.book)
+    store.write_order_change(step, order)
+    step.say(
+        OrderCancelled(
+            at=step.at,
+            slice=step.slice,
+            order_id=order.order_id,
+            agent=order.agent,
+            symbol=order.symbol,
+            status=status,
+            reason=reason,
+        )
+    )
+    step.record(
+        desk.account,
+        f"order_{status.value}",
+        order_id=order.order_id,
+        agent=order.agent,
+        symbol=order.symbol,
+        slice=step.slice,
+        reason=reason,
+    )
+    _legs_of_ended(desk, order, step=step)
+
+
+def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
+    """Book a fill of ``order``; one that comes after its end is booked and the end stays.
+
+    What filled frees its reservation, opens or shrinks what is attached to it, and executes the
+    signal that it follows.
+    """
+    assert order.instrument is not None
+    contract, account = desk.contracts[order.instrument], desk.accounts[order.agent]
+    late = order.status.final
+    freed = min(trade.quantity, order.reserving)
+    order.filled += trade.quantity
+    order.value += trade.price * trade.quantity * contract.unit_value
+    if not late:
+        if order.remaining <= 0:
+            desk.book.end(order, OrderStatus.FILLED, at=step.at)
+        else:
+            desk.book.move(order, OrderStatus.PARTIAL)
+    if freed:
+        release(account, order, quantity=freed, book=desk.book)
+    store.write_order_change(step, order)
+    closed = _trade(account, order, trade, contract=contract, step=step)
+    if order.status is OrderStatus.FILLED and not late:
+        tally = desk.tallies[account.agent]
+        tally.filled += 1
+        store.write_tally(step, account.agent, tally)
+    filled = OrderFilled(
+        at=step.at,
+        slice=step.slice,
+        fill_id=FillId(step.new_id("fill")),
+        order_id=order.order_id,
+        agent=account.agent,
+        instrument=contract.index,
+        symbol=contract.symbol,
+        side=order.side,
+        quantity_units=trade.quantity,
+        price_units=trade.price,
+        fee_units=trade.fee,
+        realised_units=closed.realised,
+        closed=closed.quantity > 0,
+        order_status=order.status,
+    )
+    desk.counters.fills += 1
+    store.write_fill(step, filled, number=desk.counters.fills, account=desk.account)
+    _book(desk, filled, contract=contract, late=late, step=step)
+    step.say(filled)
+    executed(desk, order, step=step)
+    _legs_of_filled(desk, order, trade.quantity, step=step)
+
+
+def fee_for(price: int, quantity: int, *, contract: Contract, parts: int) -> int:
+    """Return the fee of a trade in money units, rounded up."""
+    return fee_of(price * quantity * contract.unit_value, parts)
+
+
+def amend(order: Order, quantity: int, *, step: Step) -> None:
+    """Change the quantity of a working order that may only close, and write it."""
+    assert order.reduce_only
+    order.quantity = quantity
+    store.write_order_change(step, order)
+
+
+def _legs_of_ended(desk: Desk, order: Order, *, step: Step) -> None:
+    """Cancel what was attached to an order that ended without any fill."""
+    if order.filled or (order.stop_loss is None and order.take_profit is None):
+        return
+    for leg in desk.book.legs_of(order.order_id):
+        reason = "the order it was attached to ended unfilled"
+        end_order(desk, leg, status=OrderStatus.CANCELLED, reason=reason, step=step)
+
+
+def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> None:
+    """Let attached orders follow: they cover what has filled, and take from each other."""
+    if order.stop_loss is not None or order.take_profit is not None:
+        for leg in desk.book.legs_of(order.order_id):
+            if leg.status is OrderStatus.HELD:
+                desk.book.move(leg, OrderStatus.WORKING)
+                # Whether the bar reached the take-profit before or after the fill is not known.
+                late = leg.leg is Leg.TAKE_PROFIT
+                waits = 0 if late else desk.assumed.latency_bars
+                leg.live_slice = step.slice - waits
+                covers = order.filled
+            else:
+                covers = leg.quantity + quantity
+            amend(leg, covers, step=step)
+    if order.parent is not None:
+        parent = desk.book.find(order.parent)
+        if parent is not None and not parent.status.final:
+            reason = f"its exit {order.order_id} filled"
+            end_order(desk, parent, status=OrderStatus.CANCELLED, reason=reason, step=step)
+        for other in desk.book.legs_of(order.parent):
+            if other is order:
+                continue
+            left = other.quantity - quantity
+            if left <= other.filled:
+                reason = f"its counterpart {order.order_id} filled"
+                end_order(desk, other, status=OrderStatus.CANCELLED, reason=reason, step=step)
+            else:
+                amend(other, left, step=step)
+
+
+def _trade(
+    account: Account, order: Order, trade: Trade, *, contract: Contract, step: Step
+) -> Closed:
+    """Change the account by a fill and write what it holds and has."""
+    holding = account.holdings.setdefault(contract.index, Holding())
+    signed = order.side.sign * trade.quantity
+    closed = book_trade(holding, signed, price=trade.price, contract=contract)
+    store.write_position(step, account.agent, instrument=contract.index, holding=holding)
+    if holding.empty:
+        del account.holdings[contract.index]
+    account.cash -= signed * trade.price * contract.unit_value + trade.fee
+    account.realised += closed.realised
+    account.fees += trade.fee
+    if step.kind is not StepKind.SLICE:
+        # A slice writes every account when it is marked.
+        store.write_account(step, account)
+    return closed
+
+
+def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, late: bool, step: Step) -> None:
+    """Enter a fill in the ledger and the audit chain."""
+    signed = fill.side.sign * fill.quantity_units
+    lines = fill_lines(
+        fill.agent,
+        fill.symbol,
+        quantity=signed,
+        notional=signed * fill.price_units * contract.unit_value,
+        fee=fill.fee_units,
+    )
+    store.write_entry(
+        step,
+        desk.ledger,
+        entry=fill.fill_id,
+        lines=lines,
+        scale=contract.quantity_scale,
+        memo=f"{fill.side.value} {fill.symbol} for {fill.order_id}",
+    )
+    step.record(
+        desk.account,
+        "late_fill" if late else "order_filled",
+        order_id=fill.order_id,
+        fill_id=fill.fill_id,
+        agent=fill.agent,
+        symbol=fill.symbol,
+        side=fill.side.value,
+        slice=fill.slice,
+        quantity=text_of(fill.quantity_units, contract.quantity_scale),
+        price=text_of(fill.price_units, contract.price_scale),
+        fee=text_of(fill.fee_units, MONEY_SCALE),
+    )

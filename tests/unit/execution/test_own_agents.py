@@ -1,0 +1,123 @@
+"""Our own agents do not trade with each other unseen, and one instrument can be stopped."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop, Rearm
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.config import OrdersSection, PaperSection
+from tests.unit.execution.deck import Deck, codes, open_deck
+
+
+def two(policy: str, **options: object) -> Deck:
+    deck = open_deck(orders=OrdersSection(self_trade=policy), **options)
+    deck.join("b")
+    return deck
+
+
+def test_the_newest_is_refused_where_it_could_trade_with_a_resting_one() -> None:
+    deck = two("cancel_newest")
+    deck.order("AAA", "sell", 10, limit=99, by="a")
+    refused = deck.order("AAA", "buy", 10, by="b")
+    assert codes(refused) == ["SELF_TRADE"]
+    assert deck.order("AAA", "buy", 10, limit=98, by="b").status is OrderStatus.WORKING
+
+
+def test_two_orders_that_never_rest_or_do_not_meet_are_let_be() -> None:
+    deck = two("cancel_newest")
+    deck.order("AAA", "sell", 10, by="a")
+    assert deck.order("AAA", "buy", 10, by="b").status is OrderStatus.WORKING
+    deck.order("BBB", "sell", 10, limit=51, by="a")
+    assert deck.order("BBB", "buy", 10, by="b").status is OrderStatus.WORKING
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("cancel_oldest", 25), ("decrement", 15)])
+def test_the_oldest_gives_way(policy: str, asked: int) -> None:
+    deck = two(policy)
+    old = deck.order("AAA", "sell", 10, limit=99, by="a")
+    new = deck.order("AAA", "buy", 25, by="b")
+    assert (new.status, new.quantity) == (OrderStatus.WORKING, asked)
+    assert deck.ask(GetOrder(order_id=old.order_id)).status is OrderStatus.CANCELLED
+    assert 0 not in deck.desk.accounts["a"].holdings
+
+
+def test_the_radar_shows_gross_net_and_what_netting_would_save() -> None:
+    paper = PaperSection(half_spread_bps=2.0, fee_bps=1.0)
+    deck = two("allow", paper=paper)
+    deck.order("AAA", "buy", 30, by="a")
+    deck.order("AAA", "sell", 10, by="b")
+    deck.order("BBB", "buy", 10, by="b")
+    deck.bars({0: 10_000, 1: 5_000})
+    (found,) = deck.ask(GetConflicts()).conflicts
+    assert (found.symbol, found.opposed) == ("AAA", True)
+    assert (found.long, found.short, found.gross, found.net) == (3_000, 1_000, 4_000, 2_000)
+    # 3 basis points of 1,000.00, saved on both sides.
+    assert found.saved == Decimal("0.6")
+    assert (found.longs, found.shorts) == (("a",), ("b",))
+
+
+def test_a_stopped_instrument_lets_only_reducing_orders_pass_until_it_is_opened() -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000, 1: 5_000})
+    opening = deck.order("AAA", "buy", 5, limit=99)
+    other = deck.order("BBB", "buy", 10, limit=49)
+    view = deck.send(RaiseStop(reason="odd prints", instrument="AAA"))
+    assert (view.stopped, view.stopped_instruments) == (False, ("AAA",))
+    assert deck.ask(GetOrder(order_id=opening.order_id)).status is OrderStatus.CANCELLED
+    assert deck.ask(GetOrder(order_id=other.order_id)).status is OrderStatus.WORKING
+    deck.restart()
+    refused = deck.order("AAA", "sell", 11)
+    assert codes(refused) == ["FROZEN"]
+    assert refused.decision.max_allowed_now == 10
+    assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
+    with pytest.raises(Conflict):
+        deck.send(Rearm(epoch=1, reason="not this one", instrument="AAA"))
+    opened = deck.send(Rearm(epoch=0, reason="explained", instrument="AAA"))
+    assert opened.stopped_instruments == ()
+    deck.restart()
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
+
+
+def test_a_stop_of_an_unknown_instrument_or_of_two_things_is_refused() -> None:
+    deck = open_deck()
+    with pytest.raises(NotFound):
+        deck.send(RaiseStop(reason="", instrument="NO"))
+    with pytest.raises(InvalidInput):
+        deck.send(RaiseStop(reason="", instrument="AAA", agent="a"))
+
+
+def test_by_policy_a_stop_leaves_what_reduces_working_and_lets_it_pass() -> None:
+    policy = OrdersSection(stop_cancels="opening", stop_lets_reduce=True)
+    deck = open_deck(orders=policy)
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000})
+    protective = deck.order("AAA", "sell", 10, stop_price=95, reduce_only=True)
+    opening = deck.order("AAA", "buy", 5, limit=99)
+    assert deck.send(RaiseStop(reason="test")).cancelled == 1
+    assert deck.ask(GetOrder(order_id=protective.order_id)).status is OrderStatus.WORKING
+    assert deck.ask(GetOrder(order_id=opening.order_id)).status is OrderStatus.CANCELLED
+    assert codes(deck.order("AAA", "sell", 1)) == ["STALE_EPOCH"]
+    assert deck.order("AAA", "sell", 1, reduce_only=True).status is OrderStatus.WORKING
+
+
+def test_in_a_thousand_stops_among_fifty_agents_no_order_passes_afterwards() -> None:
+    deck = open_deck()
+    names = tuple(f"agent-{n}" for n in range(50))
+    deck.join(*names)
+    for trial in range(1_000):
+        before = deck.order("AAA", "buy", 1, limit=99, by=names[trial % 50])
+        stop = deck.send(RaiseStop(reason="trial"))
+        late = [
+            deck.order("AAA", "buy", 1, limit=99, by=names[(trial + n) % 50], epoch=epoch)
+            for n, epoch in enumerate((None, stop.epoch - 1, stop.epoch))
+        ]
+        assert all(codes(order)[0] == "STALE_EPOCH" for order in late)
+        assert deck.send(Rearm(epoch=stop.epoch, reason="next")).accepted_since == 0
+        assert before.status in (OrderStatus.WORKING, OrderStatus.REFUSED)
+        if trial % 5 == 4:
+            deck.bars({0: 10_000})
