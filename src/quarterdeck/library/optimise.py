@@ -59,7 +59,7 @@ def optimize(returns: FloatArray, *, objective: str, limits: Limits | None = Non
     bounded = (asked.min_weight, asked.max_weight) != (0.0, 1.0)
     if bounded and objective not in BOUNDED:
         raise InvalidInput.of("objective", objective, f"one of {', '.join(BOUNDED)} with bounds")
-    covariance = sample_covariance(returns)
+    covariance = sample_covariance(returns, reproducible=False)
     mean = np.asarray(returns.mean(axis=0), dtype=np.float64)
     if objective == "equal-weight":
         return _answer(
