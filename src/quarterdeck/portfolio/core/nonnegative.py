@@ -34,6 +34,9 @@ SLACK: Final = 1e-12
 DEPENDENT: Final = 1e-13
 """Share of an asset's variance not explained by those held, below which it is their combination."""
 
+TOGETHER: Final = 0.5
+"""Share of the best score from which assets enter together with the best."""
+
 CHANGES_PER_ASSET: Final = 12
 """Entries and exits per asset before the active set counts as stuck."""
 
@@ -66,7 +69,7 @@ def nonnegative_minimum(
     ([0.8, 0.2], True)
     """
     y = np.maximum(start, 0.0)
-    status = _minimise(matrix, linear, y, SLACK, DEPENDENT, CHANGES_PER_ASSET)
+    status = _minimise(matrix, linear, y, SLACK, DEPENDENT, TOGETHER, CHANGES_PER_ASSET)
     return y, int(status)
 
 
@@ -214,16 +217,45 @@ def _refine(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _enter(matrix: FloatArray, linear: FloatArray, y: FloatArray, slack: float) -> int:
-    """Return the asset left out whose gradient per unit of deviation is largest, or -1."""
+def _enter(
+    matrix: FloatArray, linear: FloatArray, y: FloatArray, score: FloatArray, slack: float
+) -> int:
+    """Score the assets left out by gradient per unit of deviation; return the best, or -1."""
     gradient = gradient_of(matrix, y)
     best, largest, size = -1, 0.0, 0.0
     for j in range(y.size):
         deviation = np.sqrt(matrix[j, j])
         size = max(size, linear[j] / deviation)
-        if y[j] == 0.0 and (linear[j] - gradient[j]) / deviation > largest:
-            largest, best = (linear[j] - gradient[j]) / deviation, j
+        score[j] = 0.0
+        if y[j] == 0.0:
+            score[j] = (linear[j] - gradient[j]) / deviation
+            if score[j] > largest:
+                largest, best = score[j], j
     return best if largest > slack * size else -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _admit(
+    matrix: FloatArray,
+    factor: FloatArray,
+    held: IntArray,
+    k: int,
+    score: FloatArray,
+    best: int,
+    share: float,
+    dependent: float,
+) -> int:
+    """Let in what is nearly as good as the best, which is in already; return how many are held."""
+    # More at once would leave again one by one, which costs more than their entering saved.
+    most = k + k // 8
+    for j in range(score.size):
+        if k < most and j != best and score[j] > share * score[best]:
+            left = _border(matrix, factor, held, k, j)
+            if left > dependent * matrix[j, j]:
+                factor[k, k] = np.sqrt(left)
+                held[k] = j
+                k += 1
+    return k
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -233,13 +265,14 @@ def _minimise(
     y: FloatArray,
     slack: float,
     dependent: float,
+    share: float,
     changes_per_asset: int,
 ) -> int:
     """Change y, whose positive entries name the first assets, to the solution; return the status."""
     n = y.size
     factor = np.empty((n + 1, n + 1))
     held = np.empty(n + 1, np.int64)
-    z = np.empty(n + 1)
+    z, score = np.empty(n + 1), np.empty(n)
     k = 0
     for j in range(n):
         if y[j] > 0.0:
@@ -252,7 +285,7 @@ def _minimise(
                 y[j] = 0.0
     k = _fit(linear, y, factor, held, k, z)
     for _ in range(changes_per_asset * n + 100):
-        asset = _enter(matrix, linear, y, slack)
+        asset = _enter(matrix, linear, y, score, slack)
         if asset < 0:
             _refine(matrix, linear, y, factor, held, k, z)
             return 0
@@ -266,7 +299,10 @@ def _minimise(
             left = _border(matrix, factor, held, k, asset)
             if left <= dependent * matrix[asset, asset]:
                 return 2
+            # y has moved: the scores of the others are no longer theirs.
+            score[:] = 0.0
         factor[k, k] = np.sqrt(left)
         held[k] = asset
-        k = _fit(linear, y, factor, held, k + 1, z)
+        k = _admit(matrix, factor, held, k + 1, score, asset, share, dependent)
+        k = _fit(linear, y, factor, held, k, z)
     return 2
