@@ -10,11 +10,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
+    from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
 
 __version__ = "0.1.0"
-__all__ = ["Bars", "__version__", "read_bars", "slices"]
+__all__ = [
+    "Bars",
+    "Limits",
+    "RollingOptimizer",
+    "__version__",
+    "optimize",
+    "read_bars",
+    "slices",
+]
 
-_LIBRARY = {"Bars": "bars", "read_bars": "bars", "slices": "bars"}
+_LIBRARY = {
+    "Bars": "bars",
+    "Limits": "optimise",
+    "RollingOptimizer": "optimise",
+    "optimize": "optimise",
+    "read_bars": "bars",
+    "slices": "bars",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -192,3 +192,25 @@ def agent(options: argparse.Namespace) -> int:
     return console.run_agent(
         options.member, url=options.url, key_file=options.key_file, turns=options.turns
     )
+
+
+def optimize(options: argparse.Namespace) -> int:
+    """Print an optimal portfolio of the symbols in a file."""
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import optimise
+
+    return optimise.run(
+        optimise.Options(
+            file=options.file,
+            objective=options.objective,
+            risk_free=options.risk_free,
+            vol_cap=options.vol_cap,
+            min_weight=options.min_weight,
+            max_weight=options.max_weight,
+            lookback=options.lookback,
+            periods_per_year=options.periods_per_year,
+            as_json=options.json,
+        )
+    )

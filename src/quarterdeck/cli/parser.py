@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         _add_restore,
         _add_agent,
         _add_simulate,
+        _add_optimize,
     ):
         add(subparsers)
     return made
@@ -348,3 +349,49 @@ def _add_agent(subparsers: Commands) -> None:
         "--turns", type=int, metavar="N", help="end after so many turns (default: never)"
     )
     parser.set_defaults(command=commands.agent)
+
+
+def _add_optimize(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "optimize",
+        does="the portfolio of a file's symbols that is best by an objective; figures are per year",
+        example="quarterdeck optimize closes.parquet --objective risk-parity --json",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument(
+        "--objective",
+        default="max-sharpe",
+        choices=(
+            "max-sharpe",
+            "min-volatility",
+            "max-return",
+            "equal-weight",
+            "risk-parity",
+            "hrp",
+        ),
+        help="what it is best by (default %(default)s)",
+    )
+    numbers: tuple[tuple[str, float | None, str], ...] = (
+        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
+        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
+        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
+        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
+    )
+    for name, default, text in numbers:
+        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
+    parser.add_argument(
+        "--lookback",
+        type=int,
+        metavar="N",
+        help="only the last N returns (default: the whole file)",
+    )
+    parser.add_argument(
+        "--periods-per-year",
+        type=int,
+        default=252,
+        metavar="N",
+        help="by which figures are annualised (default %(default)s, the trading days)",
+    )
+    _json(parser)
+    parser.set_defaults(command=commands.optimize)

@@ -24,6 +24,10 @@ KERNEL_MODULES = (
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.filter",
     "quarterdeck.performance.core.returns",
+    "quarterdeck.portfolio.core.hierarchy",
+    "quarterdeck.portfolio.core.nonnegative",
+    "quarterdeck.portfolio.core.parity",
+    "quarterdeck.portfolio.core.rolling",
 )
 """Modules that expose ``warm_up()``, which calls each of their kernels once on tiny input."""
 

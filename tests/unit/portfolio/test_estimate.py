@@ -17,6 +17,9 @@ def test_the_covariance_divides_by_one_less_than_the_periods() -> None:
     found = sample_covariance(returns)
     np.testing.assert_allclose(found, np.cov(returns.T), rtol=1e-12, atol=1e-18)
     np.testing.assert_array_equal(found, found.T)
+    fast = sample_covariance(returns, reproducible=False)
+    np.testing.assert_allclose(fast, found, rtol=1e-12, atol=1e-18)
+    np.testing.assert_array_equal(fast, fast.T)
 
 
 def test_one_period_has_no_covariance() -> None:
