@@ -17,6 +17,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.market.core.indicators import (
     batch_indicators,
     indicator_state,
+    peek_indicators,
     update_indicators,
     warm_up,
 )
@@ -156,15 +157,15 @@ def test_a_state_of_another_shape_type_or_name_is_refused_and_nothing_changes() 
     state = indicator_state(2)
     good = {name: array.copy() + 1 for name, array in indicator_state(2).arrays().items()}
     for bad in (
-        {k: v for k, v in good.items() if k != "atr"},
+        {k: v for k, v in good.items() if k != "held"},
         good | {"extra": np.zeros(2)},
-        good | {"atr": np.zeros(3)},
+        good | {"held": np.zeros(3)},
         good | {"bars": np.zeros(2)},
     ):
         with pytest.raises(InvalidInput):
             state.load(bad)
         assert not state.bars.any()
-        assert not state.closes.any()
+        assert not state.block.any()
     state.load(good)
     assert (state.bars == 1).all()
 
@@ -194,3 +195,21 @@ def test_an_empty_slice_changes_nothing_and_warming_up_is_harmless() -> None:
     update_indicators(state, np.empty(0, dtype=np.int64), none, none, none, np.empty((1, 11)))
     assert state.bars[0] == 0
     assert batch_indicators(none, none, none).shape == (0, 11)
+
+
+def test_a_peek_is_what_the_close_will_be_and_changes_nothing() -> None:
+    high, low, close = bars_of(4, 90)
+    state, out, peeked = indicator_state(4), np.full((4, 11), np.nan), np.full((4, 11), np.nan)
+    every, some = np.arange(4), np.array([1, 3])
+    for t in range(90):
+        before = {name: array.copy() for name, array in state.arrays().items()}
+        peek_indicators(state, some, high[t, some], low[t, some], close[t, some], peeked)
+        assert all((before[n] == a).all() for n, a in state.arrays().items())
+        update_indicators(state, every, high[t], low[t], close[t], out)
+        assert peeked[some].tobytes() == out[some].tobytes()
+
+
+def bars_of(symbols: int, bars: int) -> tuple[Floats, Floats, Floats]:
+    noise = np.random.default_rng(3).normal(0.0, 0.02, (3, bars, symbols))
+    close = 50.0 * np.exp(np.cumsum(noise[0], axis=0))
+    return close * (1.0 + np.abs(noise[1])), close * (1.0 - np.abs(noise[2])), close

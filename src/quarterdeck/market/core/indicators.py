@@ -4,9 +4,10 @@ Every recursion is Wilder's or the exponential average exactly as TA-Lib seeds i
 first valid bars are TA-Lib's (0-based bar: RSI 14, MACD 33, ADX 27, DI 14, Bollinger 19, ATR 14).
 One compiled loop serves the live slice and the whole history, so the two are bit-equal.
 
-The standard deviation of the Bollinger bands is summed around the mean of the twenty closes in
-the window, never from running squares: a flat window has width exactly zero however long and wild
-the history before it was.
+The Bollinger window is the end of the last full block of twenty closes and the beginning of the
+present one. Mean and squared deviations of both parts are held and merged (Chan, Golub & LeVeque
+1983, eq. 2.1), so nothing is ever subtracted: a flat window has width exactly zero however long
+and wild the history before it was, at the cost of a running sum.
 """
 
 from __future__ import annotations
@@ -22,51 +23,34 @@ from quarterdeck.maths.arrays import ArrayState, Floats, Ints
 
 BOLLINGER_BARS: Final = 20
 
+# Columns of ``IndicatorState.held``: the last bar, then sums that become averages.
+_HIGH, _LOW, _CLOSE = 0, 1, 2
+_GAIN, _LOSS = 3, 4
+_FAST, _SLOW, _SIGNAL = 5, 6, 7
+_PLUS, _MINUS, _RANGE, _ADX, _ATR = 8, 9, 10, 11, 12
+_MEAN, _SQUARES = 13, 14
+_HELD: Final = 15
+
+_KEEP, _NEW = 13.0 / 14.0, 1.0 / 14.0
+_SHARE: Final = np.array([0.0] + [1.0 / k for k in range(1, BOLLINGER_BARS + 1)])
+
 
 class IndicatorState(ArrayState):
     """What the indicators remember of each of ``n`` instruments.
 
-    ``bars`` counts the bars seen; ``previous_*`` is the last bar; ``gain`` and ``loss`` hold RSI's
-    sums, then averages; ``fast``, ``slow`` and ``signal`` MACD's sums, then averages; ``plus_move``,
-    ``minus_move`` and ``adx_range`` the smoothed directional movement and true range; ``adx`` the
-    sum, then the average of DX; ``atr`` the sum, then the average of the true range; ``closes`` the
-    last twenty closes as a ring.
+    ``bars`` counts the bars seen. ``held`` (n, 15) has the last high, low and close; RSI's gain and
+    loss; MACD's fast, slow and signal; +DM, -DM and true range; ADX; ATR (each a sum while it is
+    seeded, then an average); and mean and squared deviations of the closes of the present block.
+    ``block`` (n, 20, 3) has, at place ``k``, the present block's close and the mean and squared
+    deviations of the last block's closes from ``k`` on.
     """
 
-    __slots__ = (
-        "adx",
-        "adx_range",
-        "atr",
-        "bars",
-        "closes",
-        "fast",
-        "gain",
-        "loss",
-        "minus_move",
-        "plus_move",
-        "previous_close",
-        "previous_high",
-        "previous_low",
-        "signal",
-        "slow",
-    )
+    __slots__ = ("bars", "block", "held")
 
     def __init__(self, n: int) -> None:
         self.bars: Ints = np.zeros(n, dtype=np.int64)
-        self.previous_high: Floats = np.zeros(n)
-        self.previous_low: Floats = np.zeros(n)
-        self.previous_close: Floats = np.zeros(n)
-        self.gain: Floats = np.zeros(n)
-        self.loss: Floats = np.zeros(n)
-        self.fast: Floats = np.zeros(n)
-        self.slow: Floats = np.zeros(n)
-        self.signal: Floats = np.zeros(n)
-        self.plus_move: Floats = np.zeros(n)
-        self.minus_move: Floats = np.zeros(n)
-        self.adx_range: Floats = np.zeros(n)
-        self.adx: Floats = np.zeros(n)
-        self.atr: Floats = np.zeros(n)
-        self.closes: Floats = np.zeros((n, BOLLINGER_BARS))
+        self.held: Floats = np.zeros((n, _HELD))
+        self.block: Floats = np.zeros((n, BOLLINGER_BARS, 3))
 
 
 def indicator_state(n: int) -> IndicatorState:
@@ -75,151 +59,164 @@ def indicator_state(n: int) -> IndicatorState:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rsi(row: np.uint64, bars: int, change: float, gain: Floats, loss: Floats) -> float:
+def _rsi(row: np.uint64, seen: int, change: float, held: Floats) -> float:
     """Wilder (1978) relative strength over 14 changes; 0 where nothing moved, as in TA-Lib."""
-    up = change if change > 0.0 else 0.0
-    down = -change if change < 0.0 else 0.0
-    if bars <= 14:
-        if bars > 0:
-            gain[row] += up
-            loss[row] += down
-        if bars < 14:
-            return np.nan
-        gain[row] /= 14.0
-        loss[row] /= 14.0
-    else:
-        gain[row] = (gain[row] * 13.0 + up) / 14.0
-        loss[row] = (loss[row] * 13.0 + down) / 14.0
-    total = gain[row] + loss[row]
-    return 100.0 * (gain[row] / total) if total > 1e-14 else 0.0
+    # Without branches: a coin-flip costs a processor more than the arithmetic. Both are exact.
+    up = 0.5 * (abs(change) + change)
+    down = 0.5 * (abs(change) - change)
+    gain, loss = held[row, _GAIN], held[row, _LOSS]
+    if seen > 14:
+        gain = gain * _KEEP + up * _NEW
+        loss = loss * _KEEP + down * _NEW
+    elif seen > 0:
+        gain += up
+        loss += down
+        if seen == 14:
+            gain /= 14.0
+            loss /= 14.0
+    held[row, _GAIN] = gain
+    held[row, _LOSS] = loss
+    if seen < 14:
+        return np.nan
+    total = gain + loss
+    return 100.0 * gain / total if total > 1e-14 else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _macd(
-    row: np.uint64,
-    target: np.uint64,
-    bars: int,
-    close: float,
-    fast: Floats,
-    slow: Floats,
-    signal: Floats,
-    out: Floats,
+    row: np.uint64, target: np.uint64, seen: int, close: float, held: Floats, out: Floats
 ) -> None:
     """Appel's MACD 12, 26, 9; both averages are seeded by the plain mean that ends at bar 25."""
-    if bars <= 25:
-        slow[row] += close
-        if bars >= 14:
-            fast[row] += close
-        if bars < 25:
-            return
-        slow[row] /= 26.0
-        fast[row] /= 12.0
+    fast, slow, signal = held[row, _FAST], held[row, _SLOW], held[row, _SIGNAL]
+    if seen > 25:
+        fast += (close - fast) * (2.0 / 13.0)
+        slow += (close - slow) * (2.0 / 27.0)
     else:
-        fast[row] += (close - fast[row]) * (2.0 / 13.0)
-        slow[row] += (close - slow[row]) * (2.0 / 27.0)
-    macd = fast[row] - slow[row]
-    if bars <= 33:
-        signal[row] += macd
-        if bars < 33:
-            return
-        signal[row] /= 9.0
-    else:
-        signal[row] += (macd - signal[row]) * 0.2
-    out[target, 1] = macd
-    out[target, 2] = signal[row]
-    out[target, 3] = macd - signal[row]
+        slow += close
+        if seen >= 14:
+            fast += close
+        if seen == 25:
+            slow /= 26.0
+            fast /= 12.0
+    macd = fast - slow
+    if seen > 33:
+        signal += (macd - signal) * 0.2
+    elif seen >= 25:
+        signal += macd
+        if seen == 33:
+            signal /= 9.0
+    held[row, _FAST] = fast
+    held[row, _SLOW] = slow
+    held[row, _SIGNAL] = signal
+    known = seen >= 33
+    out[target, 1] = macd if known else np.nan
+    out[target, 2] = signal if known else np.nan
+    out[target, 3] = macd - signal if known else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _direction(
     row: np.uint64,
     target: np.uint64,
-    bars: int,
+    seen: int,
     rise: float,
     fall: float,
     true_range: float,
-    plus_move: Floats,
-    minus_move: Floats,
-    adx_range: Floats,
-    adx: Floats,
+    held: Floats,
     out: Floats,
 ) -> None:
     """Wilder (1978) directional movement over 14 bars: ADX, +DI and -DI."""
-    if bars >= 14:
-        plus_move[row] -= plus_move[row] / 14.0
-        minus_move[row] -= minus_move[row] / 14.0
-        adx_range[row] -= adx_range[row] / 14.0
-    if fall > 0.0 and rise < fall:
-        minus_move[row] += fall
-    elif rise > 0.0 and rise > fall:
-        plus_move[row] += rise
-    adx_range[row] += true_range
-    if bars < 14:
+    keep = _KEEP if seen >= 14 else 1.0
+    minus_step = fall * ((fall > 0.0) & (rise < fall))
+    plus_step = rise * ((rise > 0.0) & (rise > fall))
+    plus = held[row, _PLUS] * keep + plus_step
+    minus = held[row, _MINUS] * keep + minus_step
+    moved = held[row, _RANGE] * keep + true_range
+    held[row, _PLUS] = plus
+    held[row, _MINUS] = minus
+    held[row, _RANGE] = moved
+    if seen < 14:
+        out[target, 4] = out[target, 5] = out[target, 6] = np.nan
         return
-    plus = 0.0
-    minus = 0.0
-    strength = -1.0
-    if adx_range[row] > 1e-14:
-        plus = 100.0 * (plus_move[row] / adx_range[row])
-        minus = 100.0 * (minus_move[row] / adx_range[row])
-        if plus + minus > 1e-14:
-            strength = 100.0 * (abs(minus - plus) / (plus + minus))
-    out[target, 5] = plus
-    out[target, 6] = minus
-    if bars <= 27:
-        if strength >= 0.0:
-            adx[row] += strength
-        if bars == 27:
-            adx[row] /= 14.0
-    elif strength >= 0.0:
-        adx[row] = (adx[row] * 13.0 + strength) / 14.0
-    if bars >= 27:
-        out[target, 4] = adx[row]
+    unit = 100.0 / moved if moved > 1e-14 else 0.0
+    plus_di = plus * unit
+    minus_di = minus * unit
+    both = plus_di + minus_di
+    adx = held[row, _ADX]
+    if both > 1e-14:
+        strength = 100.0 * abs(minus - plus) / (plus + minus)
+        adx = adx * _KEEP + strength * _NEW if seen > 27 else adx + strength
+    if seen == 27:
+        adx /= 14.0
+    held[row, _ADX] = adx
+    out[target, 4] = adx if seen >= 27 else np.nan
+    out[target, 5] = plus_di
+    out[target, 6] = minus_di
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _average_range(row: np.uint64, bars: int, true_range: float, atr: Floats) -> float:
+def _average_range(row: np.uint64, seen: int, true_range: float, held: Floats) -> float:
     """Wilder (1978) average true range over 14 bars."""
-    if bars <= 14:
-        atr[row] += true_range
-        if bars < 14:
-            return np.nan
-        atr[row] /= 14.0
-    else:
-        atr[row] = (atr[row] * 13.0 + true_range) / 14.0
-    return float(atr[row])
+    if seen > 14:
+        held[row, _ATR] = held[row, _ATR] * _KEEP + true_range * _NEW
+        return float(held[row, _ATR])
+    held[row, _ATR] += true_range
+    if seen < 14:
+        return np.nan
+    held[row, _ATR] /= 14.0
+    return float(held[row, _ATR])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bollinger(row: np.uint64, target: np.uint64, closes: Floats, out: Floats) -> None:
-    """Bands of two population standard deviations around the mean of the twenty closes held.
-
-    Four partial sums let the additions overlap; their order is fixed, so the result is too.
-    """
-    a = b = c = d = 0.0
-    for k in range(0, 20, 4):
-        a += closes[row, k]
-        b += closes[row, k + 1]
-        c += closes[row, k + 2]
-        d += closes[row, k + 3]
-    mean = ((a + b) + (c + d)) / 20.0
-    # The mean of equal closes may differ from them by a rounding; the second sum removes that.
-    shift = squares = shift_even = squares_even = 0.0
-    for k in range(0, 20, 2):
-        x = closes[row, k] - mean
-        y = closes[row, k + 1] - mean
-        shift += x
-        shift_even += y
-        squares += x * x
-        squares_even += y * y
-    residue = (shift + shift_even) / 20.0
-    variance = (squares + squares_even) / 20.0 - residue * residue
-    width = 2.0 * np.sqrt(variance) if variance > 0.0 else 0.0
-    if width < 1e-14 * abs(mean):
-        width = 0.0
+def _bollinger(
+    row: np.uint64,
+    target: np.uint64,
+    seen: int,
+    close: float,
+    held: Floats,
+    block: Floats,
+    out: Floats,
+) -> None:
+    """Bands of two population standard deviations around the mean of the last twenty closes."""
+    place = np.uint64(seen % 20)
+    count = place + np.uint64(1)
+    mean = squares = 0.0
+    if place > 0:
+        mean, squares = held[row, _MEAN], held[row, _SQUARES]
+    step = close - mean
+    mean += step * _SHARE[count]
+    squares += step * (close - mean)
+    held[row, _MEAN] = mean
+    held[row, _SQUARES] = squares
+    block[row, place, 0] = close
+    if place == 19:
+        # The block is full: what its ends amount to, for the twenty bars to come.
+        _close_block(row, block)
+    elif seen >= 19:
+        apart = block[row, count, 1] - mean
+        older = 1.0 - 0.05 * count
+        mean += apart * older
+        squares += block[row, count, 2] + apart * apart * (older * count)
+    if seen < 19:
+        out[target, 7] = out[target, 8] = out[target, 9] = np.nan
+        return
+    width = 2.0 * np.sqrt(squares * 0.05)
     out[target, 7] = mean + width
     out[target, 8] = mean
     out[target, 9] = mean - width
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_block(row: np.uint64, block: Floats) -> None:
+    """Write mean and squared deviations of every end of the block (Welford 1962, from its end)."""
+    mean = squares = 0.0
+    for back in range(20):
+        place = np.uint64(19 - back)
+        step = block[row, place, 0] - mean
+        mean += step * _SHARE[back + 1]
+        squares += step * (block[row, place, 0] - mean)
+        block[row, place, 1] = mean
+        block[row, place, 2] = squares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -230,94 +227,56 @@ def _run(
     low: Floats,
     close: Floats,
     bars: Ints,
-    previous_high: Floats,
-    previous_low: Floats,
-    previous_close: Floats,
-    gain: Floats,
-    loss: Floats,
-    fast: Floats,
-    slow: Floats,
-    signal: Floats,
-    plus_move: Floats,
-    minus_move: Floats,
-    adx_range: Floats,
-    adx: Floats,
-    atr: Floats,
-    closes: Floats,
+    held: Floats,
+    block: Floats,
     out: Floats,
 ) -> None:
     """Carry bar ``i`` into instrument ``rows[i]`` and write its indicators to ``out[targets[i]]``."""
     for i in range(rows.size):
         # Unsigned indices spare the kernel a check for negative ones at every access.
         row = np.uint64(rows[i])
-        seen = bars[row]
         target = np.uint64(targets[i])
-        out[target, :] = np.nan
-        change = close[i] - previous_close[row] if seen > 0 else 0.0
-        out[target, 0] = _rsi(row, seen, change, gain, loss)
-        _macd(row, target, seen, close[i], fast, slow, signal, out)
+        seen = bars[row]
+        h, l, c = high[i], low[i], close[i]  # noqa: E741
+        before = held[row, _CLOSE] if seen > 0 else c
+        out[target, 0] = _rsi(row, seen, c - before, held)
+        _macd(row, target, seen, c, held, out)
         if seen > 0:
-            true_range = high[i] - low[i]
-            true_range = max(true_range, abs(high[i] - previous_close[row]))
-            true_range = max(true_range, abs(low[i] - previous_close[row]))
-            rise = high[i] - previous_high[row]
-            fall = previous_low[row] - low[i]
-            _direction(
-                row,
-                target,
-                seen,
-                rise,
-                fall,
-                true_range,
-                plus_move,
-                minus_move,
-                adx_range,
-                adx,
-                out,
-            )
-            out[target, 10] = _average_range(row, seen, true_range, atr)
-        closes[row, seen % 20] = close[i]
-        if seen >= 19:
-            _bollinger(row, target, closes, out)
-        previous_high[row] = high[i]
-        previous_low[row] = low[i]
-        previous_close[row] = close[i]
+            true_range = (h if h > before else before) - (l if l < before else before)
+            rise = h - held[row, _HIGH]
+            fall = held[row, _LOW] - l
+            _direction(row, target, seen, rise, fall, true_range, held, out)
+            out[target, 10] = _average_range(row, seen, true_range, held)
+        else:
+            out[target, 4] = out[target, 5] = out[target, 6] = out[target, 10] = np.nan
+        _bollinger(row, target, seen, c, held, block, out)
+        held[row, _HIGH] = h
+        held[row, _LOW] = l
+        held[row, _CLOSE] = c
         bars[row] = seen + 1
 
 
-def _carry(
-    state: IndicatorState,
-    rows: Ints,
-    targets: Ints,
-    *,
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    out: Floats,
-) -> None:
-    _run(
-        rows,
-        targets,
-        high,
-        low,
-        close,
-        state.bars,
-        state.previous_high,
-        state.previous_low,
-        state.previous_close,
-        state.gain,
-        state.loss,
-        state.fast,
-        state.slow,
-        state.signal,
-        state.plus_move,
-        state.minus_move,
-        state.adx_range,
-        state.adx,
-        state.atr,
-        state.closes,
-        out,
-    )
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ascending(rows: Ints, n: int) -> bool:
+    """Whether ``rows`` are strictly increasing indices below ``n``."""
+    last = -1
+    for i in range(rows.size):
+        if rows[i] <= last:
+            return False
+        last = rows[i]
+    return last < n
+
+
+def _check(state: IndicatorState, rows: Ints, *, prices: tuple[Floats, ...], out: Floats) -> None:
+    n = state.bars.size
+    if not _ascending(rows, n):
+        raise InvalidInput.of("rows", rows, f"strictly increasing indices below {n}")
+    if any(column.size != rows.size for column in prices):
+        raise InvalidInput.of(
+            "high, low, close", prices[0].size, f"{rows.size} values, one per row"
+        )
+    if out.shape != (n, len(INDICATOR_NAMES)):
+        raise InvalidInput.of("out", out.shape, f"shape {(n, len(INDICATOR_NAMES))}")
 
 
 def update_indicators(
@@ -353,14 +312,27 @@ def update_indicators(
     ----------
     Wilder (1978), New Concepts in Technical Trading Systems; seeds as in TA-Lib 0.8.
     """
-    n = state.bars.size
-    if rows.size and (rows[0] < 0 or rows[-1] >= n or (rows[1:] <= rows[:-1]).any()):
-        raise InvalidInput.of("rows", rows, f"strictly increasing indices below {n}")
-    if not rows.size == high.size == low.size == close.size:
-        raise InvalidInput.of("high, low, close", high.size, f"{rows.size} values, one per row")
-    if out.shape != (n, len(INDICATOR_NAMES)):
-        raise InvalidInput.of("out", out.shape, f"shape {(n, len(INDICATOR_NAMES))}")
-    _carry(state, rows, rows, high=high, low=low, close=close, out=out)
+    _check(state, rows, prices=(high, low, close), out=out)
+    _run(rows, rows, high, low, close, state.bars, state.held, state.block, out)
+
+
+def peek_indicators(
+    state: IndicatorState,
+    rows: Ints,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    out: Floats,
+) -> None:
+    """Write what the indicators would be if the forming bars closed as they stand.
+
+    Parameters and errors are those of ``update_indicators``, and so are the bits written to
+    ``out``; the state is not changed.
+    """
+    _check(state, rows, prices=(high, low, close), out=out)
+    place = np.arange(rows.size, dtype=np.int64)
+    bars, held, block = state.bars[rows], state.held[rows], state.block[rows]
+    _run(place, rows, high, low, close, bars, held, block, out)
 
 
 def batch_indicators(high: Floats, low: Floats, close: Floats) -> Floats:
@@ -391,14 +363,17 @@ def batch_indicators(high: Floats, low: Floats, close: Floats) -> Floats:
         raise InvalidInput.of("high, low, close", close.shape, "three arrays of one length")
     bars = close.size
     out = np.empty((bars, len(INDICATOR_NAMES)))
-    _carry(
-        IndicatorState(1),
+    state = IndicatorState(1)
+    _run(
         np.zeros(bars, dtype=np.int64),
         np.arange(bars, dtype=np.int64),
-        high=np.ascontiguousarray(high, dtype=np.float64),
-        low=np.ascontiguousarray(low, dtype=np.float64),
-        close=np.ascontiguousarray(close, dtype=np.float64),
-        out=out,
+        np.ascontiguousarray(high, dtype=np.float64),
+        np.ascontiguousarray(low, dtype=np.float64),
+        np.ascontiguousarray(close, dtype=np.float64),
+        state.bars,
+        state.held,
+        state.block,
+        out,
     )
     return out
 
@@ -407,3 +382,6 @@ def warm_up() -> None:
     """Compile the kernel, or load it from the cache, by calling it once on one bar."""
     one = np.ones(1)
     batch_indicators(one, one, one)
+    state = IndicatorState(1)
+    first = np.zeros(1, dtype=np.int64)
+    update_indicators(state, first, one, one, one, np.empty((1, len(INDICATOR_NAMES))))
