@@ -18,5 +18,11 @@ export const RULES: Readonly<Record<Code, { readonly name: string; readonly says
   ORDER_RATE: { name: "Too many orders", says: "The agent has used up its orders for this window." },
   DAILY_LOSS: { name: "Daily loss reached", says: "The agent has lost as much today as it may." },
   BUYING_POWER: { name: "Not enough buying power", says: "The account cannot pay for this order." },
+  ORDER_TERMS: { name: "Terms do not go together", says: "The order's terms contradict one another." },
+  POST_ONLY: { name: "Would not rest", says: "A post-only order must rest away from the market." },
+  REDUCE_ONLY: { name: "Would not only reduce", says: "A reduce-only order closes at most the position held on the other side." },
+  STALE_SIGNAL: { name: "Signal no longer open", says: "The signal that the order follows has expired, ended, or is not this agent's." },
+  SELF_TRADE: { name: "Against our own order", says: "The order could trade with a resting order of another of the deck's agents." },
+  FROZEN: { name: "Instrument stopped", says: "While the instrument is stopped only reducing orders pass." },
   DUPLICATE_KEY: { name: "Key used before", says: "The idempotency key belongs to another order." },
 };

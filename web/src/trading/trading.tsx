@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { RefusalCard } from "../overview/refusal";
 import { Choice } from "../parts/choice";
-import { Id, SideWord, StateWord, When } from "../parts/cells";
+import { Id, Names, SideWord, StateWord, When } from "../parts/cells";
 import { PlainCommand } from "../parts/command";
 import { DASH, asked, exact, fixed, money, price, words } from "../parts/format";
 import { Change, Maybe } from "../parts/figures";
@@ -9,7 +9,7 @@ import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
-import type { AccountView, AccountsView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+import type { AccountView, AccountsView, ConflictView, ConflictsView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
 
 function DecisionCell({ order }: { order: OrderView }) {
   const [open, setOpen] = useState(false);
@@ -26,13 +26,32 @@ function DecisionCell({ order }: { order: OrderView }) {
   );
 }
 
+/** Its kind and prices, and below them what else it asked for. */
+function TermsCell({ order }: { order: OrderView }) {
+  const prices = [order.stop_price === null ? "" : `at ${price(order.stop_price)}`, order.limit_price === null ? "" : `limit ${price(order.limit_price)}`];
+  const terms = [
+    order.time_in_force === "gtc" ? "" : order.time_in_force.toUpperCase(),
+    order.reduce_only ? "reduce only" : "",
+    order.post_only ? "post only" : "",
+    order.stop_loss === null ? "" : `stop-loss ${price(order.stop_loss)}`,
+    order.take_profit === null ? "" : `take-profit ${price(order.take_profit)}`,
+    order.leg === null ? "" : words(order.leg).toLowerCase(),
+  ].filter((term) => term !== "");
+  return (
+    <span>
+      <span className="whitespace-nowrap">{[words(order.type), ...prices.filter((one) => one !== "")].join(" ")}</span>
+      {terms.length > 0 && <span className="block text-xs text-faint">{terms.join(", ")}</span>}
+    </span>
+  );
+}
+
 const ORDERS: ReadonlyArray<Column<OrderView>> = [
   { name: "Submitted", lead: true, show: (row) => <span><When at={row.submitted_at} /><span className="block"><Id id={row.order_id} /></span></span> },
   { name: "Agent", show: (row) => row.agent },
   { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Side", show: (row) => <SideWord side={row.side} /> },
   { name: "Quantity", right: true, show: (row) => <Maybe text={asked(row.quantity)} why="the order named no valid quantity" /> },
-  { name: "Type", show: (row) => <span className="whitespace-nowrap">{words(row.type)}{row.limit_price === null ? "" : ` ${price(row.limit_price)}`}</span> },
+  { name: "Type", show: (row) => <TermsCell order={row} /> },
   { name: "Filled", right: true, show: (row) => exact(row.filled) },
   { name: "At", right: true, show: (row) => <Maybe text={price(row.average_price)} why="nothing filled" /> },
   { name: "State", show: (row) => <StateWord state={row.status} /> },
@@ -48,6 +67,16 @@ const POSITIONS: ReadonlyArray<Column<PositionView>> = [
   { name: "Last", right: true, show: (row) => <Maybe text={price(row.last_price)} why="no bar yet" /> },
   { name: "Value", right: true, show: (row) => <Maybe text={money(row.value, { whole: false })} why="no price" /> },
   { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} why="no price" /> },
+];
+
+const CONFLICTS: ReadonlyArray<Column<ConflictView>> = [
+  { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Kind", show: (row) => row.opposed ? <span className="text-warn">opposed</span> : "crowded" },
+  { name: "Long", show: (row) => <Names names={row.longs} /> },
+  { name: "Short", show: (row) => <Names names={row.shorts} /> },
+  { name: "Gross", right: true, show: (row) => money(row.gross, { whole: false }) },
+  { name: "Net", right: true, show: (row) => money(row.net, { whole: false }) },
+  { name: "Netting saves", right: true, hint: "What closing the opposite parts against each other would free", show: (row) => money(row.saved, { whole: false }) },
 ];
 
 const FILLS: ReadonlyArray<Column<FillView>> = [
@@ -102,6 +131,9 @@ export default function Trading() {
           {(data) => <Table label="Fills" columns={FILLS} rows={data.fills} rowKey={(row) => row.number} empty="Nothing has been filled yet." />}
         </PagedPanel>
       </div>
+      <ViewPanel<ConflictsView> title="Between our own agents" path="/positions/conflicts" className="shrink-0" note={() => "instruments that several agents hold"}>
+        {(data) => <Table label="Conflicts" columns={CONFLICTS} rows={data.conflicts} rowKey={(row) => row.symbol} empty="No two agents hold the same instrument." />}
+      </ViewPanel>
       <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? "the ledger balances" : <span className="text-stop-text">the ledger does not balance</span>}>
         {(data) => <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />}
       </ViewPanel>
