@@ -5,9 +5,10 @@ first valid bars are TA-Lib's (0-based bar: RSI 14, MACD 33, ADX 27, DI 14, Boll
 One compiled loop serves the live slice and the whole history, so the two are bit-equal.
 
 The Bollinger window is the end of the last full block of twenty closes and the beginning of the
-present one. Mean and squared deviations of both parts are held and merged (Chan, Golub & LeVeque
-1983, eq. 2.1), so nothing is ever subtracted: a flat window has width exactly zero however long
-and wild the history before it was, at the cost of a running sum.
+present one. Of both parts the sums and squares of the distances from the close between them are
+held and added. That close is itself in the window and nothing ever leaves a sum, so the variance
+cancels at most a factor of about twenty and a flat window has width exactly zero, however long and
+wild the history before it was, at the cost of a running sum.
 """
 
 from __future__ import annotations
@@ -28,21 +29,23 @@ _HIGH, _LOW, _CLOSE = 0, 1, 2
 _GAIN, _LOSS = 3, 4
 _FAST, _SLOW, _SIGNAL = 5, 6, 7
 _PLUS, _MINUS, _RANGE, _ADX, _ATR = 8, 9, 10, 11, 12
-_MEAN, _SQUARES = 13, 14
-_HELD: Final = 15
+_ORIGIN, _TOTAL, _SQUARES = 13, 14, 15
+_HELD: Final = 16
+
+_SETTLED: Final = 34
+"""From this bar on every recursion is past its seed."""
 
 _KEEP, _NEW = 13.0 / 14.0, 1.0 / 14.0
-_SHARE: Final = np.array([0.0] + [1.0 / k for k in range(1, BOLLINGER_BARS + 1)])
 
 
 class IndicatorState(ArrayState):
     """What the indicators remember of each of ``n`` instruments.
 
-    ``bars`` counts the bars seen. ``held`` (n, 15) has the last high, low and close; RSI's gain and
+    ``bars`` counts the bars seen. ``held`` (n, 16) has the last high, low and close; RSI's gain and
     loss; MACD's fast, slow and signal; +DM, -DM and true range; ADX; ATR (each a sum while it is
-    seeded, then an average); and mean and squared deviations of the closes of the present block.
-    ``block`` (n, 20, 3) has, at place ``k``, the present block's close and the mean and squared
-    deviations of the last block's closes from ``k`` on.
+    seeded, then an average); the last close of the last block of twenty, and sum and squares of the
+    present block's distances from it. ``block`` (n, 20, 3) has, at place ``k``, the present block's
+    close and the sum and squares of the last block's distances from ``k`` on.
     """
 
     __slots__ = ("bars", "block", "held")
@@ -178,45 +181,124 @@ def _bollinger(
     out: Floats,
 ) -> None:
     """Bands of two population standard deviations around the mean of the last twenty closes."""
-    place = np.uint64(seen % 20)
-    count = place + np.uint64(1)
-    mean = squares = 0.0
-    if place > 0:
-        mean, squares = held[row, _MEAN], held[row, _SQUARES]
-    step = close - mean
-    mean += step * _SHARE[count]
-    squares += step * (close - mean)
-    held[row, _MEAN] = mean
-    held[row, _SQUARES] = squares
+    place = np.uint64(seen) % np.uint64(20)
     block[row, place, 0] = close
     if place == 19:
         # The block is full: what its ends amount to, for the twenty bars to come.
-        _close_block(row, block)
-    elif seen >= 19:
-        apart = block[row, count, 1] - mean
-        older = 1.0 - 0.05 * count
-        mean += apart * older
-        squares += block[row, count, 2] + apart * apart * (older * count)
-    if seen < 19:
-        out[target, 7] = out[target, 8] = out[target, 9] = np.nan
-        return
-    width = 2.0 * np.sqrt(squares * 0.05)
-    out[target, 7] = mean + width
-    out[target, 8] = mean
-    out[target, 9] = mean - width
+        origin = close
+        total = squares = 0.0
+        for back in range(20):
+            k = np.uint64(19 - back)
+            apart = block[row, k, 0] - close
+            total += apart
+            squares += apart * apart
+            block[row, k, 1] = total
+            block[row, k, 2] = squares
+        held[row, _ORIGIN] = close
+        held[row, _TOTAL] = 0.0
+        held[row, _SQUARES] = 0.0
+    else:
+        origin = held[row, _ORIGIN]
+        apart = close - origin
+        total = held[row, _TOTAL] + apart
+        squares = held[row, _SQUARES] + apart * apart
+        held[row, _TOTAL] = total
+        held[row, _SQUARES] = squares
+        later = place + np.uint64(1)
+        total += block[row, later, 1]
+        squares += block[row, later, 2]
+    mean = total * 0.05
+    variance = squares * 0.05 - mean * mean
+    width = 2.0 * np.sqrt(variance if variance > 0.0 else 0.0)
+    known = seen >= 19
+    out[target, 7] = origin + mean + width if known else np.nan
+    out[target, 8] = origin + mean if known else np.nan
+    out[target, 9] = origin + mean - width if known else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _close_block(row: np.uint64, block: Floats) -> None:
-    """Write mean and squared deviations of every end of the block (Welford 1962, from its end)."""
-    mean = squares = 0.0
-    for back in range(20):
-        place = np.uint64(19 - back)
-        step = block[row, place, 0] - mean
-        mean += step * _SHARE[back + 1]
-        squares += step * (block[row, place, 0] - mean)
-        block[row, place, 1] = mean
-        block[row, place, 2] = squares
+def _seed(
+    row: np.uint64,
+    target: np.uint64,
+    seen: int,
+    bar: tuple[float, float, float],
+    held: Floats,
+    block: Floats,
+    out: Floats,
+) -> None:
+    """Carry one of the first bars, while some recursion is still being seeded."""
+    h, l, c = bar  # noqa: E741
+    before = held[row, _CLOSE] if seen > 0 else c
+    out[target, 0] = _rsi(row, seen, c - before, held)
+    _macd(row, target, seen, c, held, out)
+    if seen > 0:
+        true_range = (h if h > before else before) - (l if l < before else before)
+        rise = h - held[row, _HIGH]
+        fall = held[row, _LOW] - l
+        _direction(row, target, seen, rise, fall, true_range, held, out)
+        out[target, 10] = _average_range(row, seen, true_range, held)
+    else:
+        out[target, 4] = out[target, 5] = out[target, 6] = out[target, 10] = np.nan
+    _bollinger(row, target, seen, c, held, block, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _settled(
+    row: np.uint64,
+    target: np.uint64,
+    bar: tuple[float, float, float],
+    held: Floats,
+    out: Floats,
+) -> None:
+    """Carry a bar past all seeds: the formulas of the functions above, Bollinger's apart.
+
+    Everything is read before anything is written, so that the recursions overlap.
+    """
+    h, l, c = bar  # noqa: E741
+    before, high, low = held[row, _CLOSE], held[row, _HIGH], held[row, _LOW]
+    gain, loss = held[row, _GAIN], held[row, _LOSS]
+    fast, slow, signal = held[row, _FAST], held[row, _SLOW], held[row, _SIGNAL]
+    plus, minus, moved = held[row, _PLUS], held[row, _MINUS], held[row, _RANGE]
+    adx, atr = held[row, _ADX], held[row, _ATR]
+    change = c - before
+    gain = gain * _KEEP + 0.5 * (abs(change) + change) * _NEW
+    loss = loss * _KEEP + 0.5 * (abs(change) - change) * _NEW
+    total = gain + loss
+    rsi = 100.0 * gain / total if total > 1e-14 else 0.0
+    fast += (c - fast) * (2.0 / 13.0)
+    slow += (c - slow) * (2.0 / 27.0)
+    macd = fast - slow
+    signal += (macd - signal) * 0.2
+    true_range = (h if h > before else before) - (l if l < before else before)
+    rise, fall = h - high, low - l
+    plus = plus * _KEEP + rise * ((rise > 0.0) & (rise > fall))
+    minus = minus * _KEEP + fall * ((fall > 0.0) & (rise < fall))
+    moved = moved * _KEEP + true_range
+    atr = atr * _KEEP + true_range * _NEW
+    unit = 100.0 / moved if moved > 1e-14 else 0.0
+    if (plus + minus) * unit > 1e-14:
+        adx = adx * _KEEP + 100.0 * abs(minus - plus) / (plus + minus) * _NEW
+    held[row, _HIGH] = h
+    held[row, _LOW] = l
+    held[row, _CLOSE] = c
+    held[row, _GAIN] = gain
+    held[row, _LOSS] = loss
+    held[row, _FAST] = fast
+    held[row, _SLOW] = slow
+    held[row, _SIGNAL] = signal
+    held[row, _PLUS] = plus
+    held[row, _MINUS] = minus
+    held[row, _RANGE] = moved
+    held[row, _ADX] = adx
+    held[row, _ATR] = atr
+    out[target, 0] = rsi
+    out[target, 1] = macd
+    out[target, 2] = signal
+    out[target, 3] = macd - signal
+    out[target, 4] = adx
+    out[target, 5] = plus * unit
+    out[target, 6] = minus * unit
+    out[target, 10] = atr
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -237,22 +319,15 @@ def _run(
         row = np.uint64(rows[i])
         target = np.uint64(targets[i])
         seen = bars[row]
-        h, l, c = high[i], low[i], close[i]  # noqa: E741
-        before = held[row, _CLOSE] if seen > 0 else c
-        out[target, 0] = _rsi(row, seen, c - before, held)
-        _macd(row, target, seen, c, held, out)
-        if seen > 0:
-            true_range = (h if h > before else before) - (l if l < before else before)
-            rise = h - held[row, _HIGH]
-            fall = held[row, _LOW] - l
-            _direction(row, target, seen, rise, fall, true_range, held, out)
-            out[target, 10] = _average_range(row, seen, true_range, held)
+        bar = (high[i], low[i], close[i])
+        if seen >= _SETTLED:
+            _settled(row, target, bar, held, out)
+            _bollinger(row, target, seen, bar[2], held, block, out)
         else:
-            out[target, 4] = out[target, 5] = out[target, 6] = out[target, 10] = np.nan
-        _bollinger(row, target, seen, c, held, block, out)
-        held[row, _HIGH] = h
-        held[row, _LOW] = l
-        held[row, _CLOSE] = c
+            _seed(row, target, seen, bar, held, block, out)
+            held[row, _HIGH] = bar[0]
+            held[row, _LOW] = bar[1]
+            held[row, _CLOSE] = bar[2]
         bars[row] = seen + 1
 
 
