@@ -27,6 +27,11 @@ def add(rig: str, **counts: int) -> None:
         os.replace(written, FILE)
 
 
+def here(rig: str, name: str) -> int:
+    """Return a count of ``rig`` on the present commit."""
+    return int(_read().get(rig, {}).get(_commit(), {}).get(name, 0))
+
+
 def total(rig: str, name: str) -> int:
     """Return a count of ``rig`` over all commits."""
     return sum(int(entry.get(name, 0)) for entry in _read().get(rig, {}).values())

@@ -3,7 +3,7 @@
     python -m tests.crash.faults [--seconds 600]
 
 Every N of one life (birth, trade, stop, folded log, restart, end) in turn, going on where the
-counters say the last run ended. What was acknowledged is there, what was refused is not.
+counters say the last run on this commit ended. What was acknowledged is there, what was refused is not.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     options = parser.parse_args()
     until, length = time.monotonic() + options.seconds, len(calls())
-    done, failures = counters.total("faults", "tried"), 0
+    done, failures = counters.here("faults", "tried"), 0
     print(f"{length} calls in a life; going on with call {done % length + 1}", flush=True)
     for nth in range(done % length + 1, length + 1):
         if time.monotonic() > until:

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.journeys.decks import RunningDeck, launch, opened, ran, wait_for
@@ -338,6 +339,9 @@ def test_status_says_what_runs_in_which_state(deck: RunningDeck) -> None:
         assert word in text
     status = told(deck, "status")
     assert status["system"]["feed"]["state"] == "paused"
+    heads = deck.data_dir / "audit.heads"
+    lines = heads.read_text().splitlines() if heads.exists() else []
+    assert status["system"]["audit_head"] in [None, *lines]
     assert status["stop"]["stopped"] is False
 
 
@@ -374,6 +378,17 @@ def test_stop_and_re_arming_work_from_the_command_line(deck: RunningDeck) -> Non
     assert "trend-setter" in said(
         deck, "stop", "--agent", "trend-setter", "--reason", "x", status=1
     )
+
+
+def test_a_fresh_login_link_works_once_and_what_happens_at_the_door_is_recorded(
+    deck: RunningDeck,
+) -> None:
+    link = said(deck, "login").strip()
+    with httpx2.Client(base_url=deck.url) as browser:
+        assert browser.get(link).status_code == 303
+        assert browser.get(link).status_code == 403
+    kinds = [record["kind"] for record in deck.get("/audit?limit=4")["records"]]
+    assert kinds[:3] == ["login_failed", "login", "login_link_issued"]
 
 
 def test_keys_are_created_listed_and_revoked(deck: RunningDeck, tmp_path: Path) -> None:

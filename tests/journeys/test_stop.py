@@ -26,6 +26,7 @@ from tests.journeys.decks import (
     agent_key,
     launch,
     opened,
+    ran,
     wait_for,
     wait_until_trading,
 )
@@ -316,7 +317,11 @@ def test_a_stop_outlives_sigkill_and_one_raised_while_the_deck_is_down_counts_to
         wait_until_trading(again)
         assert order(again, key, "open")["decision"]["status"] == "accepted"
         again.kill()
-    stopflag.raise_flag(folder / "deck" / "stop.flag")
+    stopped = ran("stop", "--reason", "seen from afar", "--data-dir", str(folder / "deck"))
+    assert stopped.returncode == 0, stopped.stderr
     with opened(begun(folder)) as third:
-        assert third.get("/gate/stop")["stopped"] is True
+        shown = third.get("/gate/stop")
+        assert (shown["stopped"], shown["by"]) == (True, "operator")
+        assert shown["reason"] == "seen from afar", "the reason of a stop outlives its command"
+        assert not (folder / "deck" / "stop.reason").exists()
         assert order(third, key, "raised while down")["decision"]["code"] == "STALE_EPOCH"

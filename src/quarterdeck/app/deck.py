@@ -19,6 +19,7 @@ from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
+from quarterdeck.app.stopwatch import StopWatch
 from quarterdeck.execution.model import (
     CancelOrder,
     EquityMarked,
@@ -37,20 +38,31 @@ from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
 from quarterdeck.runtime.pacer import FeedStatus
-from quarterdeck.runtime.policy import DECK_CALLER, OPERATOR_CALLER
+from quarterdeck.runtime.policy import OPERATOR_CALLER
 from quarterdeck.runtime.sequencer import Hear
 from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.space import SpaceAdmission, SpaceWatch, unwritable
 from quarterdeck.runtime.state import Service
 from quarterdeck.runtime.supervisor import Component
 from quarterdeck.server.auth import Bootstrap, Sessions, new_secret, read_secret
+from quarterdeck.server.desk.access import NoteAccess
+from quarterdeck.server.desk.model import IssueLoginLink
 from quarterdeck.server.desk.report import RunReport, build_report
 from quarterdeck.server.http import create_app
 from quarterdeck.server.ports import Ports
 from quarterdeck.server.serve import HttpServer
 
 SPARED: frozenset[type[Command]] = frozenset(
-    {RaiseStop, CancelOrder, CancelTask, AcknowledgeAlert, PauseAgent, RevokeKey}
+    {
+        RaiseStop,
+        CancelOrder,
+        CancelTask,
+        AcknowledgeAlert,
+        PauseAgent,
+        RevokeKey,
+        NoteAccess,
+        IssueLoginLink,
+    }
 )
 """What is carried out even while the disk is low."""
 
@@ -70,8 +82,10 @@ class Deck:
             wall=engine.wall,
             secrets=engine.secrets,
         )
-        self.facts = facts_of(engine)
-        self.front = Front(engine, parts=self.parts, facts=self.facts)
+        self.facts = facts_of(engine, audit_head=lambda: self.signer.newest)
+        self.front = Front(
+            engine, parts=self.parts, facts=self.facts, login_link=lambda: self.login_url()
+        )
         self.registry = self.front.bind(self.parts, views=engine.views, routes=engine.routes)
         self.checkpoints = Checkpoints(
             analytics=(
@@ -96,10 +110,15 @@ class Deck:
             journal=engine.journal,
             clock=engine.wall,
         )
+        self.stop_watch = StopWatch(
+            engine.stop,
+            reason_file=plan.folder.stop_reason,
+            execution=self.parts.execution,
+            commands=engine.sequencer,
+        )
         self.bootstrap = Bootstrap()
         self.ended = engine.pacer.ended
         self._server: HttpServer | None = None
-        self._flag_raised = asyncio.Event()
         self._first_here = -1
         self._began_s = 0.0
         self._ended_s = 0.0
@@ -163,7 +182,7 @@ class Deck:
                 drain=self.signer.drain,
                 detail=lambda: f"{self.signer.count} heads signed",
             ),
-            Component("stop watch", nullcontext(), needs=("state",), run=self._answer_flag),
+            Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
             Component(
                 "server",
                 self._served(),
@@ -239,7 +258,7 @@ class Deck:
     async def _stop_flag(self) -> AsyncIterator[None]:
         loop, stop = asyncio.get_running_loop(), self.engine.stop
         stop.open(new_run=not self.plan.folder.holds_a_run())
-        stop.watch(lambda _: loop.call_soon_threadsafe(self._flag_raised.set))
+        stop.watch(lambda _: loop.call_soon_threadsafe(self.stop_watch.raised.set))
         try:
             yield
         finally:
@@ -260,16 +279,6 @@ class Deck:
         await self.recovery.run()
         self._first_here = self.engine.sequencer.slice
         yield
-
-    async def _answer_flag(self) -> None:
-        """Record every raise of the flag that came from elsewhere, or while the deck was down."""
-        self._flag_raised.set()
-        while True:
-            await self._flag_raised.wait()
-            self._flag_raised.clear()
-            if not self.parts.execution.knows_of(self.engine.stop.raised()):
-                command = RaiseStop(reason="the stop flag was raised outside the deck")
-                await self.engine.sequencer.submit(command, DECK_CALLER)
 
     @asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller, Effect, Operatio
 from quarterdeck.runtime.sequencer import Binding, Routes
 from quarterdeck.runtime.views import Views
 from quarterdeck.server.desk import api as desk_api
+from quarterdeck.server.desk.access import NOTE_ACCESS, AccessDesk, NoteAccess
 from quarterdeck.server.desk.audit import AuditDesk
 from quarterdeck.server.desk.briefing import Briefer, BriefingDesk
 from quarterdeck.server.desk.market import MarketDesk
@@ -67,7 +68,14 @@ class Keyring:
 class Front:
     """The desk over the capabilities, bound to the one registry of operations."""
 
-    def __init__(self, engine: Engine, *, parts: Capabilities, facts: RunFacts) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        parts: Capabilities,
+        facts: RunFacts,
+        login_link: Callable[[], str],
+    ) -> None:
         plan, views, pacer = engine.plan, engine.views, engine.pacer
         self.keys = Keyring(agents=parts.agents)
         at_work = AtWork(execution=parts.execution, agents=parts.agents)
@@ -83,7 +91,9 @@ class Front:
             MarketDesk: MarketDesk(views=views, pacer=pacer),
             SystemDesk: SystemDesk(health=engine.supervisor, pacer=pacer, facts=facts),
             AuditDesk: AuditDesk(),
+            AccessDesk: AccessDesk(link=login_link),
         }
+        self._access = desks[AccessDesk]
         by_name = {kind.__name__: desk for kind, desk in desks.items()}
         self.desk = tuple(
             (by_name[operation.function.__qualname__.split(".")[0]], operation)
@@ -98,6 +108,7 @@ class Front:
         for service, operations in parts.offered():
             registry.add(operations)
             offered.extend((service, operation) for operation in operations)
+        routes.commands[NoteAccess] = Binding(NOTE_ACCESS, self._access)
         for answering, operation in offered:
             if operation.effect is Effect.COMMAND:
                 command: type[Command] = operation.input  # type: ignore[assignment]
@@ -122,7 +133,7 @@ def turn_of(member: Member) -> Turn:
     return turn
 
 
-def facts_of(engine: Engine) -> RunFacts:
+def facts_of(engine: Engine, *, audit_head: Callable[[], str | None]) -> RunFacts:
     """Return what identifies the run, for the desk."""
     plan, journal = engine.plan, engine.journal
     return RunFacts(
@@ -140,4 +151,5 @@ def facts_of(engine: Engine) -> RunFacts:
             steps=journal.steps,
             commits=journal.commits,
         ),
+        audit_head=audit_head,
     )

@@ -80,6 +80,13 @@ def status(options: argparse.Namespace) -> int:
     return console.status(options.data_dir, as_json=options.json)
 
 
+def login(options: argparse.Namespace) -> int:
+    """Print a fresh login link."""
+    from quarterdeck.cli import console
+
+    return console.login(options.data_dir, as_json=options.json)
+
+
 def doctor(options: argparse.Namespace) -> int:
     """Check this machine."""
     from quarterdeck.cli import doctor

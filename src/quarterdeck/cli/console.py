@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,17 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     print(f"deck      {deck['url']}  version {version}  run {run}")
     print(f"feed      {feed['state']}  slice {feed['slice'] + 1} of {feed['slices']}  {feed['at']}")
     print(f"trading   {_stop_line(stop)}")
+    print(f"audit     {_head_line(system['audit_head'])}")
     for part in system["components"]:
         since = (part["since"] or "-")[:19]
         print(f"{part['name']:<14}{part['phase']:<10}{since:<20} {part['detail']}".rstrip())
+    return 0
+
+
+def login(data_dir: Path, *, as_json: bool) -> int:
+    """Print a fresh link that opens the operator's session once."""
+    link = _call(_deck(data_dir), "POST", "/session/links", {})
+    print(json.dumps(link, indent=2) if as_json else link["url"])
     return 0
 
 
@@ -74,6 +83,8 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
             answer = _call(_deck(data_dir), "POST", "/gate/stop", body)
         except DomainError as refusal:
             print(f"the server did not record it: {refusal.message}", file=sys.stderr)
+    if answer is None:
+        _leave_reason(data_dir, stopflag.leave_reason, epoch=epoch, reason=reason)
     result = {
         "epoch": epoch,
         "flag_raised_ms": round(in_force_ms, 2),
@@ -89,6 +100,14 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
     elif answer is not None:
         print(_stop_line(answer))
     return 0
+
+
+def _leave_reason(data_dir: Path, leave: Callable[..., None], *, epoch: int, reason: str) -> None:
+    try:
+        leave(data_dir / "stop.reason", epoch=epoch, reason=reason)
+    except OSError as error:
+        # The stop is in force; only the words for it are lost, and that is said.
+        print(f"the reason could not be left for the deck: {error.strerror}", file=sys.stderr)
 
 
 def _stop_without_flag(data_dir: Path, error: OSError, *, reason: str, as_json: bool) -> int:
@@ -123,6 +142,16 @@ def _confirmed(path: Path, epoch: int) -> bool:
             return False
         time.sleep(0.002)
     return False
+
+
+def _head_line(line: str | None) -> str:
+    if line is None:
+        return "no head signed yet"
+    head = json.loads(line)
+    return (
+        f"head {head['number']} signed over record {head['sequence']} of {head['partition']}: "
+        f"{head['hash']}"
+    )
 
 
 def _stop_line(stop: Answer) -> str:

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         _add_serve,
         _add_init,
         _add_status,
+        _add_login,
         _add_doctor,
         _add_stop,
         _add_rearm,
@@ -165,6 +166,18 @@ def _add_status(subparsers: Commands) -> None:
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.status)
+
+
+def _add_login(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "login",
+        does="print a fresh link that opens the dashboard, once and within 15 minutes",
+        example="quarterdeck login",
+    )
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.login)
 
 
 def _add_doctor(subparsers: Commands) -> None:

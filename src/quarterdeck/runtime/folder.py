@@ -17,6 +17,7 @@ RUN_FILES = (
     "core.db-wal",
     "core.db-shm",
     "stop.flag",
+    "stop.reason",
     "audit.heads",
     "session.key",
     "deck.json",
@@ -31,6 +32,7 @@ class DataFolder:
         self.path = path
         self.core = path / "core.db"
         self.stop_flag = path / "stop.flag"
+        self.stop_reason = path / "stop.reason"
         self.session_key = path / "session.key"
         self._address = path / "deck.json"
         self._lock: IO[bytes] | None = None

@@ -192,6 +192,7 @@ class Signer:
         self._covered: dict[str, int] = {}
         self._swept_s = 0.0
         self.count = 0
+        self.newest: str | None = None
 
     async def __aenter__(self) -> Signer:
         self._key = read_key(self._key_path)
@@ -242,6 +243,7 @@ class Signer:
                     code="AUDIT_HEADS_FAILED",
                 ) from error
             await self._journal.read(lambda connection: self._save(connection, lines, first))
+            self._show(lines[-1])
 
     def _signed(self, place: Place) -> bytes:
         if self._key is None:
@@ -261,6 +263,9 @@ class Signer:
         self.count, self._previous = head.number, name_of(line)
         self._covered[partition] = sequence
         return line
+
+    def _show(self, line: bytes) -> None:
+        self.newest = line.decode()
 
     def _save(self, connection: sqlite3.Connection, lines: Sequence[bytes], first: int) -> None:
         statement = self._sql.statements["runtime.head_saved"]
@@ -298,6 +303,7 @@ class Signer:
             newest[head.partition] = head
             self.count, self._previous = number, name_of(line)
             self._covered[head.partition] = head.sequence
+            self._show(line)
         for head in newest.values():
             if (chain_hash(reader, head) or b"").hex() != head.hash:
                 raise _refusal(

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from quarterdeck.runtime.folder import write_whole
 
 SIZE = 4_096
@@ -131,6 +133,32 @@ def raise_flag(path: Path) -> int:
         file.flush()
         os.fsync(file.fileno())
     return value
+
+
+class _Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the flag was raised to ``epoch``, left for the deck that will find it raised."""
+
+    epoch: int
+    reason: str
+
+
+def leave_reason(path: Path, *, epoch: int, reason: str) -> None:
+    """Leave the reason of a stop beside the flag, whole or not at all."""
+    write_whole(path, msgspec.json.encode(_Reason(epoch=epoch, reason=reason)))
+
+
+def reason_left(path: Path, epoch: int) -> str | None:
+    """Return the reason left for ``epoch``; ``None`` if there is none, or one for another."""
+    try:
+        left = msgspec.json.decode(path.read_bytes(), type=_Reason)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return left.reason if left.epoch == epoch else None
+
+
+def forget_reason(path: Path) -> None:
+    """Remove a reason that is recorded; one that comes back after a crash is recorded again."""
+    path.unlink(missing_ok=True)
 
 
 def seen(path: Path) -> int:

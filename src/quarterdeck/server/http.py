@@ -116,11 +116,7 @@ def create_app(
             clients=hub.clients,
             permission=Permission.PUBLIC if local else Permission.READ,
         ),
-        "/login": Login(
-            bootstrap=bootstrap, sessions=sessions, clock=ports.clock, turnstile=turnstile
-        ),
-        "/logout": Logout(sessions=sessions, turnstile=turnstile),
-        f"{PREFIX}/logout": Logout(sessions=sessions, turnstile=turnstile),
+        **_door(ports, bootstrap=bootstrap, sessions=sessions, turnstile=turnstile),
         "/mcp": mcp,
         "/ws": LiveSocket(hub, turnstile=turnstile, hosts=hosts, carrier=carrier),
     }
@@ -141,6 +137,20 @@ def create_app(
     declared_or_refuse(router, ports.registry)
     edge = Edge(router, hosts=hosts, clock=ports.clock, log=log, seen=traffic.seen)
     return WebApp(app=edge, router=router, hub=hub, mcp=mcp, carrier=carrier)
+
+
+def _door(
+    ports: Ports, *, bootstrap: Bootstrap, sessions: Sessions, turnstile: Turnstile
+) -> dict[str, Endpoint]:
+    login = Login(
+        bootstrap=bootstrap,
+        sessions=sessions,
+        clock=ports.clock,
+        turnstile=turnstile,
+        commands=ports.commands,
+    )
+    logout = Logout(sessions=sessions, turnstile=turnstile, commands=ports.commands)
+    return {"/login": login, "/logout": logout, f"{PREFIX}/logout": logout}
 
 
 def _fixed_routes(fixed: Mapping[str, Endpoint]) -> list[BaseRoute]:

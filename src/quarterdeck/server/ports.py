@@ -126,7 +126,7 @@ class AgentsAtWork(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What identifies the run, and two facts about it that change."""
+    """What identifies the run, and facts about it that change."""
 
     run: str
     source: str
@@ -137,6 +137,7 @@ class RunFacts:
     first_outside: Callable[[], str | None]
     free_bytes: Callable[[], int | None]
     journal: Callable[[], JournalView]
+    audit_head: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

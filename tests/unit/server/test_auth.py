@@ -12,6 +12,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.runtime.config import ServerSection
 from quarterdeck.runtime.policy import Permission
 from quarterdeck.server.auth import Bootstrap, Sessions, read_secret
+from quarterdeck.server.desk.access import NoteAccess
 from tests.unit.server.world import (
     FULL_KEY,
     HOST,
@@ -108,8 +109,19 @@ def test_a_login_link_opens_one_session_once(world: World) -> None:
         assert "operate" in session.json()["permissions"]
         again = await ask(app, "GET", f"/login?token={token}")
         assert again.status == 403
-        assert b"Start the deck again" in again.body
+        assert b"quarterdeck login" in again.body
         assert "set-cookie" not in again.headers
+        noted = [(c.what, c.attempts, who.identity) for c, who in world.commands.seen]  # type: ignore[attr-defined]
+        assert noted == [("login", 1, "operator"), ("login_failed", 1, "deck")]
+        for _ in range(3):
+            await ask(app, "GET", "/login?token=guessed")
+        assert len(world.commands.seen) == 2, "failures are recorded once a second"
+        world.clock.seconds += 2
+        await ask(app, "GET", "/login?token=guessed")
+        assert world.commands.seen[-1][0] == NoteAccess(what="login_failed", attempts=4)
+        left = await ask(app, "POST", "/logout", headers=world.cookie())
+        assert left.status == 200
+        assert world.commands.seen[-1][0] == NoteAccess(what="logout")
 
     asyncio.run(run())
 

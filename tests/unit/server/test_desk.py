@@ -215,4 +215,4 @@ def test_every_column_says_whether_it_counts() -> None:
 
 def test_the_desk_changes_nothing_but_the_pace() -> None:
     commands = [one.name for one in OPERATIONS if one.effect is Effect.COMMAND]
-    assert commands == ["system.replay"]
+    assert commands == ["session.link", "system.replay"]

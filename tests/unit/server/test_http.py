@@ -143,6 +143,7 @@ def _bodies() -> list[tuple[str, dict[str, object]]]:
         ("/orders/preview", {"symbol": "AAPL", "side": "buy", "quantity": "5"}),
         ("/orders/ord-t-1-0/cancel", {"idempotency_key": "k"}),
         ("/signals", signal),
+        ("/session/links", {}),
         ("/gate/stop", {"reason": "r", "agent": "a"}),
         ("/gate/rearm", {"epoch": 1, "reason": "r"}),
         ("/tasks", {**task, "input": {"a": 1}}),

@@ -47,6 +47,7 @@ from quarterdeck.runtime.sequencer import Receipt, Step, StepKind
 from quarterdeck.runtime.supervisor import ComponentStatus, Phase
 from quarterdeck.runtime.views import Snapshot
 from quarterdeck.server.auth import Bootstrap, Sessions
+from quarterdeck.server.desk.access import AccessDesk, AccessNoted, NoteAccess
 from quarterdeck.server.desk.api import OPERATIONS as DESK
 from quarterdeck.server.desk.audit import AuditDesk
 from quarterdeck.server.desk.briefing import Briefer, BriefingDesk
@@ -58,7 +59,9 @@ from quarterdeck.server.desk.model import (
     GetOverview,
     GetSession,
     GetSystem,
+    IssueLoginLink,
     JournalView,
+    LoginLink,
 )
 from quarterdeck.server.desk.overview import OverviewDesk
 from quarterdeck.server.desk.system import SystemDesk
@@ -71,6 +74,7 @@ AT = "2004-11-09T11:33:20Z"
 FULL_KEY, READ_KEY, WORK_KEY = "qd_full_secret", "qd_read_secret", "qd_work_secret"
 AGENT = AgentId("trend")
 HOST = "127.0.0.1:8000"
+LINK = f"http://{HOST}/login?token=fresh"
 
 
 def agent(name: str, *permissions: Permission) -> Caller:
@@ -475,7 +479,8 @@ class Commands:
         self.first = asyncio.Event()
 
     async def submit(self, command: Command, caller: Caller) -> Receipt:
-        caller.require(self.world.by_input[type(command)].permission)
+        if not isinstance(command, NoteAccess):
+            caller.require(self.world.by_input[type(command)].permission)
         await asyncio.sleep(0)
         answer = self.answer(command, caller)
         self.seen.append((command, caller))
@@ -485,6 +490,10 @@ class Commands:
 
     def answer(self, command: Command, caller: Caller) -> Answer:
         match command:
+            case NoteAccess():
+                return AccessNoted()
+            case IssueLoginLink():
+                return LoginLink(url=LINK)
             case ControlReplay():
                 step = Step(
                     run=RunId("world"),
@@ -626,6 +635,7 @@ class World:
             ControlReplay: system,
             GetSession: system,
             GetAudit: AuditDesk(),
+            IssueLoginLink: AccessDesk(link=lambda: LINK),
         }
         self.bootstrap = Bootstrap()
         self.sessions = Sessions(secret=b"s" * 32, renew=lambda: b"t" * 32, clock=self.clock)

@@ -421,6 +421,10 @@ export interface IssueKey {
   readonly scopes?: ReadonlyArray<string> | null;
 }
 
+/** Ask for a fresh link that opens the operator's session once, within 15 minutes. */
+export interface IssueLoginLink {
+}
+
 /** The journal: the newest step on disk, how many wait for it, and the work done so far. */
 export interface JournalView {
   readonly durable_step: number;
@@ -500,6 +504,11 @@ export interface LimitView {
   readonly clock: Clock;
   readonly learned: boolean;
   readonly version: number;
+}
+
+/** The link; whoever has it first is the operator. */
+export interface LoginLink {
+  readonly url: string;
 }
 
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
@@ -1058,7 +1067,7 @@ export interface SubmitTask {
   readonly lease_s?: number;
 }
 
-/** The system at one instant. */
+/** The system at one instant. ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck cannot reach; null before the first. */
 export interface SystemView {
   readonly ready: boolean;
   readonly components: ReadonlyArray<ComponentView>;
@@ -1066,6 +1075,7 @@ export interface SystemView {
   readonly run: RunView;
   readonly journal: JournalView;
   readonly versions: Readonly<Record<string, string>>;
+  readonly audit_head: string | null;
 }
 
 /** Where a task stands; the last three are final. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quarterdeck.client.model import Briefing, GetBriefing
 from quarterdeck.runtime.policy import Effect, Operation, Permission
+from quarterdeck.server.desk.access import AccessDesk
 from quarterdeck.server.desk.audit import AuditDesk
 from quarterdeck.server.desk.briefing import BriefingDesk
 from quarterdeck.server.desk.market import MarketDesk
@@ -15,6 +16,8 @@ from quarterdeck.server.desk.model import (
     GetOverview,
     GetSession,
     GetSystem,
+    IssueLoginLink,
+    LoginLink,
     MarketView,
     OverviewView,
     SessionView,
@@ -24,6 +27,18 @@ from quarterdeck.server.desk.overview import OverviewDesk
 from quarterdeck.server.desk.system import SystemDesk
 
 OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="session.link",
+        summary="Issue a link that opens the operator's session once, within 15 minutes.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/session/links",
+        input=IssueLoginLink,
+        output=LoginLink,
+        function=AccessDesk.issue,
+        created=True,
+    ),
     Operation(
         name="overview.show",
         summary="The deck at a glance.",

@@ -148,7 +148,11 @@ class JournalView(Answer, frozen=True):
 
 
 class SystemView(Answer, frozen=True):
-    """The system at one instant."""
+    """The system at one instant.
+
+    ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck
+    cannot reach; null before the first.
+    """
 
     ready: bool
     components: tuple[ComponentView, ...]
@@ -156,6 +160,7 @@ class SystemView(Answer, frozen=True):
     run: RunView
     journal: JournalView
     versions: dict[str, str]
+    audit_head: str | None = None
 
 
 class ControlReplay(Command, frozen=True):
@@ -178,6 +183,16 @@ class SessionView(Answer, frozen=True):
     identity: AgentId
     kind: str
     permissions: tuple[str, ...]
+
+
+class IssueLoginLink(Command, frozen=True):
+    """Ask for a fresh link that opens the operator's session once, within 15 minutes."""
+
+
+class LoginLink(Answer, frozen=True):
+    """The link; whoever has it first is the operator."""
+
+    url: str
 
 
 class GetAudit(Query, frozen=True):

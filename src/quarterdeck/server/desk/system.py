@@ -59,6 +59,7 @@ class SystemDesk:
             ),
             journal=facts.journal(),
             versions={"quarterdeck": facts.version, "python": platform.python_version()},
+            audit_head=facts.audit_head(),
         )
 
     def session(self, query: GetSession, caller: Caller) -> SessionView:  # noqa: ARG002
