@@ -178,7 +178,7 @@ def test_a_login_link_used_twice_is_refused_in_plain_words(
     assert answer.status == 403
     text = page.inner_text("body")
     assert "This login link does not work" in text
-    assert "Start the deck again" in text
+    assert "quarterdeck login" in text
     assert context.cookies() == []
     context.close()
 
