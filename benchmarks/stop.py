@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks._reporting import Figures, main, progress
 from quarterdeck.execution.model import OrderAccepted, RaiseStop, Rearm, StopView, SubmitOrder
+from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
 from quarterdeck.runtime.policy import OPERATOR_CALLER
 from tests.crash.deck import Deck
@@ -45,7 +46,12 @@ async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) ->
             type=OrderType.LIMIT,
             limit_price=Decimal(99),
         )
-        view = await deck.command(order, name)
+        try:
+            view = await deck.command(order, name)
+        except Overloaded:
+            # Not admitted, so not accepted: asked again once the disk has caught up.
+            await asyncio.sleep(0)
+            continue
         if len(deck.given) >= BEFORE:
             ready.set()
         if view.status is OrderStatus.REFUSED:

@@ -20,6 +20,7 @@ from quarterdeck.runtime.sequencer import Routes, Sequencer, Step
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.runtime.supervisor import Supervisor
 from quarterdeck.runtime.views import Views
+from quarterdeck.server.desk.access import NoteAccess
 
 
 class FreshSecrets:
@@ -82,7 +83,8 @@ class Engine:
             audit=self.chain,
             start_at=plan.feed.first,
             fatal=self.supervisor.fail,
-            spared=frozenset({RaiseStop}),
+            # Who must stop the deck must also get in.
+            spared=frozenset({RaiseStop, NoteAccess}),
             watch=outside.watch,
             watch_command=outside.watch_command,
         )
