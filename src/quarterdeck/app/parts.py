@@ -91,6 +91,7 @@ class Capabilities:
             account=ACCOUNT,
             instruments=self.instruments,
             limits=config.limits,
+            breakers=config.breakers,
             paper=config.paper,
             stop=stop,
             pace=pacer,

@@ -48,6 +48,22 @@ class PaperSection(_Section, frozen=True):
     order_life_bars: PositiveInt = 5
 
 
+class LevelEntry(_Section, frozen=True):
+    """One limit at one level, as written in the file; its name and value are checked by the gate."""
+
+    scope: str
+    name: str
+    value: str
+    subject: str = ""
+
+
+class ClusterEntry(_Section, frozen=True):
+    """A named group of instruments that limits can be set on."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+
+
 class LimitsSection(_Section, frozen=True):
     """A person's hard limits for every agent; learned limits only tighten them.
 
@@ -62,6 +78,32 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    levels: tuple[LevelEntry, ...] = ()
+    clusters: tuple[ClusterEntry, ...] = ()
+
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Multiple = Annotated[float, msgspec.Meta(gt=1.0, le=1_000_000.0)]
+
+
+class BreakersSection(_Section, frozen=True):
+    """When circuit breakers open and how they close again; windows count in market time."""
+
+    rapid_losses: PositiveInt = 5
+    rapid_loss_minutes: Minutes = 30
+    trades: PositiveInt = 50
+    trade_minutes: Minutes = 60
+    errors: PositiveInt = 10
+    error_minutes: Minutes = 20
+    drawdown_soft_fraction: Fraction = 0.10
+    drawdown_hard_fraction: Fraction = 0.20
+    loop_calls: PositiveInt = 5
+    loop_cancels: PositiveInt = 10
+    loop_executions: PositiveInt = 10
+    volume_spike_ratio: Multiple = 10.0
+    volatility_halt_fraction: Fraction = 0.20
+    cool_down_bars: PositiveInt = 5
+    probe_bars: PositiveInt = 2
 
 
 class RiskSection(_Section, frozen=True):
@@ -152,6 +194,7 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    breakers: BreakersSection = BreakersSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()

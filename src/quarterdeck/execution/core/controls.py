@@ -16,69 +16,24 @@ person's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-
 from quarterdeck.execution.core import evidence as seen
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
-from quarterdeck.execution.core.evidence import UNBOUNDED, Evidence
+from quarterdeck.execution.core.control import Control, Unit, Wait, if_passes
+from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import Scene, reducible, worst_price
+from quarterdeck.execution.core.limits_registry import AMOUNTS, BREAKER_CONTROLS, PACE, STANDING
+from quarterdeck.execution.core.scene import Scene, gross_room, reducible, worst_price
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
 
-class Unit(StrEnum):
-    """What the numbers of a breach count."""
-
-    STATE = "state"
-    EPOCH = "epoch"
-    NUMBER = "number"
-    PRICE = "price"
-    QUANTITY = "quantity"
-    MONEY = "USD"
-    BARS = "bars"
-    ORDERS = "orders/bar"
-
-
-class Wait(StrEnum):
-    """Until when a control that waiting helps refuses."""
-
-    BAR = "next bar"
-    DAY = "next UTC day"
-
-
-Bound = Callable[[Scene, Intent], int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One thing the gate insists on."""
-
-    code: Code
-    unit: Unit
-    clock: Clock
-    text: str
-    advice: str
-    max_quantity: Bound
-    evidence: Callable[[Scene, Intent], Evidence]
-    refuses: Callable[[Scene, Intent], bool] | None = None
-    min_quantity: Bound | None = None
-    wait: Wait | None = None
-
-
-def _if(passes: bool) -> int:
-    return UNBOUNDED if passes else 0
-
-
 def _authorised(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.standing.authorised and scene.standing.has_account)
+    return if_passes(scene.standing.authorised and scene.standing.has_account)
 
 
 def _epoch(scene: Scene, intent: Intent) -> int:
     standing = scene.standing
-    return _if(
+    return if_passes(
         standing.raised == standing.acknowledged
         and not standing.agent_stopped
         and (intent.epoch is None or intent.epoch == standing.epoch)
@@ -87,15 +42,15 @@ def _epoch(scene: Scene, intent: Intent) -> int:
 
 def _open(scene: Scene, _intent: Intent) -> int:
     priced = scene.contract is None or scene.price is not None
-    return _if(scene.standing.closed is None and priced)
+    return if_passes(scene.standing.closed is None and priced)
 
 
 def _instrument(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.contract is not None)
+    return if_passes(scene.contract is not None)
 
 
 def _price_number(_scene: Scene, intent: Intent) -> int:
-    return _if(intent.price_fault is None)
+    return if_passes(intent.price_fault is None)
 
 
 def _bad_number(_scene: Scene, intent: Intent) -> bool:
@@ -105,7 +60,7 @@ def _bad_number(_scene: Scene, intent: Intent) -> bool:
 def _tick(scene: Scene, intent: Intent) -> int:
     if scene.contract is None or intent.limit is None:
         return UNBOUNDED
-    return _if(intent.limit % scene.contract.tick == 0)
+    return if_passes(intent.limit % scene.contract.tick == 0)
 
 
 def _unbounded(_scene: Scene, _intent: Intent) -> int:
@@ -130,21 +85,21 @@ def _below_least(scene: Scene, intent: Intent) -> bool:
 
 
 def _fresh(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.price is None or scene.missed <= scene.terms.missed_bars)
+    return if_passes(scene.price is None or scene.missed <= scene.bounds.max_missed_bars)
 
 
 def _order_notional(scene: Scene, intent: Intent) -> int:
     price = worst_price(scene, intent)
     if scene.contract is None or price is None:
         return UNBOUNDED
-    return scene.terms.order_notional // (price * scene.contract.unit_value)
+    return scene.bounds.max_order_notional // (price * scene.contract.unit_value)
 
 
 def _collar(scene: Scene, intent: Intent) -> int:
     if scene.price is None or intent.limit is None:
         return UNBOUNDED
     away = abs(intent.limit - scene.price)
-    return _if(away * PARTS <= scene.price * scene.terms.collar_parts)
+    return if_passes(away * PARTS <= scene.price * scene.bounds.price_collar_fraction)
 
 
 def _position(scene: Scene, intent: Intent) -> int:
@@ -160,17 +115,12 @@ def _position(scene: Scene, intent: Intent) -> int:
 def _gross(scene: Scene, intent: Intent) -> int:
     if scene.contract is None or scene.price is None or not scene.standing.has_account:
         return UNBOUNDED
-    left = scene.equity * scene.terms.gross_parts // PARTS - scene.others_gross
-    most = left // (scene.price * scene.contract.unit_value)
-    holding = scene.holding
-    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
-    same, other = (up, down) if intent.buy else (down, up)
-    room = most - same if other <= most else 0
-    return max(0, room, reducible(holding, buy=intent.buy))
+    left = scene.equity * scene.bounds.max_gross_exposure_ratio // PARTS - scene.others_gross
+    return gross_room(scene, intent, left)
 
 
 def _rate(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.orders_in_bar < scene.terms.orders_per_bar)
+    return if_passes(scene.orders_in_bar < scene.bounds.max_orders_per_bar)
 
 
 def _daily_loss(scene: Scene, intent: Intent) -> int:
@@ -187,14 +137,14 @@ def _buying_power(scene: Scene, intent: Intent) -> int:
     held = -holding.quantity if intent.buy else holding.quantity
     working = holding.buys if intent.buy else holding.sells
     # n + ceil(n f / P) <= free exactly when n <= floor(free P / (P + f)), for whole n.
-    notional = max(0, scene.free) * PARTS // (PARTS + scene.terms.fee_parts)
+    notional = max(0, scene.free) * PARTS // (PARTS + scene.fee_parts)
     dearest = max(price, holding.buy_price if intent.buy else holding.sell_price)
     room = notional // (dearest * scene.contract.unit_value)
     return max(0, room + max(0, held) - working, reducible(holding, buy=intent.buy))
 
 
 def _first_use(scene: Scene, _intent: Intent) -> int:
-    return _if(not scene.standing.key_reused)
+    return if_passes(not scene.standing.key_reused)
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -225,6 +175,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_open,
         evidence=seen.closed,
     ),
+    *STANDING,
     Control(
         code=Code.UNKNOWN_INSTRUMENT,
         unit=Unit.STATE,
@@ -302,6 +253,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_collar,
         evidence=seen.collar,
     ),
+    *AMOUNTS,
     Control(
         code=Code.POSITION_LIMIT,
         unit=Unit.MONEY,
@@ -332,6 +284,7 @@ CONTROLS: tuple[Control, ...] = (
         evidence=seen.rate,
         wait=Wait.BAR,
     ),
+    *PACE,
     Control(
         code=Code.DAILY_LOSS,
         unit=Unit.MONEY,
@@ -354,6 +307,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_buying_power,
         evidence=seen.buying_power,
     ),
+    *BREAKER_CONTROLS,
     Control(
         code=Code.DUPLICATE_KEY,
         unit=Unit.STATE,

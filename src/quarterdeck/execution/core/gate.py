@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.core.controls import CONTROLS, Control, Unit, Wait
+from quarterdeck.execution.core.control import Control, Unit, Wait
+from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.limits import PARTS_SCALE
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.model import Breach, Code, Decision
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
@@ -16,9 +18,21 @@ from quarterdeck.kernel.money import MONEY_SCALE, text_of
 _BY_QUANTITY = frozenset(
     {
         Code.LOT_SIZE,
+        Code.ORDER_QUANTITY,
         Code.ORDER_NOTIONAL,
+        Code.PARTICIPATION,
+        Code.SHORT_SALE,
         Code.POSITION_LIMIT,
+        Code.CONCENTRATION,
         Code.GROSS_EXPOSURE,
+        Code.NET_EXPOSURE,
+        Code.CREDIT_LINE,
+        Code.VAR_BUDGET,
+        Code.INSTRUMENT_LIMIT,
+        Code.CLUSTER_EXPOSURE,
+        Code.ACCOUNT_EXPOSURE,
+        Code.OPEN_NOTIONAL,
+        Code.DUPLICATE_ORDER,
         Code.DAILY_LOSS,
         Code.BUYING_POWER,
         Code.MIN_NOTIONAL,
@@ -43,6 +57,13 @@ class Verdict(NamedTuple):
     def accepted(self) -> bool:
         """True when no control said no."""
         return not self.breaches
+
+
+class Waiting(NamedTuple):
+    """Until when waiting alone helps: some bars, and where ``day`` the next UTC day as well."""
+
+    bars: int
+    day: bool
 
 
 class Retry(NamedTuple):
@@ -74,6 +95,7 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
     asked = 1 if intent.quantity is None else intent.quantity
     most, binding = UNBOUNDED, CONTROLS[0]
     least, floor = 0, CONTROLS[0]
+    holes: frozenset[int] = frozenset()
     breaches = []
     for control in CONTROLS:
         bound = control.max_quantity(scene, intent)
@@ -83,9 +105,13 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
             lower = control.min_quantity(scene, intent)
             if lower > least:
                 least, floor = lower, control
+        if control.holes is not None:
+            holes |= control.holes(scene, intent)
         if asked > bound or (control.refuses is not None and control.refuses(scene, intent)):
             breaches.append((control, bound))
     headroom = _whole_lots(scene, most)
+    while headroom in holes:
+        headroom = _whole_lots(scene, headroom - 1)
     if 0 < headroom < least:
         headroom, binding = 0, floor
     return Verdict(tuple(breaches), headroom, binding)
@@ -117,12 +143,23 @@ def decision_of(verdict: Verdict, scene: Scene, *, intent: Intent, retry: Retry)
     )
 
 
-def wait_of(verdict: Verdict) -> Wait | None:
+def waiting_of(verdict: Verdict, scene: Scene, intent: Intent) -> Waiting | None:
     """Return until when waiting alone helps; ``None`` if any breach would still be there."""
-    waits = {control.wait for control, _ in verdict.breaches}
-    if not waits or None in waits:
-        return None
-    return Wait.DAY if Wait.DAY in waits else Wait.BAR
+    bars, day = 0, False
+    for control, _ in verdict.breaches:
+        match control.wait:
+            case None:
+                return None
+            case Wait.DAY:
+                day = True
+            case Wait.BAR:
+                bars = max(bars, 1)
+            case Wait.BARS:
+                wanted = None if control.bars is None else control.bars(scene, intent)
+                if wanted is None:
+                    return None
+                bars = max(bars, wanted)
+    return Waiting(bars, day) if verdict.breaches else None
 
 
 def _whole_lots(scene: Scene, quantity: int) -> int:
@@ -138,11 +175,13 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
     match control.unit:
         case Unit.MONEY:
             scale = MONEY_SCALE
+        case Unit.FRACTION:
+            scale = PARTS_SCALE
         case Unit.PRICE:
             scale = 0 if contract is None else contract.price_scale
         case Unit.QUANTITY:
             scale = 0 if contract is None else contract.quantity_scale
-        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS:
+        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS | Unit.COUNT:
             scale = 0
     shown = None if attempted is None else decimal_of(attempted, scale)
     if control.code is Code.INVALID_NUMBER:

@@ -48,6 +48,36 @@ class Holding:
         return not (self.quantity or self.buys or self.sells)
 
 
+class Stakes(dict[int, Holding]):
+    """Holdings by instrument row; what is taken hold of may be changed, and is ``touched``.
+
+    ``get``, ``items`` and ``values`` only look.
+    """
+
+    __slots__ = ("touched",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.touched: set[int] = set()
+
+    def __getitem__(self, row: int) -> Holding:
+        self.touched.add(row)
+        return super().__getitem__(row)
+
+    def __setitem__(self, row: int, holding: Holding) -> None:
+        self.touched.add(row)
+        super().__setitem__(row, holding)
+
+    def __delitem__(self, row: int) -> None:
+        self.touched.add(row)
+        super().__delitem__(row)
+
+    def setdefault(self, row: int, holding: Holding) -> Holding:  # type: ignore[override]
+        """Return the holding of ``row``, begun with ``holding`` where there is none."""
+        self.touched.add(row)
+        return super().setdefault(row, holding)
+
+
 @dataclass(slots=True)
 class Account:
     """One agent's money in money units, its stakes by instrument and its windows.
@@ -68,7 +98,7 @@ class Account:
     stops: int = 0
     stopped: bool = False
     orders_in_bar: int = 0
-    holdings: dict[int, Holding] = field(default_factory=dict)
+    holdings: Stakes = field(default_factory=Stakes)
 
 
 class Closed(NamedTuple):

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top, fee_of
+from quarterdeck.execution.core import limits_windows as windows
+from quarterdeck.execution.core.amounts import PARTS, Contract, collar_top, fee_of
+from quarterdeck.execution.core.belief import Belief
+from quarterdeck.execution.core.breakers import Breaker
+from quarterdeck.execution.core.headroom import NO_PART, Crowd, Part, Sums
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.ledger import Account, Holding, worth
+from quarterdeck.execution.core.ledger import Account, Holding
+from quarterdeck.execution.core.limits_book import Bounds
+from quarterdeck.execution.model import BreakerKind
+from quarterdeck.kernel.money import MAX_UNITS
 
+UNBOUNDED = MAX_UNITS
+"""The answer of a control that does not mind the quantity: no order is larger."""
 NOTHING = Holding()
 """The stake in an instrument that an agent neither holds nor has orders in; never changed."""
 
@@ -31,29 +40,69 @@ class Standing:
     key_reused: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What surrounds one order: the clock, the crowd, the windows, the breakers and its belief.
+
+    ``crowd`` is everybody in the instrument, ``account_gross`` everybody everywhere, ``clusters``
+    everybody in each cluster of the instrument, all as gross worst cases. ``var_parts`` is the 99 %
+    value at risk of the instrument over one bar, 0 where none is forecast. ``belief_age`` is in bars,
+    -1 for a belief from the future, ``None`` where none is dated.
+    """
+
+    at: int = 0
+    slice: int = 0
+    day: int = 0
+    crowd: Crowd = field(default_factory=Crowd)
+    account_gross: int = 0
+    clusters: tuple[int, ...] = ()
+    var_parts: int = 0
+    window: windows.Agent = field(default_factory=windows.Agent)
+    market: windows.Market = field(default_factory=windows.Market)
+    open_orders: int = 0
+    breakers: Mapping[BreakerKind, Breaker] = field(default_factory=dict)
+    cool_down_bars: int = 0
+    belief: Belief | None = None
+    belief_age: int | None = None
+
+
+NOWHERE = Around()
+"""Nothing around an order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """The state one order is judged by. Money in money units, prices and quantities in units.
 
     ``contract`` and ``price`` (the last close) are ``None`` where unknown; ``missed`` counts the
-    slices since the last bar. ``others_gross`` is the worst-case gross exposure in all other
-    instruments. ``free`` is the cash that no short, and no working order other than those on this
-    side of this instrument, lays claim to. ``loss`` is what the equity has lost since ``day_open``.
+    slices since the last bar. ``bounds`` are the tightest limits of all levels, ``position_limit``
+    the tighter of theirs and the learned one. ``sums`` are the agent's holdings added up and
+    ``part`` what this instrument adds. ``free`` is the cash that no short, and no working order other
+    than those on this side of this instrument, lays claim to. ``loss`` is what the equity has lost
+    since ``day_open``.
     """
 
     standing: Standing
-    terms: Terms
+    bounds: Bounds
+    fee_parts: int
     contract: Contract | None
     price: int | None
     missed: int
     holding: Holding
     position_limit: int
     limit_version: int
-    others_gross: int
+    sums: Sums
+    part: Part
     equity: int
     day_open: int
     orders_in_bar: int
     free: int
+    around: Around
+
+    @property
+    def others_gross(self) -> int:
+        """The worst-case gross exposure in all other instruments."""
+        return self.sums.gross - self.part.gross
 
     @property
     def loss(self) -> int:
@@ -63,7 +112,7 @@ class Scene:
     @property
     def loss_limit(self) -> int:
         """The loss at which only reducing orders pass."""
-        return self.day_open * self.terms.loss_parts // PARTS
+        return self.day_open * self.bounds.max_daily_loss_fraction // PARTS
 
 
 def scene_of(
@@ -72,12 +121,14 @@ def scene_of(
     *,
     contract: Contract | None,
     buy: bool,
-    prices: Mapping[int, int],
+    price: int | None,
     missed: int,
-    contracts: Sequence[Contract],
-    terms: Terms,
+    bounds: Bounds,
+    fee_parts: int,
     position_limit: int,
     limit_version: int,
+    sums: Sums,
+    around: Around = NOWHERE,
 ) -> Scene:
     """Gather the scene for an order of ``account`` in ``contract``.
 
@@ -91,41 +142,48 @@ def scene_of(
         The instrument; ``None`` for an unknown symbol.
     buy : bool
         The side of the order.
-    prices : mapping of int to int
-        Last close in price units by instrument; an instrument without a bar is missing.
+    price : int or None
+        Last close in price units; ``None`` before the first bar.
     missed : int
         Slices since the instrument's last bar.
-    contracts : sequence of Contract
-        All instruments by index.
-    terms, position_limit, limit_version
-        The limits in force; ``position_limit`` is the lower of the hard and the learned one.
+    bounds, position_limit, limit_version
+        The limits in force; ``position_limit`` is the lower of a person's and the learned one.
+    fee_parts : int
+        The venue's fee, in ``PARTS`` of the notional.
+    sums : Sums
+        The account's holdings added up at the last closes.
+    around : Around
+        What surrounds the order.
     """
     index = -1 if contract is None else contract.index
-    holding, equity, day_open, orders, others, free = NOTHING, 0, 0, 0, 0, 0
+    holding, equity, day_open, orders, free = NOTHING, 0, 0, 0, 0
     if account is not None:
-        value = worth(account, prices, contracts)
         holding = account.holdings.get(index, NOTHING)
-        equity, day_open, orders = value.equity, account.day_open, account.orders_in_bar
-        free = free_cash(account, value.shorts, contracts=contracts, fee_parts=terms.fee_parts)
-        if contract is not None:
-            free += reserved(holding, contract, buy=buy, fee_parts=terms.fee_parts)
-        for row, stake in account.holdings.items():
-            if row != index:
-                others += worst_quantity(stake) * prices[row] * contracts[row].unit_value
+        equity, day_open, orders = (
+            account.cash + sums.value,
+            account.day_open,
+            account.orders_in_bar,
+        )
+        free = account.cash - 2 * sums.shorts - sums.claimed
+        if contract is not None and holding is not NOTHING:
+            free += reserved(holding, contract, buy=buy, fee_parts=fee_parts)
     return Scene(
-        standing=standing,
-        terms=terms,
-        contract=contract,
-        price=None if contract is None else prices.get(index),
-        missed=missed,
-        holding=holding,
-        position_limit=position_limit,
-        limit_version=limit_version,
-        others_gross=others,
-        equity=equity,
-        day_open=day_open,
-        orders_in_bar=orders,
-        free=free,
+        standing,
+        bounds,
+        fee_parts,
+        contract,
+        price,
+        missed,
+        holding,
+        position_limit,
+        limit_version,
+        sums,
+        sums.parts.get(index, NO_PART),
+        equity,
+        day_open,
+        orders,
+        free,
+        around,
     )
 
 
@@ -150,6 +208,21 @@ def reducible(holding: Holding, *, buy: bool) -> int:
     if buy:
         return max(0, -holding.quantity - holding.buys)
     return max(0, holding.quantity - holding.sells)
+
+
+def gross_room(scene: Scene, intent: Intent, left: int) -> int:
+    """Return the largest quantity whose worst case in this instrument is worth at most ``left``.
+
+    What only reduces passes whatever is left.
+    """
+    if scene.contract is None or scene.price is None:
+        return UNBOUNDED
+    most = left // (scene.price * scene.contract.unit_value)
+    holding = scene.holding
+    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
+    same, other = (up, down) if intent.buy else (down, up)
+    room = most - same if other <= most else 0
+    return max(0, room, reducible(holding, buy=intent.buy))
 
 
 def reserved(holding: Holding, contract: Contract, *, buy: bool, fee_parts: int) -> int:
@@ -186,7 +259,7 @@ def worst_price(scene: Scene, intent: Intent) -> int | None:
     """
     if scene.price is None:
         return None
-    top = collar_top(scene.price, scene.terms.collar_parts)
+    top = collar_top(scene.price, scene.bounds.price_collar_fraction)
     if intent.market or intent.limit is None:
         return top
     return intent.limit if intent.buy else max(intent.limit, top)

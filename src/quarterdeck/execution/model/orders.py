@@ -19,12 +19,46 @@ class Code(StrEnum):
     NOT_AUTHORISED = "NOT_AUTHORISED"
     STALE_EPOCH = "STALE_EPOCH"
     NOT_OPEN = "NOT_OPEN"
+    TRADING_STATE = "TRADING_STATE"
+    MANDATE = "MANDATE"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    ORDER_TYPE = "ORDER_TYPE"
+    REGIME = "REGIME"
+    FALSE_PREMISE = "FALSE_PREMISE"
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
     INVALID_NUMBER = "INVALID_NUMBER"
     TICK_SIZE = "TICK_SIZE"
     LOT_SIZE = "LOT_SIZE"
     MIN_NOTIONAL = "MIN_NOTIONAL"
     STALE_DATA = "STALE_DATA"
+    ORDER_QUANTITY = "ORDER_QUANTITY"
+    PARTICIPATION = "PARTICIPATION"
+    WINDOW_COLLAR = "WINDOW_COLLAR"
+    SHORT_SALE = "SHORT_SALE"
+    CONCENTRATION = "CONCENTRATION"
+    NET_EXPOSURE = "NET_EXPOSURE"
+    CREDIT_LINE = "CREDIT_LINE"
+    VAR_BUDGET = "VAR_BUDGET"
+    INSTRUMENT_LIMIT = "INSTRUMENT_LIMIT"
+    CLUSTER_EXPOSURE = "CLUSTER_EXPOSURE"
+    ACCOUNT_EXPOSURE = "ACCOUNT_EXPOSURE"
+    SAME_DIRECTION = "SAME_DIRECTION"
+    OPEN_ORDERS = "OPEN_ORDERS"
+    OPEN_NOTIONAL = "OPEN_NOTIONAL"
+    ORDERS_PER_DAY = "ORDERS_PER_DAY"
+    MESSAGE_RATE = "MESSAGE_RATE"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    CANCEL_RATIO = "CANCEL_RATIO"
+    ORDER_TO_TRADE = "ORDER_TO_TRADE"
+    COOLDOWN = "COOLDOWN"
+    RAPID_LOSS = "RAPID_LOSS"
+    TRADE_FREQUENCY = "TRADE_FREQUENCY"
+    ERROR_RATE = "ERROR_RATE"
+    DRAWDOWN_SOFT = "DRAWDOWN_SOFT"
+    DRAWDOWN_HARD = "DRAWDOWN_HARD"
+    LOOP = "LOOP"
+    VOLUME_SPIKE = "VOLUME_SPIKE"
+    VOLATILITY_HALT = "VOLATILITY_HALT"
     ORDER_NOTIONAL = "ORDER_NOTIONAL"
     PRICE_COLLAR = "PRICE_COLLAR"
     POSITION_LIMIT = "POSITION_LIMIT"
@@ -92,6 +126,10 @@ class SubmitOrder(Command, frozen=True):
     signal_id: str | None = None
     epoch: int | None = None
     """The stop epoch the agent acts under; omitted means the one in force."""
+    believed_price: Decimal | None = None
+    """The price the agent believes is current; beyond the tolerance the order is refused."""
+    believed_at: str | None = None
+    """The market instant, RFC 3339, of the price it believes."""
 
 
 class PreviewOrder(Query, frozen=True):
@@ -102,6 +140,8 @@ class PreviewOrder(Query, frozen=True):
     quantity: Decimal
     type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
+    believed_price: Decimal | None = None
+    believed_at: str | None = None
 
 
 class CancelOrder(Command, frozen=True):
