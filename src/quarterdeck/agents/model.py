@@ -28,19 +28,26 @@ class AgentState(StrEnum):
 
 
 class TaskState(StrEnum):
-    """Where a task stands; the last three are final."""
+    """Where a task stands; the last four are final. A dead task failed with too many agents."""
 
     BLOCKED = "blocked"
+    DELAYED = "delayed"
     READY = "ready"
     LEASED = "leased"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    DEAD = "dead"
 
     @property
     def final(self) -> bool:
         """True when nothing can happen to the task any more."""
-        return self in (TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED)
+        return self in (
+            TaskState.COMPLETED,
+            TaskState.FAILED,
+            TaskState.CANCELLED,
+            TaskState.DEAD,
+        )
 
 
 class AgentRegistered(Message, frozen=True):
@@ -237,7 +244,9 @@ class AgentsView(Answer, frozen=True):
 class SubmitTask(Command, frozen=True):
     """Put a task into the queue.
 
-    ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds.
+    ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs
+    ``capability`` and all of ``requires``. It starts ``delay_s`` machine seconds from now at the earliest
+    and is cancelled when nobody has completed it ``expires_s`` from now: late work is not done.
     """
 
     idempotency_key: str
@@ -249,12 +258,34 @@ class SubmitTask(Command, frozen=True):
     depends_on: tuple[str, ...] = ()
     max_attempts: int = 3
     lease_s: int = 60
+    requires: tuple[str, ...] = ()
+    delay_s: int = 0
+    expires_s: int | None = None
+
+
+class SubmitTasks(Command, frozen=True):
+    """Put up to 100 tasks into the queue at once: all of them, or none if one is refused."""
+
+    idempotency_key: str
+    tasks: tuple[SubmitTask, ...]
+
+
+class RedriveTask(Command, frozen=True):
+    """Put a copy of a dead or failed task into the queue again, with all its attempts."""
+
+    idempotency_key: str
+    task_id: str
+    reason: str
 
 
 class ClaimWork(Command, frozen=True):
-    """Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000)."""
+    """Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000).
+
+    Up to ``most`` tasks (1 to 100) are given at once, as many as the agent has slots for.
+    """
 
     wait_ms: int = 0
+    most: int = 1
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,11 +304,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimAnswer(Answer, frozen=True):
-    """The claim, or null with the reason and when asking again makes sense."""
+    """The claim, or null with the reason and when asking again makes sense.
+
+    ``more`` are the further claims of one that asked for several.
+    """
 
     claim: Claim | None
     reason: str | None = None
     retry_after_ms: int | None = None
+    more: tuple[Claim, ...] = ()
 
 
 class RenewLease(Command, frozen=True):
@@ -298,6 +333,42 @@ class CompleteWork(Command, frozen=True):
     result: Json = {}
     failed: bool = False
     reason: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of one claimed task: as in ``CompleteWork``."""
+
+    task_id: str
+    lease_token: str
+    result: Json = {}
+    failed: bool = False
+    reason: str = ""
+
+
+class CompleteMany(Command, frozen=True):
+    """Hand in up to 100 results at once; each is taken or refused by itself."""
+
+    reports: tuple[Report, ...]
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one report: the task's state, or the code of its refusal."""
+
+    task_id: str
+    state: TaskState | None
+    code: str | None = None
+
+
+class SettledAnswer(Answer, frozen=True):
+    """What became of each report, in order."""
+
+    settled: tuple[Settled, ...]
+
+
+class SubmittedAnswer(Answer, frozen=True):
+    """The ids of the tasks, in order."""
+
+    task_ids: tuple[TaskId, ...]
 
 
 class CancelTask(Command, frozen=True):

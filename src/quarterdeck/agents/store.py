@@ -11,6 +11,7 @@ from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
+from quarterdeck.kernel.vocabulary import Priority
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -77,6 +78,10 @@ def save_task(change: Change, step: Step) -> None:
             submitted_slice=task.submitted_slice,
             state=task.state.value,
             ready_machine_at=task.ready_machine_at,
+            requires=_text(task.requires),
+            order_key=task.order_key,
+            not_before=task.not_before,
+            expires_at=task.expires_at,
         )
         return
     step.write(
@@ -97,7 +102,23 @@ def save_task(change: Change, step: Step) -> None:
         started_machine_at=task.started_machine_at,
         finished_machine_at=task.finished_machine_at,
         lease_until=task.lease_until,
+        tried=_text(task.tried),
+        order_key=task.order_key,
+        not_before=task.not_before,
     )
+
+
+def save_turn(owner: AgentId, priority: Priority, turn_us: int, step: Step) -> None:
+    """Write the last turn given to ``owner`` among tasks of ``priority``."""
+    step.write("agents.turn_saved", owner=owner, priority=priority.value, turn_us=turn_us)
+
+
+def read_turns(reader: Reader) -> dict[tuple[AgentId, Priority], int]:
+    """Return the last turn of each owner and priority."""
+    return {
+        (AgentId(row["owner"]), Priority(row["priority"])): int(row["turn_us"])
+        for row in reader.rows("agents.turns")
+    }
 
 
 def read_agents(reader: Reader) -> list[Agent]:
@@ -145,7 +166,7 @@ def read_last_number(reader: Reader) -> int:
 
 def task_of(row: Row) -> Task:
     """Return the task that ``row`` holds."""
-    body = _parsed(row, "input", "depends_on", "result")
+    body = _parsed(row, "input", "depends_on", "result", "requires", "tried")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
 

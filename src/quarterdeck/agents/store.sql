@@ -51,8 +51,19 @@ CREATE TABLE tasks (
   ready_machine_at INTEGER NOT NULL,  -- unhashed
   started_machine_at INTEGER,  -- unhashed
   finished_machine_at INTEGER,  -- unhashed
-  lease_until INTEGER  -- unhashed
+  lease_until INTEGER,  -- unhashed
+  requires TEXT NOT NULL,  -- hashed
+  tried TEXT NOT NULL,  -- hashed
+  order_key INTEGER NOT NULL,  -- unhashed
+  not_before INTEGER,  -- unhashed
+  expires_at INTEGER  -- unhashed
 ) STRICT;
+CREATE TABLE task_turns (
+  owner TEXT NOT NULL,  -- unhashed
+  priority TEXT NOT NULL,  -- unhashed
+  turn_us INTEGER NOT NULL,  -- unhashed
+  PRIMARY KEY (owner, priority)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
@@ -80,10 +91,10 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 -- task_submitted --
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
-  settled_attempt, ready_machine_at)
+  settled_attempt, ready_machine_at, requires, tried, order_key, not_before, expires_at)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
-  :ready_machine_at)
+  :ready_machine_at, :requires, '[]', :order_key, :not_before, :expires_at)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -91,11 +102,11 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   reason = :reason, result = :result, started_at = :started_at, finished_at = :finished_at,
   finish_order = :finish_order, ready_machine_at = :ready_machine_at,
   started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
-  lease_until = :lease_until
+  lease_until = :lease_until, tried = :tried, order_key = :order_key, not_before = :not_before
 WHERE number = :number
 
 -- open_tasks --
-SELECT * FROM tasks WHERE state IN ('blocked', 'ready', 'leased') ORDER BY number
+SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
 SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
@@ -105,6 +116,13 @@ SELECT state, COUNT(*) AS tasks FROM tasks GROUP BY state ORDER BY state
 
 -- last_task --
 SELECT COALESCE(MAX(number), 0) AS number FROM tasks
+
+-- turn_saved --
+INSERT INTO task_turns (owner, priority, turn_us) VALUES (:owner, :priority, :turn_us)
+ON CONFLICT (owner, priority) DO UPDATE SET turn_us = excluded.turn_us
+
+-- turns --
+SELECT owner, priority, turn_us FROM task_turns ORDER BY owner, priority
 
 -- tasks_page --
 SELECT * FROM tasks

@@ -24,6 +24,7 @@ KERNEL_MODULES = (
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.filter",
     "quarterdeck.performance.core.returns",
+    "quarterdeck.agents.core.matching",
 )
 """Modules that expose ``warm_up()``, which calls each of their kernels once on tiny input."""
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core.queue import ReadyQueue
-from quarterdeck.agents.core.task import Change, Outcomes, Task
+from quarterdeck.agents.core import jitter
+from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.jitter import RetryPolicy
+from quarterdeck.agents.core.task import Agent, Change, Outcomes, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Priority
 
 MAX_FINISHED_KEPT = 1_000
 """How many finished tasks stay in memory, for repeated reports and for new dependents."""
@@ -27,7 +31,9 @@ def ended_attempt(task: Task, was: TaskState | None) -> bool:
     return was is TaskState.LEASED and task.state in (
         TaskState.COMPLETED,
         TaskState.READY,
+        TaskState.DELAYED,
         TaskState.FAILED,
+        TaskState.DEAD,
     )
 
 
@@ -42,7 +48,8 @@ class Board:
 
     def __init__(self) -> None:
         self.tasks: dict[TaskId, Task] = {}
-        self.ready = ReadyQueue()
+        self.ready = Pool()
+        self.policy = RetryPolicy()
         self.counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
         self.outcomes: dict[AgentId, Outcomes] = {}
         self.recurring: dict[str, set[TaskId]] = {}
@@ -52,6 +59,8 @@ class Board:
         self._dependents: dict[TaskId, list[TaskId]] = {}
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
+        # Instants at which something is due, with who: entries that are out of date are passed over.
+        self._timers: list[tuple[int, int, TaskId]] = []
 
     @classmethod
     def restored(
@@ -61,9 +70,15 @@ class Board:
         counts: Mapping[TaskState, int],
         outcomes: Mapping[AgentId, Outcomes],
         last_number: int,
+        agents: Iterable[Agent] = (),
+        turns: Mapping[tuple[AgentId, Priority], int] | None = None,
+        into: Board | None = None,
     ) -> Board:
         """Return the board that held ``tasks``: all open ones and the last finished ones."""
-        board = cls()
+        board = cls() if into is None else into
+        for agent in agents:
+            board.ready.set_agent(agent)
+        board.ready.turns = dict(turns or {})
         known = sorted(tasks, key=lambda task: task.number)
         for task in known:
             board.tasks[task.task_id] = task
@@ -112,9 +127,10 @@ class Board:
     def add(self, task: Task) -> list[Change]:
         """Add a task numbered ``last_number + 1``; it is ready unless a dependency is open."""
         blocked = any(not self.tasks[TaskId(d)].state.final for d in task.depends_on)
-        task = replace(task, state=TaskState.BLOCKED if blocked else TaskState.READY)
         self.last_number = task.number
-        return [self._put(task, None)]
+        if blocked:
+            return [self._put(replace(task, state=TaskState.BLOCKED), None)]
+        return [self._put(self._ready(task, machine_at=task.ready_machine_at), None)]
 
     def lease(
         self, task: Task, agent: AgentId, *, because: str, at: Nanos, machine_at: Nanos
@@ -146,8 +162,7 @@ class Board:
                 continue
             self._pending[dependent_id] -= 1
             if self._pending[dependent_id] == 0:
-                freed = replace(dependent, state=TaskState.READY, ready_machine_at=machine_at)
-                changes.append(self._put(freed, dependent))
+                changes.append(self._put(self._ready(dependent, machine_at=machine_at), dependent))
         return changes
 
     def give_back(
@@ -155,31 +170,67 @@ class Board:
     ) -> list[Change]:
         """End a leased attempt without a result: ready again, or failed when none is left."""
         settled = task.attempt if reported else task.settled_attempt
-        lost = replace(task, failed_by=task.agent, reason=reason, settled_attempt=settled)
-        if task.attempt < task.max_attempts:
+        tried = task.tried
+        if task.agent is not None and task.agent not in tried:
+            tried = (*tried, task.agent)
+        lost = replace(
+            task, failed_by=task.agent, reason=reason, settled_attempt=settled, tried=tried
+        )
+        end = TaskState.FAILED
+        text = f"attempt {task.attempt} of {task.max_attempts} failed: {reason}"
+        if len(tried) >= self.policy.distinct_agents:
+            end, text = TaskState.DEAD, f"{len(tried)} agents failed it, the last: {reason}"
+        elif task.attempt < task.max_attempts:
+            delay = jitter.delay_ns(task.number, task.attempt, policy=self.policy)
             again = replace(
                 lost,
-                state=TaskState.READY,
                 agent=None,
                 lease_until=None,
-                ready_machine_at=machine_at,
+                not_before=Nanos(machine_at + delay) if delay else None,
             )
-            return [self._put(again, task)]
-        text = f"attempt {task.attempt} of {task.max_attempts} failed: {reason}"
+            return [self._put(self._ready(again, machine_at=machine_at), task)]
         lost = replace(lost, reason=text)
-        changes = [self._finish(lost, TaskState.FAILED, at=at, machine_at=machine_at)]
+        changes = [self._finish(lost, end, at=at, machine_at=machine_at)]
         return changes + self._fail_dependents(changes[0].task, at=at, machine_at=machine_at)
 
     def expire(self, *, at: Nanos, machine_at: Nanos) -> list[Change]:
-        """Give back every lease that ended before ``machine_at``."""
+        """Do what is due before ``machine_at``: end leases, delays and tasks nobody wants any more."""
         changes: list[Change] = []
-        for task in self.leased():
-            if task.lease_until is not None and task.lease_until < machine_at:
+        while self._timers and self._timers[0][0] < machine_at:
+            instant, _, task_id = heapq.heappop(self._timers)
+            task = self.tasks.get(task_id)
+            if task is None or task.state.final:
+                continue
+            if task.expires_at == instant:
+                changes += self.cancel(
+                    task, reason="it came too late", at=at, machine_at=machine_at
+                )
+            elif task.state is TaskState.LEASED and task.lease_until == instant:
                 reason = f"the lease of {task.agent} ended without a word"
                 changes += self.give_back(
                     task, reason=reason, reported=False, at=at, machine_at=machine_at
                 )
+            elif task.state is TaskState.DELAYED and task.not_before == instant:
+                freed = self._ready(replace(task, not_before=None), machine_at=machine_at)
+                changes.append(self._put(freed, task))
         return changes
+
+    def next_due(self) -> int | None:
+        """Return when something is due next, in machine time; None if nothing is."""
+        return self._timers[0][0] if self._timers else None
+
+    def _ready(self, task: Task, *, machine_at: Nanos) -> Task:
+        """Return ``task`` as ready and in its turn, or delayed if its time has not come."""
+        if task.not_before is not None and task.not_before > machine_at:
+            return replace(task, state=TaskState.DELAYED)
+        key = self.ready.turn(task.by, task.priority, machine_at)
+        return replace(
+            task,
+            state=TaskState.READY,
+            not_before=None,
+            ready_machine_at=machine_at,
+            order_key=key,
+        )
 
     def extend(self, by_ns: int) -> list[Change]:
         """Let every lease end ``by_ns`` later."""
@@ -206,7 +257,7 @@ class Board:
                 if dependent is None or dependent.state.final:
                     continue
                 text = f"it depends on {cause.task_id}, which was {cause.state.value}"
-                if cause.state is TaskState.FAILED:
+                if cause.state in (TaskState.FAILED, TaskState.DEAD):
                     text = f"it depends on {cause.task_id}, which failed"
                 failed = replace(dependent, reason=text)
                 change = self._finish(failed, TaskState.FAILED, at=at, machine_at=machine_at)
@@ -247,11 +298,14 @@ class Board:
     def _index(self, task: Task) -> None:
         if task.entry is not None and not task.state.final:
             self.recurring.setdefault(task.entry, set()).add(task.task_id)
+        for instant in _instants(task):
+            heapq.heappush(self._timers, (instant, task.number, task.task_id))
         match task.state:
             case TaskState.READY:
                 self.ready.add(task)
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
+                self.ready.hold(task.agent, 1)
             case TaskState.BLOCKED:
                 waits = [
                     TaskId(d)
@@ -274,6 +328,7 @@ class Board:
                 self.ready.remove(task)
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
+                self.ready.hold(task.agent, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]
             case TaskState.BLOCKED:
@@ -286,3 +341,15 @@ class Board:
                             del self._dependents[TaskId(dependency)]
             case _:
                 pass
+
+
+def _instants(task: Task) -> tuple[int, ...]:
+    """Return the instants of machine time at which something may be due for ``task``."""
+    if task.state.final:
+        return ()
+    instants = {task.expires_at}
+    if task.state is TaskState.LEASED:
+        instants.add(task.lease_until)
+    if task.state is TaskState.DELAYED:
+        instants.add(task.not_before)
+    return tuple(sorted(instant for instant in instants if instant is not None))

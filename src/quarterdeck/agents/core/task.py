@@ -12,10 +12,6 @@ from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Priority, TaskType
 
-Order = tuple[int, int, int]
-"""Priority rank, submission instant, number: smaller goes first, and no two are equal."""
-
-
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """Who may take which work; ``reason`` says why it is paused."""
 
@@ -56,7 +52,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``submitted_at``, ``started_at`` and ``finished_at`` are market time; ``lease_until`` and all
     ``*_machine_at`` are machine time. ``attempt`` counts leases given, so the pair of task and
     attempt is the fencing token. ``settled_attempt`` is the last attempt its holder reported on;
-    ``failed_by`` is who failed or lost it last. ``entry`` names what created it again and again.
+    ``failed_by`` is who failed or lost it last, ``tried`` everybody who did. ``order_key`` decides which
+    of two ready tasks goes first, the smaller; ``not_before`` ends a delay and ``expires_at`` the task.
+    ``entry`` names what created it again and again.
     """
 
     number: int
@@ -88,11 +86,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     finished_machine_at: Nanos | None = None
     lease_until: Nanos | None = None
     finish_order: int | None = None
-
-    @property
-    def order(self) -> Order:
-        """What decides which of two ready tasks goes first."""
-        return (self.priority.rank, self.submitted_at, self.number)
+    requires: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    order_key: int = 0
+    not_before: Nanos | None = None
+    expires_at: Nanos | None = None
 
     @property
     def lease_token(self) -> str:
