@@ -34,6 +34,10 @@ BEFORE = 50
 """Orders that are decided before the stop is called."""
 
 
+PAUSE_S = 0.002
+"""How long one whom the journal does not admit leaves it alone."""
+
+
 async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) -> int:
     """Submit until refused; return how many were accepted."""
     accepted = 0
@@ -50,7 +54,7 @@ async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) ->
             view = await deck.command(order, name)
         except Overloaded:
             # Not admitted, so not accepted: asked again once the disk has caught up.
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE_S)
             continue
         if len(deck.given) >= BEFORE:
             ready.set()

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "docs" / "counters.json"
+from quarterdeck.app.simulation.counters import commit, editing, read
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "counters.json"
 
 
 def add(rig: str, **counts: int) -> None:
     """Add ``counts`` to what ``rig`` has done on the present commit."""
-    commit = _commit()
-    with (ROOT / ".cache" / "counters.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known = _read()
-        entry = known.setdefault(rig, {}).setdefault(commit, {})
+    with editing(FILE) as known:
+        entry = cast("dict[str, int]", known.setdefault(rig, {}).setdefault(commit(), {}))
         for name, count in counts.items():
             entry[name] = entry.get(name, 0) + count
-        written = FILE.with_suffix(".json.new")
-        written.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-        os.replace(written, FILE)
 
 
 def here(rig: str, name: str) -> int:
     """Return a count of ``rig`` on the present commit."""
-    return int(_read().get(rig, {}).get(_commit(), {}).get(name, 0))
+    return cast("dict[str, int]", read(FILE).get(rig, {}).get(commit(), {})).get(name, 0)
 
 
 def total(rig: str, name: str) -> int:
     """Return a count of ``rig`` over all commits."""
-    return sum(int(entry.get(name, 0)) for entry in _read().get(rig, {}).values())
-
-
-def _read() -> dict[str, dict[str, dict[str, Any]]]:
-    return json.loads(FILE.read_text()) if FILE.exists() else {}
-
-
-def _commit() -> str:
-    def git(*arguments: str) -> str:
-        found = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        return found.stdout.strip()
-
-    # Figures of a changed tree are those of no commit; they say so.
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src")
-    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
+    return sum(cast("dict[str, int]", one).get(name, 0) for one in read(FILE).get(rig, {}).values())

@@ -61,19 +61,12 @@ class Disk:
         """Return a connection for the journal; its VFS lives as long as it does."""
         name = f"watched-{next(_numbers)}"
         vfs = _Vfs(name, self)
-        connection = _Connection(str(path), vfs=name)
+        connection = apsw.Connection(str(path), vfs=name)
         _ALIVE[id(connection)] = vfs
         connection.row_trace = _named
         as_driver = cast("sqlite3.Connection", connection)
         prepare(as_driver, synchronous=self.synchronous)
         return as_driver
-
-
-class _Connection(apsw.Connection):
-    """A connection that names this as the standard driver's does."""
-
-    def create_function(self, name: str, narg: int, function: Callable[..., Any]) -> None:
-        self.create_scalar_function(name, function, narg)
 
 
 _ALIVE: dict[int, Any] = {}

@@ -16,7 +16,6 @@ from quarterdeck.runtime.database import ConnectionReader
 from quarterdeck.runtime.policy import AGENT_SCOPES
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Service
-from quarterdeck.runtime.sums import refuse_differences
 
 
 class Recovery:
@@ -59,7 +58,6 @@ class Recovery:
         found = manifest.recorded(reader)
         if found:
             manifest.refuse_other(found, engine.manifest)
-        refuse_differences(connection, engine.sql)
         engine.sequencer.load(reader)
         engine.journal.starts_after(engine.sequencer.number)
         for service in self._services:

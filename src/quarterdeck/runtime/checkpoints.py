@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from quarterdeck.kernel.errors import Conflict
 from quarterdeck.kernel.messages import Message
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Analytic, Array, Reader, State
@@ -46,7 +45,6 @@ class Checkpoints:
             return
         for analytic in self._analytics:
             for name, array in analytic.arrays().items():
-                data = array.tobytes()
                 step.write(
                     "runtime.checkpoint_saved",
                     slice=step.slice,
@@ -55,21 +53,14 @@ class Checkpoints:
                     kernel_digest=self._kernel_digest,
                     dtype=array.dtype.str,
                     shape=json.dumps(array.shape),
-                    data=data,
-                    digest=hashlib.sha256(data).digest(),
+                    data=array.tobytes(),
                 )
         step.write(
             "runtime.checkpoints_dropped", slice=step.slice - self._every * KEPT_CHECKPOINTS + 1
         )
 
     def restore(self, reader: Reader, *, cursor: int) -> int:
-        """Restore the newest usable checkpoint at or before ``cursor``; return its slice or -1.
-
-        Raises
-        ------
-        Conflict
-            If an array is not the one that was written.
-        """
+        """Restore the newest usable checkpoint at or before ``cursor``; return its slice or -1."""
         slices = reader.rows(
             "runtime.checkpoint_slices", kernel_digest=self._kernel_digest, slice=cursor
         )
@@ -78,10 +69,7 @@ class Checkpoints:
         found = int(slices[0]["slice"])
         arrays: dict[str, dict[str, Array]] = {}
         for row in reader.rows("runtime.checkpoint", slice=found):
-            data = bytes(row["data"])
-            if hashlib.sha256(data).digest() != bytes(row["digest"]):
-                raise _refusal(found, f"{row['service']}.{row['name']}")
-            flat = np.frombuffer(data, dtype=np.dtype(str(row["dtype"])))
+            flat = np.frombuffer(bytes(row["data"]), dtype=np.dtype(str(row["dtype"])))
             shaped = flat.reshape(json.loads(str(row["shape"])))
             arrays.setdefault(str(row["service"]), {})[str(row["name"])] = shaped
         for analytic in self._analytics:
@@ -97,16 +85,6 @@ class Checkpoints:
                 digest.update(head.encode())
                 digest.update(array.tobytes())
         return digest.digest()
-
-
-def _refusal(at: int, array: str) -> Conflict:
-    return Conflict(
-        f"the checkpoint of slice {at} is not what was written: {array}; restore a backup, or begin "
-        "anew with --fresh",
-        code="STATE_DIFFERS",
-        field="data-dir",
-        value=array,
-    )
 
 
 Absorb = Callable[[int], None]

@@ -25,7 +25,6 @@ from quarterdeck.runtime import database
 from quarterdeck.runtime.clock import Clock
 from quarterdeck.runtime.database import Connect, Sql
 from quarterdeck.runtime.sequencer import Row, Step
-from quarterdeck.runtime.sums import StateSums
 
 BATCH_STEPS = 128
 """Most steps in one transaction."""
@@ -84,7 +83,6 @@ class Journal:
         self._failure: BaseException | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
-        self._sums = StateSums(sql)
         self._folding = Folding(path, clock=clock, connect=connect, on_failure=self._arrived.set)
         self._connect = connect
         self._hold_back: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -184,7 +182,7 @@ class Journal:
         size = min(len(self._pending), BATCH_STEPS)
         batch = [self._pending[i] for i in range(size)]
         rows = [rows for _, _, rows, _ in batch]
-        await self._in_thread(write_steps, self._use(), self._sql, rows, self._sums)
+        await self._in_thread(write_steps, self._use(), self._sql, rows)
         for number, _, _, messages in batch:
             self._pending.popleft()
             self._durable = number
@@ -221,7 +219,6 @@ class Journal:
             self._connection = self._connect(self._path)
             self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
             database.create(self._connection, self._sql)
-            self._sums.follow(self._connection)
             self._folding.open()
         except (sqlite3.DatabaseError, ValueError) as error:
             raise InvalidInput.of(
@@ -244,10 +241,8 @@ class Journal:
             self._connection = None
 
 
-def write_steps(
-    connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[Row]], /, sums: StateSums
-) -> None:
-    """Write whole steps and the sums they lead to in one transaction; if it fails, nothing."""
+def write_steps(connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[Row]]) -> None:
+    """Write whole steps in one transaction; nothing of them is there if it fails."""
     statements = sql.statements
     # One cursor: its statements stay prepared, and a new one for each row costs a third more.
     execute = connection.cursor().execute
@@ -255,7 +250,6 @@ def write_steps(
     for rows in steps:
         for statement, values in rows:
             execute(statements[statement], values)
-    sums.settle(execute)
     execute("COMMIT")
 
 

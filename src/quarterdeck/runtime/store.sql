@@ -42,24 +42,12 @@ CREATE TABLE checkpoint (
   dtype TEXT NOT NULL,  -- unhashed
   shape TEXT NOT NULL,  -- unhashed
   data BLOB NOT NULL,  -- unhashed
-  digest BLOB NOT NULL,  -- unhashed
   PRIMARY KEY (slice, service, name)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE outside_input (
   step INTEGER PRIMARY KEY,  -- unhashed
   what TEXT NOT NULL  -- unhashed
 ) STRICT;
-CREATE TABLE inputs (
-  step INTEGER PRIMARY KEY,  -- unhashed
-  input BLOB NOT NULL  -- unhashed
-) STRICT;
-CREATE TABLE state_sums (
-  name TEXT NOT NULL,  -- unhashed
-  segment INTEGER NOT NULL,  -- unhashed
-  rows INTEGER NOT NULL,  -- unhashed
-  total BLOB NOT NULL,  -- unhashed
-  PRIMARY KEY (name, segment)
-) STRICT, WITHOUT ROWID;
 
 -- manifest_saved --
 INSERT INTO manifest (key, value) VALUES (:key, :value)
@@ -112,9 +100,8 @@ INSERT INTO signed_heads (number, line) VALUES (:number, :line)
 SELECT number, line FROM signed_heads ORDER BY number
 
 -- checkpoint_saved --
-INSERT OR REPLACE INTO checkpoint
-  (slice, service, name, kernel_digest, dtype, shape, data, digest)
-VALUES (:slice, :service, :name, :kernel_digest, :dtype, :shape, :data, :digest)
+INSERT OR REPLACE INTO checkpoint (slice, service, name, kernel_digest, dtype, shape, data)
+VALUES (:slice, :service, :name, :kernel_digest, :dtype, :shape, :data)
 
 -- checkpoints_dropped --
 DELETE FROM checkpoint WHERE slice < :slice
@@ -124,31 +111,10 @@ SELECT DISTINCT slice FROM checkpoint
 WHERE kernel_digest = :kernel_digest AND slice <= :slice ORDER BY slice DESC
 
 -- checkpoint --
-SELECT service, name, dtype, shape, data, digest FROM checkpoint WHERE slice = :slice
+SELECT service, name, dtype, shape, data FROM checkpoint WHERE slice = :slice
 
 -- outside_input_saved --
 INSERT INTO outside_input (step, what) VALUES (:step, :what)
 
 -- first_outside_input --
 SELECT what FROM outside_input ORDER BY step LIMIT 1
-
--- input_saved --
-INSERT INTO inputs (step, input) VALUES (:step, :input)
-
--- steps_after --
-SELECT s.number, s.kind, s.slice, s.at, s.caller, s.machine_at, i.input FROM step s
-LEFT JOIN inputs i ON i.step = s.number
-WHERE s.number > :after ORDER BY s.number LIMIT :limit
-
--- sum_saved --
-INSERT INTO state_sums (name, segment, rows, total) VALUES (:name, :segment, :rows, :total)
-ON CONFLICT (name, segment) DO UPDATE SET rows = excluded.rows, total = excluded.total
-
--- sum --
-SELECT rows, total FROM state_sums WHERE name = :name AND segment = :segment
-
--- sums --
-SELECT segment, rows, total FROM state_sums WHERE name = :name ORDER BY segment DESC
-
--- sums_forgotten --
-DELETE FROM state_sums

@@ -1,10 +1,12 @@
-"""What the simulations have done so far, by commit, in the public counters file."""
+"""The public counters file: what each tool has done so far, by commit."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
@@ -39,11 +41,21 @@ class Entry(TypedDict, total=False):
 Counters = dict[str, dict[str, Entry]]
 
 
-def add(path: Path, tally: Tally, *, commit: str, next_seed: int, failed: list[int]) -> None:
-    """Add a batch of seeds to those of ``commit``; the file is replaced as a whole."""
+@contextmanager
+def editing(path: Path) -> Iterator[Counters]:
+    """Yield the counters for changing; the file is replaced as a whole, one tool at a time."""
     with _lock(path).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        known = _read(path)
+        known = read(path)
+        yield known
+        fresh = path.with_suffix(".json.new")
+        fresh.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+        fresh.replace(path)
+
+
+def add(path: Path, tally: Tally, *, commit: str, next_seed: int, failed: list[int]) -> None:
+    """Add a batch of seeds to those of ``commit``."""
+    with editing(path) as known:
         entry = known.setdefault(RIG, {}).setdefault(commit, {})
         sums = {
             name: int(entry.get(name, 0)) + count  # type: ignore[call-overload]
@@ -52,16 +64,11 @@ def add(path: Path, tally: Tally, *, commit: str, next_seed: int, failed: list[i
         entry.update(sums)  # type: ignore[typeddict-item]
         entry["next_seed"] = max(next_seed, entry.get("next_seed", 0))
         entry["failed"] = sorted({*entry.get("failed", []), *failed})
-        fresh = path.with_suffix(".json.new")
-        fresh.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
-        fresh.replace(path)
 
 
 def next_seed(path: Path) -> int:
     """Return the first seed that no counted run has used."""
-    return max(
-        (entry.get("next_seed", 0) for entry in _read(path).get(RIG, {}).values()), default=0
-    )
+    return max((entry.get("next_seed", 0) for entry in read(path).get(RIG, {}).values()), default=0)
 
 
 def commit() -> str:
@@ -91,5 +98,6 @@ def _lock(path: Path) -> Path:
     return folder / "counters.lock" if folder.is_dir() else path.with_suffix(".lock")
 
 
-def _read(path: Path) -> Counters:
+def read(path: Path) -> Counters:
+    """Return what every tool has done so far."""
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
