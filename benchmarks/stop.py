@@ -63,6 +63,17 @@ async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) ->
         accepted += 1
 
 
+async def _rearm(deck: Deck) -> None:
+    """Open again, as soon as the journal admits it."""
+    while True:
+        try:
+            await deck.command(Rearm(epoch=deck.flag.raised(), reason="trial"))
+        except Overloaded:
+            await asyncio.sleep(PAUSE_S)
+        else:
+            return
+
+
 async def _trial(deck: Deck, names: tuple[str, ...], *, trial: int) -> tuple[float, float, int]:
     """Return the milliseconds of one stop, of its answer, and the orders accepted after it."""
     deck.given.clear()
@@ -80,7 +91,7 @@ async def _trial(deck: Deck, names: tuple[str, ...], *, trial: int) -> tuple[flo
         if step.number > receipt.step
         for message in step.messages
     )
-    await deck.command(Rearm(epoch=deck.flag.raised(), reason="trial"))
+    await _rearm(deck)
     answer = receipt.answer
     assert isinstance(answer, StopView)
     assert answer.stop_ms is not None

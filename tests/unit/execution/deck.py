@@ -13,7 +13,7 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
-from quarterdeck.execution.model import Decision, OrderView, PreviewOrder, SubmitOrder
+from quarterdeck.execution.model import Decision, OrderView, PreviewOrder, RaiseStop, SubmitOrder
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.ids import AccountId, AgentId, RunId
 from quarterdeck.kernel.messages import Command, Message, Query
@@ -215,6 +215,7 @@ class Deck:
             audit=AuditChain(),
             start_at=START,
             fatal=lambda _error: None,
+            spared=frozenset({RaiseStop}),
         )
         reader = ConnectionReader(self.connection, SQL)
         self.sequencer.load(reader)
