@@ -18,7 +18,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.alerts.model import AcknowledgeAlert, RemoveRule, ResolveAlert, SaveRule
 from quarterdeck.app.deck import Deck
-from quarterdeck.app.simulation.invariants import Violation
+from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of

@@ -244,7 +244,9 @@ class FaultyDisk:
 def _failure(kind: str, *, name: str) -> Exception:
     """Return what the effect called ``name`` fails with, in the words of SQLite or the system."""
     if name in DATABASE_WORK or name.startswith(("Journal.", "Folding.")):
-        text = "database or disk is full" if kind == "full" else "disk I/O error"
-        return sqlite3.OperationalError(text)
+        full = kind == "full"
+        error = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
+        return error
     code = errno.ENOSPC if kind == "full" else errno.EIO
     return OSError(code, os.strerror(code))

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
+from quarterdeck.app.invariants.rules import Violation, settled
+from quarterdeck.app.invariants.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.door import Entrance
-from quarterdeck.app.simulation.invariants import Violation, settled
 from quarterdeck.app.simulation.loop import Crashed, Deadlock, SimLoop
 from quarterdeck.app.simulation.people import Live, Memory
 from quarterdeck.app.simulation.reload import loaded_differently
-from quarterdeck.app.simulation.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.space import NOTICE_S
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only

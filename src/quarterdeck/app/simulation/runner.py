@@ -8,8 +8,8 @@ from multiprocessing import get_context
 
 import msgspec
 
+from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.faults import FaultPlan, plan_of
-from quarterdeck.app.simulation.invariants import Violation
 from quarterdeck.app.simulation.lives import Outcome, live_through
 from quarterdeck.app.simulation.world import World
 from quarterdeck.runtime import kernels

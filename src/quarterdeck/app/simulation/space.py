@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from quarterdeck.agents.model import CancelTask
 from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.invariants.rules import Moment, Violation
 from quarterdeck.app.simulation.faults import SpaceFault
-from quarterdeck.app.simulation.invariants import Moment, Violation
 from quarterdeck.execution.model import CancelOrder, OrderAccepted, RaiseStop
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Command

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from quarterdeck.agents.core.board import Board
-from quarterdeck.app.simulation.invariants import (
+from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
     ON_ROW,
@@ -22,7 +22,7 @@ from quarterdeck.app.simulation.invariants import (
     equity_adds_up,
     leases_have_ended,
 )
-from quarterdeck.app.simulation.shadow import Shadow
+from quarterdeck.app.invariants.shadow import Shadow
 from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService

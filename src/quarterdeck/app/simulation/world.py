@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.app.engine import Outside
+from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
-from quarterdeck.app.simulation.invariants import Violation
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
 from quarterdeck.app.simulation.space import SimSpace
 from quarterdeck.app.simulation.watch import Log
