@@ -107,7 +107,8 @@ class Deck:
             guard=self.guard,
         )
         engine.routes.hearers.update(self.routes_of_a_step())
-        self.space = SpaceWatch(plan.folder.path)
+        self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
+        self.door = SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED)
         self.signer = Signer(
             plan.folder.path,
             sql=engine.sql,
@@ -333,7 +334,7 @@ class Deck:
         engine = self.engine
         return Ports(
             registry=self.registry,
-            commands=SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED),
+            commands=self.door,
             views=engine.views,
             keys=self.front.keys,
             bus=engine.bus,

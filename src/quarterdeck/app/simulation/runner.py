@@ -81,7 +81,7 @@ def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
             low = middle + 1
     if high < plan.slices:
         plan = plan_of(seed, slices=high)
-    for name in ("bars", "clock", "outside_stops", "disk"):
+    for name in ("bars", "clock", "outside_stops", "space", "disk"):
         without = msgspec.structs.replace(plan, **{name: ()})
         if getattr(plan, name) and fails(without):
             plan = without
