@@ -101,7 +101,8 @@ class Deck:
             engine, parts=self.parts, services=self.services(), checkpoints=self.checkpoints
         )
         engine.routes.hearers.update(self.routes_of_a_step())
-        self.space = SpaceWatch(plan.folder.path)
+        self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
+        self.door = SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED)
         self.signer = Signer(
             plan.folder.path,
             sql=engine.sql,
@@ -319,7 +320,7 @@ class Deck:
         engine = self.engine
         return Ports(
             registry=self.registry,
-            commands=SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED),
+            commands=self.door,
             views=engine.views,
             keys=self.front.keys,
             bus=engine.bus,

@@ -20,6 +20,33 @@ CREATE TABLE execution_limits (
   version INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_levels (
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  value TEXT,  -- hashed
+  PRIMARY KEY (scope, subject, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_limit_set (
+  id INTEGER PRIMARY KEY,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  changes INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_limit_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  status TEXT NOT NULL,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  value TEXT,  -- hashed
+  previous TEXT,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  confirmed_by TEXT,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL  -- unhashed
+) STRICT;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
   number INTEGER NOT NULL,  -- hashed
@@ -191,6 +218,42 @@ ON CONFLICT (instrument) DO UPDATE SET
 
 -- limits --
 SELECT instrument, position_limit_units, version FROM execution_limits ORDER BY instrument
+
+-- level_saved --
+INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)
+ON CONFLICT (scope, subject, name) DO UPDATE SET value = excluded.value
+
+-- levels --
+SELECT scope, subject, name, value FROM execution_levels ORDER BY scope, subject, name
+
+-- limit_set_saved --
+INSERT INTO execution_limit_set (id, version, changes) VALUES (1, :version, :changes)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, changes = excluded.changes
+
+-- limit_set --
+SELECT version, changes FROM execution_limit_set
+
+-- change_saved --
+INSERT INTO execution_limit_changes
+  (number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by, at,
+   machine_at)
+VALUES
+  (:number, :status, :version, :scope, :subject, :name, :value, :previous, :actor, :reason,
+   :confirmed_by, :at, :machine_at)
+
+-- change_amended --
+UPDATE execution_limit_changes
+SET status = :status, version = :version, confirmed_by = :confirmed_by
+WHERE number = :number
+
+-- pending_changes --
+SELECT number, scope, subject, name, value, previous, actor, reason, machine_at
+FROM execution_limit_changes WHERE status = 'pending' ORDER BY number
+
+-- changes_before --
+SELECT number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by,
+  at
+FROM execution_limit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
 
 -- account_saved --
 INSERT INTO execution_accounts

@@ -25,6 +25,7 @@ KERNEL_MODULES = (
     "quarterdeck.risk.core.bank",
     "quarterdeck.risk.core.validation",
     "quarterdeck.performance.core.returns",
+    "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",
     "quarterdeck.portfolio.core.nonnegative",
     "quarterdeck.portfolio.core.parity",

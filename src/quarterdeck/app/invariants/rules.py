@@ -14,7 +14,7 @@ import msgspec
 
 from quarterdeck.agents.core.board import Board
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
-from quarterdeck.app.simulation.shadow import OPEN_STATES, Shadow, Working, units
+from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
 from quarterdeck.execution.model import (
     EquityMarked,
