@@ -15,6 +15,7 @@ from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
+from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.detector import batch_regimes
 from quarterdeck.risk.core.filter import batch_risk
 
@@ -37,7 +38,7 @@ def numeric_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
+def _portfolio(close: Floats) -> tuple[Floats, ...]:
     """Return covariance, weights and risk contributions of stretches of one path held together."""
     paths = close.reshape(ASSETS, -1).T
     returns = np.diff(paths, axis=0) / paths[:-1]
@@ -45,4 +46,14 @@ def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
     mean = np.abs(returns.mean(axis=0)) + 1e-4
     found = max_sharpe(mean, covariance, risk_free=0.0, lower=0.0, upper=0.6, rounded=True)
     contributions = found.risk_contributions
-    return covariance, found.weights, np.zeros(0) if contributions is None else contributions
+    kernels = (
+        solve(one, mean=mean, covariance=covariance, limits=limits, rounded=True).weights
+        for one, limits in (
+            ("min-volatility", Limits()),
+            ("max-sharpe", Limits(max_weight=0.6)),
+            ("risk-parity", Limits()),
+            ("hrp", Limits()),
+        )
+    )
+    shares = np.zeros(0) if contributions is None else contributions
+    return covariance, found.weights, shares, *kernels

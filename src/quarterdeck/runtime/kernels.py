@@ -24,6 +24,7 @@ KERNEL_MODULES = (
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.filter",
     "quarterdeck.performance.core.returns",
+    "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",
     "quarterdeck.portfolio.core.nonnegative",
     "quarterdeck.portfolio.core.parity",

@@ -596,7 +596,7 @@ export interface MarketView {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "max-sharpe" | "min-volatility";
+export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
 
 /** The unresolved episodes: how many of each severity, and the newest 20. ``fired`` and ``resolved`` count over the run; ``suppressed`` counts the times a rule was due while the bound on open episodes left no room for it. */
 export interface OpenAlertsView {
@@ -772,7 +772,7 @@ export interface ProposalRecord {
   readonly turnover: number | null;
 }
 
-/** The present proposal for one objective; ``weights`` is null with the reason until defined. */
+/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. */
 export interface ProposalView {
   readonly objective: Objective;
   readonly at: string | null;
@@ -787,6 +787,13 @@ export interface ProposalView {
   readonly need: number;
   readonly solver: string | null;
   readonly reason: string | null;
+  readonly kkt_residual: number | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly condition: number | null;
+  readonly warning: string | null;
+  readonly target: Readonly<Record<string, number>> | null;
+  readonly drift: number | null;
 }
 
 /** A page of proposals, newest first. */
