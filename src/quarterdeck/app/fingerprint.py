@@ -17,7 +17,7 @@ from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
 from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.detector import batch_regimes
-from quarterdeck.risk.core.filter import batch_risk
+from quarterdeck.risk.core.bank import batch_bank
 
 BARS = 400
 ASSETS = 4
@@ -32,8 +32,11 @@ def numeric_fingerprint() -> str:
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
     labels, shares = batch_regimes(before, high, low, close, indicators)
+    # Ten of them make a market.
+    o, top, bottom, end = (np.tile(part[:, None], (1, 10)) for part in (before, high, low, close))
+    risk = batch_bank(end, ohl=(o, top, bottom))
     digest = sha256()
-    for numbers in (indicators, labels, shares, batch_risk(close), *_portfolio(close)):
+    for numbers in (indicators, labels, shares, risk, *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
 
