@@ -134,20 +134,7 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         ClockStep(at_s=chance.between(1.0, 30.0), by_s=chance.between(-7_200.0, 7_200.0))
         for _ in range(0 if closed else chance.below(3))
     ]
-    bars = [
-        BarFault(
-            slice=chance.below(calm),
-            row=chance.pick(range(len(symbols))),
-            kind=chance.pick(BAR_KINDS),
-        )
-        for _ in range(chance.below(40))
-    ]
-    for _ in range(chance.below(3)):
-        gap, row = chance.below(calm - 12), chance.below(len(symbols))
-        row = -1 if chance.happens(0.3) else row
-        bars += [
-            BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
-        ]
+    bars = _bars_of(chance, calm=calm, rows=len(symbols))
     stops = [] if closed else [chance.between(2.0, 25.0) for _ in range(chance.below(3))]
     return FaultPlan(
         seed=seed,
@@ -168,6 +155,23 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         outside_stops=tuple(stops),
         space=() if closed else _space_of(chance.fork("space")),
     )
+
+
+def _bars_of(chance: Chance, *, calm: int, rows: int) -> list[BarFault]:
+    """Draw what the feed does before the slice ``calm``: single bad bars, and gaps."""
+    bars = [
+        BarFault(
+            slice=chance.below(calm), row=chance.pick(range(rows)), kind=chance.pick(BAR_KINDS)
+        )
+        for _ in range(chance.below(40))
+    ]
+    for _ in range(chance.below(3)):
+        gap, row = chance.below(calm - 12), chance.below(rows)
+        row = -1 if chance.happens(0.3) else row
+        bars += [
+            BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
+        ]
+    return bars
 
 
 def _space_of(chance: Chance) -> tuple[SpaceFault, ...]:
