@@ -21,11 +21,13 @@ from quarterdeck.app.simulation.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
 from quarterdeck.execution.core.amounts import decimal_of
+from quarterdeck.execution.model import GetRearm
+from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.kernel.errors import DomainError, Unavailable
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.database import state_digest
 from quarterdeck.runtime.folder import DataFolder
-from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.stopflag import raise_flag
 from quarterdeck.runtime.supervisor import Component
@@ -134,7 +136,7 @@ class Life:
         self._watch = Watch(
             services=deck.services(),
             raised=self._flag.raised,
-            read=self._read_shadow,
+            read=partial(_shadow_of, self._deck),
             found=self._found,
             log=world.log,
         )
@@ -224,11 +226,6 @@ class Life:
             world.disk.calm = True
         self._watch.step(step)
 
-    def _read_shadow(self) -> Shadow:
-        desk = self._deck.parts.execution.desk
-        with closing(read_only(self._deck.plan.folder.core)) as connection:
-            return read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
-
     def _note(self, violation: Violation) -> None:
         world = self._world
         if world.violation is None and not world.disk.dead:
@@ -292,9 +289,24 @@ class Life:
             return self._flag.raised()
         return self._deck.parts.execution.epoch_of(agent)  # type: ignore[arg-type]
 
+    def confirmation(self, agent: str | None) -> str:
+        """Return what confirms the list that a person is shown before re-arming."""
+        try:
+            listed = resumes(self._deck.parts.execution, GetRearm(agent=agent), OPERATOR_CALLER)
+        except DomainError:
+            # An agent that is not registered yet has nothing to resume.
+            return ""
+        return listed.confirmation
+
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes, oldest first."""
         return tuple(self._watch.shadow().episode_of)
+
+
+def _shadow_of(deck: SimDeck) -> Shadow:
+    desk = deck.parts.execution.desk
+    with closing(read_only(deck.plan.folder.core)) as connection:
+        return read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
 
 
 def _end() -> None:

@@ -66,6 +66,10 @@ class Door(Protocol):
         """Return the stop epoch that a briefing would show."""
         ...
 
+    def confirmation(self, agent: str | None) -> str:
+        """Return what confirms the list that a person is shown before re-arming."""
+        ...
+
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes."""
         ...
@@ -325,6 +329,8 @@ async def _rearm(me: Memory, door: Door) -> None:
     for agent in (None, *me.tasks):
         stale = me.chance.happens(0.1) and door.open
         epoch = door.epoch(None) - (1 if stale else 0)
+        seen = door.confirmation(agent)
         await door.submit(
-            Rearm(epoch=epoch, reason="checked the books", agent=agent), OPERATOR_CALLER
+            Rearm(epoch=epoch, reason="checked the books", agent=agent, confirm=seen),
+            OPERATOR_CALLER,
         )

@@ -27,12 +27,9 @@ from quarterdeck.execution.model.orders import (
     Decision,
     OrderView,
     PreviewOrder,
-    RaiseStop,
-    Rearm,
     ReplaceOrder,
     SignalStateView,
     SignalView,
-    StopView,
     SubmitOrder,
     SubmitSignal,
 )
@@ -65,6 +62,15 @@ from quarterdeck.execution.model.questions import (
     PositionView,
     SignalsView,
 )
+from quarterdeck.execution.model.stop import (
+    GetRearm,
+    RaiseStop,
+    Rearm,
+    RearmView,
+    StandingStop,
+    StopScope,
+    StopView,
+)
 
 __all__ = [
     "PUBLISHED",
@@ -92,6 +98,7 @@ __all__ = [
     "GetOrder",
     "GetOrders",
     "GetPositions",
+    "GetRearm",
     "GetSignals",
     "GetStop",
     "LedgerLine",
@@ -108,10 +115,13 @@ __all__ = [
     "PreviewOrder",
     "RaiseStop",
     "Rearm",
+    "RearmView",
     "ReplaceOrder",
     "SignalStateView",
     "SignalView",
     "SignalsView",
+    "StandingStop",
+    "StopScope",
     "StopView",
     "SubmitOrder",
     "SubmitSignal",
