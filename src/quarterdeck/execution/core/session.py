@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import ceil_div, timeframe_ns
-from quarterdeck.execution.core.controls import Wait
+from quarterdeck.execution.core.control import Wait
 from quarterdeck.execution.core.gate import Retry
 from quarterdeck.execution.model import RearmView, StandingStop, StopScope, StopView
 from quarterdeck.kernel.time import DAY, Nanos, rfc3339
