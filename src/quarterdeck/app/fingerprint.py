@@ -15,7 +15,8 @@ from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
-from quarterdeck.regime.core.detector import batch_regimes
+from quarterdeck.regime.core.detector import Bars, batch_regimes
+from quarterdeck.regime.store import shipped_head
 from quarterdeck.risk.core.filter import batch_risk
 
 BARS = 400
@@ -30,9 +31,11 @@ def numeric_fingerprint() -> str:
     high = np.maximum(close, before) * (1.002 + 0.001 * np.sin(place))
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
-    labels, shares = batch_regimes(before, high, low, close, indicators)
+    volume = 1e6 * (1.5 + np.sin(place / 5.0))
+    bars = Bars(before, high, low, close, volume)
+    regimes = batch_regimes(bars, indicators, head=shipped_head())
     digest = sha256()
-    for numbers in (indicators, labels, shares, batch_risk(close), *_portfolio(close)):
+    for numbers in (indicators, *regimes, batch_risk(close), *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
 
