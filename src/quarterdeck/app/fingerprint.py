@@ -15,9 +15,10 @@ from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
+from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.detector import Bars, batch_regimes
 from quarterdeck.regime.store import shipped_head
-from quarterdeck.risk.core.filter import batch_risk
+from quarterdeck.risk.core.bank import batch_bank
 
 BARS = 400
 ASSETS = 4
@@ -32,15 +33,17 @@ def numeric_fingerprint() -> str:
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
     volume = 1e6 * (1.5 + np.sin(place / 5.0))
-    bars = Bars(before, high, low, close, volume)
-    regimes = batch_regimes(bars, indicators, head=shipped_head())
+    regimes = batch_regimes(Bars(before, high, low, close, volume), indicators, head=shipped_head())
+    # Ten of them make a market.
+    o, top, bottom, end = (np.tile(part[:, None], (1, 10)) for part in (before, high, low, close))
+    risk = batch_bank(end, ohl=(o, top, bottom))
     digest = sha256()
-    for numbers in (indicators, *regimes, batch_risk(close), *_portfolio(close)):
+    for numbers in (indicators, *regimes, risk, *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
 
 
-def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
+def _portfolio(close: Floats) -> tuple[Floats, ...]:
     """Return covariance, weights and risk contributions of stretches of one path held together."""
     paths = close.reshape(ASSETS, -1).T
     returns = np.diff(paths, axis=0) / paths[:-1]
@@ -48,4 +51,14 @@ def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
     mean = np.abs(returns.mean(axis=0)) + 1e-4
     found = max_sharpe(mean, covariance, risk_free=0.0, lower=0.0, upper=0.6, rounded=True)
     contributions = found.risk_contributions
-    return covariance, found.weights, np.zeros(0) if contributions is None else contributions
+    kernels = (
+        solve(one, mean=mean, covariance=covariance, limits=limits, rounded=True).weights
+        for one, limits in (
+            ("min-volatility", Limits()),
+            ("max-sharpe", Limits(max_weight=0.6)),
+            ("risk-parity", Limits()),
+            ("hrp", Limits()),
+        )
+    )
+    shares = np.zeros(0) if contributions is None else contributions
+    return covariance, found.weights, shares, *kernels
