@@ -154,6 +154,9 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Where a change of a limit stands. */
+export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
+
 /** A task under lease. ``lease_token`` must come back with every word about it. */
 export interface Claim {
   readonly task_id: string;
@@ -526,6 +529,29 @@ export interface LimitName {
 /** Every limit that can be set. */
 export interface LimitNamesView {
   readonly names: ReadonlyArray<LimitName>;
+}
+
+/** What became of a change: who made it, why and when, and the version that has it. ``version`` is that of the limit set after it, of the one before while it waits; ``next`` says what is to be done. */
+export interface LimitRevisionView {
+  readonly change: number;
+  readonly status: ChangeStatus;
+  readonly version: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly confirmed_by: string | null;
+  readonly at: string;
+  readonly next: string | null;
+}
+
+/** A page of changes, newest first. */
+export interface LimitRevisionsView {
+  readonly changes: ReadonlyArray<LimitRevisionView>;
+  readonly next: number | null;
 }
 
 /** One limit in force: its code and name, the level that sets it, its value and unit, its clock. ``version`` is that of the limit set, of the learned limit for a learned one. */
