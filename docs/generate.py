@@ -128,8 +128,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "What a change of regime must be worth; larger means fewer changes.",
     ),
     "regime.abstain_below_share": (
-        "share of evidence",
-        "The regime is `undetermined` while no regime's share of the evidence stays above this.",
+        "share",
+        "The regime is `undetermined` while no regime's share, all of them taken as equally frequent, stays above this.",
     ),
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),

@@ -118,9 +118,9 @@ class RiskSection(_Section, frozen=True):
 
 
 class RegimeSection(_Section, frozen=True):
-    """The decoder: what a change must be worth, and how flat evidence may be."""
+    """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
-    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 2.0
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 

@@ -1251,7 +1251,7 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and its share of the evidence. */
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
   readonly value: number;
