@@ -237,6 +237,13 @@ def agent(options: argparse.Namespace) -> int:
     )
 
 
+def order(options: argparse.Namespace) -> int:
+    """Preview, submit, replace or cancel an order as an agent, take a signal back, see conflicts."""
+    from quarterdeck.cli import orders
+
+    return orders.run(options)
+
+
 def optimize(options: argparse.Namespace) -> int:
     """Print an optimal portfolio of the symbols in a file."""
     from quarterdeck.runtime import kernels

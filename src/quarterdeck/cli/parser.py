@@ -9,6 +9,7 @@ from typing import NoReturn, TypeAlias
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
+from quarterdeck.cli.orders_parser import fill
 from quarterdeck.kernel.errors import one_line
 
 DATA_DIR = ".quarterdeck"
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         _add_backup,
         _add_restore,
         _add_agent,
+        _add_order,
         _add_simulate,
         _add_optimize,
     ):
@@ -406,6 +408,17 @@ def _add_agent(subparsers: Commands) -> None:
         "--turns", type=int, metavar="N", help="end after so many turns (default: never)"
     )
     parser.set_defaults(command=commands.agent)
+
+
+def _add_order(subparsers: Commands) -> None:
+    fill(
+        _add(
+            subparsers,
+            "order",
+            does="preview, submit, replace and cancel orders with an agent's key; see conflicts",
+            example="quarterdeck order preview AAPL buy 10 --limit 99.50 --key-file my.key",
+        )
+    )
 
 
 def _add_optimize(subparsers: Commands) -> None:

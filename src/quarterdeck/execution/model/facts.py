@@ -60,6 +60,18 @@ class OrderCancelled(Message, frozen=True):
     reason: str
 
 
+class OrderReduced(Message, frozen=True):
+    """A working order lost ``quantity_units`` of what it asked for, and works on with the rest."""
+
+    at: Nanos
+    slice: int
+    order_id: OrderId
+    agent: AgentId
+    symbol: str
+    quantity_units: int
+    reason: str
+
+
 class TradingHalted(Message, frozen=True):
     """The stop was raised, for the deck or for the ``subject`` of another ``scope``.
 
