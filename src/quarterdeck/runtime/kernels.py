@@ -22,8 +22,10 @@ from pathlib import Path
 KERNEL_MODULES = (
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
-    "quarterdeck.risk.core.filter",
+    "quarterdeck.risk.core.bank",
+    "quarterdeck.risk.core.validation",
     "quarterdeck.performance.core.returns",
+    "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",
     "quarterdeck.portfolio.core.nonnegative",
     "quarterdeck.portfolio.core.parity",

@@ -23,9 +23,10 @@ from quarterdeck.portfolio.model import PUBLISHED as PORTFOLIO
 from quarterdeck.regime.model import PUBLISHED as REGIME
 from quarterdeck.risk.model import PUBLISHED as RISK
 from quarterdeck.runtime.config import AlertRuleEntry
+from quarterdeck.server.desk.condition import PUBLISHED as SYSTEM
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "alerts.md"
-NUMBERS = (*MARKET, *REGIME, *RISK, *PORTFOLIO, *AGENTS, *EXECUTION, *PERFORMANCE)
+NUMBERS = (*MARKET, *REGIME, *RISK, *PORTFOLIO, *AGENTS, *EXECUTION, *PERFORMANCE, *SYSTEM)
 MEANING = {
     "rule_id": "its name: 1 to 64 of `a-z`, `0-9`, `.`, `_`, `-`, the first a letter or digit",
     "category": f"one of {', '.join(f'`{one.value}`' for one in AlertCategory)}",

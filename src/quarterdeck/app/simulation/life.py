@@ -170,6 +170,8 @@ class Life:
         broken = world.promises.broken_by(deck.engine.sequencer)
         if broken is not None:
             self._found(Violation(rule="acknowledged is durable", text=broken))
+        for violation in deck.guard.found:
+            self._found(violation)
         self._look()
         self._up.set()
         await deck.ended.wait()
@@ -182,7 +184,7 @@ class Life:
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
         now = self._watch.moment()
-        for verdict in (settled(now), nothing_is_stopped(now)):
+        for verdict in (*deck.guard.found, settled(now), nothing_is_stopped(now)):
             if verdict is not None:
                 self._found(verdict)
         self._look()
