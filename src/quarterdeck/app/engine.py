@@ -24,6 +24,7 @@ from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.runtime.supervisor import Supervisor
 from quarterdeck.runtime.views import Views
 from quarterdeck.server.desk.access import NoteAccess
+from quarterdeck.server.desk.condition import NoteCondition
 
 
 class FreshSecrets:
@@ -89,7 +90,7 @@ class Engine:
             start_at=plan.feed.first,
             fatal=self.supervisor.fail,
             # Who must stop the deck must also get in.
-            spared=frozenset({RaiseStop, NoteAccess}),
+            spared=frozenset({RaiseStop, NoteAccess, NoteCondition}),
             watch=outside.watch,
             watch_command=outside.watch_command,
         )

@@ -163,6 +163,8 @@ class Life:
         broken = world.promises.broken_by(deck.engine.sequencer)
         if broken is not None:
             self._found(Violation(rule="acknowledged is durable", text=broken))
+        for violation in deck.guard.found:
+            self._found(violation)
         self._look()
         self._up.set()
         await deck.ended.wait()
@@ -174,6 +176,8 @@ class Life:
         await self._room_is_known()
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
+        for violation in deck.guard.found:
+            self._found(violation)
         verdict = settled(self._watch.moment())
         if verdict is not None:
             self._found(verdict)

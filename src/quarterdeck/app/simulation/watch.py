@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.service import AgentsService
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -21,6 +21,7 @@ from quarterdeck.app.invariants.rules import (
     entries_balance,
     equity_adds_up,
     leases_have_ended,
+    moment_of,
 )
 from quarterdeck.app.invariants.shadow import Shadow
 from quarterdeck.app.simulation.space import only_reduces
@@ -96,7 +97,7 @@ class Watch:
     ) -> None:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
-        self._agents = named["agents"]
+        self._agents = cast("AgentsService", named["agents"])
         self._raised = raised
         self._read = read
         self._found = found
@@ -189,12 +190,10 @@ class Watch:
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""
-        agents = vars(self._agents)
-        return Moment(
-            shadow=self.shadow(),
-            desk=self._execution.desk,
-            board=cast("Board", agents["_board"]),
-            slots={name: agent.slots for name, agent in agents["_agents"].items()},
+        return moment_of(
+            self.shadow(),
+            execution=self._execution,
+            agents=self._agents,
             raised=self._raised(),
             machine_at=self.machine_at,
         )
