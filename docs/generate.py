@@ -119,6 +119,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of peak equity",
         "Drawdown of an agent from which on a `drawdown` event is raised.",
     ),
+    "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
+    "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
     "risk.stressed_regime_multiplier": (
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",

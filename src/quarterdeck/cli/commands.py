@@ -264,3 +264,22 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def risk(options: argparse.Namespace) -> int:
+    """Print what the symbols in a file may lose in their next bar."""
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import risk
+
+    return risk.run(
+        risk.Options(
+            file=options.file,
+            levels=options.levels,
+            guarded=options.guard,
+            backtest=options.backtest,
+            out=options.out,
+            as_json=options.json,
+        )
+    )

@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         _add_order,
         _add_simulate,
         _add_optimize,
+        _add_risk,
     ):
         add(subparsers)
     return made
@@ -465,3 +466,33 @@ def _add_optimize(subparsers: Commands) -> None:
     )
     _json(parser)
     parser.set_defaults(command=commands.optimize)
+
+
+def _add_risk(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "risk",
+        does="volatility, value at risk and expected shortfall of the next bar of a file's symbols",
+        example="quarterdeck risk closes.parquet --backtest",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument(
+        "--levels",
+        default="0.95,0.99",
+        metavar="X,Y",
+        help="confidence levels, ascending (default %(default)s)",
+    )
+    parser.add_argument(
+        "--backtest", action="store_true", help="how the forecasts have held, by symbol and level"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the forecast made at every bar as .csv or .parquet",
+    )
+    parser.add_argument(
+        "--guard", action="store_true", help="correct the scale slowly where coverage fails"
+    )
+    _json(parser)
+    parser.set_defaults(command=commands.risk)

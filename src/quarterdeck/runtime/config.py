@@ -107,13 +107,17 @@ class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
     ``limit_band_fraction`` is the change a learned limit must make before it moves;
-    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
+    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
+    ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
+    is reported, once ``coverage_alarm_bars`` of them are judged.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
+    coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
+    coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     stressed_regime_multiplier: Fraction = 0.5
 
 

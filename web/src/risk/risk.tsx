@@ -62,6 +62,9 @@ const VERDICTS: ReadonlyArray<Column<Verdict>> = [
   { name: "Promised", right: true, show: (row) => percent(row.coverage.expected_fraction) },
   { name: "Kupiec p", right: true, hint: "Below 0.05 the share is not the promised one", show: (row) => <PValue p={row.coverage.kupiec_p} /> },
   { name: "Christoffersen p", right: true, hint: "Below 0.05 the share is wrong or the losses come in clusters", show: (row) => <PValue p={row.coverage.christoffersen_p} /> },
+  { name: "DQ p", right: true, hint: "Dynamic quantile test: below 0.05 the losses could have been foreseen", show: (row) => <PValue p={row.coverage.dq_p} /> },
+  { name: "Recent share", right: true, hint: "Of the last 500 judged bars", show: (row) => row.coverage.recent.observations === 0 ? <Maybe text={DASH} why={EMPTY} /> : percent(row.coverage.recent.hits / row.coverage.recent.observations) },
+  { name: "Recent Kupiec p", right: true, hint: "Of the last 500 judged bars", show: (row) => <PValue p={row.coverage.recent.kupiec_p} /> },
   { name: "Verdict", right: true, hint: "Held unless one of the tests rejects at 5 %", show: (row) => verdictOf(row.coverage) },
 ];
 

@@ -244,7 +244,7 @@ export interface ControlReplay {
   readonly speed?: number | "max" | null;
 }
 
-/** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
+/** How a forecast has held since the start: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of the same bars. Null before there are bars enough. */
 export interface CoverageView {
   readonly level: number;
   readonly observations: number;
@@ -253,6 +253,10 @@ export interface CoverageView {
   readonly hit_fraction: number | null;
   readonly kupiec_p: number | null;
   readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+  readonly recent: RecentCoverageView;
 }
 
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
@@ -869,6 +873,17 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
+/** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
+export interface RecentCoverageView {
+  readonly observations: number;
+  readonly hits: number;
+  readonly kupiec_p: number | null;
+  readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+}
+
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
 export type Regime = "breakdown" | "breakout" | "low_volatility" | "ranging" | "recovery" | "trending_down" | "trending_up" | "undetermined" | "volatile";
 
@@ -974,7 +989,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
