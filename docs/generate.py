@@ -129,6 +129,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How many of an agent's slots ordinary work may fill, at least one; critical and urgent work may fill all.",
     ),
     "agents.max_open_tasks": ("tasks", "Tasks in the queue beyond which further ones are refused (QUEUE_FULL)."),
+    **{
+        f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")
+        for name in ("critical", "urgent", "high", "medium", "low")
+    },
+    **{
+        f"agents.longest_wait_s.{name}": ("machine seconds", f"Longest wait of a task of priority `{name}`.")
+        for name in ("urgent", "high", "medium", "low")
+    },
     "agents.schedule": ("list of tables", "Work that comes round, as `[[agents.schedule]]`."),
     "agents.schedule[].name": ("text", "The entry's own name."),
     "agents.schedule[].type": ("word", "`analysis`, `trading`, `monitoring`, `optimization` or `research`."),

@@ -14,6 +14,7 @@ from quarterdeck.agents.model import (
     GetKeys,
     GetTask,
     GetTasks,
+    GetTaskWhy,
     IssueKey,
     KeyIssued,
     KeysView,
@@ -26,8 +27,9 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TasksView,
     TaskView,
+    TaskWhy,
 )
-from quarterdeck.agents.service import AgentsService
+from quarterdeck.agents.service import people, reading, work
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -40,7 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/agents",
         input=GetAgents,
         output=AgentsView,
-        function=AgentsService.agents,
+        function=people.agents,
     ),
     Operation(
         name="agents.get",
@@ -51,7 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/agents/{agent}",
         input=GetAgent,
         output=AgentView,
-        function=AgentsService.agent,
+        function=people.agent,
     ),
     Operation(
         name="agents.register",
@@ -62,7 +64,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/agents",
         input=RegisterAgent,
         output=KeyIssued,
-        function=AgentsService.register,
+        function=people.register,
         created=True,
     ),
     Operation(
@@ -74,7 +76,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/agents/{agent}/pause",
         input=PauseAgent,
         output=AgentView,
-        function=AgentsService.set_state,
+        function=people.set_state,
     ),
     Operation(
         name="agents.resume",
@@ -85,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/agents/{agent}/resume",
         input=ResumeAgent,
         output=AgentView,
-        function=AgentsService.set_state,
+        function=people.set_state,
     ),
     Operation(
         name="keys.list",
@@ -96,7 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/keys",
         input=GetKeys,
         output=KeysView,
-        function=AgentsService.keys,
+        function=people.issued_keys,
     ),
     Operation(
         name="keys.issue",
@@ -107,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/keys",
         input=IssueKey,
         output=KeyIssued,
-        function=AgentsService.issue_key,
+        function=people.issue_key,
         created=True,
     ),
     Operation(
@@ -119,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/keys/{prefix}/revoke",
         input=RevokeKey,
         output=KeyView,
-        function=AgentsService.revoke_key,
+        function=people.revoke_key,
     ),
     Operation(
         name="tasks.list",
@@ -130,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks",
         input=GetTasks,
         output=TasksView,
-        function=AgentsService.tasks,
+        function=reading.tasks,
     ),
     Operation(
         name="tasks.get",
@@ -141,7 +143,19 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks/{task_id}",
         input=GetTask,
         output=TaskView,
-        function=AgentsService.task,
+        function=reading.task,
+    ),
+    Operation(
+        name="tasks.why",
+        summary="Why a task waits or went where it went, and what speaks for or against each agent.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/tasks/{task_id}/why",
+        input=GetTaskWhy,
+        output=TaskWhy,
+        function=reading.explain,
+        tool="explain_task",
     ),
     Operation(
         name="tasks.submit",
@@ -152,7 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks",
         input=SubmitTask,
         output=TaskView,
-        function=AgentsService.submit,
+        function=work.submit,
         tool="submit_task",
         created=True,
     ),
@@ -165,7 +179,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks/{task_id}/cancel",
         input=CancelTask,
         output=TaskView,
-        function=AgentsService.cancel,
+        function=work.cancel,
     ),
     Operation(
         name="work.claim",
@@ -176,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks/claim",
         input=ClaimWork,
         output=ClaimAnswer,
-        function=AgentsService.claim,
+        function=work.claim,
         tool="claim_work",
     ),
     Operation(
@@ -188,7 +202,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks/renew",
         input=RenewLease,
         output=ClaimAnswer,
-        function=AgentsService.renew,
+        function=work.renew,
         tool="renew_lease",
     ),
     Operation(
@@ -200,7 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/tasks/complete",
         input=CompleteWork,
         output=TaskView,
-        function=AgentsService.complete,
+        function=work.complete,
         tool="complete_work",
     ),
 )

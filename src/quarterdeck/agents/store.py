@@ -77,6 +77,9 @@ def save_task(change: Change, step: Step) -> None:
             submitted_slice=task.submitted_slice,
             state=task.state.value,
             ready_machine_at=task.ready_machine_at,
+            requires=_text(task.requires),
+            strategy=task.strategy,
+            order_key=task.order_key,
         )
         return
     step.write(
@@ -97,6 +100,8 @@ def save_task(change: Change, step: Step) -> None:
         started_machine_at=task.started_machine_at,
         finished_machine_at=task.finished_machine_at,
         lease_until=task.lease_until,
+        order_key=task.order_key,
+        factors=None if task.factors is None else msgspec.json.encode(task.factors).decode(),
     )
 
 
@@ -145,7 +150,7 @@ def read_last_number(reader: Reader) -> int:
 
 def task_of(row: Row) -> Task:
     """Return the task that ``row`` holds."""
-    body = _parsed(row, "input", "depends_on", "result")
+    body = _parsed(row, "input", "depends_on", "result", "requires", "factors")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
 

@@ -51,7 +51,11 @@ CREATE TABLE tasks (
   ready_machine_at INTEGER NOT NULL,  -- unhashed
   started_machine_at INTEGER,  -- unhashed
   finished_machine_at INTEGER,  -- unhashed
-  lease_until INTEGER  -- unhashed
+  lease_until INTEGER,  -- unhashed
+  requires TEXT NOT NULL,  -- hashed
+  strategy TEXT NOT NULL,  -- hashed
+  order_key INTEGER NOT NULL,  -- unhashed
+  factors TEXT  -- unhashed
 ) STRICT;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
@@ -80,10 +84,10 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 -- task_submitted --
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
-  settled_attempt, ready_machine_at)
+  settled_attempt, ready_machine_at, requires, strategy, order_key)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
-  :ready_machine_at)
+  :ready_machine_at, :requires, :strategy, :order_key)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -91,7 +95,7 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   reason = :reason, result = :result, started_at = :started_at, finished_at = :finished_at,
   finish_order = :finish_order, ready_machine_at = :ready_machine_at,
   started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
-  lease_until = :lease_until
+  lease_until = :lease_until, order_key = :order_key, factors = :factors
 WHERE number = :number
 
 -- open_tasks --

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         _add_serve,
         _add_init,
         _add_status,
+        _add_why,
         _add_login,
         _add_doctor,
         _add_stop,
@@ -166,6 +167,20 @@ def _add_status(subparsers: Commands) -> None:
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.status)
+
+
+def _add_why(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "why",
+        does="why a task waits or went where it went, and why not to another agent",
+        example="quarterdeck why task-1a2b-7-0 --agent trend",
+    )
+    parser.add_argument("task", help="the task's id, as the dashboard shows it")
+    parser.add_argument("--agent", metavar="NAME", help="this agent's part alone")
+    _data_dir(parser)
+    _json(parser)
+    parser.set_defaults(command=commands.why)
 
 
 def _add_login(subparsers: Commands) -> None:

@@ -270,6 +270,13 @@ def claim_reply(answer: Answer, caller: Caller) -> Reply:
     return {"claim": None, **whole(answer, caller)}
 
 
+def why_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return why a task stands where it stands, agents as far as they fit."""
+    reply = whole(answer, caller)
+    reply.pop("factors", None)
+    return fitted(reply, lists=("agents",))
+
+
 KEY = "your own unique key; repeat it to repeat the request safely"
 SYMBOL = "instrument, as get_market names it"
 LEASE = "the lease_token that claim_work gave"
@@ -328,6 +335,12 @@ TELLINGS: Mapping[str, Telling] = {
         },
         reply=only("task_id", "state", "attempt", "why"),
     ),
+    "explain_task": Telling(
+        text="Why a task waits or went to whom it went.",
+        notes={"task_id": "the task", "agent": "why (not) this agent"},
+        reply=why_reply,
+        read_only=True,
+    ),
     "submit_task": Telling(
         text="Put a task into the queue for agents with a capability.",
         notes={
@@ -338,6 +351,8 @@ TELLINGS: Mapping[str, Telling] = {
             "depends_on": "task ids that must complete first",
             "max_attempts": "1 or more",
             "lease_s": "seconds of machine time",
+            "requires": "further capabilities",
+            "strategy": "whose turn it takes",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),

@@ -31,7 +31,7 @@ actions = st.lists(
 
 def act(deck: OneServiceDeck, action: str, pick: int) -> None:
     who = WHO[pick % 3]
-    tasks = sorted(deck.service._board.tasks)
+    tasks = sorted(deck.service.board.tasks)
     mine = deck.service.held_claims(who)
     match action:
         case "bars":
@@ -96,13 +96,13 @@ def played(script: list[tuple[str, int]], *, restarting: bool) -> tuple[bytes, d
 
 def check(deck: OneServiceDeck) -> None:
     """What holds in every state."""
-    board = deck.service._board
+    board = deck.service.board
     rows = deck.reader.rows("agents.task_counts")
     assert {row["state"]: row["tasks"] for row in rows} == {
         state.value: n for state, n in board.counts.items() if n
     }
     for name, held in board.held_counts().items():
-        assert held <= deck.service._agents[name].slots
+        assert held <= deck.service.members[name].slots
     for task in board.tasks.values():
         assert task.attempt <= task.max_attempts
         assert (task.lease_until is not None) == (task.state == "leased")
@@ -123,5 +123,5 @@ def test_finished_tasks_are_forgotten_alike(monkeypatch) -> None:
         claim = deck.claim("ann").claim
         deck.complete("ann", task.task_id, claim.lease_token)
         assert memory(deck.restarted()) == memory(deck.service)
-    assert sum(task.state.final for task in deck.service._board.tasks.values()) == 3
+    assert sum(task.state.final for task in deck.service.board.tasks.values()) == 3
     deck.connection.close()

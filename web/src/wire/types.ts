@@ -49,6 +49,13 @@ export interface AgentReport {
 /** Whether an agent is at work. */
 export type AgentState = "paused" | "ready";
 
+/** One agent's part in one task. */
+export interface AgentVerdict {
+  readonly agent: string;
+  readonly verdict: Verdict;
+  readonly text: string;
+}
+
 /** An agent as it stands; ``success_fraction`` is null before the first finished task. */
 export interface AgentView {
   readonly agent: string;
@@ -228,6 +235,14 @@ export interface ConflictsView {
   readonly conflicts: ReadonlyArray<ConflictView>;
 }
 
+/** An agent that could do a task when it was given out: what it held of its slots, its score. */
+export interface Contender {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly held: number;
+  readonly limit: number;
+}
+
 /** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
 export interface ControlReplay {
   readonly action?: "pause" | "resume" | "step" | null;
@@ -334,6 +349,22 @@ export interface ExecutionReport {
   readonly agents: ReadonlyArray<AgentReport>;
   readonly equity_total: Decimal | null;
   readonly ledger_balanced: boolean;
+}
+
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room. */
+export interface Factors {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly held: number;
+  readonly limit: number;
+  readonly able: number;
+  readonly with_room: number;
+  readonly among: number;
+  readonly waited_ms: number;
+  readonly turn_ms: number;
+  readonly worth_s: number;
+  readonly past_due: boolean;
+  readonly considered: ReadonlyArray<Contender>;
 }
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
@@ -1054,7 +1085,7 @@ export interface SubmitSignal {
   readonly task_id?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1065,6 +1096,8 @@ export interface SubmitTask {
   readonly depends_on?: ReadonlyArray<string>;
   readonly max_attempts?: number;
   readonly lease_s?: number;
+  readonly requires?: ReadonlyArray<string>;
+  readonly strategy?: string;
 }
 
 /** The system at one instant. ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck cannot reach; null before the first. */
@@ -1106,6 +1139,17 @@ export interface TaskView {
   readonly lease_until: string | null;
 }
 
+/** Why a task stands where it stands, and what speaks for or against every agent. ``ahead`` counts ready tasks that ask for the same and go first, null unless it is ready; ``factors`` are those of its last assignment; ``agents`` holds at most 50, ``counts`` counts all. */
+export interface TaskWhy {
+  readonly task_id: string;
+  readonly state: TaskState;
+  readonly why: string;
+  readonly ahead: number | null;
+  readonly factors: Factors | null;
+  readonly agents: ReadonlyArray<AgentVerdict>;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
 /** A page of tasks, newest first, and how many stand where over the whole run. */
 export interface TasksView {
   readonly tasks: ReadonlyArray<TaskView>;
@@ -1122,3 +1166,6 @@ export interface Trigger {
   readonly value: number;
   readonly contribution: number;
 }
+
+/** What speaks for or against an agent for one task. */
+export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core.queue import ReadyQueue
-from quarterdeck.agents.core.task import Change, Outcomes, Task
-from quarterdeck.agents.model import TaskState
+from quarterdeck.agents.core.policy import Policy
+from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.task import Agent, Change, Outcomes, Task
+from quarterdeck.agents.model import Factors, TaskState
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
@@ -40,9 +41,9 @@ class Board:
     method returns the changes it made, in the order in which they must be told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         self.tasks: dict[TaskId, Task] = {}
-        self.ready = ReadyQueue()
+        self.ready = Pool(policy or Policy())
         self.counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
         self.outcomes: dict[AgentId, Outcomes] = {}
         self.recurring: dict[str, set[TaskId]] = {}
@@ -61,13 +62,18 @@ class Board:
         counts: Mapping[TaskState, int],
         outcomes: Mapping[AgentId, Outcomes],
         last_number: int,
+        agents: Iterable[Agent],
+        policy: Policy,
     ) -> Board:
         """Return the board that held ``tasks``: all open ones and the last finished ones."""
-        board = cls()
+        board = cls(policy)
+        for agent in agents:
+            board.ready.fleet.set_agent(agent)
         known = sorted(tasks, key=lambda task: task.number)
         for task in known:
             board.tasks[task.task_id] = task
-        for task in known:
+        # In the order of their keys each ready task goes to the end of its lane.
+        for task in sorted(known, key=lambda task: (task.order_key, task.number)):
             board._index(task)
         finished = [(task.finish_order, task.task_id) for task in known if task.finish_order]
         for order, task_id in sorted(finished):
@@ -112,12 +118,20 @@ class Board:
     def add(self, task: Task) -> list[Change]:
         """Add a task numbered ``last_number + 1``; it is ready unless a dependency is open."""
         blocked = any(not self.tasks[TaskId(d)].state.final for d in task.depends_on)
-        task = replace(task, state=TaskState.BLOCKED if blocked else TaskState.READY)
         self.last_number = task.number
-        return [self._put(task, None)]
+        if blocked:
+            return [self._put(replace(task, state=TaskState.BLOCKED), None)]
+        return [self._put(self.ready.made_ready(task, machine_at=task.ready_machine_at), None)]
 
     def lease(
-        self, task: Task, agent: AgentId, *, because: str, at: Nanos, machine_at: Nanos
+        self,
+        task: Task,
+        agent: AgentId,
+        *,
+        because: str,
+        factors: Factors | None,
+        at: Nanos,
+        machine_at: Nanos,
     ) -> list[Change]:
         """Give a ready task to ``agent`` as its next attempt."""
         leased = replace(
@@ -126,6 +140,7 @@ class Board:
             agent=agent,
             attempt=task.attempt + 1,
             because=because,
+            factors=factors,
             started_at=at,
             started_machine_at=machine_at,
             lease_until=Nanos(machine_at + task.lease_ns),
@@ -146,7 +161,7 @@ class Board:
                 continue
             self._pending[dependent_id] -= 1
             if self._pending[dependent_id] == 0:
-                freed = replace(dependent, state=TaskState.READY, ready_machine_at=machine_at)
+                freed = self.ready.made_ready(dependent, machine_at=machine_at)
                 changes.append(self._put(freed, dependent))
         return changes
 
@@ -157,14 +172,8 @@ class Board:
         settled = task.attempt if reported else task.settled_attempt
         lost = replace(task, failed_by=task.agent, reason=reason, settled_attempt=settled)
         if task.attempt < task.max_attempts:
-            again = replace(
-                lost,
-                state=TaskState.READY,
-                agent=None,
-                lease_until=None,
-                ready_machine_at=machine_at,
-            )
-            return [self._put(again, task)]
+            again = replace(lost, agent=None, lease_until=None)
+            return [self._put(self.ready.made_ready(again, machine_at=machine_at), task)]
         text = f"attempt {task.attempt} of {task.max_attempts} failed: {reason}"
         lost = replace(lost, reason=text)
         changes = [self._finish(lost, TaskState.FAILED, at=at, machine_at=machine_at)]
@@ -252,6 +261,7 @@ class Board:
                 self.ready.add(task)
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
+                self.ready.fleet.hold(task.agent, 1)
             case TaskState.BLOCKED:
                 waits = [
                     TaskId(d)
@@ -274,6 +284,7 @@ class Board:
                 self.ready.remove(task)
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
+                self.ready.fleet.hold(task.agent, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]
             case TaskState.BLOCKED:

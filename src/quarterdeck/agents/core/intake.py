@@ -21,6 +21,7 @@ MAX_REASON = 500
 MAX_PAYLOAD_BYTES = 16_384
 MAX_DEPENDENCIES = 100
 MAX_CAPABILITIES = 32
+MAX_REQUIREMENTS = 8
 MAX_SLOTS = 100
 MAX_ATTEMPTS = 10
 MIN_LEASE_S, MAX_LEASE_S = 5, 3_600
@@ -51,6 +52,22 @@ def capability(name: str, *, field: str) -> str:
             field, name, "1 to 48 of a-z, 0-9, ':' and '-', starting with a letter"
         )
     return name
+
+
+def strategy(name: str) -> str:
+    """Return ``name`` if a strategy may be called so or is empty; raise InvalidInput otherwise."""
+    if name and _CAPABILITY.fullmatch(name) is None:
+        raise InvalidInput.of(
+            "strategy", name, "empty, or 1 to 48 of a-z, 0-9, ':' and '-', starting with a letter"
+        )
+    return name
+
+
+def requirements(names: Sequence[str], *, capability_: str) -> tuple[str, ...]:
+    """Return what a task requires besides its capability, sorted and without repetition."""
+    if len(names) > MAX_REQUIREMENTS:
+        raise InvalidInput.of("requires", len(names), f"at most {MAX_REQUIREMENTS}")
+    return tuple(sorted({capability(name, field="requires") for name in names} - {capability_}))
 
 
 def capabilities(names: Sequence[str]) -> tuple[str, ...]:

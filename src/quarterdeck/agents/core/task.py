@@ -6,14 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.agents.model import AgentState, Factors, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Priority, TaskType
-
-Order = tuple[int, int, int]
-"""Priority rank, submission instant, number: smaller goes first, and no two are equal."""
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +26,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     capital_units: int
     reason: str | None = None
     registered_at: Nanos
+
+    def can(self, needs: tuple[str, ...]) -> bool:
+        """Return whether the agent has all of ``needs``."""
+        return all(need in self.capabilities for need in needs)
 
 
 class Outcomes(NamedTuple):
@@ -57,6 +58,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``*_machine_at`` are machine time. ``attempt`` counts leases given, so the pair of task and
     attempt is the fencing token. ``settled_attempt`` is the last attempt its holder reported on;
     ``failed_by`` is who failed or lost it last. ``entry`` names what created it again and again.
+    ``strategy`` is whose turn it takes among tasks of one priority; the submitter's where it is empty.
+    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``).
     """
 
     number: int
@@ -88,11 +91,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     finished_machine_at: Nanos | None = None
     lease_until: Nanos | None = None
     finish_order: int | None = None
+    requires: tuple[str, ...] = ()
+    strategy: str = ""
+    order_key: int = 0
+    factors: Factors | None = None
 
     @property
-    def order(self) -> Order:
-        """What decides which of two ready tasks goes first."""
-        return (self.priority.rank, self.submitted_at, self.number)
+    def needs(self) -> tuple[str, ...]:
+        """Every capability that the task asks for, its own first."""
+        return (self.capability, *self.requires)
+
+    @property
+    def owner(self) -> str:
+        """Whose turn the task takes."""
+        return self.strategy or self.by
 
     @property
     def lease_token(self) -> str:

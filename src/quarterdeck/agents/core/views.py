@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quarterdeck.agents.core import queue
+from quarterdeck.agents.core import why as reasons
 from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.task import Agent, Key, Outcomes, Task
 from quarterdeck.agents.model import AgentView, Claim, KeyView, TaskState, TaskView
@@ -44,26 +44,21 @@ def key_view(key: Key) -> KeyView:
     )
 
 
-def explained(
-    task: Task, board: Board, *, agents: Mapping[AgentId, Agent], load: float
-) -> TaskView:
+def explained(task: Task, board: Board) -> TaskView:
     """Return ``task`` with the reason why it waits, went where it went, or ended as it did."""
+    return task_view(task, why=sentence(task, board))
+
+
+def sentence(task: Task, board: Board) -> str:
+    """Return in one sentence why ``task`` stands where it stands."""
     match task.state:
         case TaskState.BLOCKED | TaskState.READY:
-            why = queue.why_waiting(
-                task,
-                board.ready,
-                tasks=board.tasks,
-                agents=agents,
-                held=board.held_counts(),
-                load_threshold=load,
-            )
-            why = f"{why}; before: {task.reason}" if task.reason is not None else why
+            why = reasons.waiting(task, board.ready, board.tasks)
+            return f"{why}; before: {task.reason}" if task.reason is not None else why
         case TaskState.LEASED | TaskState.COMPLETED:
-            why = f"went to {task.agent}: {task.because}"
+            return f"went to {task.agent}: {task.because}"
         case TaskState.FAILED | TaskState.CANCELLED:
-            why = f"{task.state.value}: {task.reason}"
-    return task_view(task, why=why)
+            return f"{task.state.value}: {task.reason}"
 
 
 def task_view(task: Task, *, why: str) -> TaskView:

@@ -187,8 +187,8 @@ class Watch:
         return Moment(
             shadow=self.shadow(),
             desk=self._execution.desk,
-            board=cast("Board", agents["_board"]),
-            slots={name: agent.slots for name, agent in agents["_agents"].items()},
+            board=cast("Board", agents["board"]),
+            slots={name: agent.slots for name, agent in agents["members"].items()},
             raised=self._raised(),
             machine_at=self.machine_at,
         )
