@@ -37,6 +37,10 @@ GOOD: dict[str, Json] = {
     "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
+    "POST /limits": {
+        "scope": "agent", "subject": "trend", "name": "max_order_quantity", "value": "5", "reason": "r",
+    },
+    "POST /limits/changes/{change}/confirm": {"reason": "r"},
     "POST /orders": {
         "idempotency_key": "k", "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit",
         "limit_price": "80", "task_id": "t", "signal_id": "s", "epoch": 0, "stop_price": None,

@@ -15,8 +15,9 @@ from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
+from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.detector import batch_regimes
-from quarterdeck.risk.core.filter import batch_risk
+from quarterdeck.risk.core.bank import batch_bank
 
 BARS = 400
 ASSETS = 4
@@ -31,13 +32,16 @@ def numeric_fingerprint() -> str:
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
     labels, shares = batch_regimes(before, high, low, close, indicators)
+    # Ten of them make a market.
+    o, top, bottom, end = (np.tile(part[:, None], (1, 10)) for part in (before, high, low, close))
+    risk = batch_bank(end, ohl=(o, top, bottom))
     digest = sha256()
-    for numbers in (indicators, labels, shares, batch_risk(close), *_portfolio(close)):
+    for numbers in (indicators, labels, shares, risk, *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
 
 
-def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
+def _portfolio(close: Floats) -> tuple[Floats, ...]:
     """Return covariance, weights and risk contributions of stretches of one path held together."""
     paths = close.reshape(ASSETS, -1).T
     returns = np.diff(paths, axis=0) / paths[:-1]
@@ -45,4 +49,14 @@ def _portfolio(close: Floats) -> tuple[Floats, Floats, Floats]:
     mean = np.abs(returns.mean(axis=0)) + 1e-4
     found = max_sharpe(mean, covariance, risk_free=0.0, lower=0.0, upper=0.6, rounded=True)
     contributions = found.risk_contributions
-    return covariance, found.weights, np.zeros(0) if contributions is None else contributions
+    kernels = (
+        solve(one, mean=mean, covariance=covariance, limits=limits, rounded=True).weights
+        for one, limits in (
+            ("min-volatility", Limits()),
+            ("max-sharpe", Limits(max_weight=0.6)),
+            ("risk-parity", Limits()),
+            ("hrp", Limits()),
+        )
+    )
+    shares = np.zeros(0) if contributions is None else contributions
+    return covariance, found.weights, shares, *kernels

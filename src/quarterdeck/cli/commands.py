@@ -155,6 +155,43 @@ def keys(options: argparse.Namespace) -> int:
             )
 
 
+def limits(options: argparse.Namespace) -> int:
+    """Show, set or confirm limits by level."""
+    from quarterdeck.cli import limits
+
+    match options.action:
+        case "list":
+            return limits.show(options.data_dir, agent=options.agent, as_json=options.json)
+        case "names":
+            return limits.names(options.data_dir, as_json=options.json)
+        case "history":
+            return limits.history(options.data_dir, as_json=options.json)
+        case "confirm":
+            return limits.confirm(
+                options.data_dir,
+                number=options.change,
+                reason=options.reason,
+                as_json=options.json,
+            )
+        case _:
+            level = options.level or ("deck", "")
+            return limits.change(
+                options.data_dir,
+                name=options.limit,
+                value=getattr(options, "value", None),
+                scope=level[0],
+                subject=level[1],
+                reason=options.reason,
+                as_json=options.json,
+            )
+
+
+def level(text: str) -> tuple[str, str]:
+    """Return the scope and the subject in ``deck`` or ``agent:NAME``."""
+    scope, _, subject = text.partition(":")
+    return scope, subject
+
+
 def audit(options: argparse.Namespace) -> int:
     """Verify or export the audit chain."""
     from quarterdeck.cli import audit

@@ -284,6 +284,11 @@ def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> in
     return 0
 
 
+def ask(data_dir: Path, method: str, path: str, body: Answer | None = None) -> Answer:
+    """Return what the running deck answers to one request."""
+    return _call(_deck(data_dir), method, path, body)
+
+
 def _deck(data_dir: Path) -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads((data_dir / "deck.json").read_text("utf-8"))

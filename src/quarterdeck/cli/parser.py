@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         _add_doctor,
         _add_stop,
         _add_rearm,
+        _add_limits,
         _add_keys,
         _add_audit,
         _add_backup,
@@ -246,6 +247,42 @@ def _add_rearm(subparsers: Commands) -> None:
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.rearm)
+
+
+def _add_limits(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "limits",
+        does="show and change the gate's limits, level by level",
+        example="quarterdeck limits set max_order_notional 5000 --level agent:trend --reason 'new'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    shown = actions.add_parser("list", help="every limit that is set, and changes that wait")
+    shown.add_argument("--agent", metavar="ID", help="what holds for this agent instead")
+    names = actions.add_parser("names", help="every limit that can be set")
+    history = actions.add_parser("history", help="changes with who, why and when")
+    change = actions.add_parser(
+        "set", help="set a limit; tightening holds at once, loosening must be confirmed"
+    )
+    remove = actions.add_parser("remove", help="remove a limit from a level; must be confirmed")
+    confirm = actions.add_parser("confirm", help="put a change that loosens in force")
+    confirm.add_argument("change", type=int, help="its number, as 'limits list' shows it")
+    for action in (change, remove):
+        action.add_argument("limit", help="its name, as 'limits names' shows it")
+    change.add_argument("value", help="in the limit's unit")
+    for action in (change, remove):
+        action.add_argument(
+            "--level",
+            type=commands.level,
+            metavar="SCOPE[:NAME]",
+            help="deck (when left out), account:NAME, agent:NAME, instrument:SYMBOL or cluster:NAME",
+        )
+    for action in (change, remove, confirm):
+        action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (shown, names, history, change, remove, confirm):
+        _data_dir(action)
+        _json(action)
+        action.set_defaults(command=commands.limits)
 
 
 def _add_keys(subparsers: Commands) -> None:

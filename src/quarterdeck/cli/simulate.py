@@ -132,7 +132,7 @@ def _say(outcome: Outcome) -> None:
 
 def _show_shortest(seed: int, *, trace: bool) -> None:
     plan, outcome = shortest(seed)
-    faults = len(plan.disk) + len(plan.bars) + len(plan.clock) + len(plan.outside_stops)
+    faults = sum(map(len, (plan.disk, plan.bars, plan.clock, plan.outside_stops, plan.space)))
     print(
         f"the shortest trace of seed {seed}: {plan.slices} slices, {faults} faults, "
         f"{outcome.events:,} events; it ends with"

@@ -14,6 +14,8 @@ class Objective(StrEnum):
 
     MIN_VOLATILITY = "min-volatility"
     MAX_SHARPE = "max-sharpe"
+    RISK_PARITY = "risk-parity"
+    HRP = "hrp"
     EQUAL_WEIGHT = "equal-weight"
 
 
@@ -22,7 +24,11 @@ class RebalanceProposed(Message, frozen=True):
 
     ``weights`` sum to 1 in the order of ``symbols``; return and volatility are per year;
     ``turnover`` is half the sum of absolute weight changes against the proposal before, null for
-    the first; ``optimality_gap`` bounds how far from optimal they are, null for equal weights.
+    the first; ``optimality_gap`` bounds how far from optimal they are and ``kkt_residual`` how far
+    the conditions of an optimum are from holding, both null for what optimises nothing.
+    The joint returns are those of ``span_from`` to ``span_to``; ``condition`` is the condition
+    number of their correlations, null where they are singular; ``warning`` says why the estimate
+    is weak.
     """
 
     at: Nanos
@@ -38,6 +44,11 @@ class RebalanceProposed(Message, frozen=True):
     optimality_gap: float | None
     observations: int
     solver: str
+    kkt_residual: float | None
+    span_from: Nanos
+    span_to: Nanos
+    condition: float | None
+    warning: str | None
 
 
 PUBLISHED = (
@@ -48,6 +59,13 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="turnover of the last proposal against the one before it",
     ),
+    Number(
+        name="portfolio.drift_fraction",
+        unit="fraction",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="turnover from the last max-sharpe proposal to the best weights at this close",
+    ),
 )
 
 
@@ -56,7 +74,11 @@ class GetPortfolio(Query, frozen=True):
 
 
 class ProposalView(Answer, frozen=True):
-    """The present proposal for one objective; ``weights`` is null with the reason until defined."""
+    """The present proposal for one objective; ``weights`` is null with the reason until defined.
+
+    ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the
+    proposal to them; both are null for objectives that are answered at proposals only.
+    """
 
     objective: Objective
     at: str | None
@@ -71,6 +93,47 @@ class ProposalView(Answer, frozen=True):
     need: int
     solver: str | None
     reason: str | None
+    kkt_residual: float | None
+    span_from: str | None
+    span_to: str | None
+    condition: float | None
+    warning: str | None
+    target: dict[str, float] | None
+    drift: float | None
+
+    @classmethod
+    def empty(
+        cls,
+        objective: Objective,
+        *,
+        observations: int,
+        need: int,
+        reason: str | None,
+        target: dict[str, float] | None,
+    ) -> ProposalView:
+        """Return the view of an objective that has not been proposed yet."""
+        return cls(
+            objective=objective,
+            at=None,
+            weights=None,
+            expected_return=None,
+            volatility=None,
+            sharpe=None,
+            turnover=None,
+            risk_contributions=None,
+            optimality_gap=None,
+            observations=observations,
+            need=need,
+            solver=None,
+            reason=reason,
+            kkt_residual=None,
+            span_from=None,
+            span_to=None,
+            condition=None,
+            warning=None,
+            target=target,
+            drift=None,
+        )
 
 
 class PortfolioView(Answer, frozen=True):

@@ -1,4 +1,4 @@
-"""Proposals of optimal portfolios, at fixed distances in bars.
+"""Optimal portfolios followed at every bar and proposed at fixed distances in bars.
 
 What is recorded does not depend on the processor: weights are in steps of 1e-9 and every figure that
 follows from them is rounded to 12 significant digits.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
@@ -17,10 +18,14 @@ from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.portfolio.core.budget import ROUNDING, Budget
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
-from quarterdeck.portfolio.core.optimise import equal_weight, max_sharpe, min_volatility
-from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.optimum import Optimum
+from quarterdeck.portfolio.core.rolling import RollingMoments
+from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
+from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
     GetPortfolio,
     GetProposals,
@@ -43,16 +48,30 @@ RISK_FREE = 0.0
 Shares = dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What the objectives of one close are answered from."""
+
+    mean: Floats
+    covariance: Floats
+    span_from: Nanos
+    span_to: Nanos
+    condition: float | None
+    warning: str | None
+
+
 class PortfolioService:
-    """Keeps a window of joint returns and proposes from it."""
+    """Follows the moments of joint returns, the best weights of every bar, and proposes from them."""
 
     name: ClassVar[str] = "portfolio"
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "_config": State.FIXED,
+        "_budget": State.FIXED,
         "_closes": State.CHECKPOINTED,
-        "_returns": State.CHECKPOINTED,
-        "_count": State.CHECKPOINTED,
+        "_instants": State.CHECKPOINTED,
+        "_moments": State.CHECKPOINTED,
+        "_targets": State.CHECKPOINTED,
         "_number": State.JOURNALED,
         "_latest": State.JOURNALED,
         "_reasons": State.JOURNALED,
@@ -62,9 +81,12 @@ class PortfolioService:
         n = len(symbols)
         self._symbols = symbols
         self._config = config
+        # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
+        self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
         self._closes: Floats = np.full(n, np.nan)
-        self._returns: Floats = np.full((config.window_bars, n), np.nan)
-        self._count: Ints = np.zeros(1, dtype=np.int64)
+        self._instants: Ints = np.zeros(config.window_bars, dtype=np.int64)
+        self._moments = RollingMoments(config.window_bars, n=n)
+        self._targets = Targets(n)
         self._number = 0
         self._latest: dict[Objective, tuple[RebalanceProposed, Shares]] = {}
         self._reasons: dict[Objective, str] = {}
@@ -89,21 +111,26 @@ class PortfolioService:
         if not isinstance(message, BarsClosed):
             return
         self.absorb(message)
-        have = int(self._count[0])
-        if have >= self._config.window_bars and message.index % self._config.every_bars == 0:
+        if self._full() and message.index % self._config.every_bars == 0:
+            basis = self._basis()
             for objective in Objective:
-                self._propose(objective, step)
+                self._propose(objective, step, basis=basis)
         latest = self._latest.get(Objective.MAX_SHARPE)
-        step.say(
-            NumbersPublished(
-                name="portfolio.turnover_fraction",
-                values={"deck": None if latest is None else latest[0].turnover},
-            )
-        )
+        told = {
+            "turnover": None if latest is None else latest[0].turnover,
+            "drift": self._drift(Objective.MAX_SHARPE),
+        }
+        for name, value in told.items():
+            step.say(NumbersPublished(name=f"portfolio.{name}_fraction", values={"deck": value}))
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
-        return {"closes": self._closes, "returns": self._returns, "count": self._count}
+        return {
+            "closes": self._closes,
+            "instants": self._instants,
+            "targets": self._targets.weights,
+            **self._moments.arrays(),
+        }
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Copy a checkpoint in, bit for bit."""
@@ -111,45 +138,49 @@ class PortfolioService:
             np.copyto(array, arrays[name], casting="no")
 
     def absorb(self, bars: Message) -> None:
-        """Append the slice's joint return; one that not all instruments have is left out."""
+        """Take the slice's joint return in; one that not all instruments have is left out."""
         if not isinstance(bars, BarsClosed):
             return
         before = self._closes.copy()
         self._closes[bars.rows] = bars.close
         joint = self._closes / before - 1.0
-        if bars.rows.size == len(self._symbols) and np.isfinite(joint).all():
-            self._returns[int(self._count[0]) % self._config.window_bars] = joint
-            self._count[0] += 1
+        if bars.rows.size != len(self._symbols) or not np.isfinite(joint).all():
+            return
+        self._instants[int(self._moments.count[0]) % self._config.window_bars] = bars.at
+        self._moments.take(joint)
+        if self._full():
+            self._targets.follow(self._moments, budget=self._budget)
 
-    def _propose(self, objective: Objective, step: Step) -> None:
+    def _full(self) -> bool:
+        return self._moments.have >= self._config.window_bars
+
+    def _basis(self) -> Basis:
+        """Return what every objective is answered from at this close."""
+        window = self._moments.window()
+        covariance = sample_covariance(window)
+        condition = condition_number(covariance)
+        turn = int(self._moments.count[0]) % self._config.window_bars
+        return Basis(
+            mean=np.asarray(window.mean(axis=0), dtype=np.float64),
+            covariance=covariance,
+            span_from=Nanos(int(self._instants[turn])),
+            span_to=Nanos(int(self._instants[turn - 1])),
+            condition=condition,
+            warning=weakness(
+                len(self._symbols), observations=self._config.window_bars, condition=condition
+            ),
+        )
+
+    def _propose(self, objective: Objective, step: Step, *, basis: Basis) -> None:
         try:
-            optimum = self._optimum(objective)
+            optimum = self._optimum(objective, basis)
         except DomainError as refusal:
             self._reasons[objective] = refusal.message
             step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
             return
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")
-        year = self._config.periods_per_year
-        expected = None if optimum.expected_return is None else optimum.expected_return * year
-        before = self._latest.get(objective)
-        proposal = RebalanceProposed(
-            at=step.at,
-            slice=step.slice,
-            proposal_id=step.new_id("prp"),
-            objective=objective,
-            symbols=self._symbols,
-            weights=tuple(optimum.weights.tolist()),
-            expected_return=_published(expected),
-            volatility=published(optimum.volatility * math.sqrt(year)),
-            sharpe=_published(optimum.sharpe, times=math.sqrt(year)),
-            turnover=None
-            if before is None
-            else published(turnover(np.array(before[0].weights), optimum.weights)),
-            optimality_gap=_published(optimum.optimality_gap),
-            observations=self._config.window_bars,
-            solver=optimum.solver,
-        )
+        proposal = self._proposal(objective, optimum, step=step, basis=basis)
         shares: Shares = {}
         if optimum.risk_contributions is not None:
             rounded = map(published, optimum.risk_contributions.tolist())
@@ -168,67 +199,80 @@ class PortfolioService:
         )
         step.say(proposal)
 
-    def _optimum(self, objective: Objective) -> Optimum:
-        covariance = sample_covariance(self._returns)
-        mean = self._returns.mean(axis=0)
-        n, cap = len(self._symbols), self._config.max_weight
-        # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
-        cap = max(cap, 1.0 / n)
-        match objective:
-            case Objective.MIN_VOLATILITY:
-                found = min_volatility(covariance, lower=0.0, upper=cap, rounded=True)
-                return measured(
-                    found.weights,
-                    covariance,
-                    mean=mean,
-                    risk_free=RISK_FREE,
-                    optimality_gap=found.optimality_gap,
-                    ridge=found.ridge,
-                    solver=found.solver,
-                )
-            case Objective.MAX_SHARPE:
-                return max_sharpe(
-                    mean, covariance, risk_free=RISK_FREE, lower=0.0, upper=cap, rounded=True
-                )
-            case Objective.EQUAL_WEIGHT:
-                return measured(
-                    equal_weight(n),
-                    covariance,
-                    mean=mean,
-                    risk_free=RISK_FREE,
-                    optimality_gap=None,
-                    ridge=0.0,
-                    solver="none",
-                )
+    def _proposal(
+        self, objective: Objective, optimum: Optimum, *, step: Step, basis: Basis
+    ) -> RebalanceProposed:
+        year = self._config.periods_per_year
+        expected = None if optimum.expected_return is None else optimum.expected_return * year
+        before = self._latest.get(objective)
+        return RebalanceProposed(
+            at=step.at,
+            slice=step.slice,
+            proposal_id=step.new_id("prp"),
+            objective=objective,
+            symbols=self._symbols,
+            weights=tuple(optimum.weights.tolist()),
+            expected_return=_published(expected),
+            volatility=published(optimum.volatility * math.sqrt(year)),
+            sharpe=_published(optimum.sharpe, times=math.sqrt(year)),
+            turnover=None
+            if before is None
+            else published(turnover(np.array(before[0].weights), optimum.weights)),
+            optimality_gap=_published(optimum.optimality_gap),
+            observations=self._config.window_bars,
+            solver=optimum.solver,
+            kkt_residual=_published(optimum.kkt_residual),
+            span_from=basis.span_from,
+            span_to=basis.span_to,
+            condition=basis.condition,
+            warning=basis.warning,
+        )
+
+    def _optimum(self, objective: Objective, basis: Basis) -> Optimum:
+        cap = float(self._budget.upper[0])
+        bounded = objective.value in BOUNDED
+        found = solve(
+            objective.value,
+            mean=basis.mean,
+            covariance=basis.covariance,
+            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
+            rounded=True,
+        )
+        heaviest = int(found.weights.argmax())
+        if found.weights[heaviest] > cap + ROUNDING:
+            raise DomainError(
+                f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
+                f"{self._symbols[heaviest]}; max_weight allows {cap:.1%}",
+                code="OUTSIDE_BOUNDS",
+            )
+        return found
+
+    def _drift(self, objective: Objective) -> float | None:
+        latest, target = self._latest.get(objective), self._targets.of(objective.value)
+        if latest is None or target is None:
+            return None
+        return published(turnover(np.array(latest[0].weights), target))
 
     def portfolio(self, query: GetPortfolio, caller: Caller) -> PortfolioView:
         """Return the present proposal of every objective."""
         return PortfolioView(proposals=tuple(self._view(objective) for objective in Objective))
 
     def _view(self, objective: Objective) -> ProposalView:
-        have, need = min(int(self._count[0]), self._config.window_bars), self._config.window_bars
+        have, need = self._moments.have, self._config.window_bars
         latest = self._latest.get(objective)
         reason = self._reasons.get(objective) or None
-        if latest is None:
-            reason = reason or (
+        if latest is None and reason is None:
+            reason = (
                 f"not enough data: {have} of {need} joint returns"
                 if have < need
                 else f"the next proposal is due within {self._config.every_bars} bars"
             )
-            return ProposalView(
-                objective=objective,
-                at=None,
-                weights=None,
-                expected_return=None,
-                volatility=None,
-                sharpe=None,
-                turnover=None,
-                risk_contributions=None,
-                optimality_gap=None,
-                observations=have,
-                need=need,
-                solver=None,
-                reason=reason,
+        target = self._targets.of(objective.value)
+        now = None if target is None else dict(zip(self._symbols, target.tolist(), strict=True))
+        drift = self._drift(objective)
+        if latest is None:
+            return ProposalView.empty(
+                objective, observations=have, need=need, reason=reason, target=now
             )
         proposal, shares = latest
         return ProposalView(
@@ -245,6 +289,13 @@ class PortfolioService:
             need=need,
             solver=proposal.solver,
             reason=reason,
+            kkt_residual=proposal.kkt_residual,
+            span_from=rfc3339(proposal.span_from),
+            span_to=rfc3339(proposal.span_to),
+            condition=proposal.condition,
+            warning=proposal.warning,
+            target=now,
+            drift=drift,
         )
 
     async def proposals(

@@ -20,8 +20,7 @@ from quarterdeck.risk.core.backtest import (
     kupiec,
     no_counts,
 )
-from quarterdeck.risk.core.events import var_breaches, volatility_spikes
-from quarterdeck.risk.core.filter import (
+from quarterdeck.risk.core.bank import (
     COLUMNS,
     ES95,
     ES99,
@@ -29,10 +28,11 @@ from quarterdeck.risk.core.filter import (
     VAR95,
     VAR99,
     VOLATILITY,
-    RiskState,
+    BankState,
     slow_volatility,
-    update_risk,
+    update_bank,
 )
+from quarterdeck.risk.core.events import var_breaches, volatility_spikes
 from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
 from quarterdeck.risk.model import (
     CoverageView,
@@ -93,7 +93,7 @@ class RiskService:
         self._config = config
         self._capital_units = capital_units
         self._hard_units = hard_units
-        self._filters = RiskState(n)
+        self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._limits: dict[int, tuple[int, int]] = {}
@@ -155,7 +155,13 @@ class RiskService:
                 loss=1.0 - bars.close / self._filters.close[bars.rows],
                 forecast=self._forecast[bars.rows][:, VAR_COLUMNS],
             )
-            update_risk(self._filters, bars.rows, close=bars.close, out=self._forecast)
+            update_bank(
+                self._filters,
+                bars.rows,
+                close=bars.close,
+                out=self._forecast,
+                ohl=(bars.open, bars.high, bars.low),
+            )
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
         loss = np.full(len(self._symbols), np.nan)
@@ -381,7 +387,7 @@ class RiskService:
         )
 
     def _view(self, row: int, slow: float) -> RiskView:
-        have = min(int(self._filters.count[row]), MIN_RESIDUALS)
+        have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         known = have >= MIN_RESIDUALS
         line = self._forecast[row].tolist()
         version, units = self._limits.get(row, (0, None))

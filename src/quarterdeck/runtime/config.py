@@ -69,6 +69,22 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+class LevelEntry(_Section, frozen=True):
+    """One limit at one level, as written in the file; its name and value are checked by the gate."""
+
+    scope: str
+    name: str
+    value: str
+    subject: str = ""
+
+
+class ClusterEntry(_Section, frozen=True):
+    """A named group of instruments that limits can be set on."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+
+
 class LimitsSection(_Section, frozen=True):
     """A person's hard limits for every agent; learned limits only tighten them.
 
@@ -83,6 +99,8 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    levels: tuple[LevelEntry, ...] = ()
+    clusters: tuple[ClusterEntry, ...] = ()
 
 
 class RiskSection(_Section, frozen=True):

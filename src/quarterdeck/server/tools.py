@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import Decision, OrderView
+from quarterdeck.execution.model import Decision, GateView, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
@@ -132,6 +132,14 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.markets
     ]
     return fitted({"at": answer.at, "slice": answer.slice, "markets": lines}, lists=("markets",))
+
+
+def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each limit as one short line: its value, unit and level."""
+    if not isinstance(answer, GateView):
+        raise TypeError(f"not the gate's limits: {type(answer).__name__}")
+    lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
+    return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -388,6 +396,13 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"idempotency_key": KEY, "order_id": "the order"},
         reply=only("order_id", "status", "filled", "final_at"),
         destructive=True,
+    ),
+    "get_limits": Telling(
+        text="The gate's limits in force for you, each with the level that sets it.",
+        notes={"agent": "another agent; omit for yourself"},
+        reply=limits_reply,
+        detail=True,
+        read_only=True,
     ),
     "get_performance": Telling(
         text="Agents ranked by their record: equity, return, drawdown, Sharpe, trades.",

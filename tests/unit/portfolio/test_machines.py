@@ -24,6 +24,7 @@ if sys.argv[1]:
 import numpy as np
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe, min_volatility
+from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.features import FEATURES
 from quarterdeck.regime.core.rules import REGIME_COUNT, contributions
 found = hashlib.sha256()
@@ -39,8 +40,17 @@ for seed in range(12):
     for optimum in (
         min_volatility(covariance, **bounds),
         max_sharpe(np.abs(mean), covariance, risk_free=0.0, **bounds),
+        *(
+            solve(one, mean=np.abs(mean), covariance=covariance, limits=limits, rounded=True)
+            for one, limits in (
+                ("min-volatility", Limits()),
+                ("max-sharpe", Limits(max_weight=0.4)),
+                ("risk-parity", Limits()),
+                ("hrp", Limits()),
+            )
+        ),
     ):
-        figures = [optimum.volatility, optimum.optimality_gap, optimum.sharpe or 0.0]
+        figures = [optimum.volatility, optimum.optimality_gap or 0.0, optimum.sharpe or 0.0]
         for numbers in (optimum.weights, optimum.risk_contributions, np.array(figures)):
             found.update(numbers.tobytes())
     features = rng.standard_normal(len(FEATURES))

@@ -138,7 +138,7 @@ def test_the_gap_is_an_honest_bound_for_weights_that_are_not_optimal() -> None:
     for weights in random_weights(12, lower=0.0, upper=1.0, seed=6)[::20]:
         if weights @ mean > 0.0:
             short = 1.0 - float(weights @ mean) / volatility(weights, cov) / best.sharpe
-            gap = optimise._sharpe_gap(weights, cov, excess=mean, budget=budget)
+            gap = optimise.sharpe_gap(weights, cov, excess=mean, budget=budget)
             assert short <= gap + 1e-12
 
 

@@ -20,6 +20,7 @@ from quarterdeck.kernel.ids import AgentId, FillId, OrderId, RunId, TaskId
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.kernel.time import DAY, SECOND, Nanos
 from quarterdeck.kernel.vocabulary import (
+    Clock,
     OrderStatus,
     OrderType,
     Priority,
@@ -380,6 +381,22 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetGate: lambda q, c: execution.GateView(
+            version=3,
+            limits=tuple(
+                execution.LimitView(
+                    code=execution.Code.ORDER_NOTIONAL,
+                    name=f"max_order_notional_{n}",
+                    scope="agent trend",
+                    value="25000",
+                    unit="USD",
+                    clock=Clock.MARKET,
+                    learned=False,
+                    version=3,
+                )
+                for n in range(60)
+            ),
+        ),
         execution.GetPositions: lambda q, c: execution.PositionsView(
             positions=(
                 execution.PositionView(
@@ -600,6 +617,7 @@ OFFERED = (
     _offer("orders.preview", Permission.ORDER_PAPER, "POST /orders/preview", execution.PreviewOrder, execution.OrderView, tool="preview_order"),
     _offer("orders.cancel", Permission.ORDER_PAPER, "POST /orders/{order_id}/cancel", execution.CancelOrder, execution.OrderView, effect=COMMAND, tool="cancel_order"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
+    _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),

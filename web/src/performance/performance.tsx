@@ -23,18 +23,19 @@ const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "Profit factor", right: true, hint: "Gains over losses", show: (row) => <Maybe text={fixed(row.profit_factor)} why="no loss or no round trip yet" /> },
 ];
 
-function Weights({ weights, contributions }: { weights: Readonly<Record<string, number>>; contributions: Readonly<Record<string, number>> | null }) {
+function Weights({ weights, contributions, target }: { weights: Readonly<Record<string, number>>; contributions: Readonly<Record<string, number>> | null; target: Readonly<Record<string, number>> | null }) {
   const rows = Object.entries(weights).sort(([, a], [, b]) => b - a);
   return (
     <table className="rows rows-dense">
       <caption className="sr-only">Weights</caption>
-      <thead><tr><th scope="col">Symbol</th><th scope="col"><span className="sr-only">Share</span></th><th scope="col" className="right">Weight</th><th scope="col" className="right" title="Share of the portfolio's risk">Risk</th></tr></thead>
+      <thead><tr><th scope="col">Symbol</th><th scope="col"><span className="sr-only">Share</span></th><th scope="col" className="right">Weight</th><th scope="col" className="right" title="Best weight at the last close">Now</th><th scope="col" className="right" title="Share of the portfolio's risk">Risk</th></tr></thead>
       <tbody>
         {rows.map(([symbol, weight]) => (
           <tr key={symbol}>
             <td className="fit font-medium">{symbol}</td>
             <td className="align-middle!"><Bar share={weight} colour="var(--up)" label={`${symbol} ${percent(weight, 1)}`} /></td>
             <td className="right fit">{percent(weight, 1)}</td>
+            <td className="right fit"><Maybe text={percent(target?.[symbol], 1)} why="answered at proposals only" /></td>
             <td className="right fit"><Maybe text={percent(contributions?.[symbol], 1)} why="not computed for this objective" /></td>
           </tr>
         ))}
@@ -47,7 +48,8 @@ function Proposal({ proposal }: { proposal: ProposalView }) {
   const why = proposal.reason ?? `${proposal.observations} of ${proposal.need} observations`;
   const facts: ReadonlyArray<readonly [string, string]> = [
     ["Return a year", percent(proposal.expected_return, 1, { sign: true })], ["Volatility a year", percent(proposal.volatility, 1)], ["Sharpe", fixed(proposal.sharpe)],
-    ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", proposal.optimality_gap === null ? DASH : proposal.optimality_gap.toExponential(1)], ["Solver", proposal.solver ?? DASH],
+    ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", proposal.optimality_gap === null ? DASH : proposal.optimality_gap.toExponential(1)], ["KKT residual", proposal.kkt_residual === null ? DASH : proposal.kkt_residual.toExponential(1)],
+    ["Drift to the best now", percent(proposal.drift, 1)], ["Condition number", proposal.condition === null ? DASH : count(proposal.condition)], ["Solver", proposal.solver ?? DASH],
   ];
   return (
     <section aria-label={words(proposal.objective)} className="min-w-0">
@@ -55,7 +57,9 @@ function Proposal({ proposal }: { proposal: ProposalView }) {
       <dl className="stale-able grid grid-cols-3 gap-2 px-3 py-2">
         {facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold"><Maybe text={value} why={why} /></dd></div>)}
       </dl>
-      {proposal.weights === null ? <Empty>No portfolio yet: {why}.</Empty> : <div className="stale-able"><Weights weights={proposal.weights} contributions={proposal.risk_contributions} /></div>}
+      {proposal.weights === null ? <Empty>No portfolio yet: {why}.</Empty> : <div className="stale-able"><Weights weights={proposal.weights} contributions={proposal.risk_contributions} target={proposal.target} /></div>}
+      {proposal.span_from !== null && proposal.span_to !== null && <p className="px-3 pb-1 text-xs text-faint">{proposal.observations} joint returns, <When at={proposal.span_from} /> to <When at={proposal.span_to} /></p>}
+      {proposal.warning !== null && <p className="px-3 pb-2 text-xs text-warn">{proposal.warning}</p>}
     </section>
   );
 }

@@ -14,10 +14,10 @@ import type { AgentsView, CoverageView, GateView, LimitView, RiskEventView, Risk
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
-  { name: "Scope", show: (row) => row.scope },
+  { name: "Holds for", show: (row) => row.learned ? row.scope : /^(instrument|cluster) /.test(row.scope) ? row.scope.replace(/^\w+ /, "") : "everything" },
   { name: "Limit", right: true, show: (row) => <Measure value={row.value} unit={row.unit} /> },
   { name: "Clock", hint: "The time its window counts in", show: (row) => words(row.clock) },
-  { name: "Set by", show: (row) => row.learned ? <span title="learned from the forecasts; it can only tighten a person's limit">learned, version {row.version}</span> : "configuration" },
+  { name: "Set by", show: (row) => row.learned ? <span title="learned from the forecasts; it can only tighten a person's limit">learned, version {row.version}</span> : row.scope },
 ];
 
 function why(row: RiskView): string {

@@ -117,7 +117,7 @@ export interface BarsView {
   readonly bars: ReadonlyArray<BarView>;
 }
 
-/** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. */
+/** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. ``level`` names the level that sets the limit, as ``agent trend``; ``learned`` where risk has tightened it. */
 export interface Breach {
   readonly code: Code;
   readonly unit: string;
@@ -126,6 +126,7 @@ export interface Breach {
   readonly used: Decimal | null;
   readonly max_quantity: Decimal | null;
   readonly text: string;
+  readonly level: string | null;
 }
 
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
@@ -190,7 +191,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "ORDER_TERMS" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
+export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -216,6 +217,12 @@ export interface ComponentView {
 
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
+
+/** Confirm a change that loosens, by the number that its proposal was answered with. */
+export interface ConfirmLimit {
+  readonly change: number;
+  readonly reason: string;
+}
 
 /** One instrument that several agents hold; ``saved`` is what netting them would save in costs. */
 export interface ConflictView {
@@ -406,8 +413,9 @@ export interface FillsView {
   readonly next: number | null;
 }
 
-/** All limits in force. */
+/** All limits in force, under the version of the limit set that judges orders now. */
 export interface GateView {
+  readonly version: number;
   readonly limits: ReadonlyArray<LimitView>;
 }
 
@@ -506,6 +514,17 @@ export interface LedgerView {
 /** What an order attached to another one is for. */
 export type Leg = "stop_loss" | "take_profit";
 
+/** One limit as it is set at one level; ``subject`` is empty for the deck. */
+export interface LevelLimit {
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string;
+  readonly unit: string;
+  readonly clock: Clock;
+  readonly code: Code;
+}
+
 /** One change of a learned limit: what it became, what it was, and why. */
 export interface LimitChangeView {
   readonly version: number;
@@ -525,16 +544,38 @@ export interface LimitChangesView {
   readonly next: number | null;
 }
 
-/** One limit in force: whose, which, its value and unit, and the clock its window counts in. */
+/** One limit that can be set: where, in which unit, and what tightens it. */
+export interface LimitName {
+  readonly name: string;
+  readonly code: Code;
+  readonly unit: string;
+  readonly clock: Clock;
+  readonly tighter: string;
+  readonly meaning: string;
+}
+
+/** Every limit that can be set. */
+export interface LimitNamesView {
+  readonly names: ReadonlyArray<LimitName>;
+}
+
+/** One limit in force: its code and name, the level that sets it, its value and unit, its clock. ``version`` is that of the limit set, of the learned limit for a learned one. */
 export interface LimitView {
   readonly code: Code;
   readonly name: string;
   readonly scope: string;
-  readonly value: Decimal;
+  readonly value: string;
   readonly unit: string;
   readonly clock: Clock;
   readonly learned: boolean;
   readonly version: number;
+}
+
+/** All limits set, under the version of the limit set that judges orders now. */
+export interface LimitsView {
+  readonly version: number;
+  readonly limits: ReadonlyArray<LevelLimit>;
+  readonly pending: ReadonlyArray<PendingChange>;
 }
 
 /** The link; whoever has it first is the operator. */
@@ -586,7 +627,7 @@ export interface MarketView {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "max-sharpe" | "min-volatility";
+export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
 
 /** The unresolved episodes: how many of each severity, and the newest 20. ``fired`` and ``resolved`` count over the run; ``suppressed`` counts the times a rule was due while the bound on open episodes left no room for it. */
 export interface OpenAlertsView {
@@ -678,6 +719,19 @@ export interface PauseAgent {
   readonly reason: string;
 }
 
+/** A change that loosens and waits for its second confirmation; ``value`` null removes. */
+export interface PendingChange {
+  readonly change: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly expires_at: string;
+}
+
 /** One agent's record over the run, from fills and closes only. Sharpe is per year over the slices since trading opened, risk-free rate 0; null before ``need`` slices or when equity never moved. ``win_fraction`` counts closed round trips. */
 export interface PerformanceView {
   readonly rank: number;
@@ -749,7 +803,7 @@ export interface ProposalRecord {
   readonly turnover: number | null;
 }
 
-/** The present proposal for one objective; ``weights`` is null with the reason until defined. */
+/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. */
 export interface ProposalView {
   readonly objective: Objective;
   readonly at: string | null;
@@ -764,6 +818,13 @@ export interface ProposalView {
   readonly need: number;
   readonly solver: string | null;
   readonly reason: string | null;
+  readonly kkt_residual: number | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly condition: number | null;
+  readonly warning: string | null;
+  readonly target: Readonly<Record<string, number>> | null;
+  readonly drift: number | null;
 }
 
 /** A page of proposals, newest first. */
@@ -983,11 +1044,23 @@ export interface SaveRule {
   readonly rule: Rule;
 }
 
+/** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
+export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
+
 /** The caller as authenticated, and what it may do. */
 export interface SessionView {
   readonly identity: string;
   readonly kind: string;
   readonly permissions: ReadonlyArray<string>;
+}
+
+/** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
+export interface SetLimit {
+  readonly scope: Scope;
+  readonly name: string;
+  readonly value: string | null;
+  readonly reason: string;
+  readonly subject?: string;
 }
 
 /** The five severities of an alert, mildest first. */

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from quarterdeck.app.simulation.invariants import Violation
+from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.life import Life
 from quarterdeck.app.simulation.world import World
 

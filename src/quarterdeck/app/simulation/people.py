@@ -20,6 +20,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.alerts.model import AcknowledgeAlert, ResolveAlert
 from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.garbage import spoiled
 from quarterdeck.execution.model import (
     CancelOrder,
     OrderView,
@@ -55,7 +56,15 @@ class Door(Protocol):
         ...
 
     async def submit(self, command: Command, caller: Caller) -> Answer | None:
-        """Return the answer; ``None`` if it was refused or its outcome is not known."""
+        """Send ``command`` and return the answer; ``None`` if it was refused."""
+        ...
+
+    async def post(self, kind: type[Command], body: bytes, caller: Caller) -> Answer | None:
+        """Send ``body``, whatever it holds, where a ``kind`` is expected; answered like ``submit``."""
+        ...
+
+    async def inside(self, command: Command, caller: Caller) -> Answer | None:
+        """Hand ``command`` over without any decoding; answered like ``submit``."""
         ...
 
     def price(self, symbol: str) -> Decimal | None:
@@ -222,7 +231,7 @@ async def hostile(me: Memory, door: Door) -> None:
             continue
         try:
             async with asyncio.timeout(0.001 if me.chance.happens(0.3) else 60.0):
-                answer = await door.submit(command, me.caller)
+                answer = await _by_some_way(me, door, command)
         except TimeoutError:
             # It hung up; what it asked for may have happened.
             continue
@@ -230,6 +239,16 @@ async def hostile(me: Memory, door: Door) -> None:
             me.orders.append(answer.order_id)
         if isinstance(answer, ClaimAnswer) and answer.claim is not None:
             me.claims.append((answer.claim.task_id, answer.claim.lease_token))
+
+
+async def _by_some_way(me: Memory, door: Door, command: Command) -> Answer | None:
+    """Send ``command`` as it is, spoiled on the way, or past the decoding."""
+    way = me.chance.below(10)
+    if way < 4:
+        return await door.submit(command, me.caller)
+    if way < 7:
+        return await door.inside(command, me.caller)
+    return await door.post(type(command), spoiled(command, me.chance), me.caller)
 
 
 def _mischief(me: Memory, door: Door) -> Command | None:
@@ -258,6 +277,8 @@ def _mischief(me: Memory, door: Door) -> Command | None:
                 Rearm(epoch=door.epoch(None), reason="mine"),
                 CancelTask(task_id="task-0", reason="mine"),
                 RegisterAgent(name="deck"),
+                AcknowledgeAlert(episode_id=me.chance.pick(door.alerts() or ("alert-0",))),
+                ResolveAlert(episode_id=me.chance.pick(door.alerts() or ("alert-0",))),
             )
         )
     return SubmitSignal(

@@ -8,8 +8,8 @@ from multiprocessing import get_context
 
 import msgspec
 
+from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.faults import FaultPlan, plan_of
-from quarterdeck.app.simulation.invariants import Violation
 from quarterdeck.app.simulation.lives import Outcome, live_through
 from quarterdeck.app.simulation.world import World
 from quarterdeck.runtime import kernels
@@ -81,7 +81,7 @@ def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
             low = middle + 1
     if high < plan.slices:
         plan = plan_of(seed, slices=high)
-    for name in ("bars", "clock", "outside_stops", "disk"):
+    for name in ("bars", "clock", "outside_stops", "space", "disk"):
         without = msgspec.structs.replace(plan, **{name: ()})
         if getattr(plan, name) and fails(without):
             plan = without

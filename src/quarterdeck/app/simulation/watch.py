@@ -9,8 +9,8 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.core.board import Board
-from quarterdeck.app.simulation.invariants import (
+from quarterdeck.agents.service import AgentsService
+from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
     ON_ROW,
@@ -21,8 +21,10 @@ from quarterdeck.app.simulation.invariants import (
     entries_balance,
     equity_adds_up,
     leases_have_ended,
+    moment_of,
 )
-from quarterdeck.app.simulation.shadow import Shadow
+from quarterdeck.app.invariants.shadow import Shadow
+from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message
@@ -79,7 +81,8 @@ class Watch:
     """Holds the rules after every step of one life.
 
     ``read`` gives the shadow of what was on disk before this life's first step; ``found`` is told of
-    the first violation and does not return.
+    the first violation and does not return; ``low`` tells whether the deck has had time to know that
+    the disk is low.
     """
 
     def __init__(
@@ -89,14 +92,16 @@ class Watch:
         raised: Callable[[], int],
         read: Callable[[], Shadow],
         found: Callable[[Violation], None],
+        low: Callable[[], bool],
         log: Log,
     ) -> None:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
-        self._agents = named["agents"]
+        self._agents = cast("AgentsService", named["agents"])
         self._raised = raised
         self._read = read
         self._found = found
+        self._low = low
         self._log = log
         self._shadow: Shadow | None = None
         self._since_full = 0
@@ -143,6 +148,8 @@ class Watch:
             self._under_way, self._messages, self._rows = step.number, 0, 0
         touched: dict[str, None] = {agent: None}
         for message in step.messages[self._messages :]:
+            if isinstance(message, OrderAccepted) and step.kind is StepKind.COMMAND and self._low():
+                self._hold(only_reduces(now, message))
             self._message(now, message, touched)
         for statement, values in rows[self._rows :]:
             self._row(now, statement, values)
@@ -183,12 +190,10 @@ class Watch:
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""
-        agents = vars(self._agents)
-        return Moment(
-            shadow=self.shadow(),
-            desk=self._execution.desk,
-            board=cast("Board", agents["board"]),
-            slots={name: agent.slots for name, agent in agents["members"].items()},
+        return moment_of(
+            self.shadow(),
+            execution=self._execution,
+            agents=self._agents,
             raised=self._raised(),
             machine_at=self.machine_at,
         )

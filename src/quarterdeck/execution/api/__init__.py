@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.api import history, views
+from quarterdeck.execution.api import history, limits, views
 from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
@@ -177,7 +177,8 @@ _MEMORY = (
         name="gate.limits",
         method="GET",
         path="/gate",
-        summary="The limits in force, each with its unit and clock.",
+        tool="get_limits",
+        summary="The limits in force for the caller or an agent, each with the level that sets it.",
         permission=Permission.READ,
         effect=Effect.VIEW,
         input=GetGate,
@@ -277,5 +278,5 @@ _HISTORY = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = _COMMANDS + _MEMORY + _HISTORY
+OPERATIONS: tuple[Operation, ...] = _COMMANDS + _MEMORY + _HISTORY + limits.OPERATIONS
 """All operations of execution."""

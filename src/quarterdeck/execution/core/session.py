@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quarterdeck.execution.core.amounts import ceil_div, timeframe_ns
-from quarterdeck.execution.core.controls import Wait
+from quarterdeck.execution.core.control import Wait
 from quarterdeck.execution.core.gate import Retry
 from quarterdeck.execution.model import StopView
 from quarterdeck.kernel.ids import AgentId

@@ -46,13 +46,20 @@ class Code(StrEnum):
     STALE_SIGNAL = "STALE_SIGNAL"
     SELF_TRADE = "SELF_TRADE"
     FROZEN = "FROZEN"
+    TRADING_STATE = "TRADING_STATE"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    ORDER_TYPE = "ORDER_TYPE"
+    SHORT_SALE = "SHORT_SALE"
+    ORDER_QUANTITY = "ORDER_QUANTITY"
+    CONCENTRATION = "CONCENTRATION"
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
     """One control that said no: what was tried, the limit, and what was used already.
 
     ``unit`` says what the three decimals count; each is null where the control has no such number.
-    ``max_quantity`` is the largest quantity this control alone would pass now.
+    ``max_quantity`` is the largest quantity this control alone would pass now. ``level`` names the
+    level that sets the limit, as ``agent trend``; ``learned`` where risk has tightened it.
     """
 
     code: Code
@@ -62,6 +69,7 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
     used: Decimal | None
     max_quantity: Decimal | None
     text: str
+    level: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

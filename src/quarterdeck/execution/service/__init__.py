@@ -44,6 +44,7 @@ from quarterdeck.execution.service.halting import (
 )
 from quarterdeck.execution.service.placing import asked_of, checked, place
 from quarterdeck.execution.service.settling import close_slice, open_account
+from quarterdeck.execution.store.limits import book_of, write_version
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
@@ -84,13 +85,16 @@ class ExecutionService:
         stopwatch: Stopwatch,
     ) -> None:
         contracts = tuple(contract_of(instrument) for instrument in instruments)
+        symbols = {contract.symbol: contract for contract in contracts}
+        terms = store.terms_of(limits, paper)
         self.desk = Desk(
             account=account,
             contracts=contracts,
-            symbols={contract.symbol: contract for contract in contracts},
-            terms=store.terms_of(limits, paper),
+            symbols=symbols,
+            terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            limits=book_of(limits, terms, account=account, symbols=symbols),
         )
         self.stop = stop
         self.pace = pace
@@ -119,6 +123,8 @@ class ExecutionService:
                     version=message.version,
                     at=message.at,
                 )
+                self.desk.limits.version += 1
+                write_version(step, self.desk.limits)
             case _:
                 pass
 
@@ -269,7 +275,7 @@ class ExecutionService:
         contract = desk.symbols.get(symbol)
         index = -1 if contract is None else contract.index
         account = desk.accounts.get(caller.identity)
-        limit, version = desk.position_limit(index)
+        bounds = desk.bounds(caller.identity, index)
         raised = self.stop.raised()
         standing = Standing(
             authorised=caller.may(Permission.ORDER_PAPER),
@@ -292,8 +298,9 @@ class ExecutionService:
             missed=desk.missed.get(index, 0),
             contracts=desk.contracts,
             terms=desk.terms,
-            position_limit=limit,
-            limit_version=version,
+            bounds=bounds,
+            position_limit=desk.position_limit(index, bounds),
+            limit_version=desk.limits.version,
         )
 
     def decide(

@@ -11,9 +11,11 @@ from quarterdeck.execution.core.amounts import Contract, Terms
 from quarterdeck.execution.core.book import Book, Order, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
+from quarterdeck.execution.core.limits_book import Bounds, LimitBook
 from quarterdeck.execution.core.session import Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
+from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
@@ -52,6 +54,7 @@ class Desk:
     terms: Terms
     assumed: Assumptions
     policy: OrdersSection
+    limits: LimitBook
     session: Session = field(default_factory=Session)
     prices: dict[int, int] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class Desk:
             self.missed[row["instrument"]] = row["missed"]
         for row in reader.rows("execution.limits"):
             self.learned[row["instrument"]] = Learned(row["position_limit_units"], row["version"])
+        read_book(self.limits, reader, contracts=self.contracts)
         self.accounts = store.read_accounts(reader)
         self.tallies = store.read_tallies(reader)
         self.ledger = store.read_ledger(reader)
@@ -103,12 +107,16 @@ class Desk:
         """Value ``account`` at the last closes."""
         return worth(account, self.prices, self.contracts)
 
-    def position_limit(self, instrument: int) -> tuple[int, int]:
-        """Return the position limit in force, in money units, and the learned one's version."""
+    def bounds(self, agent: AgentId, row: int) -> Bounds:
+        """Return the tightest limits that persons have set for ``agent`` in instrument ``row``."""
+        symbol = self.contracts[row].symbol if row >= 0 else ""
+        return self.limits.bounds(self.account, agent, row=row, symbol=symbol)
+
+    def position_limit(self, instrument: int, bounds: Bounds) -> int:
+        """Return the position limit in force, in money units: a learned one only tightens."""
         learned = self.learned.get(instrument)
-        if learned is None:
-            return self.terms.position_notional, 0
-        return min(self.terms.position_notional, learned.units), learned.version
+        hard = bounds.max_position_notional
+        return hard if learned is None else min(hard, learned.units)
 
     def standing(self, agent: AgentId | None, raised: int) -> StopRecord | None:
         """Return the stop of ``agent``, or of the deck, that stands under the word ``raised``."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core.hierarchy import hierarchical_weights
 from quarterdeck.portfolio.core.nonnegative import SOLVED, gradient_of, nonnegative_minimum
-from quarterdeck.portfolio.core.parity import parity_point
+from quarterdeck.portfolio.core.parity import contribution_error, parity_point
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def best_ratio(
     if status != SOLVED or not 0.0 < total < math.inf:
         return None
     weights = y / total
-    return weights, _ratio_gap(sigma, excess, weights=weights)
+    return weights, ratio_gap(sigma, excess, weights=weights)
 
 
 def richest_within(
@@ -217,6 +217,12 @@ def equal_risk(
     return weights, error
 
 
+def parity_error(sigma: FloatArray, weights: FloatArray) -> float:
+    """Return the largest relative error of a risk contribution against equal shares."""
+    n = weights.size
+    return float(contribution_error(sigma, np.full(n, 1.0 / n), weights))
+
+
 def hierarchical(sigma: FloatArray) -> FloatArray:
     """Return hierarchical-risk-parity weights, summing to 1 (they are the best of nothing)."""
     weights = hierarchical_weights(sigma)
@@ -227,7 +233,7 @@ def _deviation(sigma: FloatArray, weights: FloatArray) -> float:
     return math.sqrt(max(float((weights * gradient_of(sigma, weights)).sum()), 0.0))
 
 
-def _ratio_gap(sigma: FloatArray, excess: FloatArray, *, weights: FloatArray) -> float:
+def ratio_gap(sigma: FloatArray, excess: FloatArray, *, weights: FloatArray) -> float:
     """Return a bound on the relative distance of the ratio from the best; 1 where none is proven."""
     marginal = gradient_of(sigma, weights)
     deviation = math.sqrt(max(float((weights * marginal).sum()), 0.0))

@@ -194,11 +194,11 @@ def max_sharpe(
                 "can tell from none; the Sharpe ratio has no maximum",
                 code="RISKLESS_EXCESS",
             )
-        gap = _sharpe_gap(weights, sigma, excess=excess, budget=budget)
+        gap = sharpe_gap(weights, sigma, excess=excess, budget=budget)
         if gap <= ACCEPTED_SHARPE:
             if rounded:
                 weights = budget.rounded(weights)
-                gap = _sharpe_gap(weights, sigma, excess=excess, budget=budget)
+                gap = sharpe_gap(weights, sigma, excess=excess, budget=budget)
             return measured(
                 weights,
                 sigma * scale,
@@ -269,13 +269,13 @@ def _least_variance(
         if solved is None:
             continue
         weights = budget.repaired(solved)
-        if _excess_variance(weights, sigma, budget=budget) <= ACCEPTED_VARIANCE:
+        if excess_variance(weights, sigma, budget=budget) <= ACCEPTED_VARIANCE:
             weights = budget.rounded(weights) if rounded else weights
-            return weights, _excess_variance(weights, sigma, budget=budget), ridge
+            return weights, excess_variance(weights, sigma, budget=budget), ridge
     raise DomainError("no portfolio of minimum volatility could be proven", code="NOT_SOLVED")
 
 
-def _excess_variance(weights: FloatArray, sigma: FloatArray, *, budget: Budget) -> float:
+def excess_variance(weights: FloatArray, sigma: FloatArray, *, budget: Budget) -> float:
     """Return a bound on the variance of ``weights`` above the least allowed one."""
     gradient = product(sigma, weights)
     return max(2.0 * dot(gradient, weights - budget.best(-gradient)), 0.0)
@@ -356,7 +356,7 @@ def _quadratic(
     return found
 
 
-def _sharpe_gap(
+def sharpe_gap(
     weights: FloatArray, sigma: FloatArray, *, excess: FloatArray, budget: Budget
 ) -> float:
     """Return a bound on how far the Sharpe ratio of ``weights`` is from the best, relative.

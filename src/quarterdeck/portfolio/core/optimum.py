@@ -35,6 +35,9 @@ class Optimum:
         A proven bound on how far the objective is from the best feasible one, as a fraction of
         it, computed from the problem's dual and not taken from the solver; 0 is exact. None for
         weights that optimise nothing.
+    kkt_residual : float or None
+        How far the first-order conditions are from holding, as a share of the largest gradient
+        (for risk parity the largest relative error of a contribution); None as for the gap.
     ridge : float
         What was added to the diagonal of the covariance so that it could be solved; 0 when
         nothing was. All figures are those of the covariance as given.
@@ -50,6 +53,7 @@ class Optimum:
     optimality_gap: float | None
     ridge: float
     solver: str
+    kkt_residual: float | None = None
 
 
 def measured(
@@ -61,6 +65,7 @@ def measured(
     optimality_gap: float | None,
     ridge: float,
     solver: str,
+    kkt_residual: float | None = None,
 ) -> Optimum:
     """Return the figures of ``weights`` under ``cov`` and, where given, ``mean``.
 
@@ -73,7 +78,7 @@ def measured(
     mean : ndarray of shape (n,), float64, or None
     risk_free : float or None
         In the units of ``mean``; None leaves the Sharpe ratio out.
-    optimality_gap, ridge, solver
+    optimality_gap, ridge, solver, kkt_residual
         Taken over as they are.
 
     Raises
@@ -102,4 +107,5 @@ def measured(
         optimality_gap=optimality_gap,
         ridge=ridge,
         solver=solver,
+        kkt_residual=kkt_residual,
     )

@@ -81,7 +81,7 @@ def _newton(matrix: FloatArray, budget: FloatArray, start: FloatArray) -> tuple[
         if np.isfinite(start).all() and (start > 0.0).all()
         else budget / np.sqrt(np.diag(matrix))
     )
-    best, least = x, float(_error(matrix, budget, x))
+    best, least = x, float(contribution_error(matrix, budget, x))
     for _ in range(NEWTON_STEPS):
         gradient = matrix @ x - budget / x
         hessian = matrix + np.diag(budget / x**2)
@@ -94,7 +94,7 @@ def _newton(matrix: FloatArray, budget: FloatArray, start: FloatArray) -> tuple[
         fall = float((step / x).max())
         shorter = min(shorter, 0.9 / fall) if fall > 0.0 else shorter
         x = x - shorter * step
-        error = float(_error(matrix, budget, x))
+        error = float(contribution_error(matrix, budget, x))
         if error < least:
             best, least = x, error
         elif decrement < 1e-10 or not np.isfinite(error):
@@ -103,7 +103,7 @@ def _newton(matrix: FloatArray, budget: FloatArray, start: FloatArray) -> tuple[
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _error(matrix: FloatArray, budget: FloatArray, x: FloatArray) -> float:
+def contribution_error(matrix: FloatArray, budget: FloatArray, x: FloatArray) -> float:
     """Return the largest relative error of a contribution at x, from nothing but x."""
     n = x.size
     marginal = np.zeros(n)
@@ -163,4 +163,4 @@ def _descend(
                 marginal[j] += move * matrix[i, j]
         if not worst > tolerance:
             break
-    return _error(matrix, budget, x)
+    return contribution_error(matrix, budget, x)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
-from quarterdeck.app.simulation.shadow import OPEN_STATES, Shadow, Working, units
+from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
 from quarterdeck.execution.model import (
     EquityMarked,
@@ -24,6 +25,7 @@ from quarterdeck.execution.model import (
     OrderRefused,
     OrderView,
 )
+from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
@@ -50,6 +52,26 @@ class Moment:
 
 
 Verdict = Violation | None
+
+
+def moment_of(
+    shadow: Shadow,
+    *,
+    execution: ExecutionService,
+    agents: AgentsService,
+    raised: int,
+    machine_at: int,
+) -> Moment:
+    """Return the moment of two services beside ``shadow``; what they keep to themselves is looked at."""
+    kept = vars(agents)
+    return Moment(
+        shadow=shadow,
+        desk=execution.desk,
+        board=cast("Board", kept["board"]),
+        slots={name: agent.slots for name, agent in kept["members"].items()},
+        raised=raised,
+        machine_at=machine_at,
+    )
 
 
 def _wrong(rule: str, text: str) -> Violation:

@@ -1,0 +1,273 @@
+"""One objective, one answer: which solver finds it, and the proof that goes with it.
+
+Weights without shorts and caps come from the active set of ``long_only``, bounded ones from that of
+``boxed``. The general solver of ``optimise`` answers where those cannot: collinear assets, portfolios
+without risk.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.portfolio.core import long_only
+from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
+from quarterdeck.portfolio.core.budget import Budget
+from quarterdeck.portfolio.core.certificate import kkt_residual
+from quarterdeck.portfolio.core.nonnegative import gradient_of
+from quarterdeck.portfolio.core.optimise import (
+    equal_weight,
+    excess_variance,
+    max_sharpe,
+    min_volatility,
+    sharpe_gap,
+)
+from quarterdeck.portfolio.core.optimum import Optimum, measured
+
+FloatArray = npt.NDArray[np.float64]
+
+OBJECTIVES: Final = (
+    "max-sharpe",
+    "min-volatility",
+    "max-return",
+    "equal-weight",
+    "risk-parity",
+    "hrp",
+)
+
+BOUNDED: Final = ("max-sharpe", "min-volatility")
+"""Objectives that take bounds of the weights."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """What may be asked besides the objective; rates and volatilities are per period."""
+
+    risk_free: float = 0.0
+    vol_cap: float | None = None
+    min_weight: float = 0.0
+    max_weight: float = 1.0
+
+    @property
+    def bounded(self) -> bool:
+        """Whether weights are held between bounds that say more than that they are no shorts."""
+        return (self.min_weight, self.max_weight) != (0.0, 1.0)
+
+
+def solve(
+    objective: str,
+    *,
+    mean: FloatArray,
+    covariance: FloatArray,
+    limits: Limits,
+    rounded: bool = False,
+) -> Optimum:
+    """Return the portfolio that is best by ``objective``.
+
+    Parameters
+    ----------
+    objective : str
+        One of ``OBJECTIVES``.
+    mean : ndarray of shape (n,), float64
+        Expected returns per period; finite.
+    covariance : ndarray of shape (n, n), float64, C-contiguous
+        Per period; finite, symmetric, positive semidefinite.
+    limits : Limits
+        Bounds hold for the objectives in ``BOUNDED`` only.
+    rounded : bool
+        Whether the weights are put on steps of 1e-9, the same on every processor; all figures,
+        the proof included, are then theirs.
+
+    Returns
+    -------
+    Optimum
+        The gap of max-return is a share of its return, that of risk-parity the largest relative
+        error of a contribution; equal-weight and hrp are the best of nothing and have none.
+
+    Raises
+    ------
+    InvalidInput
+        If objective, cap or bounds are not as above.
+    DomainError
+        ``NO_EXCESS_RETURN``, ``RISKLESS_EXCESS``, ``CONSTANT_ASSET`` or ``NOT_SOLVED``.
+
+    Examples
+    --------
+    >>> found = solve(
+    ...     "min-volatility", mean=np.zeros(2), covariance=np.diag([1.0, 4.0]), limits=Limits()
+    ... )
+    >>> found.weights.tolist(), found.kkt_residual < 1e-15
+    ([0.8, 0.2], True)
+    """
+    _refuse_misfits(objective, limits)
+    if objective in BOUNDED:
+        return _quadratic(
+            objective, mean=mean, covariance=covariance, limits=limits, rounded=rounded
+        )
+    n = mean.size
+    whole = Budget.of(n, lower=0.0, upper=1.0)
+    gap: float | None = None
+    residual: float | None = None
+    if objective == "equal-weight":
+        weights, solver = equal_weight(n), "none"
+    elif not spread(covariance):
+        raise constant()
+    elif objective == "hrp":
+        weights, solver = long_only.hierarchical(covariance), "single-linkage"
+        weights = whole.rounded(weights) if rounded else weights
+    elif objective == "risk-parity":
+        weights, gap = long_only.equal_risk(covariance)
+        if rounded:
+            weights = whole.rounded(weights)
+            gap = long_only.parity_error(covariance, weights)
+        residual, solver = gap, "coordinate-descent"
+    else:
+        assert limits.vol_cap is not None
+        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
+        best = abs(float((weights * mean).sum())) + missed
+        gap, solver = missed / best if best > 0.0 else 0.0, long_only.SOLVER
+    return measured(
+        weights,
+        covariance,
+        mean=mean,
+        risk_free=limits.risk_free,
+        optimality_gap=gap,
+        kkt_residual=residual,
+        ridge=0.0,
+        solver=solver,
+    )
+
+
+def weights_of(
+    objective: str,
+    *,
+    excess: FloatArray,
+    covariance: FloatArray,
+    budget: Budget,
+    start: FloatArray | None = None,
+) -> FloatArray | None:
+    """Return the weights of an objective in ``BOUNDED`` from the kernels, or None where they cannot.
+
+    ``excess`` and ``covariance`` may be in any unit; ``start`` is an earlier answer, or zeros.
+    """
+    if start is None or not float(start.sum()) > 0.0:
+        start = None
+    if not (budget.lower.any() or (budget.upper < 1.0).any()):
+        found = (
+            long_only.least_volatile(covariance, start=start)
+            if objective == "min-volatility"
+            else long_only.best_ratio(covariance, excess, start=start)
+        )
+        return None if found is None else found[0]
+    first = budget.best(excess) if start is None else budget.repaired(start)
+    bounds = {"lower": budget.lower, "upper": budget.upper, "start": first}
+    if objective == "min-volatility":
+        return boxed_minimum(covariance, np.zeros(first.size), **bounds)
+    return boxed_ratio(covariance, excess, **bounds)
+
+
+def spread(covariance: FloatArray) -> bool:
+    """Whether every asset moves at all."""
+    variances = np.diag(covariance)
+    return bool((variances > 1e-14 * float(variances.max())).all())
+
+
+def constant() -> DomainError:
+    """Return the refusal of an asset that does not move."""
+    return DomainError(
+        "an asset whose price does not move has no risk to balance; leave it out",
+        code="CONSTANT_ASSET",
+    )
+
+
+def refuse_poor(excess: FloatArray, *, risk_free: float) -> None:
+    """Refuse to look for a Sharpe ratio where no asset beats the risk-free rate."""
+    if not float(excess.max()) > 0.0:
+        raise DomainError(
+            f"no asset is expected to earn more than the risk-free rate {risk_free}, so no "
+            "long-only portfolio is",
+            code="NO_EXCESS_RETURN",
+        )
+
+
+def _quadratic(
+    objective: str,
+    *,
+    mean: FloatArray,
+    covariance: FloatArray,
+    limits: Limits,
+    rounded: bool,
+) -> Optimum:
+    budget = Budget.of(mean.size, lower=limits.min_weight, upper=limits.max_weight)
+    excess = mean - limits.risk_free
+    sharpe = objective == "max-sharpe"
+    if sharpe and not limits.bounded:
+        refuse_poor(excess, risk_free=limits.risk_free)
+    weights = None
+    if spread(covariance) and not (sharpe and float((budget.best(excess) * excess).sum()) <= 0.0):
+        weights = weights_of(objective, excess=excess, covariance=covariance, budget=budget)
+    if weights is None:
+        # Where some allowed portfolio has no risk the general solver says which case it is.
+        low, high = limits.min_weight, limits.max_weight
+        bounds = {"lower": low, "upper": high}
+        found = (
+            max_sharpe(mean, covariance, risk_free=limits.risk_free, rounded=rounded, **bounds)
+            if sharpe
+            else min_volatility(covariance, rounded=rounded, **bounds)
+        )
+        weights, solver, ridge = found.weights, found.solver, found.ridge
+        gap = found.optimality_gap
+    else:
+        weights = budget.rounded(weights) if rounded else weights
+        solver, ridge = long_only.SOLVER, 0.0
+        gap = proven_gap(objective, weights, excess=excess, covariance=covariance, budget=budget)
+    marginal = gradient_of(covariance, weights)
+    variance = float((weights * marginal).sum())
+    if sharpe and variance > 0.0:
+        marginal = marginal / variance - excess / float((weights * excess).sum())
+    return measured(
+        weights,
+        covariance,
+        mean=mean,
+        risk_free=limits.risk_free,
+        optimality_gap=gap,
+        kkt_residual=kkt_residual(marginal, weights, budget=budget),
+        ridge=ridge,
+        solver=solver,
+    )
+
+
+def proven_gap(
+    objective: str,
+    weights: FloatArray,
+    *,
+    excess: FloatArray,
+    covariance: FloatArray,
+    budget: Budget,
+) -> float:
+    """Return a bound on the relative distance of the objective from the best allowed one."""
+    plain = not (budget.lower.any() or (budget.upper < 1.0).any())
+    if objective == "max-sharpe":
+        if plain:
+            return long_only.ratio_gap(covariance, excess, weights=weights)
+        return sharpe_gap(weights, covariance, excess=excess, budget=budget)
+    variance = float((weights * gradient_of(covariance, weights)).sum())
+    surplus = excess_variance(weights, covariance, budget=budget)
+    return 1.0 - math.sqrt(max(variance - surplus, 0.0) / variance) if variance > 0.0 else 0.0
+
+
+def _refuse_misfits(objective: str, limits: Limits) -> None:
+    if objective not in OBJECTIVES:
+        raise InvalidInput.of("objective", objective, ", ".join(OBJECTIVES))
+    if (limits.vol_cap is None) is (objective == "max-return"):
+        wanted = "a volatility cap: without one all goes to the highest mean"
+        none = "no cap: only max-return takes one"
+        accepted = wanted if objective == "max-return" else none
+        raise InvalidInput.of("vol_cap", limits.vol_cap, accepted)
+    if limits.bounded and objective not in BOUNDED:
+        raise InvalidInput.of("objective", objective, f"one of {', '.join(BOUNDED)} with bounds")
