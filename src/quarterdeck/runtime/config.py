@@ -182,6 +182,10 @@ class AgentsSection(_Section, frozen=True):
     max_open_tasks: PositiveInt = 10_000
     priority_weight_s: PriorityWeights = PriorityWeights()
     longest_wait_s: LongestWaits = LongestWaits()
+    retry_base_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 1_000
+    retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
+    dead_after_agents: PositiveInt = 3
+    quarantine_failures: PositiveInt = 10
     schedule: tuple[ScheduleEntry, ...] = ()
 
 

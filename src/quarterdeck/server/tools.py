@@ -324,12 +324,17 @@ TELLINGS: Mapping[str, Telling] = {
     "claim_work": Telling(
         text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
         "the lease lasts; finish with complete_work.",
-        notes={"wait_ms": "milliseconds to wait, 0 to 20000"},
+        notes={"wait_ms": "milliseconds to wait, 0 to 20000", "most": "tasks at once, 1 to 100"},
         reply=claim_reply,
     ),
     "renew_lease": Telling(
         text="Keep a claimed task for another lease.",
-        notes={"task_id": "the task", "lease_token": LEASE},
+        notes={
+            "task_id": "the task",
+            "lease_token": LEASE,
+            "progress_fraction": "0 to 1",
+            "note": "one line on how far it is",
+        },
         reply=whole,
     ),
     "complete_work": Telling(
@@ -361,6 +366,10 @@ TELLINGS: Mapping[str, Telling] = {
             "lease_s": "seconds of machine time",
             "requires": "further capabilities",
             "strategy": "whose turn it takes",
+            "delay_s": "machine seconds until it may start",
+            "expires_s": "cancelled unless done in so many machine seconds",
+            "expires_bars": "cancelled unless done in so many bars",
+            "on_failure": "of a dependency",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),

@@ -45,7 +45,8 @@ DOES = {
     function.__name__: function
     for function in (
         people.register, people.issue_key, people.revoke_key, people.set_state,
-        work.submit, work.claim, work.renew, work.complete, work.cancel,
+        work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
+        work.complete_many, work.cancel,
     )
 }  # fmt: skip
 
@@ -253,13 +254,15 @@ def memory(service: AgentsService) -> dict[str, object]:
         "held": board.held_counts(),
         "ready": board.ready.content(),
         "finished": list(board._finished),
+        "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
     }
 
 
 @pytest.fixture
 def deck() -> Iterator[OneServiceDeck]:
-    made = OneServiceDeck(AgentsSection())
+    # Without a rest between attempts, which would be drawn.
+    made = OneServiceDeck(AgentsSection(retry_base_ms=0))
     yield made
     made.connection.close()
 

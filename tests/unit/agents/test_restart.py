@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.agents.core import board as board_module
-from quarterdeck.agents.model import CancelTask, PauseAgent, RenewLease, ResumeAgent
+from quarterdeck.agents.model import CancelTask, FailurePolicy, PauseAgent, RenewLease, ResumeAgent
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import Priority, Regime
 from quarterdeck.runtime.config import AgentsSection, ScheduleEntry
@@ -14,10 +14,13 @@ from quarterdeck.runtime.database import state_digest
 from tests.unit.agents.conftest import OneServiceDeck, memory
 
 AGENDA = AgentsSection(
+    retry_base_ms=20_000,
+    dead_after_agents=2,
+    quarantine_failures=3,
     schedule=(
         ScheduleEntry(name="s", type="analysis", capability="c", title="s", every_bars=3),
         ScheduleEntry(name="t", type="trading", capability="d", title="t", every_bars=2, after="s"),
-    )
+    ),
 )
 WHO = ("trend", "breakout", "ann")
 ACTIONS = (
@@ -37,9 +40,18 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
         case "bars":
             deck.bars()
         case "task":
-            deck.task("cd"[pick % 2], priority=tuple(Priority)[pick % 5], max_attempts=1 + pick % 3)
+            deck.task(
+                "cd"[pick % 2],
+                priority=tuple(Priority)[pick % 5],
+                max_attempts=1 + pick % 3,
+                delay_s=pick % 4 * 7,
+                expires_s=(None, 40, 200)[pick % 3],
+                expires_bars=(None, 3)[pick % 2],
+                strategy=("", "a")[pick % 7 % 2],
+            )
         case "dependent" if tasks:
-            deck.task("c", depends_on=(tasks[pick % len(tasks)],))
+            policy = tuple(FailurePolicy)[pick % 3]
+            deck.task("c", depends_on=(tasks[pick % len(tasks)],), on_failure=policy)
         case "claim":
             deck.claim(who)
         case "complete" if mine:

@@ -47,7 +47,7 @@ export interface AgentReport {
 }
 
 /** Whether an agent is at work. */
-export type AgentState = "paused" | "ready";
+export type AgentState = "draining" | "paused" | "quarantined" | "ready";
 
 /** One agent's part in one task. */
 export interface AgentVerdict {
@@ -62,6 +62,8 @@ export interface AgentView {
   readonly label: string;
   readonly builtin: boolean;
   readonly state: AgentState;
+  readonly presence: Presence;
+  readonly reason: string | null;
   readonly capabilities: ReadonlyArray<string>;
   readonly scopes: ReadonlyArray<string>;
   readonly slots: number;
@@ -69,6 +71,7 @@ export interface AgentView {
   readonly utilisation: number;
   readonly completed: number;
   readonly failed: number;
+  readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
 }
@@ -175,16 +178,19 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. */
+/** The claim, or null with the reason and when asking again makes sense. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
+  readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly due_ms: number | null;
 }
 
-/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). */
+/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. */
 export interface ClaimWork {
   readonly wait_ms?: number;
+  readonly most?: number;
 }
 
 /** Which time a limit, window or expiry counts in. */
@@ -195,6 +201,11 @@ export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
+
+/** Hand in up to 100 results at once; each is taken or refused by itself. */
+export interface CompleteMany {
+  readonly reports: ReadonlyArray<Report>;
+}
 
 /** Hand in a result (``failed`` false) or report failure with its reason. Repeating it for the same attempt is answered as the first time. */
 export interface CompleteWork {
@@ -281,6 +292,12 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+export interface DrainAgent {
+  readonly agent: string;
+  readonly reason: string;
 }
 
 /** Where an episode stands. */
@@ -373,6 +390,9 @@ export interface Factors {
   readonly past_due: boolean;
   readonly considered: ReadonlyArray<Contender>;
 }
+
+/** What becomes of a task when something it depends on fails. */
+export type FailurePolicy = "fail" | "run" | "skip";
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
@@ -626,6 +646,24 @@ export interface MarketView {
   readonly markets: ReadonlyArray<MarketLine>;
 }
 
+/** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
+export interface NewTask {
+  readonly type: TaskType;
+  readonly title: string;
+  readonly capability: string;
+  readonly priority: Priority;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly depends_on: ReadonlyArray<string>;
+  readonly max_attempts: number;
+  readonly lease_s: number;
+  readonly requires: ReadonlyArray<string>;
+  readonly strategy: string;
+  readonly delay_s: number;
+  readonly expires_s: number | null;
+  readonly expires_bars: number | null;
+  readonly on_failure: FailurePolicy;
+}
+
 /** What a portfolio is optimal for. */
 export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
 
@@ -786,6 +824,9 @@ export interface PositionsView {
   readonly positions: ReadonlyArray<PositionView>;
 }
 
+/** How an agent appears, from its state, its load and when it was last heard of. */
+export type Presence = "busy" | "draining" | "gone" | "paused" | "quarantined" | "ready" | "registering";
+
 /** The five priorities, most pressing first. */
 export type Priority = "critical" | "high" | "low" | "medium" | "urgent";
 
@@ -856,6 +897,13 @@ export interface Rearm {
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
+}
+
+/** Put a copy of a dead or failed task into the queue, with all its attempts before it. */
+export interface RedriveTask {
+  readonly idempotency_key: string;
+  readonly task_id: string;
+  readonly reason: string;
 }
 
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
@@ -929,10 +977,12 @@ export interface RemoveRule {
   readonly rule_id: string;
 }
 
-/** Extend a lease by its length, from now. */
+/** Extend a lease by its length, from now; tells how far the work is where that is known. */
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
+  readonly progress_fraction?: number | null;
+  readonly note?: string;
 }
 
 /** Ask for another order in the place of a working one; what is omitted stays as it was. ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were gone; refused, the old one stands. */
@@ -944,13 +994,22 @@ export interface ReplaceOrder {
   readonly stop_price?: Decimal | null;
 }
 
+/** What became of one claimed task: as in ``CompleteWork``. */
+export interface Report {
+  readonly task_id: string;
+  readonly lease_token: string;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly failed: boolean;
+  readonly reason: string;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
   readonly note?: string;
 }
 
-/** Give a paused agent work again. */
+/** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1063,6 +1122,18 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** What became of one report: the task's state, or the code of its refusal. */
+export interface Settled {
+  readonly task_id: string;
+  readonly state: TaskState | null;
+  readonly code: string | null;
+}
+
+/** What became of each report, in order. */
+export interface SettledAnswer {
+  readonly settled: ReadonlyArray<Settled>;
+}
+
 /** The five severities of an alert, mildest first. */
 export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
 
@@ -1158,7 +1229,7 @@ export interface SubmitSignal {
   readonly task_id?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1171,6 +1242,21 @@ export interface SubmitTask {
   readonly lease_s?: number;
   readonly requires?: ReadonlyArray<string>;
   readonly strategy?: string;
+  readonly delay_s?: number;
+  readonly expires_s?: number | null;
+  readonly expires_bars?: number | null;
+  readonly on_failure?: FailurePolicy;
+}
+
+/** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
+export interface SubmitTasks {
+  readonly idempotency_key: string;
+  readonly tasks: ReadonlyArray<NewTask>;
+}
+
+/** The ids of the tasks, in order. */
+export interface SubmittedAnswer {
+  readonly task_ids: ReadonlyArray<string>;
 }
 
 /** The system at one instant. ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck cannot reach; null before the first. */
@@ -1184,8 +1270,8 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last three are final. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "failed" | "leased" | "ready";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
@@ -1204,6 +1290,8 @@ export interface TaskView {
   readonly depends_on: ReadonlyArray<string>;
   readonly input: Readonly<Record<string, unknown>>;
   readonly result: Readonly<Record<string, unknown>> | null;
+  readonly progress_fraction: number | null;
+  readonly note: string;
   readonly reason: string | null;
   readonly why: string;
   readonly submitted_at: string;

@@ -28,14 +28,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``load_threshold`` is the share of an agent's slots that ordinary work may fill. A priority is
     worth ``weight_s`` seconds of waiting; ``longest_wait_s`` bounds the wait of the priorities it
-    names. Owners named in ``shares`` have that many turns where others have one. ``seed`` in
-    [0, 2**31) chooses among equals.
+    names. Owners named in ``shares`` have that many turns where others have one. ``retry_*`` bound the
+    rest between attempts. A task that so many different agents failed is dead, and an agent that failed
+    so often in a row is quarantined. ``seed`` in [0, 2**31) chooses among equals.
     """
 
     load_threshold: float = 0.7
     weight_s: Mapping[Priority, int] = {}
     longest_wait_s: Mapping[Priority, int] = {}
     shares: Mapping[str, int] = {}
+    retry_base_ms: int = 0
+    retry_most_ms: int = 60_000
+    dead_after_agents: int = 3
+    quarantine_failures: int = 5
     seed: int = 0
 
     def ordinary_slots(self, slots: int) -> int:

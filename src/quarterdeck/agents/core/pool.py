@@ -177,10 +177,17 @@ class Pool:
             turn = max(turn, last + self.policy.turn_us(task.owner))
         return min(turn, now + MOST_TURN_US) - weight
 
-    def made_ready(self, task: Task, *, machine_at: Nanos) -> Task:
-        """Return ``task`` as ready from now on, in its turn."""
-        key = self.key(task, machine_at)
-        return replace(task, state=TaskState.READY, ready_machine_at=machine_at, order_key=key)
+    def released(self, task: Task, *, machine_at: Nanos) -> Task:
+        """Return ``task`` as ready and in its turn, or as delayed if its time has not come."""
+        if task.not_before is not None and task.not_before >= machine_at:
+            return replace(task, state=TaskState.DELAYED)
+        return replace(
+            task,
+            state=TaskState.READY,
+            not_before=None,
+            ready_machine_at=machine_at,
+            order_key=self.key(task, machine_at),
+        )
 
     def add(self, task: Task) -> None:
         """Put a ready task in its place: behind all of its lane with a smaller key."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from quarterdeck.agents.model import AgentState, Factors, TaskState
+from quarterdeck.agents.model import AgentState, Factors, FailurePolicy, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
@@ -33,10 +33,11 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcomes(NamedTuple):
-    """How many attempts of an agent ended with a result, and how many without."""
+    """How many attempts of an agent ended with a result, how many without, and how many of these last."""
 
     completed: int = 0
     failed: int = 0
+    streak: int = 0
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     attempt is the fencing token. ``settled_attempt`` is the last attempt its holder reported on;
     ``failed_by`` is who failed or lost it last. ``entry`` names what created it again and again.
     ``strategy`` is whose turn it takes among tasks of one priority; the submitter's where it is empty.
+    ``tried`` are all agents that failed it. ``not_before`` ends a delay, ``expires_at`` (machine time) and
+    ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
     ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``).
     """
 
@@ -95,6 +98,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str = ""
     order_key: int = 0
     factors: Factors | None = None
+    tried: tuple[str, ...] = ()
+    not_before: Nanos | None = None
+    expires_at: Nanos | None = None
+    expires_slice: int | None = None
+    on_failure: FailurePolicy = FailurePolicy.FAIL
+    progress: float | None = None
+    note: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -110,6 +120,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def lease_token(self) -> str:
         """The token of the present attempt; an older attempt's differs."""
         return f"{self.task_id}.{self.attempt}"
+
+
+class Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and when a task is born: its number and identity, market and machine time."""
+
+    number: int
+    task_id: TaskId
+    slice: int
+    at: Nanos
+    machine_at: Nanos
 
 
 class Change(NamedTuple):

@@ -21,7 +21,7 @@ from quarterdeck.agents.model import (
     Verdict,
 )
 from quarterdeck.kernel.ids import AgentId, TaskId
-from quarterdeck.kernel.time import MILLISECOND, Nanos
+from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
 from quarterdeck.maths.arrays import Ints
 
 MAX_CONTENDERS = 16
@@ -78,7 +78,7 @@ def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at
 
 
 def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
-    """Return in one sentence why a blocked or ready task has not started."""
+    """Return in one sentence why a blocked, delayed or ready task has not started."""
     if task.state is TaskState.BLOCKED:
         waits = [
             d
@@ -86,6 +86,8 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
             if (known := tasks.get(TaskId(d))) is not None and not known.state.final
         ]
         return f"waits for {', '.join(waits)}" if waits else "what it waited for has just ended"
+    if task.state is TaskState.DELAYED and task.not_before is not None:
+        return f"rests until {rfc3339(task.not_before)} (machine time)"
     asked, fleet = ", ".join(task.needs), pool.fleet
     able = fleet.able_to(task.needs)
     if able.size == 0:

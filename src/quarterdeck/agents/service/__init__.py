@@ -95,18 +95,17 @@ class AgentsService:
         match message:
             case BarsClosed():
                 self.seen_at = step.machine_at
-                tell(
-                    self.board.expire(at=step.at, machine_at=step.machine_at),
-                    self.board,
-                    step=step,
-                )
+                at, machine_at = step.at, step.machine_at
+                tell(self, self.board.expire(at=at, machine_at=machine_at), step=step)
+                overtaken = self.board.overtake(message.index, at=at, machine_at=machine_at)
+                tell(self, overtaken, step=step)
                 # Before trading opens nothing comes round: there is nothing to act on.
                 if not message.warming_up:
-                    take_turns(self.agenda, self.board, step=step, max_open=self.max_open)
+                    take_turns(self, step=step)
                 for numbers in news.numbers_of(self.board, self.members):
                     step.say(numbers)
             case RegimeChanged():
-                ask_for_review(message, self.board, step=step, max_open=self.max_open)
+                ask_for_review(self, message, step=step)
             case AgentRegistered() if message.agent not in self.members:
                 slots = self.builtin_slots.get(message.agent, 1)
                 agent = roster.announced(message, slots=slots)
@@ -123,7 +122,7 @@ class AgentsService:
     def extend_leases(self, by_ns: int, step: Step) -> None:
         """Let every lease end ``by_ns`` later: the time in which nobody could have renewed it."""
         if by_ns > 0:
-            tell(self.board.extend(by_ns), self.board, step=step)
+            tell(self, self.board.extend(by_ns), step=step)
 
     def authenticate(self, key: str) -> Caller | None:
         """Return whose key this is, or None if it is unknown, malformed or revoked."""
@@ -149,4 +148,8 @@ def policy_of(config: AgentsSection) -> Policy:
         load_threshold=config.load_threshold_fraction,
         weight_s={p: getattr(weights, p.value) for p in Priority},
         longest_wait_s={p: getattr(waits, p.value) for p in Priority if p is not Priority.CRITICAL},
+        retry_base_ms=config.retry_base_ms,
+        retry_most_ms=config.retry_most_ms,
+        dead_after_agents=config.dead_after_agents,
+        quarantine_failures=config.quarantine_failures,
     )

@@ -13,6 +13,7 @@ from quarterdeck.agents.model import (
     AgentState,
     AgentsView,
     AgentView,
+    DrainAgent,
     GetAgent,
     GetAgents,
     GetKeys,
@@ -110,18 +111,26 @@ def revoke_key(service: AgentsService, command: RevokeKey, step: Step) -> KeyVie
     return views.key_view(key)
 
 
-def set_state(service: AgentsService, command: PauseAgent | ResumeAgent, step: Step) -> AgentView:
+_WANTED = {
+    PauseAgent: (AgentState.PAUSED, "agent_paused"),
+    DrainAgent: (AgentState.DRAINING, "agent_draining"),
+    ResumeAgent: (AgentState.READY, "agent_resumed"),
+}
+
+
+def set_state(
+    service: AgentsService, command: PauseAgent | DrainAgent | ResumeAgent, step: Step
+) -> AgentView:
     """Pause or resume an agent; doing it again changes nothing."""
     reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
     agent = roster.known(service.members, command.agent)
-    pause = isinstance(command, PauseAgent)
-    wanted = AgentState.PAUSED if pause else AgentState.READY
+    wanted, kind = _WANTED[type(command)]
     if agent.state is not wanted:
-        agent = replace(agent, state=wanted, reason=reason if pause else None)
+        ready = wanted is AgentState.READY
+        agent = replace(agent, state=wanted, reason=None if ready else reason)
         service.take_up(agent, step)
-        kind = "agent_paused" if pause else "agent_resumed"
         step.record(PARTITION, kind, agent=agent.name, reason=reason)
-    return views.agent_view(agent, service.board, last_seen=service.last_seen)
+    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
 
 
 def agents(
@@ -132,7 +141,12 @@ def agents(
     """Return all agents, by name."""
     return AgentsView(
         agents=tuple(
-            views.agent_view(service.members[name], service.board, last_seen=service.last_seen)
+            views.agent_view(
+                service.members[name],
+                service.board,
+                last_seen=service.last_seen,
+                now=service.seen_at,
+            )
             for name in sorted(service.members)
         ),
         tasks={state.value: count for state, count in service.board.counts.items()},
@@ -146,7 +160,7 @@ def agent(
 ) -> AgentView:
     """Return one agent."""
     agent = roster.known(service.members, query.agent)
-    return views.agent_view(agent, service.board, last_seen=service.last_seen)
+    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
 
 
 def issued_keys(

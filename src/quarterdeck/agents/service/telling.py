@@ -3,58 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from quarterdeck.agents import store
 from quarterdeck.agents.core import agenda, news
-from quarterdeck.agents.core.agenda import Birth, Entry
 from quarterdeck.agents.core.board import Board, ended_attempt
-from quarterdeck.agents.core.task import Change
-from quarterdeck.agents.model import (
-    TaskState,
-)
-from quarterdeck.kernel.ids import TaskId
+from quarterdeck.agents.core.task import Birth, Change
+from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.sequencer import Step
+
+if TYPE_CHECKING:
+    from quarterdeck.agents.service import AgentsService
 
 PARTITION = "paper"
 """Whose audit chain tells of agents, keys and work."""
 
 
-def tell(changes: Sequence[Change], board: Board, *, step: Step) -> None:
-    """Write every change and say what it means."""
+def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> None:
+    """Write every change and say what it means; who failed too often in a row is quarantined."""
     for change in changes:
         store.save_task(change, step)
         if ended_attempt(change.task, change.was):
-            agent = (
-                change.task.agent
-                if change.task.state is TaskState.COMPLETED
-                else (change.task.failed_by)
-            )
-            if agent is not None:
-                store.save_outcomes(agent, board.outcomes[agent], step)
+            done = change.task.state is TaskState.COMPLETED
+            name = change.task.agent if done else change.task.failed_by
+            if name is not None:
+                outcomes = service.board.outcomes[name]
+                store.save_outcomes(name, outcomes, step)
+                _quarantine(service, name, outcomes.streak, step=step)
         for message in news.news_of(change, at=step.at, slice_index=step.slice):
             step.say(message)
 
 
-def take_turns(entries: Sequence[Entry], board: Board, *, step: Step, max_open: int) -> None:
+def _quarantine(service: AgentsService, name: AgentId, streak: int, *, step: Step) -> None:
+    agent = service.members[name]
+    if streak < service.policy.quarantine_failures or agent.state is not AgentState.READY:
+        return
+    reason = f"{streak} attempts in a row failed or were lost"
+    service.take_up(replace(agent, state=AgentState.QUARANTINED, reason=reason), step)
+    step.record(PARTITION, "agent_quarantined", agent=name, reason=reason)
+
+
+def take_turns(service: AgentsService, *, step: Step) -> None:
     """Make the tasks of the agenda whose turn this slice is."""
-    made: dict[str, TaskId] = {}
-    for entry in agenda.due(entries, slice_index=step.slice, running=board.recurring):
-        if _has_room(board, step, skipped=entry.name, max_open=max_open):
+    board, made = service.board, dict[str, TaskId]()
+    for entry in agenda.due(service.agenda, slice_index=step.slice, running=board.recurring):
+        if _has_room(board, step, skipped=entry.name, max_open=service.max_open):
             task = agenda.recurring(entry, birth_of(board, step), made=made)
             made[entry.name] = task.task_id
-            tell(board.add(task), board, step=step)
+            tell(service, board.add(task), step=step)
 
 
-def ask_for_review(change: RegimeChanged, board: Board, *, step: Step, max_open: int) -> None:
+def ask_for_review(service: AgentsService, change: RegimeChanged, *, step: Step) -> None:
     """Ask for a review of what changed; one that nobody has taken yet is superseded."""
+    board = service.board
     for stale in agenda.waiting_reviews(change.symbol, board):
         # Its question has been overtaken: an answer would be about the past.
         reason = f"superseded by the change to {change.regime.value}"
         ended = board.cancel(stale, reason=reason, at=step.at, machine_at=step.machine_at)
-        tell(ended, board, step=step)
-    if _has_room(board, step, skipped=f"review of {change.symbol}", max_open=max_open):
-        tell(board.add(agenda.review(change, birth_of(board, step))), board, step=step)
+        tell(service, ended, step=step)
+    skipped = f"review of {change.symbol}"
+    if _has_room(board, step, skipped=skipped, max_open=service.max_open):
+        tell(service, board.add(agenda.review(change, birth_of(board, step))), step=step)
 
 
 def _has_room(board: Board, step: Step, *, skipped: str, max_open: int) -> bool:
