@@ -80,6 +80,15 @@ def status(options: argparse.Namespace) -> int:
     return console.status(options.data_dir, as_json=options.json)
 
 
+def why(options: argparse.Namespace) -> int:
+    """Explain a task."""
+    from quarterdeck.cli import console
+
+    return console.why(
+        options.data_dir, task=options.task, agent=options.agent, as_json=options.json
+    )
+
+
 def login(options: argparse.Namespace) -> int:
     """Print a fresh login link."""
     from quarterdeck.cli import console

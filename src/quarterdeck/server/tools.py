@@ -222,6 +222,13 @@ def claim_reply(answer: Answer, caller: Caller) -> Reply:
     return {"claim": None, **whole(answer, caller)}
 
 
+def why_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return why a task stands where it stands, agents as far as they fit."""
+    reply = whole(answer, caller)
+    reply.pop("factors", None)
+    return fitted(reply, lists=("agents",))
+
+
 KEY = "your own unique key; repeat it to repeat the request safely"
 SYMBOL = "instrument, as get_market names it"
 LEASE = "the lease_token that claim_work gave"
@@ -261,12 +268,17 @@ TELLINGS: Mapping[str, Telling] = {
     "claim_work": Telling(
         text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
         "the lease lasts; finish with complete_work.",
-        notes={"wait_ms": "milliseconds to wait, 0 to 20000"},
+        notes={"wait_ms": "milliseconds to wait, 0 to 20000", "most": "tasks at once, 1 to 100"},
         reply=claim_reply,
     ),
     "renew_lease": Telling(
         text="Keep a claimed task for another lease.",
-        notes={"task_id": "the task", "lease_token": LEASE},
+        notes={
+            "task_id": "the task",
+            "lease_token": LEASE,
+            "progress_fraction": "0 to 1",
+            "note": "one line on how far it is",
+        },
         reply=whole,
     ),
     "complete_work": Telling(
@@ -280,6 +292,12 @@ TELLINGS: Mapping[str, Telling] = {
         },
         reply=only("task_id", "state", "attempt", "why"),
     ),
+    "explain_task": Telling(
+        text="Why a task waits or went to whom it went.",
+        notes={"task_id": "the task", "agent": "why (not) this agent"},
+        reply=why_reply,
+        read_only=True,
+    ),
     "submit_task": Telling(
         text="Put a task into the queue for agents with a capability.",
         notes={
@@ -290,6 +308,12 @@ TELLINGS: Mapping[str, Telling] = {
             "depends_on": "task ids that must complete first",
             "max_attempts": "1 or more",
             "lease_s": "seconds of machine time",
+            "requires": "further capabilities",
+            "strategy": "whose turn it takes",
+            "delay_s": "machine seconds until it may start",
+            "expires_s": "cancelled unless done in so many machine seconds",
+            "expires_bars": "cancelled unless done in so many bars",
+            "on_failure": "of a dependency",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),

@@ -231,12 +231,28 @@ TASK = agents.TaskView(
     depends_on=(),
     input={},
     result={},
+    progress_fraction=None,
+    note="",
     reason=None,
     why="done",
     submitted_at=AT,
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+)
+TASK_WHY = agents.TaskWhy(
+    task_id=TaskId("task-t-1-0"),
+    state=agents.TaskState.READY,
+    why="every agent is full",
+    ahead=3,
+    factors=None,
+    agents=tuple(
+        agents.AgentVerdict(
+            agent=AgentId(f"agent-{n}"), verdict=agents.Verdict.NO_ROOM, text="it held 7 of 7 slots"
+        )
+        for n in range(50)
+    ),
+    counts={"no_room": 50},
 )
 CLAIM = agents.Claim(
     task_id=TaskId("task-t-1-0"),
@@ -436,6 +452,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         agents.GetTasks: lambda q, c: agents.TasksView(
             tasks=(), counts={"ready": 1, "leased": 2, "completed": 3, "failed": 0}, next=None
         ),
+        agents.GetTaskWhy: lambda q, c: TASK_WHY,
         alerts.GetOpenAlerts: lambda q, c: alerts.OpenAlertsView(
             open=dict.fromkeys(("info", "warning", "error", "critical", "emergency"), 0),
             fired=0,
@@ -634,6 +651,7 @@ OFFERED = (
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),
     _offer("tasks.submit", Permission.WORK, "POST /tasks", agents.SubmitTask, agents.TaskView, effect=COMMAND, tool="submit_task", created=True),
+    _offer("tasks.why", Permission.READ, "GET /tasks/{task_id}/why", agents.GetTaskWhy, agents.TaskWhy, effect=Effect.HISTORY, tool="explain_task"),
     _offer("work.claim", Permission.WORK, "POST /tasks/claim", agents.ClaimWork, agents.ClaimAnswer, effect=COMMAND, tool="claim_work"),
     _offer("work.renew", Permission.WORK, "POST /tasks/renew", agents.RenewLease, agents.ClaimAnswer, effect=COMMAND, tool="renew_lease"),
     _offer("work.complete", Permission.WORK, "POST /tasks/complete", agents.CompleteWork, agents.TaskView, effect=COMMAND, tool="complete_work"),
