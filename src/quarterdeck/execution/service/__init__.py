@@ -24,7 +24,7 @@ from quarterdeck.execution.model import (
     StopView,
     SubmitOrder,
 )
-from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
+from quarterdeck.execution.ports import PLENTY, Pace, Room, StopSwitch, Stopwatch
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
@@ -65,6 +65,7 @@ class ExecutionService:
     state: ClassVar[Mapping[str, State]] = {
         "desk": State.JOURNALED,
         "stop": State.FIXED,
+        "room": State.FIXED,
         "pace": State.FIXED,
         "stopwatch": State.FIXED,
     }
@@ -80,6 +81,7 @@ class ExecutionService:
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
+        room: Room = PLENTY,
     ) -> None:
         contracts = tuple(contract_of(instrument) for instrument in instruments)
         symbols = {contract.symbol: contract for contract in contracts}
@@ -94,6 +96,7 @@ class ExecutionService:
             limits=book_of(limits, terms, account=account, symbols=symbols),
         )
         self.stop = stop
+        self.room = room
         self.pace = pace
         self.stopwatch = stopwatch
 
@@ -248,7 +251,7 @@ class ExecutionService:
             closed=desk.session.closed,
             key_reused=key_reused,
             reducing_passes=desk.policy.stop_lets_reduce,
-            frozen=desk.frozen.get(index),
+            frozen=desk.frozen.get(index) or self.room.reason(),
         )
         return scene_of(
             standing,
