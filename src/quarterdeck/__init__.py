@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
     from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
+    from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
 
 __version__ = "0.1.0"
 __all__ = [
     "Bars",
     "Limits",
+    "RegimeDetector",
+    "RegimeHistory",
     "RollingOptimizer",
     "__version__",
+    "detect_regimes",
     "optimize",
     "read_bars",
     "slices",
@@ -26,7 +30,10 @@ __all__ = [
 _LIBRARY = {
     "Bars": "bars",
     "Limits": "optimise",
+    "RegimeDetector": "regimes",
+    "RegimeHistory": "regimes",
     "RollingOptimizer": "optimise",
+    "detect_regimes": "regimes",
     "optimize": "optimise",
     "read_bars": "bars",
     "slices": "bars",

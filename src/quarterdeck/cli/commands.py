@@ -258,3 +258,29 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def regimes(options: argparse.Namespace) -> int:
+    """Print the market regimes of the symbols in a file."""
+    return _analytic(options, "regimes")
+
+
+def indicators(options: argparse.Namespace) -> int:
+    """Print the indicators of the symbols in a file."""
+    return _analytic(options, "indicators")
+
+
+def _analytic(options: argparse.Namespace, which: str) -> int:
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import analytics
+
+    chosen = analytics.Options(
+        file=options.file,
+        symbols=None if options.symbols is None else tuple(options.symbols.split(",")),
+        last=options.last,
+        plot=options.plot,
+        as_json=options.json,
+    )
+    return analytics.regimes(chosen) if which == "regimes" else analytics.indicators(chosen)

@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
         _add_agent,
         _add_simulate,
         _add_optimize,
+        _add_regimes,
+        _add_indicators,
     ):
         add(subparsers)
     return made
@@ -445,3 +447,41 @@ def _add_optimize(subparsers: Commands) -> None:
     )
     _json(parser)
     parser.set_defaults(command=commands.optimize)
+
+
+def _add_regimes(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "regimes",
+        does="the market regime of each symbol in a file, told from the past alone at every bar",
+        example="quarterdeck regimes bars.csv --symbols AAPL --plot aapl.png",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw one symbol's prices over its regimes"
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.regimes)
+
+
+def _add_indicators(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "indicators",
+        does="RSI, MACD, ADX, Bollinger bands and ATR of each symbol in a file",
+        example="quarterdeck indicators bars.parquet --last 5",
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.indicators, plot=None)
+
+
+def _analytic(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--last",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the last N bars of each symbol (default %(default)s)",
+    )
+    _json(parser)
