@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
     from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
+    from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
 __version__ = "0.1.0"
 __all__ = [
@@ -19,9 +20,12 @@ __all__ = [
     "Limits",
     "RegimeDetector",
     "RegimeHistory",
+    "RiskForecast",
+    "RiskForecaster",
     "RollingOptimizer",
     "__version__",
     "detect_regimes",
+    "forecast_risk",
     "optimize",
     "read_bars",
     "slices",
@@ -32,8 +36,11 @@ _LIBRARY = {
     "Limits": "optimise",
     "RegimeDetector": "regimes",
     "RegimeHistory": "regimes",
+    "RiskForecast": "risk",
+    "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
     "detect_regimes": "regimes",
+    "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",
     "slices": "bars",
