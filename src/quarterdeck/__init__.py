@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
-    from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
+    from quarterdeck.library.optimise import Constraints, Group, Limits, RollingOptimizer, optimize
 
 __version__ = "0.1.0"
 __all__ = [
     "Bars",
+    "Constraints",
+    "Group",
     "Limits",
     "RollingOptimizer",
     "__version__",
@@ -25,6 +27,8 @@ __all__ = [
 
 _LIBRARY = {
     "Bars": "bars",
+    "Constraints": "optimise",
+    "Group": "optimise",
     "Limits": "optimise",
     "RollingOptimizer": "optimise",
     "optimize": "optimise",

@@ -364,6 +364,37 @@ def _add_agent(subparsers: Commands) -> None:
     parser.set_defaults(command=commands.agent)
 
 
+def _add_portfolio_terms(parser: argparse.ArgumentParser) -> None:
+    numbers: tuple[tuple[str, float | None, str], ...] = (
+        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
+        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
+        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
+        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
+        ("--confidence", 0.95, "of min-cvar (default %(default)s)"),
+        ("--max-turnover", None, "largest half sum of weight changes; needs --current"),
+        ("--cost-bps", None, "cost of trading, in basis points of the value; needs --current"),
+        ("--max-gross", None, "largest sum of absolute weights, where shorts are allowed"),
+    )
+    for name, default, text in numbers:
+        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
+    for name, text in (
+        ("--group", "a group's weight between two ends, as NAME=A+B+C:LOW:HIGH; may be repeated"),
+        ("--current", "weights held now, as A=0.5,B=0.5; the rest is 0"),
+        ("--benchmark", "weights to stay near, for tracking; written as for --current"),
+    ):
+        several = name == "--group"
+        parser.add_argument(
+            name,
+            action="append" if several else "store",
+            default=[] if several else None,
+            metavar="TEXT",
+            help=text,
+        )
+    parser.add_argument(
+        "--max-assets", type=int, metavar="N", help="largest number of symbols held"
+    )
+
+
 def _add_optimize(subparsers: Commands) -> None:
     parser = _add(
         subparsers,
@@ -382,17 +413,12 @@ def _add_optimize(subparsers: Commands) -> None:
             "equal-weight",
             "risk-parity",
             "hrp",
+            "min-cvar",
+            "tracking",
         ),
         help="what it is best by (default %(default)s)",
     )
-    numbers: tuple[tuple[str, float | None, str], ...] = (
-        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
-        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
-        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
-        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
-    )
-    for name, default, text in numbers:
-        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
+    _add_portfolio_terms(parser)
     parser.add_argument(
         "--lookback",
         type=int,
