@@ -92,6 +92,17 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.levels": (
+        "list of tables",
+        "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",
+    ),
+    "limits.levels[].scope": ("word", "`deck`, `account`, `agent`, `instrument` or `cluster`."),
+    "limits.levels[].name": ("name", "One of the limits of [the gate](gate.md); an unknown one refuses to start."),
+    "limits.levels[].value": ("text", "The value, in the limit's unit."),
+    "limits.levels[].subject": ("name", "Which account, agent, instrument or cluster; nothing for the deck."),
+    "limits.clusters": ("list of tables", "Named groups of instruments, as `[[limits.clusters]]`."),
+    "limits.clusters[].name": ("name", "The group's own name."),
+    "limits.clusters[].symbols": ("list", "The instruments in it; an unknown one refuses to start."),
     "risk.position_var99_budget_fraction": (
         "fraction of capital",
         "What one position may lose in a bar at 99 % value at risk; the learned position limit follows from it.",
@@ -108,6 +119,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of peak equity",
         "Drawdown of an agent from which on a `drawdown` event is raised.",
     ),
+    "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
+    "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
     "risk.stressed_regime_multiplier": (
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",
@@ -117,8 +130,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "What a change of regime must be worth; larger means fewer changes.",
     ),
     "regime.abstain_below_share": (
-        "share of evidence",
-        "The regime is `undetermined` while no regime's share of the evidence stays above this.",
+        "share",
+        "The regime is `undetermined` while no regime's share, all of them taken as equally frequent, stays above this.",
     ),
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
     from quarterdeck.library.optimise import Constraints, Group, Limits, RollingOptimizer, optimize
+    from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
 __version__ = "0.1.0"
 __all__ = [
@@ -18,8 +19,11 @@ __all__ = [
     "Constraints",
     "Group",
     "Limits",
+    "RiskForecast",
+    "RiskForecaster",
     "RollingOptimizer",
     "__version__",
+    "forecast_risk",
     "optimize",
     "read_bars",
     "slices",
@@ -30,7 +34,10 @@ _LIBRARY = {
     "Constraints": "optimise",
     "Group": "optimise",
     "Limits": "optimise",
+    "RiskForecast": "risk",
+    "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
+    "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",
     "slices": "bars",

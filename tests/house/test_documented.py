@@ -124,9 +124,10 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     raw = tomllib.loads(shipped)
     assert raw["agents"].pop("schedule")
     assert raw.pop("alerts")["rules"]
+    assert raw["limits"].pop("levels")
     assert parse_config(raw) == Config()
     shown_keys = {f"{section}.{key}" for section, table in raw.items() for key in table}
-    lists = {"agents.schedule", "alerts.rules"}
+    lists = {"agents.schedule", "alerts.rules", "limits.levels", "limits.clusters"}
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
 

@@ -33,10 +33,14 @@ GOOD: dict[str, Json] = {
     "DELETE /alerts/rules/{rule_id}": {},
     "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
     "POST /alerts/{episode_id}/resolve": {"note": "n"},
-    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None},
-    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0},
+    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
+    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
+    "POST /limits": {
+        "scope": "agent", "subject": "trend", "name": "max_order_quantity", "value": "5", "reason": "r",
+    },
+    "POST /limits/changes/{change}/confirm": {"reason": "r"},
     "POST /orders": {
         "idempotency_key": "k", "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit",
         "limit_price": "80", "task_id": "t", "signal_id": "s", "epoch": 0, "stop_price": None,
@@ -282,6 +286,7 @@ OPTIONAL = {
     "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",
+    "account", "confirm",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
 """Fields that some route may do without."""

@@ -113,3 +113,7 @@ ORDER BY number DESC LIMIT :limit
 
 -- task --
 SELECT * FROM tasks WHERE task_id = :task_id
+
+-- open_task_states --
+SELECT number, task_id, state FROM tasks
+WHERE state IN ('blocked', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000

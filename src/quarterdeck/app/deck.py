@@ -16,6 +16,7 @@ from quarterdeck.alerts.model import AcknowledgeAlert
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
+from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
@@ -97,11 +98,17 @@ class Deck:
             every=plan.config.run.checkpoint_slices,
             kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
         )
+        self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
-            engine, parts=self.parts, services=self.services(), checkpoints=self.checkpoints
+            engine,
+            parts=self.parts,
+            services=self.services(),
+            checkpoints=self.checkpoints,
+            guard=self.guard,
         )
         engine.routes.hearers.update(self.routes_of_a_step())
-        self.space = SpaceWatch(plan.folder.path)
+        self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
+        self.door = SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED)
         self.signer = Signer(
             plan.folder.path,
             sql=engine.sql,
@@ -173,6 +180,14 @@ class Deck:
                 self._recovered(),
                 needs=("journal",),
                 detail=lambda: f"{len(self.services())} services loaded",
+            ),
+            Component(
+                "invariants",
+                nullcontext(),
+                needs=("state", "history"),
+                run=self.guard.run,
+                detail=self.guard.detail,
+                sound=self.guard.sound,
             ),
             Component(
                 "audit signer",
@@ -319,7 +334,7 @@ class Deck:
         engine = self.engine
         return Ports(
             registry=self.registry,
-            commands=SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED),
+            commands=self.door,
             views=engine.views,
             keys=self.front.keys,
             bus=engine.bus,

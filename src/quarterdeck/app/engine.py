@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from quarterdeck.agents.ports import Secrets
 from quarterdeck.app.plan import Plan
@@ -17,10 +19,12 @@ from quarterdeck.runtime.database import load_sql
 from quarterdeck.runtime.journal import DatabaseHistory, Journal
 from quarterdeck.runtime.pacer import Pacer
 from quarterdeck.runtime.sequencer import Routes, Sequencer, Step
+from quarterdeck.runtime.space import Usage
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.runtime.supervisor import Supervisor
 from quarterdeck.runtime.views import Views
 from quarterdeck.server.desk.access import NoteAccess
+from quarterdeck.server.desk.condition import NoteCondition
 
 
 class FreshSecrets:
@@ -35,12 +39,13 @@ class FreshSecrets:
 class Outside:
     """What a deck takes from the world besides its plan and its disk; a simulation makes its own.
 
-    ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
+    ``usage`` tells how full the disk of a folder is; ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
     """
 
     clock: Clock
     stop: StopFlag
     secrets: Secrets
+    usage: Callable[[Path], Usage] = shutil.disk_usage
     watch: Callable[[Step], None] | None = None
     watch_command: Callable[[Step], None] | None = None
 
@@ -62,6 +67,7 @@ class Engine:
         self.manifest = plan.manifest(kernel_digest=kernel_digest)
         self.run = self.manifest.run_id()
         self.wall = outside.clock
+        self.usage = outside.usage
         self.secrets = outside.secrets
         # Flat out, the machine clock is virtual, so that a repeated run sees the same instants.
         self.virtual = VirtualClock(start=plan.feed.first) if plan.speed is None else None
@@ -84,7 +90,7 @@ class Engine:
             start_at=plan.feed.first,
             fatal=self.supervisor.fail,
             # Who must stop the deck must also get in.
-            spared=frozenset({RaiseStop, NoteAccess}),
+            spared=frozenset({RaiseStop, NoteAccess, NoteCondition}),
             watch=outside.watch,
             watch_command=outside.watch_command,
         )

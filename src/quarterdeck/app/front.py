@@ -26,6 +26,7 @@ from quarterdeck.server.desk import api as desk_api
 from quarterdeck.server.desk.access import NOTE_ACCESS, AccessDesk, NoteAccess
 from quarterdeck.server.desk.audit import AuditDesk
 from quarterdeck.server.desk.briefing import Briefer, BriefingDesk
+from quarterdeck.server.desk.condition import NOTE_CONDITION, ConditionDesk, NoteCondition
 from quarterdeck.server.desk.market import MarketDesk
 from quarterdeck.server.desk.model import JournalView
 from quarterdeck.server.desk.overview import OverviewDesk
@@ -109,6 +110,7 @@ class Front:
             registry.add(operations)
             offered.extend((service, operation) for operation in operations)
         routes.commands[NoteAccess] = Binding(NOTE_ACCESS, self._access)
+        routes.commands[NoteCondition] = Binding(NOTE_CONDITION, ConditionDesk())
         for answering, operation in offered:
             if operation.effect is Effect.COMMAND:
                 command: type[Command] = operation.input  # type: ignore[assignment]

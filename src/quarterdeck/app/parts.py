@@ -38,8 +38,10 @@ from quarterdeck.runtime.pacer import Pacer
 from quarterdeck.runtime.policy import Operation
 from quarterdeck.runtime.state import Service
 from quarterdeck.runtime.stopflag import StopFlag
+from quarterdeck.server.desk import condition
 
 PUBLISHED = (
+    *condition.PUBLISHED,
     *market_model.PUBLISHED,
     *regime_model.PUBLISHED,
     *risk_model.PUBLISHED,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.engine import Engine
+from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.crew import CREW
 from quarterdeck.kernel.ids import AgentId
@@ -21,6 +22,8 @@ from quarterdeck.runtime.state import Service
 class Recovery:
     """Loads journaled state, then checkpointed state, then recomputes the slices in between.
 
+    What was loaded is held against the invariants; if one does not hold, the deck comes up stopped.
+
     ``resumed`` is the slice an old run goes on from, ``None`` for a new one.
     """
 
@@ -31,11 +34,13 @@ class Recovery:
         parts: Capabilities,
         services: Sequence[Service],
         checkpoints: Checkpoints,
+        guard: Guard,
     ) -> None:
         self._engine = engine
         self._parts = parts
         self._services = tuple(services)
         self._checkpoints = checkpoints
+        self._guard = guard
         self.resumed: int | None = None
 
     async def run(self) -> None:
@@ -51,6 +56,7 @@ class Recovery:
                 lambda step: self._parts.agents.extend_leases(down_ns, step)
             )
         await engine.journal.committed(engine.sequencer.number)
+        await self._guard.report()
 
     def _load(self, connection: sqlite3.Connection) -> tuple[bool, int]:
         engine = self._engine
@@ -68,6 +74,7 @@ class Recovery:
         self.resumed = cursor
         if engine.virtual is not None:
             engine.virtual.at_slice(cursor)
+        self._guard.at_start(reader)
         catch_up(self._checkpoints, reader, cursor=cursor, absorb=self._absorb)
         stopped_at = int(reader.rows("runtime.last_step")[0]["machine_at"])
         return False, max(0, engine.wall.now() - stopped_at)

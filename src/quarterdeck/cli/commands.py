@@ -100,8 +100,7 @@ def stop(options: argparse.Namespace) -> int:
 
     return console.stop(
         options.data_dir,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
         as_json=options.json,
     )
@@ -114,9 +113,9 @@ def rearm(options: argparse.Namespace) -> int:
     return console.rearm(
         options.data_dir,
         epoch=options.epoch,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
+        confirm=options.confirm,
         as_json=options.json,
     )
 
@@ -144,6 +143,43 @@ def keys(options: argparse.Namespace) -> int:
                 reason=options.reason,
                 as_json=options.json,
             )
+
+
+def limits(options: argparse.Namespace) -> int:
+    """Show, set or confirm limits by level."""
+    from quarterdeck.cli import limits
+
+    match options.action:
+        case "list":
+            return limits.show(options.data_dir, agent=options.agent, as_json=options.json)
+        case "names":
+            return limits.names(options.data_dir, as_json=options.json)
+        case "history":
+            return limits.history(options.data_dir, as_json=options.json)
+        case "confirm":
+            return limits.confirm(
+                options.data_dir,
+                number=options.change,
+                reason=options.reason,
+                as_json=options.json,
+            )
+        case _:
+            level = options.level or ("deck", "")
+            return limits.change(
+                options.data_dir,
+                name=options.limit,
+                value=getattr(options, "value", None),
+                scope=level[0],
+                subject=level[1],
+                reason=options.reason,
+                as_json=options.json,
+            )
+
+
+def level(text: str) -> tuple[str, str]:
+    """Return the scope and the subject in ``deck`` or ``agent:NAME``."""
+    scope, _, subject = text.partition(":")
+    return scope, subject
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -201,6 +237,13 @@ def agent(options: argparse.Namespace) -> int:
     )
 
 
+def order(options: argparse.Namespace) -> int:
+    """Preview, submit, replace or cancel an order as an agent, take a signal back, see conflicts."""
+    from quarterdeck.cli import orders
+
+    return orders.run(options)
+
+
 def optimize(options: argparse.Namespace) -> int:
     """Print an optimal portfolio of the symbols in a file."""
     from quarterdeck.runtime import kernels
@@ -229,5 +272,24 @@ def optimize(options: argparse.Namespace) -> int:
                 max_gross=options.max_gross,
                 max_assets=options.max_assets,
             ),
+        )
+    )
+
+
+def risk(options: argparse.Namespace) -> int:
+    """Print what the symbols in a file may lose in their next bar."""
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import risk
+
+    return risk.run(
+        risk.Options(
+            file=options.file,
+            levels=options.levels,
+            guarded=options.guard,
+            backtest=options.backtest,
+            out=options.out,
+            as_json=options.json,
         )
     )

@@ -9,6 +9,8 @@ from typing import NoReturn, TypeAlias
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
+from quarterdeck.cli.optimise_parser import fill as fill_optimize
+from quarterdeck.cli.orders_parser import fill
 from quarterdeck.kernel.errors import one_line
 
 DATA_DIR = ".quarterdeck"
@@ -42,13 +44,16 @@ def parser() -> argparse.ArgumentParser:
         _add_doctor,
         _add_stop,
         _add_rearm,
+        _add_limits,
         _add_keys,
         _add_audit,
         _add_backup,
         _add_restore,
         _add_agent,
+        _add_order,
         _add_simulate,
         _add_optimize,
+        _add_risk,
     ):
         add(subparsers)
     return made
@@ -203,6 +208,7 @@ def _add_stop(subparsers: Commands) -> None:
     parser.add_argument(
         "--instrument", metavar="SYMBOL", help="only what opens in it (needs the server)"
     )
+    parser.add_argument("--account", metavar="ID", help="only this account (needs the server)")
     parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
@@ -215,8 +221,8 @@ def _add_rearm(subparsers: Commands) -> None:
     parser = _add(
         subparsers,
         "rearm",
-        does="open trading again, for exactly the stop you name",
-        example="quarterdeck rearm --epoch 1 --reason 'checked the books'",
+        does="show what would resume, and open trading again once that is confirmed",
+        example="quarterdeck rearm --epoch 1 --reason 'checked the books' --confirm 0f3c5a7b9d1e",
     )
     parser.add_argument(
         "--epoch",
@@ -227,10 +233,52 @@ def _add_rearm(subparsers: Commands) -> None:
     )
     parser.add_argument("--agent", metavar="ID", help="only this agent")
     parser.add_argument("--instrument", metavar="SYMBOL", help="only this instrument")
+    parser.add_argument("--account", metavar="ID", help="only this account")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    parser.add_argument(
+        "--confirm",
+        metavar="CODE",
+        help="what the list of all that resumes ends with; without it the list is shown",
+    )
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.rearm)
+
+
+def _add_limits(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "limits",
+        does="show and change the gate's limits, level by level",
+        example="quarterdeck limits set max_order_notional 5000 --level agent:trend --reason 'new'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    shown = actions.add_parser("list", help="every limit that is set, and changes that wait")
+    shown.add_argument("--agent", metavar="ID", help="what holds for this agent instead")
+    names = actions.add_parser("names", help="every limit that can be set")
+    history = actions.add_parser("history", help="changes with who, why and when")
+    change = actions.add_parser(
+        "set", help="set a limit; tightening holds at once, loosening must be confirmed"
+    )
+    remove = actions.add_parser("remove", help="remove a limit from a level; must be confirmed")
+    confirm = actions.add_parser("confirm", help="put a change that loosens in force")
+    confirm.add_argument("change", type=int, help="its number, as 'limits list' shows it")
+    for action in (change, remove):
+        action.add_argument("limit", help="its name, as 'limits names' shows it")
+    change.add_argument("value", help="in the limit's unit")
+    for action in (change, remove):
+        action.add_argument(
+            "--level",
+            type=commands.level,
+            metavar="SCOPE[:NAME]",
+            help="deck (when left out), account:NAME, agent:NAME, instrument:SYMBOL or cluster:NAME",
+        )
+    for action in (change, remove, confirm):
+        action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (shown, names, history, change, remove, confirm):
+        _data_dir(action)
+        _json(action)
+        action.set_defaults(command=commands.limits)
 
 
 def _add_keys(subparsers: Commands) -> None:
@@ -364,34 +412,14 @@ def _add_agent(subparsers: Commands) -> None:
     parser.set_defaults(command=commands.agent)
 
 
-def _add_portfolio_terms(parser: argparse.ArgumentParser) -> None:
-    numbers: tuple[tuple[str, float | None, str], ...] = (
-        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
-        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
-        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
-        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
-        ("--confidence", 0.95, "of min-cvar (default %(default)s)"),
-        ("--max-turnover", None, "largest half sum of weight changes; needs --current"),
-        ("--cost-bps", None, "cost of trading, in basis points of the value; needs --current"),
-        ("--max-gross", None, "largest sum of absolute weights, where shorts are allowed"),
-    )
-    for name, default, text in numbers:
-        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
-    for name, text in (
-        ("--group", "a group's weight between two ends, as NAME=A+B+C:LOW:HIGH; may be repeated"),
-        ("--current", "weights held now, as A=0.5,B=0.5; the rest is 0"),
-        ("--benchmark", "weights to stay near, for tracking; written as for --current"),
-    ):
-        several = name == "--group"
-        parser.add_argument(
-            name,
-            action="append" if several else "store",
-            default=[] if several else None,
-            metavar="TEXT",
-            help=text,
+def _add_order(subparsers: Commands) -> None:
+    fill(
+        _add(
+            subparsers,
+            "order",
+            does="preview, submit, replace and cancel orders with an agent's key; see conflicts",
+            example="quarterdeck order preview AAPL buy 10 --limit 99.50 --key-file my.key",
         )
-    parser.add_argument(
-        "--max-assets", type=int, metavar="N", help="largest number of symbols held"
     )
 
 
@@ -402,35 +430,36 @@ def _add_optimize(subparsers: Commands) -> None:
         does="the portfolio of a file's symbols that is best by an objective; figures are per year",
         example="quarterdeck optimize closes.parquet --objective risk-parity --json",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
-    parser.add_argument(
-        "--objective",
-        default="max-sharpe",
-        choices=(
-            "max-sharpe",
-            "min-volatility",
-            "max-return",
-            "equal-weight",
-            "risk-parity",
-            "hrp",
-            "min-cvar",
-            "tracking",
-        ),
-        help="what it is best by (default %(default)s)",
-    )
-    _add_portfolio_terms(parser)
-    parser.add_argument(
-        "--lookback",
-        type=int,
-        metavar="N",
-        help="only the last N returns (default: the whole file)",
-    )
-    parser.add_argument(
-        "--periods-per-year",
-        type=int,
-        default=252,
-        metavar="N",
-        help="by which figures are annualised (default %(default)s, the trading days)",
-    )
+    fill_optimize(parser)
     _json(parser)
     parser.set_defaults(command=commands.optimize)
+
+
+def _add_risk(subparsers: Commands) -> None:
+    parser = _add(
+        subparsers,
+        "risk",
+        does="volatility, value at risk and expected shortfall of the next bar of a file's symbols",
+        example="quarterdeck risk closes.parquet --backtest",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument(
+        "--levels",
+        default="0.95,0.99",
+        metavar="X,Y",
+        help="confidence levels, ascending (default %(default)s)",
+    )
+    parser.add_argument(
+        "--backtest", action="store_true", help="how the forecasts have held, by symbol and level"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the forecast made at every bar as .csv or .parquet",
+    )
+    parser.add_argument(
+        "--guard", action="store_true", help="correct the scale slowly where coverage fails"
+    )
+    _json(parser)
+    parser.set_defaults(command=commands.risk)

@@ -7,7 +7,9 @@ CREATE TABLE execution_session (
   warming_up INTEGER NOT NULL,  -- hashed
   ended INTEGER NOT NULL,  -- hashed
   acknowledged INTEGER NOT NULL,  -- hashed
-  handled INTEGER NOT NULL  -- hashed
+  handled INTEGER NOT NULL,  -- hashed
+  account_stopped INTEGER NOT NULL,  -- hashed
+  account_stops INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_marks (
   instrument INTEGER PRIMARY KEY,  -- hashed
@@ -19,6 +21,33 @@ CREATE TABLE execution_limits (
   position_limit_units INTEGER NOT NULL,  -- hashed
   version INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_levels (
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  value TEXT,  -- hashed
+  PRIMARY KEY (scope, subject, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_limit_set (
+  id INTEGER PRIMARY KEY,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  changes INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_limit_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  status TEXT NOT NULL,  -- hashed
+  version INTEGER NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  value TEXT,  -- hashed
+  previous TEXT,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  confirmed_by TEXT,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL  -- unhashed
 ) STRICT;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
@@ -121,13 +150,15 @@ CREATE TABLE execution_stops (
   number INTEGER PRIMARY KEY,  -- hashed
   kind TEXT NOT NULL,  -- hashed
   epoch INTEGER NOT NULL,  -- hashed
-  agent TEXT,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
   actor TEXT NOT NULL,  -- hashed
   reason TEXT NOT NULL,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   cancelled INTEGER NOT NULL,  -- hashed
-  accepted_before INTEGER NOT NULL,  -- hashed
-  refused_before INTEGER NOT NULL,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  reduced INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- hashed
   machine_at INTEGER NOT NULL,  -- unhashed
   stop_ms REAL  -- unhashed
 ) STRICT;
@@ -164,15 +195,20 @@ SELECT instrument, reason FROM execution_frozen ORDER BY instrument
 
 -- session_saved --
 INSERT INTO execution_session
-  (id, slice, at, timeframe, warming_up, ended, acknowledged, handled)
-VALUES (1, :slice, :at, :timeframe, :warming_up, :ended, :acknowledged, :handled)
+  (id, slice, at, timeframe, warming_up, ended, acknowledged, handled, account_stopped,
+   account_stops)
+VALUES (1, :slice, :at, :timeframe, :warming_up, :ended, :acknowledged, :handled,
+  :account_stopped, :account_stops)
 ON CONFLICT (id) DO UPDATE SET
   slice = excluded.slice, at = excluded.at, timeframe = excluded.timeframe,
   warming_up = excluded.warming_up, ended = excluded.ended,
-  acknowledged = excluded.acknowledged, handled = excluded.handled
+  acknowledged = excluded.acknowledged, handled = excluded.handled,
+  account_stopped = excluded.account_stopped, account_stops = excluded.account_stops
 
 -- session --
-SELECT slice, at, timeframe, warming_up, ended, acknowledged, handled FROM execution_session
+SELECT slice, at, timeframe, warming_up, ended, acknowledged, handled, account_stopped,
+  account_stops
+FROM execution_session
 
 -- mark_saved --
 INSERT INTO execution_marks (instrument, price_units, missed)
@@ -191,6 +227,42 @@ ON CONFLICT (instrument) DO UPDATE SET
 
 -- limits --
 SELECT instrument, position_limit_units, version FROM execution_limits ORDER BY instrument
+
+-- level_saved --
+INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)
+ON CONFLICT (scope, subject, name) DO UPDATE SET value = excluded.value
+
+-- levels --
+SELECT scope, subject, name, value FROM execution_levels ORDER BY scope, subject, name
+
+-- limit_set_saved --
+INSERT INTO execution_limit_set (id, version, changes) VALUES (1, :version, :changes)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version, changes = excluded.changes
+
+-- limit_set --
+SELECT version, changes FROM execution_limit_set
+
+-- change_saved --
+INSERT INTO execution_limit_changes
+  (number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by, at,
+   machine_at)
+VALUES
+  (:number, :status, :version, :scope, :subject, :name, :value, :previous, :actor, :reason,
+   :confirmed_by, :at, :machine_at)
+
+-- change_amended --
+UPDATE execution_limit_changes
+SET status = :status, version = :version, confirmed_by = :confirmed_by
+WHERE number = :number
+
+-- pending_changes --
+SELECT number, scope, subject, name, value, previous, actor, reason, machine_at
+FROM execution_limit_changes WHERE status = 'pending' ORDER BY number
+
+-- changes_before --
+SELECT number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by,
+  at
+FROM execution_limit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
 
 -- account_saved --
 INSERT INTO execution_accounts
@@ -323,20 +395,25 @@ GROUP BY entry, asset HAVING sum(amount_units) <> 0
 
 -- stop_saved --
 INSERT INTO execution_stops
-  (number, kind, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+  (number, kind, epoch, scope, subject, actor, reason, at, cancelled, accepted, reduced, refused,
    machine_at, stop_ms)
 VALUES
-  (:number, :kind, :epoch, :agent, :actor, :reason, :at, :cancelled, :accepted_before,
-   :refused_before, :machine_at, :stop_ms)
+  (:number, :kind, :epoch, :scope, :subject, :actor, :reason, :at, :cancelled, :accepted, :reduced,
+   :refused, :machine_at, :stop_ms)
 
 -- stop_amended --
 UPDATE execution_stops SET actor = :actor, reason = :reason WHERE number = :number
 
+-- stop_counted --
+UPDATE execution_stops SET accepted = :accepted, reduced = :reduced, refused = :refused
+WHERE number = :number
+
 -- last_stops --
-SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+SELECT number, epoch, scope, subject, actor, reason, at, cancelled, accepted, reduced, refused,
   machine_at, stop_ms
 FROM execution_stops
-WHERE number IN (SELECT max(number) FROM execution_stops WHERE kind = 'raised' GROUP BY agent)
+WHERE number IN
+  (SELECT max(number) FROM execution_stops WHERE kind = 'raised' GROUP BY scope, subject)
 ORDER BY number
 
 -- last_numbers --
@@ -368,3 +445,93 @@ SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reas
 FROM execution_signals
 WHERE number < :before AND (:agent IS NULL OR agent = :agent)
 ORDER BY number DESC LIMIT :limit
+
+-- last_rows --
+SELECT
+  (SELECT coalesce(max(number), 0) FROM execution_fills) AS fills,
+  (SELECT coalesce(max(number), 0) FROM execution_ledger) AS lines,
+  (SELECT coalesce(max(number), 0) FROM execution_orders) AS orders
+
+-- capitals --
+SELECT number, agent, capital_units FROM execution_accounts
+WHERE number > :after ORDER BY number LIMIT 1000
+
+-- fills_folded --
+SELECT agent, instrument, side, sum(quantity_units) AS quantity,
+  sum(quantity_units * price_units) AS value, sum(fee_units) AS fees,
+  sum(realised_units) AS realised, count(*) AS fills
+FROM execution_fills WHERE number > :after AND number <= :upto GROUP BY agent, instrument, side
+
+-- fill_missing --
+SELECT min(f.number) + 1 AS number
+FROM (SELECT :after AS number UNION ALL
+  SELECT number FROM execution_fills WHERE number > :after) AS f
+WHERE NOT EXISTS (SELECT 1 FROM execution_fills AS n WHERE n.number = f.number + 1)
+
+-- lines_folded --
+SELECT account, asset, sum(amount_units) AS amount, count(*) AS lines
+FROM execution_ledger WHERE number > :after AND number <= :upto GROUP BY account, asset
+
+-- lines_counted --
+SELECT count(*) AS lines FROM execution_ledger WHERE number > :after AND number <= :upto
+
+-- line_missing --
+SELECT min(l.number) + 1 AS number
+FROM (SELECT :after AS number UNION ALL
+  SELECT number FROM execution_ledger WHERE number > :after) AS l
+WHERE NOT EXISTS (SELECT 1 FROM execution_ledger AS n WHERE n.number = l.number + 1)
+
+-- entries_unbalanced_between --
+SELECT entry, asset, sum(amount_units) AS amount
+FROM execution_ledger WHERE number > :after AND number <= :upto
+GROUP BY entry, asset HAVING sum(amount_units) <> 0 ORDER BY max(number)
+
+-- orders_counted --
+SELECT count(*) AS orders FROM execution_orders WHERE number > :after AND number <= :upto
+
+-- order_missing --
+SELECT min(o.number) + 1 AS number
+FROM (SELECT :after AS number UNION ALL
+  SELECT number FROM execution_orders WHERE number > :after) AS o
+WHERE NOT EXISTS (SELECT 1 FROM execution_orders AS n WHERE n.number = o.number + 1)
+
+-- orders_at_odds --
+SELECT number, order_id, status, quantity_units, filled_units, final_at FROM execution_orders
+WHERE number > :after AND number <= :upto AND NOT (
+  CASE status
+    WHEN 'filled' THEN final_at IS NOT NULL AND filled_units = quantity_units
+    WHEN 'refused' THEN final_at IS NOT NULL AND filled_units = 0
+    WHEN 'withheld' THEN final_at IS NOT NULL
+    WHEN 'cancelled' THEN final_at IS NOT NULL
+    WHEN 'expired' THEN final_at IS NOT NULL
+    WHEN 'rejected' THEN final_at IS NOT NULL
+    WHEN 'held' THEN final_at IS NULL AND filled_units = 0
+    WHEN 'intent' THEN final_at IS NULL AND filled_units = 0
+    WHEN 'partial' THEN final_at IS NULL AND filled_units BETWEEN 1 AND quantity_units - 1
+    WHEN 'sent' THEN final_at IS NULL AND filled_units < quantity_units
+    WHEN 'working' THEN final_at IS NULL AND filled_units < quantity_units
+    WHEN 'unknown' THEN final_at IS NULL AND filled_units < quantity_units
+    ELSE 0
+  END)
+ORDER BY number LIMIT 1
+
+-- open_orders --
+SELECT number, order_id, agent, instrument, side, quantity_units - filled_units AS quantity,
+  limit_units, worst_units, slice, status, stop_units, reduce_only, time_in_force, parent_id
+FROM execution_orders WHERE final_at IS NULL AND number > :after ORDER BY number LIMIT 1000
+
+-- orders_unlike_fills --
+SELECT o.number, o.order_id, o.filled_units, coalesce(f.quantity, 0) AS quantity
+FROM execution_orders AS o
+LEFT JOIN (SELECT order_id, sum(quantity_units) AS quantity FROM execution_fills GROUP BY order_id)
+  AS f ON f.order_id = o.order_id
+WHERE o.filled_units <> coalesce(f.quantity, 0) ORDER BY o.number LIMIT 1
+
+-- tallies_unlike_orders --
+SELECT t.agent, t.refused, t.filled, coalesce(o.refused, 0) AS refused_orders,
+  coalesce(o.filled, 0) AS filled_orders
+FROM execution_tallies AS t
+LEFT JOIN (SELECT agent, sum(status = 'refused') AS refused, sum(status = 'filled') AS filled
+  FROM execution_orders GROUP BY agent) AS o ON o.agent = t.agent
+WHERE t.refused <> coalesce(o.refused, 0) OR t.filled <> coalesce(o.filled, 0)
+ORDER BY t.agent LIMIT 1

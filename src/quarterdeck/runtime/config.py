@@ -69,6 +69,22 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+class LevelEntry(_Section, frozen=True):
+    """One limit at one level, as written in the file; its name and value are checked by the gate."""
+
+    scope: str
+    name: str
+    value: str
+    subject: str = ""
+
+
+class ClusterEntry(_Section, frozen=True):
+    """A named group of instruments that limits can be set on."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+
+
 class LimitsSection(_Section, frozen=True):
     """A person's hard limits for every agent; learned limits only tighten them.
 
@@ -83,26 +99,32 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    levels: tuple[LevelEntry, ...] = ()
+    clusters: tuple[ClusterEntry, ...] = ()
 
 
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
     ``limit_band_fraction`` is the change a learned limit must make before it moves;
-    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
+    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
+    ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
+    is reported, once ``coverage_alarm_bars`` of them are judged.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
+    coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
+    coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     stressed_regime_multiplier: Fraction = 0.5
 
 
 class RegimeSection(_Section, frozen=True):
-    """The decoder: what a change must be worth, and how flat evidence may be."""
+    """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
-    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 2.0
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 

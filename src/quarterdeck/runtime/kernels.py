@@ -22,7 +22,9 @@ from pathlib import Path
 KERNEL_MODULES = (
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
-    "quarterdeck.risk.core.filter",
+    "quarterdeck.risk.core.bank",
+    "quarterdeck.risk.core.judgement",
+    "quarterdeck.risk.core.validation",
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",

@@ -62,6 +62,14 @@ VALUES (:number, :kind, :slice, :at, :caller, :machine_at)
 -- last_step --
 SELECT number, slice, at, machine_at FROM step ORDER BY number DESC LIMIT 1
 
+-- step_missing --
+SELECT min(s.number) + 1 AS number
+FROM (SELECT 0 AS number UNION ALL SELECT number FROM step) AS s
+WHERE NOT EXISTS (SELECT 1 FROM step AS n WHERE n.number = s.number + 1)
+
+-- steps_counted --
+SELECT coalesce(max(number), 0) AS last, count(*) AS steps FROM step
+
 -- answer_saved --
 INSERT INTO answer (caller, idempotency_key, request_hash, answer, step, ordinal)
 VALUES (:caller, :idempotency_key, :request_hash, :answer, :step, :ordinal)

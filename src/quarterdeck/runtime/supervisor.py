@@ -44,6 +44,7 @@ class ComponentStatus(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     since: str | None
     detail: str
+    sound: bool = True
 
 
 @dataclass(slots=True)
@@ -51,7 +52,8 @@ class Component:
     """Something with a lifetime: ``lifetime`` opens it, ``run`` (if any) keeps it going.
 
     ``drain`` is awaited at an orderly end, before ``run`` is cancelled and the lifetime closed.
-    ``run`` may return when its work is done; an exception ends the deck.
+    ``run`` may return when its work is done; an exception ends the deck. One that is up and not
+    ``sound`` needs a person; its ``detail`` says why.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Component:
     run: Callable[[], Coroutine[Any, Any, None]] | None = None
     drain: Callable[[], Awaitable[None]] | None = None
     detail: Callable[[], str] = field(default=lambda: "")
+    sound: Callable[[], bool] = field(default=lambda: True)
 
 
 class StartFailed(Exception):
@@ -115,6 +118,7 @@ class Supervisor:
                     phase=phase,
                     since=None if since is None else rfc3339(since),
                     detail=component.detail() if phase is Phase.READY else "",
+                    sound=phase is not Phase.READY or component.sound(),
                 )
             )
         return lines

@@ -94,7 +94,7 @@ class Ready(Endpoint):
         checks = tuple(
             Check(
                 name=line.name,
-                ok=line.phase is Phase.READY,
+                ok=line.phase is Phase.READY and line.sound,
                 detail=line.detail or line.phase,
             )
             for line in self._ports.health.snapshot()

@@ -13,6 +13,8 @@ from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.gate import Retry, decision_of, judge
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
+from quarterdeck.execution.core.limits import LIMITS
+from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
 from quarterdeck.execution.core.scene import (
     Scene,
     Standing,
@@ -20,7 +22,7 @@ from quarterdeck.execution.core.scene import (
     scene_of,
     worst_price,
 )
-from quarterdeck.execution.model import Code
+from quarterdeck.execution.model import Code, Scope
 from quarterdeck.kernel.ids import AgentId
 
 MONEY = 1_000_000
@@ -39,6 +41,35 @@ terms = st.builds(
     spread_parts=st.just(20_000),
     life_bars=st.just(5),
 )
+ALWAYS = {
+    "max_order_notional": st.integers(1, 200_000).map(lambda n: n * MONEY),
+    "max_position_notional": st.integers(1, 200_000).map(lambda n: n * MONEY),
+    "max_gross_exposure_ratio": st.integers(1, 5 * PARTS),
+    "max_orders_per_bar": st.integers(1, 6),
+    "max_daily_loss_fraction": st.integers(1, PARTS),
+    "price_collar_fraction": st.integers(1, PARTS // 2),
+    "max_missed_bars": st.integers(0, 3),
+}
+SOMETIMES = {
+    "trading_state": st.sampled_from([0, 0, 1, 2]),
+    "instruments_allowed": st.sampled_from([3, 3, 1, 2]),
+    "order_types_allowed": st.sampled_from([15, 15, 3, 1]),
+    "short_sales_allowed": st.integers(0, 1),
+    "max_order_quantity": st.integers(0, 10_000).map(lambda n: n * 10_000),
+    "max_concentration_fraction": st.integers(0, 2 * PARTS),
+}
+always = st.fixed_dictionaries(ALWAYS)
+
+
+@st.composite
+def bounds(draw: st.DrawFn) -> Bounds:
+    """The tightest of three levels: the deck sets the seven it always has, the others what they like."""
+    levels: dict[Level, dict[str, int]] = {(Scope.DECK, ""): draw(always)}
+    for level in ((Scope.AGENT, "a"), (Scope.INSTRUMENT, "AAA")):
+        levels[level] = draw(st.fixed_dictionaries({}, optional={**ALWAYS, **SOMETIMES}))
+    return bounds_of(levels, levels)
+
+
 contracts = st.tuples(
     st.integers(1, 50), st.sampled_from([1, 10, 100]), st.integers(0, 500), st.integers(0, 3)
 ).flatmap(
@@ -94,7 +125,7 @@ def standings(draw: st.DrawFn) -> Standing:
 
 @st.composite
 def judged(draw: st.DrawFn, *, reducing: bool = False) -> tuple[Scene, Intent]:
-    table, limits = draw(contracts), draw(terms)
+    table, assumed, limits = draw(contracts), draw(terms), draw(bounds())
     account = Account(
         agent=AgentId("a"),
         number=1,
@@ -125,8 +156,9 @@ def judged(draw: st.DrawFn, *, reducing: bool = False) -> tuple[Scene, Intent]:
         prices=prices,
         missed=draw(st.sampled_from([0, 0, 0, 1, 4])),
         contracts=table,
-        terms=limits,
-        position_limit=min(limits.position_notional, draw(st.integers(0, 200_000)) * MONEY),
+        terms=assumed,
+        bounds=limits,
+        position_limit=min(limits.max_position_notional, draw(st.integers(0, 200_000)) * MONEY),
         limit_version=1,
     )
     return scene, intent
@@ -179,6 +211,7 @@ def test_a_decision_names_every_breach_and_the_headroom(case: tuple[Scene, Inten
             Code.GROSS_EXPOSURE,
             Code.BUYING_POWER,
             Code.ORDER_RATE,
+            Code.CONCENTRATION,
         )
         if by_sum and intent.quantity is not None:
             limit, attempted, used = numbers
@@ -205,7 +238,7 @@ def _passes_gross(scene: Scene, intent: Intent, quantity: int) -> bool:
     assert scene.price is not None
     assert scene.contract is not None
     total = scene.others_gross + worst * scene.price * scene.contract.unit_value
-    return total * PARTS <= scene.equity * scene.terms.gross_parts
+    return total * PARTS <= scene.equity * scene.bounds.max_gross_exposure_ratio
 
 
 def _passes_buying_power(scene: Scene, intent: Intent, quantity: int) -> bool:
@@ -251,6 +284,9 @@ def test_what_only_reduces_passes_the_limits_of_exposure(case: tuple[Scene, Inte
         Code.GROSS_EXPOSURE,
         Code.DAILY_LOSS,
         Code.BUYING_POWER,
+        Code.NOT_ALLOWED,
+        Code.SHORT_SALE,
+        Code.CONCENTRATION,
     }
     for code in exempt:
         assert quantity <= BY_CODE[code].max_quantity(scene, intent)
@@ -258,6 +294,10 @@ def test_what_only_reduces_passes_the_limits_of_exposure(case: tuple[Scene, Inte
         control.code not in exempt
         for control, _ in judge(scene, replace(intent, quantity=quantity)).breaches
     )
+
+
+def test_every_limit_of_the_hierarchy_is_among_those_tried() -> None:
+    assert {*ALWAYS, *SOMETIMES} == set(LIMITS)
 
 
 @given(judged())

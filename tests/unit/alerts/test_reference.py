@@ -23,9 +23,10 @@ from quarterdeck.portfolio.model import PUBLISHED as PORTFOLIO
 from quarterdeck.regime.model import PUBLISHED as REGIME
 from quarterdeck.risk.model import PUBLISHED as RISK
 from quarterdeck.runtime.config import AlertRuleEntry
+from quarterdeck.server.desk.condition import PUBLISHED as SYSTEM
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "alerts.md"
-NUMBERS = (*MARKET, *REGIME, *RISK, *PORTFOLIO, *AGENTS, *EXECUTION, *PERFORMANCE)
+NUMBERS = (*MARKET, *REGIME, *RISK, *PORTFOLIO, *AGENTS, *EXECUTION, *PERFORMANCE, *SYSTEM)
 MEANING = {
     "rule_id": "its name: 1 to 64 of `a-z`, `0-9`, `.`, `_`, `-`, the first a letter or digit",
     "category": f"one of {', '.join(f'`{one.value}`' for one in AlertCategory)}",
@@ -91,7 +92,7 @@ def test_every_number_has_its_own_name_and_says_whose_it_is() -> None:
     names = [number.name for number in NUMBERS]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+\.[a-z0-9_]+", name) for name in names)
-    assert {number.subject for number in NUMBERS} <= {"instrument", "agent", "deck"}
+    assert {number.subject for number in NUMBERS} <= {"instrument", "agent", "invariant", "deck"}
 
 
 def test_the_configuration_knows_the_same_fields() -> None:

@@ -15,14 +15,14 @@ def test_it_repeats() -> None:
 
 def test_one_changed_bit_of_one_forecast_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = numeric_fingerprint()
-    genuine = fingerprint.batch_risk
+    genuine = fingerprint.batch_bank
 
-    def one_bit_off(close: np.ndarray) -> np.ndarray:
-        forecasts = genuine(close)
-        forecasts[-1, 0] = np.nextafter(forecasts[-1, 0], 1.0)
+    def one_bit_off(close: np.ndarray, *, ohl: tuple[np.ndarray, ...]) -> np.ndarray:
+        forecasts = genuine(close, ohl=ohl)
+        forecasts[-1, 0, 0] = np.nextafter(forecasts[-1, 0, 0], 1.0)
         return forecasts
 
-    monkeypatch.setattr(fingerprint, "batch_risk", one_bit_off)
+    monkeypatch.setattr(fingerprint, "batch_bank", one_bit_off)
     assert numeric_fingerprint() != before
 
 

@@ -18,6 +18,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
 )
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Permission
@@ -178,7 +179,7 @@ def test_a_learned_limit_tightens_and_never_loosens() -> None:
     deck.learn(0, 1_000_000_000, version=7)
     view = deck.order("AAA", "buy", 11)
     assert only(view).limit == Decimal(1_000)
-    assert view.limit_version == 7
+    assert view.limit_version == 1
     deck.learn(0, 10**15, version=8)
     assert codes(deck.order("AAA", "buy", 401, 100)) == ["ORDER_NOTIONAL", "POSITION_LIMIT"]
 
@@ -196,13 +197,13 @@ def test_gross_exposure_counts_every_instrument_and_working_order() -> None:
 
 def test_a_learned_limit_holds_until_it_changes_and_none_is_the_person_s() -> None:
     deck = open_deck()
-    person, version = deck.desk.position_limit(0)
-    assert (person, version) == (deck.desk.terms.position_notional, 0)
+    bounds = deck.desk.bounds(AgentId("a"), 0)
+    assert deck.desk.position_limit(0, bounds) == deck.desk.terms.position_notional
     deck.learn(0, 1_000_000_000, version=7)
     for _ in range(40):
         deck.bars({0: 10_000})
     deck.restart()
-    assert deck.desk.position_limit(0) == (1_000_000_000, 7)
+    assert deck.desk.position_limit(0, bounds) == 1_000_000_000
 
 
 @pytest.mark.parametrize("limit", [None, 95, 100, 105])

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.runtime.config import LimitsSection
 from tests.unit.execution.deck import open_deck
 
@@ -26,6 +27,17 @@ this order, and the largest quantity that would pass all of them now. How to rea
 
 | code | unit | clock | an order passes when | what to do |
 | --- | --- | --- | --- | --- |
+"""
+
+_LIMITS = """
+## Limits that can be set
+
+At the level of the deck, the account, an agent, an instrument or a cluster of instruments; of all
+levels that an order touches the tightest holds, and a refusal names it as `level`. How to change one
+is told in [Change a limit](../how-to/change-a-limit.md).
+
+| limit | unit | tighter is | clock | code | |
+| --- | --- | --- | --- | --- | --- |
 """
 
 _FOOT = """
@@ -52,9 +64,14 @@ _FOOT = """
   until it changes, however long ago it was learned. `GET /gate` lists those in force.
 - **Working orders** count as if all of one side filled and none of the other, from the moment they
   are accepted: the decision and its reservation are one step.
+- **Levels.** A limit that no level sets is off; those of `[limits]` are the deck's and always set. A
+  change that allows anything more waits for its confirmation, at most an hour of machine time; any
+  other is in force with the next decision. `limit_version` of an order is the number of the limit set
+  that judged it: it grows with every change of a limit, a learned one too.
 - **The reduce rule.** An order of at most the position held on the other side, less what already
-  works on its own side, only reduces. It passes `POSITION_LIMIT`, `GROSS_EXPOSURE`, `DAILY_LOSS` and
-  `BUYING_POWER` whatever they stand at. While trading is stopped it is refused like any other;
+  works on its own side, only reduces. It passes the limits of exposure (`POSITION_LIMIT`,
+  `CONCENTRATION`, `GROSS_EXPOSURE`, `DAILY_LOSS`, `BUYING_POWER`), a list of instruments and the state
+  `reducing` whatever they stand at. While trading is stopped it is refused like any other;
   cancelling an order always passes.
 - **Shorts.** Free cash is the cash, less twice the value of all short positions (their proceeds are
   not spendable, and as much again is their margin), less what working orders may open at their
@@ -83,7 +100,12 @@ def page() -> str:
         f"| {control.text} | {control.advice} |\n"
         for control in CONTROLS
     )
-    return _HEAD + rows + _FOOT
+    limits = "".join(
+        f"| `{limit.name}` | {limit.kind.value} | {limit.tighter.value} | {limit.clock.value} "
+        f"| `{limit.code.value}` | {limit.meaning} |\n"
+        for limit in LIMITS.values()
+    )
+    return _HEAD + rows + _LIMITS + limits + _FOOT
 
 
 def test_the_page_of_codes_is_what_the_code_says() -> None:

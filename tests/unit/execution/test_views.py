@@ -64,6 +64,7 @@ def test_the_operations_fit_one_registry_and_one_input_each() -> None:
         "preview_order",
         "cancel_order",
         "submit_signal",
+        "get_limits",
     }
 
 
@@ -233,10 +234,10 @@ def test_the_gate_shows_hard_and_learned_limits() -> None:
     deck = open_deck()
     deck.learn(1, 12_345_000_000, version=3)
     limits = {(limit.name, limit.scope): limit for limit in deck.ask(GetGate(agent="a")).limits}
-    assert limits[("max_order_notional", "a")].value == 25_000
-    assert limits[("max_daily_loss_fraction", "a")].value == Decimal("0.03")
+    assert limits[("max_order_notional", "deck")].value == "25000"
+    assert limits[("max_daily_loss_fraction", "deck")].value == "0.03"
     learned = limits[("learned position limit", "BBB")]
-    assert (learned.value, learned.version, learned.learned) == (12_345, 3, True)
+    assert (learned.value, learned.version, learned.learned) == ("12345", 3, True)
     with pytest.raises(NotFound):
         deck.ask(GetGate(agent="nobody"))
 

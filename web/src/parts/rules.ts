@@ -25,4 +25,10 @@ export const RULES: Readonly<Record<Code, { readonly name: string; readonly says
   SELF_TRADE: { name: "Against our own order", says: "The order could trade with a resting order of another of the deck's agents." },
   FROZEN: { name: "Instrument stopped", says: "While the instrument is stopped only reducing orders pass." },
   DUPLICATE_KEY: { name: "Key used before", says: "The idempotency key belongs to another order." },
+  TRADING_STATE: { name: "Trading reduced or halted", says: "A person's limit lets only reducing orders pass, or none." },
+  NOT_ALLOWED: { name: "Instrument not allowed", says: "The agent may not trade this instrument; it may only reduce it." },
+  ORDER_TYPE: { name: "Order type not allowed", says: "Orders of this type are not among those that may be used." },
+  SHORT_SALE: { name: "Short sale not allowed", says: "No more may be sold than is held." },
+  ORDER_QUANTITY: { name: "Quantity too large", says: "One order may not be for more units than this." },
+  CONCENTRATION: { name: "Too concentrated", says: "One position would be too large a part of the agent's equity." },
 };

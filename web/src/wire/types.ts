@@ -110,7 +110,7 @@ export interface BarsView {
   readonly bars: ReadonlyArray<BarView>;
 }
 
-/** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. */
+/** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. ``level`` names the level that sets the limit, as ``agent trend``; ``learned`` where risk has tightened it. */
 export interface Breach {
   readonly code: Code;
   readonly unit: string;
@@ -119,6 +119,7 @@ export interface Breach {
   readonly used: Decimal | null;
   readonly max_quantity: Decimal | null;
   readonly text: string;
+  readonly level: string | null;
 }
 
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
@@ -153,6 +154,9 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Where a change of a limit stands. */
+export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
+
 /** A task under lease. ``lease_token`` must come back with every word about it. */
 export interface Claim {
   readonly task_id: string;
@@ -183,7 +187,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_RATE" | "ORDER_TERMS" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "UNKNOWN_INSTRUMENT";
+export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -210,6 +214,12 @@ export interface ComponentView {
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
+/** Confirm a change that loosens, by the number that its proposal was answered with. */
+export interface ConfirmLimit {
+  readonly change: number;
+  readonly reason: string;
+}
+
 /** One instrument that several agents hold; ``saved`` is what netting them would save in costs. */
 export interface ConflictView {
   readonly symbol: string;
@@ -234,7 +244,7 @@ export interface ControlReplay {
   readonly speed?: number | "max" | null;
 }
 
-/** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
+/** How a forecast has held since the start: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of the same bars. Null before there are bars enough. */
 export interface CoverageView {
   readonly level: number;
   readonly observations: number;
@@ -243,6 +253,10 @@ export interface CoverageView {
   readonly hit_fraction: number | null;
   readonly kupiec_p: number | null;
   readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+  readonly recent: RecentCoverageView;
 }
 
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
@@ -375,8 +389,9 @@ export interface FillsView {
   readonly next: number | null;
 }
 
-/** All limits in force. */
+/** All limits in force, under the version of the limit set that judges orders now. */
 export interface GateView {
+  readonly version: number;
   readonly limits: ReadonlyArray<LimitView>;
 }
 
@@ -475,6 +490,17 @@ export interface LedgerView {
 /** What an order attached to another one is for. */
 export type Leg = "stop_loss" | "take_profit";
 
+/** One limit as it is set at one level; ``subject`` is empty for the deck. */
+export interface LevelLimit {
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string;
+  readonly unit: string;
+  readonly clock: Clock;
+  readonly code: Code;
+}
+
 /** One change of a learned limit: what it became, what it was, and why. */
 export interface LimitChangeView {
   readonly version: number;
@@ -494,16 +520,61 @@ export interface LimitChangesView {
   readonly next: number | null;
 }
 
-/** One limit in force: whose, which, its value and unit, and the clock its window counts in. */
+/** One limit that can be set: where, in which unit, and what tightens it. */
+export interface LimitName {
+  readonly name: string;
+  readonly code: Code;
+  readonly unit: string;
+  readonly clock: Clock;
+  readonly tighter: string;
+  readonly meaning: string;
+}
+
+/** Every limit that can be set. */
+export interface LimitNamesView {
+  readonly names: ReadonlyArray<LimitName>;
+}
+
+/** What became of a change: who made it, why and when, and the version that has it. ``version`` is that of the limit set after it, of the one before while it waits; ``next`` says what is to be done. */
+export interface LimitRevisionView {
+  readonly change: number;
+  readonly status: ChangeStatus;
+  readonly version: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly confirmed_by: string | null;
+  readonly at: string;
+  readonly next: string | null;
+}
+
+/** A page of changes, newest first. */
+export interface LimitRevisionsView {
+  readonly changes: ReadonlyArray<LimitRevisionView>;
+  readonly next: number | null;
+}
+
+/** One limit in force: its code and name, the level that sets it, its value and unit, its clock. ``version`` is that of the limit set, of the learned limit for a learned one. */
 export interface LimitView {
   readonly code: Code;
   readonly name: string;
   readonly scope: string;
-  readonly value: Decimal;
+  readonly value: string;
   readonly unit: string;
   readonly clock: Clock;
   readonly learned: boolean;
   readonly version: number;
+}
+
+/** All limits set, under the version of the limit set that judges orders now. */
+export interface LimitsView {
+  readonly version: number;
+  readonly limits: ReadonlyArray<LevelLimit>;
+  readonly pending: ReadonlyArray<PendingChange>;
 }
 
 /** The link; whoever has it first is the operator. */
@@ -647,6 +718,19 @@ export interface PauseAgent {
   readonly reason: string;
 }
 
+/** A change that loosens and waits for its second confirmation; ``value`` null removes. */
+export interface PendingChange {
+  readonly change: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly expires_at: string;
+}
+
 /** One agent's record over the run, from fills and closes only. Sharpe is per year over the slices since trading opened, risk-free rate 0; null before ``need`` slices or when equity never moved. ``win_fraction`` counts closed round trips. */
 export interface PerformanceView {
   readonly rank: number;
@@ -757,20 +841,47 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, one agent or one instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
+/** Stop trading: of the whole deck, or of one account, agent or instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
   readonly raised?: number | null;
+  readonly account?: string | null;
 }
 
-/** Open trading again, for exactly the epoch that the person saw. */
+/** Open trading again, for exactly the epoch that the person saw and what was listed to resume. */
 export interface Rearm {
   readonly epoch: number;
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
+  readonly account?: string | null;
+  readonly confirm?: string | null;
+}
+
+/** What re-arming would let go on, and what stands in its way. ``confirmation`` is a digest of all this: :class:`Rearm` must name it, so that nothing resumes that was not shown. */
+export interface RearmView {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly agents: ReadonlyArray<string>;
+  readonly instruments: ReadonlyArray<string>;
+  readonly orders: ReadonlyArray<string>;
+  readonly remaining: ReadonlyArray<string>;
+  readonly blocked: ReadonlyArray<string>;
+  readonly confirmation: string;
+}
+
+/** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
+export interface RecentCoverageView {
+  readonly observations: number;
+  readonly hits: number;
+  readonly kupiec_p: number | null;
+  readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
 }
 
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
@@ -878,7 +989,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -959,11 +1070,23 @@ export interface SaveRule {
   readonly rule: Rule;
 }
 
+/** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
+export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
+
 /** The caller as authenticated, and what it may do. */
 export interface SessionView {
   readonly identity: string;
   readonly kind: string;
   readonly permissions: ReadonlyArray<string>;
+}
+
+/** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
+export interface SetLimit {
+  readonly scope: Scope;
+  readonly name: string;
+  readonly value: string | null;
+  readonly reason: string;
+  readonly subject?: string;
 }
 
 /** The five severities of an alert, mildest first. */
@@ -1014,7 +1137,25 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. */
+/** One stop that stands: when, by whom, and what it proves. ``accepted_since`` counts orders accepted since although they may open a position, and is 0; ``reduced_since`` counts the ones that can only reduce and that the policy lets pass. ``stop_ms`` is from the call until the stop was in force, null where nobody measured it. */
+export interface StandingStop {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly since: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly accepted_since: number;
+  readonly reduced_since: number;
+  readonly refused_since: number;
+  readonly cancelled: number;
+  readonly stop_ms: number | null;
+}
+
+/** What a stop concerns. */
+export type StopScope = "account" | "agent" | "deck" | "instrument";
+
+/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. ``stops`` are all that stand, the deck's first; the fields beside it tell of the deck's, or of the last one raised. */
 export interface StopView {
   readonly stopped: boolean;
   readonly epoch: number;
@@ -1029,6 +1170,8 @@ export interface StopView {
   readonly stop_ms: number | null;
   readonly closed: string | null;
   readonly stopped_instruments: ReadonlyArray<string>;
+  readonly stopped_accounts: ReadonlyArray<string>;
+  readonly stops: ReadonlyArray<StandingStop>;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */
@@ -1123,7 +1266,7 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and its share of the evidence. */
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
   readonly value: number;

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
 from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
@@ -24,6 +25,7 @@ from quarterdeck.execution.model import (
     OrderRefused,
     OrderView,
 )
+from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
@@ -52,6 +54,26 @@ class Moment:
 Verdict = Violation | None
 
 
+def moment_of(
+    shadow: Shadow,
+    *,
+    execution: ExecutionService,
+    agents: AgentsService,
+    raised: int,
+    machine_at: int,
+) -> Moment:
+    """Return the moment of two services beside ``shadow``; what they keep to themselves is looked at."""
+    kept = vars(agents)
+    return Moment(
+        shadow=shadow,
+        desk=execution.desk,
+        board=cast("Board", kept["_board"]),
+        slots={name: agent.slots for name, agent in kept["_agents"].items()},
+        raised=raised,
+        machine_at=machine_at,
+    )
+
+
 def _wrong(rule: str, text: str) -> Violation:
     return Violation(rule=rule, text=text)
 
@@ -64,7 +86,7 @@ def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
         return _wrong("account", f"{order.order_id} was accepted for {order.agent}, who has none")
     if order.parent_id is not None:
         return _attached_to_working(shadow, order)
-    if now.raised != shadow.acknowledged or money.stopped:
+    if now.raised != shadow.acknowledged or money.stopped or shadow.account_stopped:
         return _wrong("stop", f"{order.order_id} was accepted under stop {now.raised}")
     if not shadow.opened:
         return _wrong("closed", f"{order.order_id} was accepted while trading is closed")

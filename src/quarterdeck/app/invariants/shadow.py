@@ -22,8 +22,10 @@ from quarterdeck.execution.model import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderRefused,
     OrderView,
+    StopScope,
     TradingHalted,
     TradingResumed,
 )
@@ -102,6 +104,7 @@ class Shadow:
     at: int = 0
     opened: bool = False
     acknowledged: int = 0
+    account_stopped: bool = False
     prices: dict[int, int] = field(default_factory=dict)
     bars: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -180,6 +183,8 @@ class Shadow:
             case OrderCancelled():
                 self.working.pop(message.order_id, None)
                 self.ended.add(message.order_id)
+            case OrderReduced():
+                self.working[message.order_id].quantity -= message.quantity_units
             case EquityMarked():
                 for agent, equity in zip(message.agents, message.equity_units, strict=True):
                     self.money[agent].marked, self.money[agent].in_bar = equity, 0
@@ -187,7 +192,9 @@ class Shadow:
                 self.money[message.agent].stopped = True
             case TradingResumed() if message.agent is not None:
                 self.money[message.agent].stopped = False
-            case TradingResumed():
+            case TradingHalted() | TradingResumed() if message.scope is StopScope.ACCOUNT:
+                self.account_stopped = isinstance(message, TradingHalted)
+            case TradingResumed() if message.scope is StopScope.DECK:
                 self.acknowledged = message.epoch
             case AlertRaised():
                 self.fired += 1
@@ -291,10 +298,11 @@ def read_shadow(
     rows = connection.execute
     for number, slice_, at in rows("SELECT number, slice, at FROM step ORDER BY number"):
         shadow.number, shadow.slice, shadow.at = number, slice_, at
-    for warming, ended, acknowledged in rows(
-        "SELECT warming_up, ended, acknowledged FROM execution_session"
+    for warming, ended, acknowledged, stopped in rows(
+        "SELECT warming_up, ended, acknowledged, account_stopped FROM execution_session"
     ):
         shadow.opened, shadow.acknowledged = not warming and not ended, acknowledged
+        shadow.account_stopped = bool(stopped)
     for row, price, missed in rows("SELECT instrument, price_units, missed FROM execution_marks"):
         shadow.prices[row], shadow.missed[row] = price, missed
     shadow.learned = dict(

@@ -94,11 +94,16 @@ def _search(one: object, other: object, *, at: str, depth: int) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _names(kind: type) -> tuple[str, ...] | None:
-    """Return the fields that every object of ``kind`` has, ``None`` if only an object can tell."""
+    """Return the fields that every object of ``kind`` has, ``None`` if only an object can tell.
+
+    A field that its class leaves out of comparison follows from the others.
+    """
     if issubclass(kind, msgspec.Struct):
         return kind.__struct_fields__
     fields = getattr(kind, "__dataclass_fields__", None)
-    return None if fields is None else tuple(fields)
+    if fields is None:
+        return None
+    return tuple(name for name, field in fields.items() if field.compare)
 
 
 def _fields(value: object) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,9 +13,13 @@ import msgspec
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.loop import Crashed
 from quarterdeck.runtime.journal import cut_log, write_steps
+from quarterdeck.runtime.space import LOW_BYTES, RELEASE_BYTES
 
 DATABASE_WORK = (write_steps.__qualname__, cut_log.__qualname__)
 """What the journal does on its thread besides its own methods: it fails as SQLite fails."""
+
+SPACE_LEFT = (LOW_BYTES // 2, RELEASE_BYTES // 2, 0)
+"""Bytes left on a disk that is too full: of the last two the ballast is let go."""
 
 _T = TypeVar("_T")
 
@@ -27,9 +32,9 @@ CLOSED_EFFECTS = 24
 class DiskFault(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of the effect numbered ``effect``, counted over all lives of the deck.
 
-    ``kind`` is ``crash`` (the process ends), ``error`` (the call fails and the process must end) or
-    ``slow`` (this effect and the next few take ``factor`` times as long); ``after`` lets the effect
-    happen first, so that what is on disk was never acknowledged.
+    ``kind`` is ``crash`` (the process ends), ``error`` or ``full`` (the call fails, and the process
+    must end) or ``slow`` (this effect and the next few take ``factor`` times as long); ``after`` lets
+    the effect happen first, so that what is on disk was never acknowledged.
     """
 
     effect: int
@@ -45,8 +50,19 @@ class ClockStep(msgspec.Struct, frozen=True, kw_only=True):
     by_s: float
 
 
+class SpaceFault(msgspec.Struct, frozen=True, kw_only=True):
+    """From ``at_s`` on, for ``for_s`` seconds of the world, only ``free`` bytes of the disk are free.
+
+    None free means that no write fits until the ballast has been let go.
+    """
+
+    at_s: float
+    for_s: float
+    free: int
+
+
 class BarFault(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed does to the bar of instrument ``row`` in slice ``slice``.
+    """What the feed does to the bar of instrument ``row`` in slice ``slice``; -1 is every instrument.
 
     ``kind`` is ``nan``, ``infinite``, ``zero``, ``negative``, ``crossed`` (low above high), ``huge``
     (beyond 64 bits), ``absurd`` (ten times the price, well formed) or ``missing``.
@@ -83,10 +99,11 @@ class FaultPlan(msgspec.Struct, frozen=True, kw_only=True):
     clock: tuple[ClockStep, ...] = ()
     bars: tuple[BarFault, ...] = ()
     outside_stops: tuple[float, ...] = ()
+    space: tuple[SpaceFault, ...] = ()
 
     def without_faults(self) -> FaultPlan:
         """Return the same world with a disk and a clock that do nothing unexpected."""
-        return msgspec.structs.replace(self, disk=(), clock=())
+        return msgspec.structs.replace(self, disk=(), clock=(), space=())
 
 
 def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
@@ -106,30 +123,18 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         for _ in range(crashes)
     ]
     if chance.happens(0.4):
-        disk.append(DiskFault(effect=chance.below(reach), kind="error", after=chance.happens(0.5)))
-    if not closed:
-        disk += [
-            DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
-            for _ in range(chance.below(4))
-        ]
+        kind = "full" if chance.happens(0.3) else "error"
+        disk.append(DiskFault(effect=chance.below(reach), kind=kind, after=chance.happens(0.5)))
+    disk += [
+        DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
+        for _ in range(0 if closed else chance.below(4))
+    ]
     steps = [
         ClockStep(at_s=chance.between(1.0, 30.0), by_s=chance.between(-7_200.0, 7_200.0))
         for _ in range(0 if closed else chance.below(3))
     ]
-    bars = [
-        BarFault(
-            slice=chance.below(calm),
-            row=chance.pick(range(len(symbols))),
-            kind=chance.pick(BAR_KINDS),
-        )
-        for _ in range(chance.below(40))
-    ]
-    for _ in range(chance.below(3)):
-        gap, row = chance.below(calm - 12), chance.below(len(symbols))
-        bars += [
-            BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
-        ]
-    stops = [] if closed else [chance.between(2.0, 25.0) for _ in range(chance.below(3))]
+    bars = _bars_of(chance, calm=calm, rows=len(symbols))
+    stops = [chance.between(2.0, 25.0) for _ in range(0 if closed else chance.below(3))]
     return FaultPlan(
         seed=seed,
         closed=closed,
@@ -145,9 +150,35 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         calm_slice=calm if slices is None else min(calm, slices),
         disk=tuple(sorted(disk, key=lambda fault: fault.effect)),
         clock=tuple(steps),
-        bars=tuple(bars),
+        bars=bars,
         outside_stops=tuple(stops),
+        space=() if closed else _space_of(chance.fork("space")),
     )
+
+
+def _bars_of(chance: Chance, *, calm: int, rows: int) -> tuple[BarFault, ...]:
+    """Draw single bars that are wrong, and gaps of one instrument or of all."""
+    bars = [
+        BarFault(
+            slice=chance.below(calm), row=chance.pick(range(rows)), kind=chance.pick(BAR_KINDS)
+        )
+        for _ in range(chance.below(40))
+    ]
+    for _ in range(chance.below(3)):
+        gap, row = chance.below(calm - 12), chance.below(rows)
+        row = -1 if chance.happens(0.3) else row
+        bars += [
+            BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
+        ]
+    return tuple(bars)
+
+
+def _space_of(chance: Chance) -> tuple[SpaceFault, ...]:
+    """Draw when the disk has too little room: for anything new, for anything at all, or for a byte."""
+    if not chance.happens(0.35):
+        return ()
+    at, long = chance.between(2.0, 14.0), chance.between(4.0, 9.0)
+    return (SpaceFault(at_s=at, for_s=long, free=chance.pick(SPACE_LEFT)),)
 
 
 class FaultyDisk:
@@ -156,7 +187,8 @@ class FaultyDisk:
     ``effects`` counts what was asked of it; ``calm`` ends all faults. ``note`` is told of each fault.
     ``dead`` is set while a crashed life is swept away, ``broken`` when an effect of the present life
     has failed, ``known`` when the deck has been told, ``went_on`` when the journal began to write after
-    that (what was handed to another thread before is not held back by anybody).
+    that (what was handed to another thread before is not held back by anybody). ``full`` tells whether
+    no write fits any more.
     """
 
     def __init__(
@@ -169,6 +201,7 @@ class FaultyDisk:
         self._factor = 1.0
         self._slow_until = 0
         self.effects = 0
+        self.full: Callable[[], bool] = lambda: False
         self.calm = False
         self.dead = False
         self.broken = False
@@ -198,6 +231,8 @@ class FaultyDisk:
         number = self.effects
         self.effects += 1
         fault = None if self.calm else self._ends.get(number)
+        if fault is None and name == write_steps.__qualname__ and self.full():
+            fault = DiskFault(effect=number, kind="full")
         if fault is None:
             return work()
         if fault.after:
@@ -206,6 +241,15 @@ class FaultyDisk:
         if fault.kind == "crash":
             raise Crashed(f"at effect {number}")
         self.broken = True
-        if name in DATABASE_WORK or name.startswith(("Journal.", "Folding.")):
-            raise sqlite3.OperationalError("disk I/O error")
-        raise OSError(errno.EIO, "disk I/O error")
+        raise _failure(fault.kind, name=name)
+
+
+def _failure(kind: str, *, name: str) -> Exception:
+    """Return what the effect called ``name`` fails with, in the words of SQLite or the system."""
+    if name in DATABASE_WORK or name.startswith(("Journal.", "Folding.")):
+        full = kind == "full"
+        error = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
+        return error
+    code = errno.ENOSPC if kind == "full" else errno.EIO
+    return OSError(code, os.strerror(code))

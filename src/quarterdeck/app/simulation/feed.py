@@ -70,7 +70,7 @@ def _spoiled(raw: RawSlice, faults: list[BarFault]) -> RawSlice:
     arrays = [array.copy() for array in (raw.open, raw.high, raw.low, raw.close)]
     kept = np.ones(raw.rows.size, dtype=np.bool_)
     for fault in faults:
-        for place in np.flatnonzero(raw.rows == fault.row):
+        for place in np.flatnonzero((raw.rows == fault.row) | (fault.row < 0)):
             if fault.kind == "missing":
                 kept[place] = False
             elif fault.kind == "crossed":

@@ -5,43 +5,44 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
-from quarterdeck.app.invariants.rules import Violation, settled
+from quarterdeck.app.invariants.alerts import AlertsBook, read_alerts
+from quarterdeck.app.invariants.rules import Moment, Violation, settled
 from quarterdeck.app.invariants.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.door import Entrance
 from quarterdeck.app.simulation.loop import Crashed, Deadlock, SimLoop
 from quarterdeck.app.simulation.people import Live, Memory
 from quarterdeck.app.simulation.reload import loaded_differently
+from quarterdeck.app.simulation.space import NOTICE_S
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
-from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.kernel.errors import DomainError, Unavailable
-from quarterdeck.kernel.messages import Answer, Command
+from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.runtime.database import state_digest
 from quarterdeck.runtime.folder import DataFolder
-from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.stopflag import raise_flag
 from quarterdeck.runtime.supervisor import Component
 
 PATIENCE_S = 120.0
 """Virtual seconds within which everybody outside must have been answered once faults are off."""
+LIFE_S = 600.0
+"""Virtual seconds within which a life must end; the longest feed takes less than 60 s."""
 SWEEPS = 50
-ELSEWHERE = frozenset({"server", "disk space"})
-"""Components that a simulation leaves out: sockets, and this machine's own disk."""
+ELSEWHERE = frozenset({"server"})
+"""Components that a simulation leaves out: sockets."""
 
 
 class SimDeck(Deck):
     """The deck as it is, without what reaches outside the simulation."""
 
     def components(self, talk: Talk) -> list[Component]:
-        """Return everything with a lifetime but the server and the look at the real disk."""
+        """Return everything with a lifetime but the server."""
         return [
             replace(one, needs=tuple(need for need in one.needs if need not in ELSEWHERE))
             for one in super().components(talk)
@@ -50,7 +51,7 @@ class SimDeck(Deck):
 
 
 class Life:
-    """One process; those outside see it as a :class:`~.people.Door`."""
+    """One process; those outside reach it through its :class:`~.door.Entrance`."""
 
     def __init__(self, world: World, path: Path, *, order: Chance) -> None:
         self._world = world
@@ -62,6 +63,7 @@ class Life:
         self._failure: BaseException | None = None
         self._deck: SimDeck
         self._watch: Watch
+        self._door: Entrance
         self._up: asyncio.Event
 
     def run(self) -> bool:
@@ -94,6 +96,9 @@ class Life:
             self._note(
                 Violation(rule="fail stop", text="the journal wrote on after a failed effect")
             )
+        if self._world.space.failures > 1:
+            text = "no write fits, and the ballast was not let go at the start"
+            self._note(Violation(rule="low disk", text=text))
         if failure is not None and not disk.broken:
             self._note(
                 Violation(rule="no crash of its own", text=f"{type(failure).__name__}: {failure}")
@@ -134,10 +139,12 @@ class Life:
         self._watch = Watch(
             services=deck.services(),
             raised=self._flag.raised,
-            read=self._read_shadow,
+            read=self._read_books,
             found=self._found,
+            low=world.space.noticed,
             log=world.log,
         )
+        self._door = Entrance(world, deck, watch=self._watch, found=self._found)
         async with asyncio.TaskGroup() as group:
             people = [group.create_task(self._person(*one)) for one in world.people]
             others = [
@@ -145,6 +152,7 @@ class Life:
                 for at in world.plan.outside_stops
                 if at > world.age_s()
             ]
+            others.append(group.create_task(self._ends()))
             if not world.plan.closed:
                 others.append(group.create_task(self._look_now_and_then()))
             try:
@@ -162,6 +170,8 @@ class Life:
         broken = world.promises.broken_by(deck.engine.sequencer)
         if broken is not None:
             self._found(Violation(rule="acknowledged is durable", text=broken))
+        for violation in deck.guard.found:
+            self._found(violation)
         self._look()
         self._up.set()
         await deck.ended.wait()
@@ -170,11 +180,13 @@ class Life:
             _, left = await asyncio.wait(people, timeout=PATIENCE_S)
             if left:
                 self._found(Violation(rule="liveness", text="somebody was never answered"))
+        await self._room_is_known()
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
-        verdict = settled(self._watch.moment())
-        if verdict is not None:
-            self._found(verdict)
+        now = self._watch.moment()
+        for verdict in (*deck.guard.found, settled(now), nothing_is_stopped(now)):
+            if verdict is not None:
+                self._found(verdict)
         self._look()
         with closing(read_only(deck.plan.folder.core)) as connection:
             journaled = state_digest(connection, deck.engine.sql)
@@ -182,14 +194,27 @@ class Life:
         self._done = True
         deck.quit()
 
+    async def _room_is_known(self) -> None:
+        """Give the deck the time it has to notice that there is room on the disk again."""
+        space = self._deck.space
+        if space.low:
+            await asyncio.sleep(NOTICE_S)
+        if space.low:
+            self._found(Violation(rule="liveness", text=f"there is room again: {space.detail()}"))
+
+    async def _ends(self) -> None:
+        await asyncio.sleep(LIFE_S)
+        text = f"the feed did not come to its end within {LIFE_S:.0f} s"
+        self._found(Violation(rule="liveness", text=text))
+
     async def _person(self, memory: Memory, live: Live) -> None:
         await self._up.wait()
-        await live(memory, self)
+        await live(memory, self._door)
 
     async def _raise_outside(self, at: float) -> None:
         await asyncio.sleep(at - self._world.age_s())
         await self._up.wait()
-        if self.open:
+        if self._door.open:
             raised = raise_flag(self._path / "stop.flag")
             self._world.log.note(f"the stop was raised outside: {raised}")
             await asyncio.sleep(self._chance.between(0.0, 0.005))
@@ -224,10 +249,11 @@ class Life:
             world.disk.calm = True
         self._watch.step(step)
 
-    def _read_shadow(self) -> Shadow:
+    def _read_books(self) -> tuple[Shadow, AlertsBook]:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
-            return read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+            shadow = read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+            return shadow, read_alerts(connection)
 
     def _note(self, violation: Violation) -> None:
         world = self._world
@@ -252,49 +278,14 @@ class Life:
         if found is not None:
             self._found(Violation(rule="loaded is what lived", text=found))
 
-    @property
-    def open(self) -> bool:
-        """Whether the world still makes trouble."""
-        sequencer = self._deck.engine.sequencer
-        return sequencer.slice < self._world.plan.calm_slice and not self._deck.ended.is_set()
 
-    async def submit(self, command: Command, caller: Caller) -> Answer | None:
-        """Carry ``command`` to the deck as the server would, and keep what it answered."""
-        world, engine = self._world, self._deck.engine
-        try:
-            # Whoever hangs up does not take the step with him.
-            receipt = await engine.sequencer.submit(command, caller)
-        except DomainError as refusal:
-            world.refused += 1
-            self._watch.refused(caller.identity)
-            world.log.note(f"refused {caller.identity} {type(command).__name__}: {refusal.code}")
-            return None
-        if receipt.step > engine.journal.durable:
-            self._found(
-                Violation(rule="commit before saying", text=f"step {receipt.step} was answered")
-            )
-        contradiction = world.promises.told(command, caller, receipt=receipt)
-        if contradiction is not None:
-            self._found(contradiction)
-        return receipt.answer
-
-    def price(self, symbol: str) -> Decimal | None:
-        """Return the last price that anybody can see."""
-        desk = self._deck.parts.execution.desk
-        contract = desk.symbols.get(symbol)
-        if contract is None or contract.index not in desk.prices:
-            return None
-        return decimal_of(desk.prices[contract.index], contract.price_scale)
-
-    def epoch(self, agent: str | None) -> int:
-        """Return the stop epoch that a briefing would show."""
-        if agent is None:
-            return self._flag.raised()
-        return self._deck.parts.execution.epoch_of(agent)  # type: ignore[arg-type]
-
-    def alerts(self) -> tuple[str, ...]:
-        """Return the ids of open episodes, oldest first."""
-        return tuple(self._watch.shadow().episode_of)
+def nothing_is_stopped(now: Moment) -> Violation | None:
+    """The operator has re-armed everything at the end, and so nothing may be stopped."""
+    stopped = [agent for agent, money in now.shadow.money.items() if money.stopped]
+    if stopped or now.raised != now.shadow.acknowledged:
+        who = ", ".join(stopped) or f"the deck, under {now.raised}"
+        return Violation(rule="liveness", text=f"still stopped: {who}")
+    return None
 
 
 def _end() -> None:

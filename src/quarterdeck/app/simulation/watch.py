@@ -9,7 +9,9 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.service import AgentsService
+from quarterdeck.alerts.store import Episode
+from quarterdeck.app.invariants.alerts import AlertsBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -21,8 +23,10 @@ from quarterdeck.app.invariants.rules import (
     entries_balance,
     equity_adds_up,
     leases_have_ended,
+    moment_of,
 )
 from quarterdeck.app.invariants.shadow import Shadow
+from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message
@@ -78,8 +82,9 @@ class Log:
 class Watch:
     """Holds the rules after every step of one life.
 
-    ``read`` gives the shadow of what was on disk before this life's first step; ``found`` is told of
-    the first violation and does not return.
+    ``read`` gives the second books of what was on disk before this life's first step; ``found`` is told
+    of the first violation and does not return; ``low`` tells whether the deck has had time to know that
+    the disk is low.
     """
 
     def __init__(
@@ -87,18 +92,21 @@ class Watch:
         *,
         services: tuple[Service, ...],
         raised: Callable[[], int],
-        read: Callable[[], Shadow],
+        read: Callable[[], tuple[Shadow, AlertsBook]],
         found: Callable[[Violation], None],
+        low: Callable[[], bool],
         log: Log,
     ) -> None:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
-        self._agents = named["agents"]
+        self._agents = cast("AgentsService", named["agents"])
+        self._alerts = named["alerts"]
         self._raised = raised
         self._read = read
         self._found = found
+        self._low = low
         self._log = log
-        self._shadow: Shadow | None = None
+        self._books: tuple[Shadow, AlertsBook] | None = None
         self._since_full = 0
         self._under_way = 0
         self._messages = 0
@@ -107,9 +115,12 @@ class Watch:
 
     def shadow(self) -> Shadow:
         """Return the shadow as it is after the last step."""
-        if self._shadow is None:
-            self._shadow = self._read()
-        return self._shadow
+        return self._both()[0]
+
+    def _both(self) -> tuple[Shadow, AlertsBook]:
+        if self._books is None:
+            self._books = self._read()
+        return self._books
 
     def command(self, step: Step) -> None:
         """Follow a step under way after a command given in it: the rules hold there already."""
@@ -132,6 +143,7 @@ class Watch:
         self._row(now, *step.rows[0])
         self._follow(now, step, rows=step.rows[1:], agent=step.caller.identity)
         self._hold(entries_balance(step.rows))
+        self._hold(self._both()[1].step_over())
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
         if self._since_full >= FULL_EVERY:
@@ -143,6 +155,8 @@ class Watch:
             self._under_way, self._messages, self._rows = step.number, 0, 0
         touched: dict[str, None] = {agent: None}
         for message in step.messages[self._messages :]:
+            if isinstance(message, OrderAccepted) and step.kind is StepKind.COMMAND and self._low():
+                self._hold(only_reduces(now, message))
             self._message(now, message, touched)
         for statement, values in rows[self._rows :]:
             self._row(now, statement, values)
@@ -155,6 +169,7 @@ class Watch:
         if rule is not None:
             self._hold(rule(now, values))
         now.shadow.write(statement, values)
+        self._both()[1].write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -167,6 +182,7 @@ class Watch:
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
         now.shadow.hear(message)
+        self._hold(self._both()[1].hear(message))
         if isinstance(message, OrderAccepted):
             touched[message.order.agent] = None
         elif isinstance(message, OrderFilled | OrderCancelled):
@@ -180,15 +196,15 @@ class Watch:
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
+        episodes = cast("dict[str, Episode]", vars(self._alerts)["_open"])
+        self._hold(self._both()[1].kept({n: e.state.value for n, e in episodes.items()}))
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""
-        agents = vars(self._agents)
-        return Moment(
-            shadow=self.shadow(),
-            desk=self._execution.desk,
-            board=cast("Board", agents["_board"]),
-            slots={name: agent.slots for name, agent in agents["_agents"].items()},
+        return moment_of(
+            self.shadow(),
+            execution=self._execution,
+            agents=self._agents,
             raised=self._raised(),
             machine_at=self.machine_at,
         )

@@ -20,6 +20,7 @@ from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
+from quarterdeck.app.simulation.space import SimSpace
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
 from quarterdeck.execution.model import Code
@@ -30,10 +31,11 @@ from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Receipt, Sequencer
+from quarterdeck.runtime.space import BALLAST_BYTES
 from quarterdeck.runtime.stopflag import StopFlag
 
 LEFT_BEHIND = ("ballast", "lock", "core.db-shm", "deck.json")
-"""What a crashed process does not leave, or what a new one makes again."""
+"""What is not copied: a crashed process does not leave it, or a new one makes it again."""
 
 
 class WorldClock:
@@ -147,6 +149,8 @@ class World:
         self.chance = Chance(plan.seed, "world")
         self.log = Log(keep=keep_lines)
         self.disk = FaultyDisk(self.plan.disk, chance=self.chance.fork("disk"), note=self.log.note)
+        self.space = SimSpace(self.plan.space, age_s=self.age_s, calm=lambda: self.disk.calm)
+        self.disk.full = self.space.full
         self.clock = WorldClock(self)
         self.began = parse_rfc3339("2026-01-05T08:00:00Z")
         self.promises = Promises()
@@ -173,7 +177,7 @@ class World:
 
     def outside(self, flag: StopFlag) -> Outside:
         """Return what the deck takes from this world."""
-        return Outside(clock=self.clock, stop=flag, secrets=self)
+        return Outside(clock=self.clock, stop=flag, secrets=self, usage=self.space.usage)
 
     def deck_plan(self, folder: DataFolder) -> Plan:
         """Return the plan of a deck that lives in ``folder``."""
@@ -214,9 +218,13 @@ class World:
 def image_of(path: Path, to: Path) -> Path:
     """Copy what a process that ended this instant would leave on the disk."""
     to.mkdir(mode=0o700)
-    for file in sorted(path.iterdir()):
-        if file.is_file() and file.name not in LEFT_BEHIND:
-            shutil.copy2(file, to / file.name)
+    for found in sorted(path.iterdir()):
+        if found.is_file() and found.name not in LEFT_BEHIND:
+            shutil.copy2(found, to / found.name)
+    if (path / "ballast").exists():
+        # It stays where it is, and nobody has to write it twice to see that.
+        with (to / "ballast").open("wb") as file:
+            file.truncate(BALLAST_BYTES)
     return to
 
 

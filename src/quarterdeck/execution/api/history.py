@@ -45,10 +45,10 @@ async def orders(
         "execution.orders_before",
         agent=query.agent,
         status=None if query.status is None else query.status.value,
-        **_page(query.limit, query.before),
+        **page_of(query.limit, query.before),
     )
     found = tuple(store.order_view(store.order_of(row), service.desk.contracts) for row in rows)
-    return OrdersView(orders=found, next=_next(rows, query.limit))
+    return OrdersView(orders=found, next=next_of(rows, query.limit))
 
 
 async def decisions(
@@ -78,11 +78,11 @@ async def fills(
         "execution.fills_before",
         agent=query.agent,
         symbol=query.symbol,
-        **_page(query.limit, query.before),
+        **page_of(query.limit, query.before),
     )
     return FillsView(
         fills=tuple(store.fill_view(row, service.desk.contracts) for row in rows),
-        next=_next(rows, query.limit),
+        next=next_of(rows, query.limit),
     )
 
 
@@ -90,9 +90,9 @@ async def ledger(
     _service: ExecutionService, query: GetLedger, _caller: Caller, history: History
 ) -> LedgerView:
     """Return a page of ledger lines, newest first."""
-    rows = await history.rows("execution.lines_before", **_page(query.limit, query.before))
+    rows = await history.rows("execution.lines_before", **page_of(query.limit, query.before))
     return LedgerView(
-        lines=tuple(store.line_view(row) for row in rows), next=_next(rows, query.limit)
+        lines=tuple(store.line_view(row) for row in rows), next=next_of(rows, query.limit)
     )
 
 
@@ -101,14 +101,15 @@ async def signals(
 ) -> SignalsView:
     """Return a page of signals, newest first."""
     rows = await history.rows(
-        "execution.signals_before", agent=query.agent, **_page(query.limit, query.before)
+        "execution.signals_before", agent=query.agent, **page_of(query.limit, query.before)
     )
     return SignalsView(
-        signals=tuple(signal_view(row) for row in rows), next=_next(rows, query.limit)
+        signals=tuple(signal_view(row) for row in rows), next=next_of(rows, query.limit)
     )
 
 
-def _page(limit: int, before: int | None) -> dict[str, int]:
+def page_of(limit: int, before: int | None) -> dict[str, int]:
+    """Return the bounds of a page, or refuse a size that none has."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput.of("limit", limit, f"1 to {MAX_PAGE}")
     if before is not None and not 0 <= before <= MAX_UNITS:
@@ -116,5 +117,6 @@ def _page(limit: int, before: int | None) -> dict[str, int]:
     return {"limit": limit, "before": MAX_UNITS if before is None else before}
 
 
-def _next(rows: Sequence[Mapping[str, Any]], limit: int) -> int | None:
+def next_of(rows: Sequence[Mapping[str, Any]], limit: int) -> int | None:
+    """Return where the next page begins; ``None`` after the last."""
     return int(rows[-1]["number"]) if len(rows) == limit else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from quarterdeck.execution.core.amounts import PARTS, decimal_of
+from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.ledger import Account
+from quarterdeck.execution.core.limits import LIMITS
+from quarterdeck.execution.core.limits_book import level_name
 from quarterdeck.execution.core.radar import conflicts
 from quarterdeck.execution.core.scene import free_cash
 from quarterdeck.execution.core.session import Tally
@@ -26,11 +28,12 @@ from quarterdeck.execution.model import (
     LimitView,
     PositionsView,
     PositionView,
+    Scope,
 )
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.ids import AgentId
-from quarterdeck.kernel.money import MONEY_SCALE
+from quarterdeck.kernel.money import MONEY_SCALE, text_of
 from quarterdeck.kernel.vocabulary import Clock
 from quarterdeck.runtime.policy import Caller
 
@@ -86,68 +89,54 @@ def radar(service: ExecutionService, _query: GetConflicts, _caller: Caller) -> C
     )
 
 
-def gate(service: ExecutionService, query: GetGate, _caller: Caller) -> GateView:
-    """Return all limits in force; every agent's are the same."""
+def gate(service: ExecutionService, query: GetGate, caller: Caller) -> GateView:
+    """Return the limits in force for one agent, else for the caller, and what narrows them further.
+
+    The first rows hold in every instrument; those of an instrument or cluster hold there.
+    """
     desk = service.desk
-    terms = desk.terms
-    scope = "every agent" if query.agent is None else desk.known(query.agent)
-
-    def hard(code: Code, name: str, value: Decimal, unit: str) -> LimitView:
-        return LimitView(
-            code=code,
-            name=name,
-            scope=scope,
-            value=value,
-            unit=unit,
-            clock=Clock.MARKET,
-            learned=False,
-            version=0,
-        )
-
-    money, share = MONEY_SCALE, Decimal(PARTS)
-    limits = [
-        hard(Code.STALE_DATA, "max_missed_bars", Decimal(terms.missed_bars), "bars"),
-        hard(
-            Code.ORDER_NOTIONAL,
-            "max_order_notional",
-            decimal_of(terms.order_notional, money),
-            "USD",
-        ),
-        hard(Code.PRICE_COLLAR, "price_collar_fraction", terms.collar_parts / share, "fraction"),
-        hard(
-            Code.POSITION_LIMIT,
-            "max_position_notional",
-            decimal_of(terms.position_notional, money),
-            "USD",
-        ),
-        hard(
-            Code.GROSS_EXPOSURE,
-            "max_gross_exposure_ratio",
-            terms.gross_parts / share,
-            "ratio of equity",
-        ),
-        hard(Code.ORDER_RATE, "max_orders_per_bar", Decimal(terms.orders_per_bar), "orders/bar"),
-        hard(
-            Code.DAILY_LOSS,
-            "max_daily_loss_fraction",
-            terms.loss_parts / share,
-            "fraction of equity",
-        ),
+    agent = caller.identity if query.agent is None else desk.known(query.agent)
+    bounds = desk.bounds(agent, -1)
+    rows = [
+        _limit_view(desk, name, getattr(bounds, name), bounds.levels[name])
+        for name in LIMITS
+        if name in bounds.levels
     ]
+    for level, names in sorted(desk.limits.levels.items()):
+        if level[0] in (Scope.INSTRUMENT, Scope.CLUSTER):
+            rows += [
+                _limit_view(desk, name, names[name], level_name(level))
+                for name in LIMITS
+                if name in names
+            ]
     for instrument, learned in sorted(desk.learned.items()):
-        limits.append(
+        rows.append(
             LimitView(
                 code=Code.POSITION_LIMIT,
                 name="learned position limit",
                 scope=desk.contracts[instrument].symbol,
-                value=decimal_of(learned.units, money),
+                value=text_of(learned.units, MONEY_SCALE),
                 unit="USD",
                 clock=Clock.MARKET,
                 learned=True,
                 version=learned.version,
             )
         )
-    return GateView(limits=tuple(limits))
+    return GateView(version=desk.limits.version, limits=tuple(rows))
+
+
+def _limit_view(desk: Desk, name: str, value: int, scope: str) -> LimitView:
+    limit = LIMITS[name]
+    return LimitView(
+        code=limit.code,
+        name=name,
+        scope=scope,
+        value=limit.shown(value, desk.contracts),
+        unit=limit.kind.value,
+        clock=limit.clock,
+        learned=False,
+        version=desk.limits.version,
+    )
 
 
 def report(

@@ -17,64 +17,19 @@ person's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-
 from quarterdeck.execution.core import evidence as seen
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
-from quarterdeck.execution.core.evidence import UNBOUNDED, Evidence
+from quarterdeck.execution.core.control import Control, Unit, Wait, if_passes
+from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.limits_registry import AMOUNTS, STANDING
 from quarterdeck.execution.core.scene import Scene, reducible, reference_price, worst_price
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
 
-class Unit(StrEnum):
-    """What the numbers of a breach count."""
-
-    STATE = "state"
-    EPOCH = "epoch"
-    NUMBER = "number"
-    PRICE = "price"
-    QUANTITY = "quantity"
-    MONEY = "USD"
-    BARS = "bars"
-    ORDERS = "orders/bar"
-
-
-class Wait(StrEnum):
-    """Until when a control that waiting helps refuses."""
-
-    BAR = "next bar"
-    DAY = "next UTC day"
-
-
-Bound = Callable[[Scene, Intent], int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One thing the gate insists on."""
-
-    code: Code
-    unit: Unit
-    clock: Clock
-    text: str
-    advice: str
-    max_quantity: Bound
-    evidence: Callable[[Scene, Intent], Evidence]
-    refuses: Callable[[Scene, Intent], bool] | None = None
-    min_quantity: Bound | None = None
-    wait: Wait | None = None
-
-
-def _if(passes: bool) -> int:
-    return UNBOUNDED if passes else 0
-
-
 def _authorised(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.standing.authorised and scene.standing.has_account)
+    return if_passes(scene.standing.authorised and scene.standing.has_account)
 
 
 def _epoch(scene: Scene, intent: Intent) -> int:
@@ -82,20 +37,20 @@ def _epoch(scene: Scene, intent: Intent) -> int:
     running = standing.raised == standing.acknowledged and not standing.agent_stopped
     reduces = intent.reduce_only and standing.reducing_passes
     fresh = intent.epoch is None or intent.epoch == standing.epoch
-    return _if((running or reduces) and fresh)
+    return if_passes((running or reduces) and fresh)
 
 
 def _open(scene: Scene, _intent: Intent) -> int:
     priced = scene.contract is None or scene.price is not None
-    return _if(scene.standing.closed is None and priced)
+    return if_passes(scene.standing.closed is None and priced)
 
 
 def _instrument(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.contract is not None)
+    return if_passes(scene.contract is not None)
 
 
 def _price_number(_scene: Scene, intent: Intent) -> int:
-    return _if(intent.price_fault is None)
+    return if_passes(intent.price_fault is None)
 
 
 def _bad_number(_scene: Scene, intent: Intent) -> bool:
@@ -107,7 +62,7 @@ def _tick(scene: Scene, intent: Intent) -> int:
         return UNBOUNDED
     tick = scene.contract.tick
     prices = (intent.limit, intent.stop, intent.stop_loss, intent.take_profit)
-    return _if(all(price is None or price % tick == 0 for price in prices))
+    return if_passes(all(price is None or price % tick == 0 for price in prices))
 
 
 def _unbounded(_scene: Scene, _intent: Intent) -> int:
@@ -132,14 +87,14 @@ def _below_least(scene: Scene, intent: Intent) -> bool:
 
 
 def _fresh(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.price is None or scene.missed <= scene.terms.missed_bars)
+    return if_passes(scene.price is None or scene.missed <= scene.bounds.max_missed_bars)
 
 
 def _order_notional(scene: Scene, intent: Intent) -> int:
     price = worst_price(scene, intent)
     if scene.contract is None or price is None:
         return UNBOUNDED
-    return scene.terms.order_notional // (price * scene.contract.unit_value)
+    return scene.bounds.max_order_notional // (price * scene.contract.unit_value)
 
 
 def _collar(scene: Scene, intent: Intent) -> int:
@@ -147,7 +102,7 @@ def _collar(scene: Scene, intent: Intent) -> int:
     if scene.price is None or price is None or intent.limit is None:
         return UNBOUNDED
     away = abs(intent.limit - price)
-    return _if(away * PARTS <= price * scene.terms.collar_parts)
+    return if_passes(away * PARTS <= price * scene.bounds.price_collar_fraction)
 
 
 def _position(scene: Scene, intent: Intent) -> int:
@@ -163,7 +118,7 @@ def _position(scene: Scene, intent: Intent) -> int:
 def _gross(scene: Scene, intent: Intent) -> int:
     if scene.contract is None or scene.price is None or not scene.standing.has_account:
         return UNBOUNDED
-    left = scene.equity * scene.terms.gross_parts // PARTS - scene.others_gross
+    left = scene.equity * scene.bounds.max_gross_exposure_ratio // PARTS - scene.others_gross
     most = left // (scene.price * scene.contract.unit_value)
     holding = scene.holding
     up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
@@ -173,7 +128,7 @@ def _gross(scene: Scene, intent: Intent) -> int:
 
 
 def _rate(scene: Scene, _intent: Intent) -> int:
-    return _if(scene.orders_in_bar < scene.terms.orders_per_bar)
+    return if_passes(scene.orders_in_bar < scene.bounds.max_orders_per_bar)
 
 
 def _daily_loss(scene: Scene, intent: Intent) -> int:
@@ -197,18 +152,18 @@ def _buying_power(scene: Scene, intent: Intent) -> int:
 
 
 def _first_use(scene: Scene, _intent: Intent) -> int:
-    return _if(not scene.standing.key_reused)
+    return if_passes(not scene.standing.key_reused)
 
 
 def _terms(scene: Scene, intent: Intent) -> int:
-    return _if(seen.terms_text(scene, intent) is None)
+    return if_passes(seen.terms_text(scene, intent) is None)
 
 
 def _rests(scene: Scene, intent: Intent) -> int:
     if not intent.post_only or scene.price is None or intent.limit is None:
         return UNBOUNDED
     price = reference_price(scene, intent) or scene.price
-    return _if(intent.limit < price if intent.buy else intent.limit > price)
+    return if_passes(intent.limit < price if intent.buy else intent.limit > price)
 
 
 def _reduces(scene: Scene, intent: Intent) -> int:
@@ -216,11 +171,11 @@ def _reduces(scene: Scene, intent: Intent) -> int:
 
 
 def _live_signal(_scene: Scene, intent: Intent) -> int:
-    return _if(intent.signal_fault is None)
+    return if_passes(intent.signal_fault is None)
 
 
 def _crosses(_scene: Scene, intent: Intent) -> int:
-    return _if(intent.crossing is None)
+    return if_passes(intent.crossing is None)
 
 
 def _thawed(scene: Scene, intent: Intent) -> int:
@@ -257,6 +212,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_open,
         evidence=seen.closed,
     ),
+    *STANDING,
     Control(
         code=Code.UNKNOWN_INSTRUMENT,
         unit=Unit.STATE,
@@ -316,6 +272,7 @@ CONTROLS: tuple[Control, ...] = (
         advice="Wait for the instrument's next bar.",
         max_quantity=_fresh,
         evidence=seen.stale,
+        limit="max_missed_bars",
     ),
     Control(
         code=Code.ORDER_NOTIONAL,
@@ -325,6 +282,7 @@ CONTROLS: tuple[Control, ...] = (
         advice="Split the order, or ask for less.",
         max_quantity=_order_notional,
         evidence=seen.order_notional,
+        limit="max_order_notional",
     ),
     Control(
         code=Code.PRICE_COLLAR,
@@ -335,7 +293,9 @@ CONTROLS: tuple[Control, ...] = (
         advice="Move the limit price inside the collar.",
         max_quantity=_collar,
         evidence=seen.collar,
+        limit="price_collar_fraction",
     ),
+    *AMOUNTS,
     Control(
         code=Code.POSITION_LIMIT,
         unit=Unit.MONEY,
@@ -345,6 +305,7 @@ CONTROLS: tuple[Control, ...] = (
         advice="Reduce the position, or ask for less.",
         max_quantity=_position,
         evidence=seen.position,
+        limit="max_position_notional",
     ),
     Control(
         code=Code.GROSS_EXPOSURE,
@@ -355,6 +316,7 @@ CONTROLS: tuple[Control, ...] = (
         advice="Reduce another position, or ask for less.",
         max_quantity=_gross,
         evidence=seen.gross,
+        limit="max_gross_exposure_ratio",
     ),
     Control(
         code=Code.ORDER_RATE,
@@ -365,6 +327,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_rate,
         evidence=seen.rate,
         wait=Wait.BAR,
+        limit="max_orders_per_bar",
     ),
     Control(
         code=Code.DAILY_LOSS,
@@ -376,6 +339,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_daily_loss,
         evidence=seen.daily_loss,
         wait=Wait.DAY,
+        limit="max_daily_loss_fraction",
     ),
     Control(
         code=Code.BUYING_POWER,

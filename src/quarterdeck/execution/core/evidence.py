@@ -34,17 +34,20 @@ class Evidence(NamedTuple):
     text: str
 
 
-def _money(units: int) -> str:
+def money(units: int) -> str:
+    """Return money units as text."""
     return text_of(units, MONEY_SCALE)
 
 
-def _value(scene: Scene, quantity: int, price: int | None) -> int:
+def value_of(scene: Scene, quantity: int, price: int | None) -> int:
+    """Return what ``quantity`` is worth at ``price``, in money units."""
     assert scene.contract is not None
     assert price is not None
     return quantity * price * scene.contract.unit_value
 
 
-def _asked(intent: Intent) -> int:
+def asked_of(intent: Intent) -> int:
+    """Return the quantity asked, 0 where it is no number."""
     return intent.quantity or 0
 
 
@@ -112,24 +115,24 @@ def least(scene: Scene, intent: Intent) -> Evidence:
     """Show the minimum beside the order's value."""
     assert scene.contract is not None
     price = reference_price(scene, intent) if intent.limit is None else intent.limit
-    attempted, minimum = _value(scene, _asked(intent), price), scene.contract.min_notional
-    text = f"an order of {_money(attempted)} is below the minimum of {_money(minimum)}"
+    attempted, minimum = value_of(scene, asked_of(intent), price), scene.contract.min_notional
+    text = f"an order of {money(attempted)} is below the minimum of {money(minimum)}"
     return Evidence(minimum, attempted, None, text)
 
 
 def stale(scene: Scene, _intent: Intent) -> Evidence:
     """Show how many bars were missed."""
-    most = scene.terms.missed_bars
+    most = scene.bounds.max_missed_bars
     text = f"the last close is {scene.missed} bars old, at most {most} are accepted"
     return Evidence(most, scene.missed, None, text)
 
 
 def order_notional(scene: Scene, intent: Intent) -> Evidence:
     """Show the order's worst-case value."""
-    attempted = _value(scene, _asked(intent), worst_price(scene, intent))
-    most = scene.terms.order_notional
+    attempted = value_of(scene, asked_of(intent), worst_price(scene, intent))
+    most = scene.bounds.max_order_notional
     return Evidence(
-        most, attempted, None, f"the order may cost {_money(attempted)}, at most {_money(most)}"
+        most, attempted, None, f"the order may cost {money(attempted)}, at most {money(most)}"
     )
 
 
@@ -139,7 +142,7 @@ def collar(scene: Scene, intent: Intent) -> Evidence:
     assert scene.contract is not None
     assert intent.limit is not None
     price = reference_price(scene, intent) or scene.price
-    width = price * scene.terms.collar_parts // PARTS
+    width = price * scene.bounds.price_collar_fraction // PARTS
     above = intent.limit > price
     edge = price + width if above else price - width
     which = "the last close" if intent.stop is None else "its stop price"
@@ -154,37 +157,38 @@ def position(scene: Scene, intent: Intent) -> Evidence:
     """Show the side's worst case before the order, and what the order adds."""
     holding = scene.holding
     side = holding.quantity + holding.buys if intent.buy else holding.sells - holding.quantity
-    used, attempted = (_value(scene, side, scene.price), _value(scene, _asked(intent), scene.price))
+    used, attempted = (
+        value_of(scene, side, scene.price),
+        value_of(scene, asked_of(intent), scene.price),
+    )
     most = scene.position_limit
-    which = "the learned limit" if most < scene.terms.position_notional else "the limit"
-    text = f"position and working orders would reach {_money(used + attempted)}; {which} is"
-    return Evidence(most, attempted, used, f"{text} {_money(most)}")
+    which = "the learned limit" if most < scene.bounds.max_position_notional else "the limit"
+    text = f"position and working orders would reach {money(used + attempted)}; {which} is"
+    return Evidence(most, attempted, used, f"{text} {money(most)}")
 
 
 def gross(scene: Scene, intent: Intent) -> Evidence:
     """Show the account's worst-case gross exposure, and what the order adds."""
-    holding, asked = scene.holding, _asked(intent)
+    holding, asked = scene.holding, asked_of(intent)
     before = worst_quantity(holding)
     side = holding.quantity + holding.buys if intent.buy else holding.sells - holding.quantity
     after = max(before, side + asked)
-    used = scene.others_gross + _value(scene, before, scene.price)
-    attempted = _value(scene, after - before, scene.price)
-    most = scene.equity * scene.terms.gross_parts // PARTS
-    text = f"gross exposure would reach {_money(used + attempted)}, at most {_money(most)}"
+    used = scene.others_gross + value_of(scene, before, scene.price)
+    attempted = value_of(scene, after - before, scene.price)
+    most = scene.equity * scene.bounds.max_gross_exposure_ratio // PARTS
+    text = f"gross exposure would reach {money(used + attempted)}, at most {money(most)}"
     return Evidence(most, attempted, used, text)
 
 
 def rate(scene: Scene, _intent: Intent) -> Evidence:
     """Show the orders of this bar."""
-    most, used = scene.terms.orders_per_bar, scene.orders_in_bar
+    most, used = scene.bounds.max_orders_per_bar, scene.orders_in_bar
     return Evidence(most, 1, used, f"{used} orders were accepted in this bar, at most {most} are")
 
 
 def daily_loss(scene: Scene, _intent: Intent) -> Evidence:
     """Show the loss since the close of the day before."""
-    text = (
-        f"the equity has lost {_money(scene.loss)} today; the limit is {_money(scene.loss_limit)}"
-    )
+    text = f"the equity has lost {money(scene.loss)} today; the limit is {money(scene.loss_limit)}"
     return Evidence(scene.loss_limit, None, scene.loss, text)
 
 
@@ -195,10 +199,12 @@ def buying_power(scene: Scene, intent: Intent) -> Evidence:
     assert price is not None
     holding, fee_parts = scene.holding, scene.terms.fee_parts
     held = holding.buy_price if intent.buy else holding.sell_price
-    before = _value(scene, opening(holding, buy=intent.buy), held)
-    after = _value(scene, opening(holding, buy=intent.buy, more=_asked(intent)), max(price, held))
+    before = value_of(scene, opening(holding, buy=intent.buy), held)
+    after = value_of(
+        scene, opening(holding, buy=intent.buy, more=asked_of(intent)), max(price, held)
+    )
     used, needed = before + fee_of(before, fee_parts), after + fee_of(after, fee_parts)
-    text = f"the order needs {_money(needed - used)}; {_money(max(0, scene.free - used))} is free"
+    text = f"the order needs {money(needed - used)}; {money(max(0, scene.free - used))} is free"
     return Evidence(scene.free, needed - used, used, text)
 
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.core.controls import CONTROLS, Control, Unit, Wait
+from quarterdeck.execution.core.control import Control, Unit, Wait
+from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.scene import Scene
@@ -24,6 +25,10 @@ _BY_QUANTITY = frozenset(
         Code.MIN_NOTIONAL,
         Code.REDUCE_ONLY,
         Code.FROZEN,
+        Code.NOT_ALLOWED,
+        Code.SHORT_SALE,
+        Code.ORDER_QUANTITY,
+        Code.CONCENTRATION,
     }
 )
 """The controls that another quantity may satisfy."""
@@ -157,7 +162,16 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
         used=None if used is None else decimal_of(used, scale),
         max_quantity=_largest(scene, bound),
         text=text,
+        level=level_of(control, scene),
     )
+
+
+def level_of(control: Control, scene: Scene) -> str | None:
+    """Return which level sets the limit of ``control``; ``learned`` where risk has tightened it."""
+    bounds = scene.bounds
+    if control.code is Code.POSITION_LIMIT and scene.position_limit < bounds.max_position_notional:
+        return "learned"
+    return None if control.limit is None else bounds.levels.get(control.limit)
 
 
 def _largest(scene: Scene, bound: int) -> Decimal | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top, fee_of
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding, worth
+from quarterdeck.execution.core.limits_book import Bounds
 
 NOTHING = Holding()
 """The stake in an instrument that an agent neither holds nor has orders in; never changed."""
@@ -39,13 +40,15 @@ class Scene:
     """The state one order is judged by. Money in money units, prices and quantities in units.
 
     ``contract`` and ``price`` (the last close) are ``None`` where unknown; ``missed`` counts the
-    slices since the last bar. ``others_gross`` is the worst-case gross exposure in all other
+    slices since the last bar. ``terms`` are the venue's assumptions, ``bounds`` the tightest limits of
+    all levels, ``position_limit`` the tighter of theirs and the learned one. ``others_gross`` is the worst-case gross exposure in all other
     instruments. ``free`` is the cash that no short, and no working order other than those on this
     side of this instrument, lays claim to. ``loss`` is what the equity has lost since ``day_open``.
     """
 
     standing: Standing
     terms: Terms
+    bounds: Bounds
     contract: Contract | None
     price: int | None
     missed: int
@@ -66,7 +69,7 @@ class Scene:
     @property
     def loss_limit(self) -> int:
         """The loss at which only reducing orders pass."""
-        return self.day_open * self.terms.loss_parts // PARTS
+        return self.day_open * self.bounds.max_daily_loss_fraction // PARTS
 
 
 def scene_of(
@@ -79,6 +82,7 @@ def scene_of(
     missed: int,
     contracts: Sequence[Contract],
     terms: Terms,
+    bounds: Bounds,
     position_limit: int,
     limit_version: int,
 ) -> Scene:
@@ -100,8 +104,10 @@ def scene_of(
         Slices since the instrument's last bar.
     contracts : sequence of Contract
         All instruments by index.
-    terms, position_limit, limit_version
-        The limits in force; ``position_limit`` is the lower of the hard and the learned one.
+    terms : Terms
+        The venue's assumptions.
+    bounds, position_limit, limit_version
+        The limits in force; ``position_limit`` is the tighter of a person's and the learned one.
     """
     index = -1 if contract is None else contract.index
     holding, equity, day_open, orders, others, free = NOTHING, 0, 0, 0, 0, 0
@@ -118,6 +124,7 @@ def scene_of(
     return Scene(
         standing=standing,
         terms=terms,
+        bounds=bounds,
         contract=contract,
         price=None if contract is None else prices.get(index),
         missed=missed,

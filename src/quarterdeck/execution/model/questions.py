@@ -187,18 +187,21 @@ class GetStop(Query, frozen=True):
 
 
 class GetGate(Query, frozen=True):
-    """Ask for the gate's limits in force, for one agent or the deck's."""
+    """Ask for the gate's limits in force, for one agent or, without one, for the caller."""
 
     agent: str | None = None
 
 
 class LimitView(Answer, frozen=True):
-    """One limit in force: whose, which, its value and unit, and the clock its window counts in."""
+    """One limit in force: its code and name, the level that sets it, its value and unit, its clock.
+
+    ``version`` is that of the limit set, of the learned limit for a learned one.
+    """
 
     code: Code
     name: str
     scope: str
-    value: Decimal
+    value: str
     unit: str
     clock: Clock
     learned: bool
@@ -206,8 +209,9 @@ class LimitView(Answer, frozen=True):
 
 
 class GateView(Answer, frozen=True):
-    """All limits in force."""
+    """All limits in force, under the version of the limit set that judges orders now."""
 
+    version: int
     limits: tuple[LimitView, ...]
 
 

@@ -1,0 +1,59 @@
+"""What a control is: a code, a unit, a clock and the largest quantity it would pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quarterdeck.execution.core.evidence import UNBOUNDED, Evidence
+from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.scene import Scene
+from quarterdeck.execution.model import Code
+from quarterdeck.kernel.vocabulary import Clock
+
+
+class Unit(StrEnum):
+    """What the numbers of a breach count."""
+
+    STATE = "state"
+    EPOCH = "epoch"
+    NUMBER = "number"
+    PRICE = "price"
+    QUANTITY = "quantity"
+    MONEY = "USD"
+    BARS = "bars"
+    ORDERS = "orders/bar"
+
+
+class Wait(StrEnum):
+    """Until when a control that waiting helps refuses."""
+
+    BAR = "next bar"
+    DAY = "next UTC day"
+
+
+Bound = Callable[[Scene, Intent], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One thing the gate insists on."""
+
+    code: Code
+    unit: Unit
+    clock: Clock
+    text: str
+    advice: str
+    max_quantity: Bound
+    evidence: Callable[[Scene, Intent], Evidence]
+    refuses: Callable[[Scene, Intent], bool] | None = None
+    min_quantity: Bound | None = None
+    wait: Wait | None = None
+    limit: str | None = None
+    """The limit of the hierarchy that it holds an order to."""
+
+
+def if_passes(passes: bool) -> int:
+    """Return the bound of a control that does not mind the quantity."""
+    return UNBOUNDED if passes else 0

@@ -1,0 +1,153 @@
+"""The limits that are set, level by level and version by version, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from quarterdeck.execution.core.limits import LIMITS
+from quarterdeck.execution.model import Scope
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import SECOND, Nanos
+
+CONFIRM_WITHIN = 3_600 * SECOND
+"""Machine time after which a change that loosens can no longer be confirmed."""
+MAX_PENDING = 100
+"""Changes that may wait for confirmation at once."""
+
+MAX_KNOWN = 100_000
+"""Agents times instruments whose limits are kept added up."""
+
+Level = tuple[Scope, str]
+"""A scope and its subject; the deck's subject is empty."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """The tightest value of each limit for one agent in one instrument; ``None`` is no limit.
+
+    Those that the configuration always names have no default. Integers as :mod:`limits` holds them.
+    """
+
+    max_missed_bars: int
+    max_order_notional: int
+    price_collar_fraction: int
+    max_position_notional: int
+    max_gross_exposure_ratio: int
+    max_orders_per_bar: int
+    max_daily_loss_fraction: int
+    trading_state: int | None = None
+    instruments_allowed: int | None = None
+    order_types_allowed: int | None = None
+    short_sales_allowed: int | None = None
+    max_order_quantity: int | None = None
+    max_concentration_fraction: int | None = None
+    levels: Mapping[str, str] = {}
+    """Which level sets each of them, as ``agent trend``."""
+
+
+ALWAYS_SET = frozenset(each.name for each in msgspec.structs.fields(Bounds) if each.required)
+"""Limits that the deck always has: they can be changed there, not removed."""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a limit: in force, or waiting to be confirmed; ``value`` null removes it."""
+
+    change: int
+    scope: Scope
+    subject: str
+    name: str
+    value: int | None
+    previous: int | None
+    by: AgentId
+    reason: str
+    machine_at: Nanos
+
+
+@dataclass(slots=True)
+class LimitBook:
+    """What is set at each level, and the version that counts every change of it.
+
+    ``clusters`` are the rows of each named group of instruments; they never change. ``version``
+    counts every change of a limit, a learned one too.
+    """
+
+    clusters: Mapping[str, tuple[int, ...]]
+    levels: dict[Level, dict[str, int]] = field(default_factory=dict)
+    version: int = 0
+    changes: int = 0
+    pending: dict[int, Pending] = field(default_factory=dict)
+    _known: dict[tuple[str, AgentId, int], Bounds] = field(default_factory=dict, compare=False)
+
+    def value(self, level: Level, name: str) -> int | None:
+        """Return what is set at ``level``; ``None`` for nothing."""
+        return self.levels.get(level, {}).get(name)
+
+    def put(self, level: Level, name: str, value: int | None) -> None:
+        """Set or, with ``None``, remove a limit."""
+        if value is None:
+            self.levels.get(level, {}).pop(name, None)
+        else:
+            self.levels.setdefault(level, {})[name] = value
+        if not self.levels.get(level, {name: 0}):
+            del self.levels[level]
+        self._known.clear()
+
+    def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
+        """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
+        key = (account, agent, row)
+        found = self._known.get(key)
+        if found is None:
+            touched: list[Level] = [(Scope.DECK, ""), (Scope.ACCOUNT, account)]
+            touched.append((Scope.AGENT, agent))
+            if row >= 0:
+                touched.append((Scope.INSTRUMENT, symbol))
+                touched.extend((Scope.CLUSTER, name) for name in self.clusters_of(row))
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            found = self._known[key] = bounds_of(self.levels, touched)
+        return found
+
+    def overtaken(self, level: Level, name: str) -> list[int]:
+        """Return the numbers of the changes that wait for the same limit, oldest first."""
+        return [
+            number
+            for number, each in self.pending.items()
+            if ((each.scope, each.subject), each.name) == (level, name)
+        ]
+
+    def clusters_of(self, row: int) -> list[str]:
+        """Return the clusters that instrument ``row`` is in."""
+        return [name for name, rows in self.clusters.items() if row in rows]
+
+
+def bounds_of(levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level]) -> Bounds:
+    """Return the tightest of all limits set at the levels that an order touches.
+
+    Parameters
+    ----------
+    levels : mapping of Level to mapping of str to int
+        Every limit that is set, by level and name.
+    touched : iterable of Level
+        The levels of one order, the widest first: of equal values the widest is named.
+    """
+    merged: dict[str, int] = {}
+    named: dict[str, str] = {}
+    for level in touched:
+        for name, value in levels.get(level, {}).items():
+            held = merged.get(name)
+            kept = value if held is None else LIMITS[name].tightest(held, value)
+            if kept != held:
+                merged[name], named[name] = kept, level_name(level)
+    return Bounds(levels=named, **merged)
+
+
+def level_name(level: Level) -> str:
+    """Return how a level is named to people.
+
+    >>> level_name((Scope.DECK, "")), level_name((Scope.AGENT, "trend"))
+    ('deck', 'agent trend')
+    """
+    scope, subject = level
+    return f"{scope.value} {subject}".strip()

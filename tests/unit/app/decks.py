@@ -1,0 +1,49 @@
+"""A whole deck in this process, on real files and a few months of the embedded data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.adapters.feeds.replay import open_replay
+from quarterdeck.app.deck import Deck
+from quarterdeck.app.plan import EMBEDDED, Plan
+from quarterdeck.crew import CREW
+from quarterdeck.kernel.time import parse_rfc3339
+from quarterdeck.runtime.config import shipped_config
+from quarterdeck.runtime.folder import DataFolder
+
+END = parse_rfc3339("2005-12-01T00:00:00Z")
+
+
+def plan_in(folder: DataFolder, *, speed: float | None = None) -> Plan:
+    """A run of the embedded data's first months with all built-in agents, on any free port."""
+    config = shipped_config()
+    server = msgspec.structs.replace(config.server, port=0)
+    run = msgspec.structs.replace(config.run, warm_up_bars=60)
+    return Plan(
+        config=msgspec.structs.replace(config, server=server, run=run),
+        folder=folder,
+        feed=open_replay(None, symbols=None, start=None, end=END),
+        source=EMBEDDED,
+        speed=speed,
+        members=tuple(sorted(CREW)),
+        any_port=True,
+    )
+
+
+def lived(path: Path, work: Callable[[Deck], Coroutine[None, None, None]]) -> Deck:
+    """Run a deck in ``path`` to the end of its feed, then ``work``, then to its orderly end."""
+    with DataFolder(path) as folder:
+        deck = Deck(plan_in(folder), kernel_digest="as tested")
+
+        async def talk() -> None:
+            await deck.ended.wait()
+            await work(deck)
+            deck.quit()
+
+        asyncio.run(deck.run(talk))
+        return deck

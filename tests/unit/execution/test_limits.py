@@ -1,0 +1,267 @@
+"""Limits by level: the tightest holds, tightening is at once, loosening waits for a person."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.execution.core.limits import LIMITS, Kind
+from quarterdeck.execution.core.limits_book import ALWAYS_SET, CONFIRM_WITHIN, Bounds
+from quarterdeck.execution.model import (
+    ChangeStatus,
+    ConfirmLimit,
+    GetGate,
+    GetLimitNames,
+    GetLimitRevisions,
+    GetLimits,
+    LimitRevisionView,
+    LimitSet,
+    Scope,
+    SetLimit,
+)
+from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.config import ClusterEntry, LevelEntry, LimitsSection
+from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
+
+TECH = (ClusterEntry(name="tech", symbols=("AAA", "BBB")),)
+LEVELS = {
+    "deck": "",
+    "account": "paper",
+    "agent": "a",
+    "instrument": "AAA",
+    "cluster": "tech",
+}
+
+
+def limit(
+    deck: Deck, name: str, value: str | None, scope: str = "deck", subject: str = ""
+) -> LimitRevisionView:
+    view: LimitRevisionView = deck.send(
+        SetLimit(
+            scope=Scope(scope),
+            subject=subject,
+            name=name,
+            value=value,
+            reason="a test",
+        )
+    )
+    return view
+
+
+def confirm(deck: Deck, change: int) -> LimitRevisionView:
+    view: LimitRevisionView = deck.send(ConfirmLimit(change=change, reason="seen"))
+    return view
+
+
+def test_every_limit_has_one_field_and_every_limited_control_its_limit() -> None:
+    assert set(LIMITS) == set(Bounds.__struct_fields__) - {"levels"}
+    assert set(LIMITS) >= ALWAYS_SET
+    of = {control.limit: control.code for control in CONTROLS if control.limit is not None}
+    assert all(LIMITS[name].code is code for name, code in of.items())
+    assert {each.code for each in LIMITS.values()} == set(of.values())
+
+
+@pytest.mark.parametrize(("scope", "subject"), LEVELS.items())
+def test_a_refusal_names_the_level_that_sets_the_limit(scope: str, subject: str) -> None:
+    deck = open_deck(limits=LimitsSection(clusters=TECH))
+    view = limit(deck, "max_order_notional", "1000", scope, subject)
+    assert (view.status, view.version) == (ChangeStatus.IN_FORCE, 1)
+    (breach,) = deck.order("AAA", "buy", 11, 100).decision.breaches
+    assert (breach.code, breach.limit) == ("ORDER_NOTIONAL", 1_000)
+    assert breach.level == f"{scope} {subject}".strip()
+    assert deck.order("AAA", "buy", 10, 100).limit_version == 1
+
+
+def test_a_level_binds_only_what_it_is_about() -> None:
+    deck = open_deck(limits=LimitsSection(clusters=TECH))
+    deck.join("b")
+    limit(deck, "max_order_notional", "1000", "agent", "b")
+    limit(deck, "max_order_notional", "2000", "instrument", "CCC")
+    limit(deck, "max_order_notional", "500", "cluster", "tech")
+    assert deck.order("CCC", "buy", 99, 20).status is OrderStatus.WORKING
+    assert deck.order("CCC", "buy", 99, 20, by="b").status is OrderStatus.REFUSED
+    assert deck.order("AAA", "buy", 6, 100).status is OrderStatus.REFUSED
+
+
+def test_the_tightest_level_holds_whatever_the_others_say() -> None:
+    deck = open_deck()
+    limit(deck, "max_order_notional", "2000", "agent", "a")
+    limit(deck, "max_order_notional", "1000000", "instrument", "AAA")
+    (breach,) = deck.order("AAA", "buy", 21, 100).decision.breaches
+    assert (breach.limit, breach.level) == (2_000, "agent a")
+
+
+def test_loosening_waits_until_it_is_confirmed() -> None:
+    deck = open_deck()
+    proposed = limit(deck, "max_order_notional", "30000")
+    assert (proposed.status, proposed.version) == (ChangeStatus.PENDING, 0)
+    assert proposed.next is not None
+    assert deck.order("AAA", "buy", 260, 100).status is OrderStatus.REFUSED
+    (waits,) = deck.ask(GetLimits()).pending
+    assert (waits.previous, waits.value, waits.by) == ("25000", "30000", "operator")
+    deck.restart()
+    done = confirm(deck, proposed.change)
+    assert (done.status, done.version, done.confirmed_by) == (ChangeStatus.IN_FORCE, 1, "operator")
+    assert deck.said(LimitSet)[0].value == "30000"
+    assert deck.order("AAA", "buy", 260, 100).status is OrderStatus.WORKING
+    with pytest.raises(NotFound):
+        confirm(deck, proposed.change)
+
+
+def test_a_change_that_waited_an_hour_can_no_longer_be_confirmed() -> None:
+    deck = open_deck()
+    proposed = limit(deck, "max_order_notional", "30000")
+    deck.clock.at_slice(1 + CONFIRM_WITHIN // 250_000_000)
+    with pytest.raises(Conflict) as refusal:
+        confirm(deck, proposed.change)
+    assert refusal.value.code == "CONFIRMATION_LATE"
+    limit(deck, "max_order_notional", "1000", "agent", "a")
+    assert deck.ask(GetLimits()).pending == ()
+
+
+def test_a_later_change_of_the_same_limit_takes_the_place_of_one_that_waits() -> None:
+    deck = open_deck()
+    first = limit(deck, "max_order_notional", "30000")
+    limit(deck, "max_order_notional", "20000")
+    with pytest.raises(NotFound):
+        confirm(deck, first.change)
+    changes = deck.ask(GetLimitRevisions()).changes
+    assert [each.status for each in changes] == [ChangeStatus.IN_FORCE, ChangeStatus.OVERTAKEN]
+
+
+def test_limits_and_their_history_survive_a_restart() -> None:
+    deck = open_deck(limits=LimitsSection(clusters=TECH))
+    limit(deck, "max_order_notional", "1000", "agent", "a")
+    limit(deck, "instruments_allowed", "AAA,CCC", "agent", "a")
+    removed = limit(deck, "max_order_notional", None, "agent", "a")
+    before = deck.ask(GetLimits()), deck.ask(GetGate(agent="a"))
+    deck.restart()
+    assert (deck.ask(GetLimits()), deck.ask(GetGate(agent="a"))) == before
+    confirm(deck, removed.change)
+    deck.restart()
+    assert deck.desk.limits.version == 3
+    assert deck.order("AAA", "buy", 11, 100).status is OrderStatus.WORKING
+    assert codes(deck.order("BBB", "buy", 10, 50)) == ["NOT_ALLOWED"]
+    (last, *_) = deck.ask(GetLimitRevisions(limit=1)).changes
+    assert (last.by, last.reason, last.name) == ("operator", "a test", "max_order_notional")
+
+
+def test_a_learned_limit_only_tightens_and_is_named() -> None:
+    deck = open_deck()
+    deck.learn(0, 1_000_000_000)
+    (breach,) = deck.order("AAA", "buy", 11, 100).decision.breaches
+    assert (breach.limit, breach.level) == (1_000, "learned")
+    limit(deck, "max_position_notional", "500", "agent", "a")
+    (breach,) = deck.order("AAA", "buy", 6, 100).decision.breaches
+    assert (breach.limit, breach.level) == (500, "agent a")
+    assert deck.desk.limits.version == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "scope", "subject", "field"),
+    [
+        ("max_order_notionals", "1", "deck", "", "name"),
+        ("max_order_notional", "NaN", "deck", "", "max_order_notional"),
+        ("max_order_notional", "1e999", "deck", "", "max_order_notional"),
+        ("max_order_notional", "-1", "deck", "", "max_order_notional"),
+        ("max_order_notional", "1.23456789", "deck", "", "max_order_notional"),
+        ("max_order_notional", "1 EUR", "deck", "", "max_order_notional"),
+        ("max_daily_loss_fraction", "3", "deck", "", "max_daily_loss_fraction"),
+        ("max_orders_per_bar", "1.5", "deck", "", "max_orders_per_bar"),
+        ("trading_state", "closed", "deck", "", "trading_state"),
+        ("instruments_allowed", "AAA,NONE", "deck", "", "instruments_allowed"),
+        ("order_types_allowed", "", "deck", "", "order_types_allowed"),
+        ("max_order_notional", None, "deck", "", "value"),
+        ("max_order_notional", "1", "deck", "a", "subject"),
+        ("max_order_notional", "1", "agent", "nobody", "agent"),
+        ("max_order_notional", "1", "instrument", "ZZZ", "subject"),
+        ("max_order_notional", "1", "cluster", "tech", "subject"),
+        ("max_order_notional", "25000", "deck", "", "value"),
+    ],
+)
+def test_what_is_no_limit_is_refused_by_field_and_changes_nothing(
+    name: str, value: str | None, scope: str, subject: str, field: str
+) -> None:
+    deck = open_deck()
+    before = deck.digest()
+    with pytest.raises(DomainError) as refusal:
+        limit(deck, name, value, scope, subject)
+    assert refusal.value.field == field
+    assert refusal.value.accepted
+    assert deck.digest() == before
+
+
+def test_an_unknown_limit_level_or_value_refuses_to_load() -> None:
+    for entry, field in (
+        (LevelEntry(scope="deck", name="max_loss", value="1"), "name"),
+        (LevelEntry(scope="desk", name="max_order_quantity", value="1"), "scope"),
+        (LevelEntry(scope="instrument", subject="X", name="max_order_quantity", value="1"), "subject"),
+        (LevelEntry(scope="deck", name="max_order_notional", value="1"), "limits.levels name"),
+        (LevelEntry(scope="deck", name="max_order_quantity", value="many"), "max_order_quantity"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput) as refusal:
+            Deck(limits=LimitsSection(levels=(entry,)))
+        assert refusal.value.field == field
+    with pytest.raises(InvalidInput):
+        Deck(limits=LimitsSection(clusters=(ClusterEntry(name="c", symbols=("X",)),)))
+
+
+def test_only_an_operator_changes_limits() -> None:
+    deck = open_deck()
+    command = SetLimit(scope=Scope.DECK, name="max_order_notional", value="1", reason="r")
+    with pytest.raises(DomainError):
+        deck.send(command, agent_caller("a"))
+
+
+def test_a_value_is_shown_as_it_is_read() -> None:
+    contracts = open_deck().desk.contracts
+    values = {
+        Kind.MONEY: "12.5", Kind.FRACTION: "0.25", Kind.RATIO: "1.5", Kind.QUANTITY: "3.001",
+        Kind.COUNT: "7", Kind.BARS: "7", Kind.STATE: "reducing", Kind.YES: "no",
+        Kind.SYMBOLS: "AAA,CCC", Kind.TYPES: "market,stop_limit",
+    }  # fmt: skip
+    for name, each in LIMITS.items():
+        text = values[each.kind]
+        assert each.shown(each.parse(text, contracts), contracts) == text, name
+    assert len(open_deck().ask(GetLimitNames()).names) == len(LIMITS)
+
+
+REFUSED_BY = {
+    "trading_state": ("halted", {}, "TRADING_STATE"),
+    "instruments_allowed": ("BBB", {}, "NOT_ALLOWED"),
+    "order_types_allowed": ("limit,stop", {}, "ORDER_TYPE"),
+    "short_sales_allowed": ("no", {"side": "sell"}, "SHORT_SALE"),
+    "max_order_quantity": ("9", {}, "ORDER_QUANTITY"),
+    "max_concentration_fraction": ("0.009", {}, "CONCENTRATION"),
+}
+"""What makes an order of 10 AAA at 100 refused, by limit."""
+
+
+@pytest.mark.parametrize("name", REFUSED_BY)
+def test_each_limit_refuses_and_its_headroom_passes(name: str) -> None:
+    value, terms, code = REFUSED_BY[name]
+    deck = open_deck()
+    limit(deck, name, value, "agent", "a")
+    view = deck.order("AAA", terms.get("side", "buy"), 10)
+    assert codes(view) == [code]
+    (breach,) = view.decision.breaches
+    assert breach.level == "agent a"
+    assert breach.text
+    most = view.decision.max_allowed_now
+    assert most is not None
+    if most:
+        assert deck.order("AAA", "buy", most).status is OrderStatus.WORKING
+
+
+def test_reducing_lets_what_reduces_pass() -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000, 1: 5_000, 2: 20_000})
+    limit(deck, "trading_state", "reducing")
+    assert codes(deck.order("AAA", "buy", 1)) == ["TRADING_STATE"]
+    view = deck.order("AAA", "sell", 11)
+    assert (codes(view), view.decision.max_allowed_now) == (["TRADING_STATE"], Decimal(10))
+    assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
