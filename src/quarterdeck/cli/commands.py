@@ -271,6 +271,16 @@ def optimize(options: argparse.Namespace) -> int:
             lookback=options.lookback,
             periods_per_year=options.periods_per_year,
             as_json=options.json,
+            asked=optimise.Asked(
+                confidence=options.confidence,
+                groups=tuple(options.group),
+                current=options.current,
+                benchmark=options.benchmark,
+                max_turnover=options.max_turnover,
+                cost_bps=options.cost_bps,
+                max_gross=options.max_gross,
+                max_assets=options.max_assets,
+            ),
         )
     )
 

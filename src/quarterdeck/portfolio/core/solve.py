@@ -19,7 +19,7 @@ from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.certificate import kkt_residual
-from quarterdeck.portfolio.core.nonnegative import gradient_of
+from quarterdeck.portfolio.core.nonnegative import gradient_of, proof_of
 from quarterdeck.portfolio.core.optimise import (
     equal_weight,
     excess_variance,
@@ -105,6 +105,10 @@ def solve(
     ([0.8, 0.2], True)
     """
     _refuse_misfits(objective, limits)
+    if objective == "min-volatility" and not limits.bounded and not rounded and spread(covariance):
+        found = long_only.least_volatile(covariance)
+        if found is not None:
+            return _calmest(found[0], mean=mean, covariance=covariance, limits=limits)
     if objective in BOUNDED:
         return _quadratic(
             objective, mean=mean, covariance=covariance, limits=limits, rounded=rounded
@@ -140,6 +144,23 @@ def solve(
         kkt_residual=residual,
         ridge=0.0,
         solver=solver,
+    )
+
+
+def _calmest(
+    weights: FloatArray, *, mean: FloatArray, covariance: FloatArray, limits: Limits
+) -> Optimum:
+    """Return the answer of the plainest and commonest question with as little ado as it needs."""
+    variance, surplus, residual = proof_of(covariance, weights)
+    return measured(
+        weights,
+        covariance,
+        mean=mean,
+        risk_free=limits.risk_free,
+        optimality_gap=1.0 - math.sqrt(max(variance - surplus, 0.0) / variance),
+        kkt_residual=residual,
+        ridge=0.0,
+        solver=long_only.SOLVER,
     )
 
 
