@@ -1,13 +1,9 @@
-"""Bugs planted in our own code, one function each, and what must notice them.
-
-``rules`` are the invariants any of which may be the first to speak; ``seeds`` are tried in turn.
-"""
+"""Bugs planted in our own code, one function each, and what must notice them."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from dataclasses import replace as struct_replace
 from typing import Any
 
@@ -34,16 +30,8 @@ from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.server.desk.turns import CrewTurns
-
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    plant: Plant
-    rules: tuple[str, ...]
-    seeds: tuple[int, ...] = (1, 7, 3, 0)
+from tests.simulation.mutants_outside import OUTSIDE
+from tests.simulation.planting import Mutant, Plant, around, nothing
 
 
 def without_control(code: Code, bound: Callable[..., int]) -> Plant:
@@ -77,27 +65,9 @@ def one_lot_more(scene: Any, intent: Any) -> int:
     return bound + (scene.contract.lot if scene.contract is not None else 0)
 
 
-def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Plant:
-    """``owner.name`` replaced by ``wrapper(original, *arguments)``."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        original = getattr(owner, name)
-
-        def replaced(*arguments: Any, **named: Any) -> Any:
-            return wrapper(original, *arguments, **named)
-
-        monkeypatch.setattr(owner, name, replaced)
-
-    return plant
-
-
 def twice(original: Any, holding: Any, quantity: int, **named: Any) -> Any:
     original(holding, quantity, **named)
     return original(holding, quantity, **named)
-
-
-def nothing(original: Any, *arguments: Any, **named: Any) -> None:
-    return None
 
 
 def fee_forgotten(original: Any, *arguments: Any, **named: Any) -> Any:
@@ -197,7 +167,7 @@ def limit_forgotten(original: Any, order: Any, *arguments: Any, **named: Any) ->
 
 LOADED = "loaded is what lived"
 
-MUTANTS = (
+INSIDE = (
     Mutant(
         "a reduce-only order may fill more than there is to reduce",
         around(matching, "_open_quantity", reduces_more),
@@ -354,3 +324,5 @@ MUTANTS = (
         (LOADED, "position limit"),
     ),
 )
+
+MUTANTS = (*INSIDE, *OUTSIDE)

@@ -66,6 +66,9 @@ def test_the_operations_fit_one_registry_and_one_input_each() -> None:
         "submit_signal",
         "get_limits",
         "get_breakers",
+        "cancel_signal",
+        "replace_order",
+        "get_conflicts",
     }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
-from quarterdeck.app.invariants.rules import Violation, settled
+from quarterdeck.app.invariants.alerts import AlertsBook, read_alerts
+from quarterdeck.app.invariants.rules import Moment, Violation, settled
 from quarterdeck.app.invariants.shadow import Shadow, read_shadow
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.door import Entrance
@@ -30,6 +31,8 @@ from quarterdeck.runtime.supervisor import Component
 
 PATIENCE_S = 120.0
 """Virtual seconds within which everybody outside must have been answered once faults are off."""
+LIFE_S = 600.0
+"""Virtual seconds within which a life must end; the longest feed takes less than 60 s."""
 SWEEPS = 50
 ELSEWHERE = frozenset({"server"})
 """Components that a simulation leaves out: sockets."""
@@ -93,6 +96,9 @@ class Life:
             self._note(
                 Violation(rule="fail stop", text="the journal wrote on after a failed effect")
             )
+        if self._world.space.failures > 1:
+            text = "no write fits, and the ballast was not let go at the start"
+            self._note(Violation(rule="low disk", text=text))
         if failure is not None and not disk.broken:
             self._note(
                 Violation(rule="no crash of its own", text=f"{type(failure).__name__}: {failure}")
@@ -133,7 +139,7 @@ class Life:
         self._watch = Watch(
             services=deck.services(),
             raised=self._flag.raised,
-            read=self._read_shadow,
+            read=self._read_books,
             found=self._found,
             low=world.space.noticed,
             log=world.log,
@@ -146,6 +152,7 @@ class Life:
                 for at in world.plan.outside_stops
                 if at > world.age_s()
             ]
+            others.append(group.create_task(self._ends()))
             if not world.plan.closed:
                 others.append(group.create_task(self._look_now_and_then()))
             try:
@@ -176,11 +183,10 @@ class Life:
         await self._room_is_known()
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
-        for violation in deck.guard.found:
-            self._found(violation)
-        verdict = settled(self._watch.moment())
-        if verdict is not None:
-            self._found(verdict)
+        now = self._watch.moment()
+        for verdict in (*deck.guard.found, settled(now), nothing_is_stopped(now)):
+            if verdict is not None:
+                self._found(verdict)
         self._look()
         with closing(read_only(deck.plan.folder.core)) as connection:
             journaled = state_digest(connection, deck.engine.sql)
@@ -195,6 +201,11 @@ class Life:
             await asyncio.sleep(NOTICE_S)
         if space.low:
             self._found(Violation(rule="liveness", text=f"there is room again: {space.detail()}"))
+
+    async def _ends(self) -> None:
+        await asyncio.sleep(LIFE_S)
+        text = f"the feed did not come to its end within {LIFE_S:.0f} s"
+        self._found(Violation(rule="liveness", text=text))
 
     async def _person(self, memory: Memory, live: Live) -> None:
         await self._up.wait()
@@ -238,10 +249,11 @@ class Life:
             world.disk.calm = True
         self._watch.step(step)
 
-    def _read_shadow(self) -> Shadow:
+    def _read_books(self) -> tuple[Shadow, AlertsBook]:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
-            return read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+            shadow = read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+            return shadow, read_alerts(connection)
 
     def _note(self, violation: Violation) -> None:
         world = self._world
@@ -265,6 +277,15 @@ class Life:
         found = loaded_differently(live, fresh)
         if found is not None:
             self._found(Violation(rule="loaded is what lived", text=found))
+
+
+def nothing_is_stopped(now: Moment) -> Violation | None:
+    """The operator has re-armed everything at the end, and so nothing may be stopped."""
+    stopped = [agent for agent, money in now.shadow.money.items() if money.stopped]
+    if stopped or now.raised != now.shadow.acknowledged:
+        who = ", ".join(stopped) or f"the deck, under {now.raised}"
+        return Violation(rule="liveness", text=f"still stopped: {who}")
+    return None
 
 
 def _end() -> None:

@@ -18,7 +18,14 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TaskView,
 )
-from quarterdeck.alerts.model import AcknowledgeAlert, ResolveAlert
+from quarterdeck.alerts.model import (
+    AcknowledgeAlert,
+    Comparison,
+    RemoveRule,
+    ResolveAlert,
+    Rule,
+    SaveRule,
+)
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.garbage import spoiled
 from quarterdeck.execution.model import (
@@ -30,9 +37,17 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, RuleId
 from quarterdeck.kernel.messages import Answer, Command
-from quarterdeck.kernel.vocabulary import OrderType, Priority, Side, TaskType, TimeInForce
+from quarterdeck.kernel.vocabulary import (
+    AlertCategory,
+    OrderType,
+    Priority,
+    Severity,
+    Side,
+    TaskType,
+    TimeInForce,
+)
 from quarterdeck.runtime.policy import AGENT_SCOPES, OPERATOR_CALLER, Caller, CallerKind
 
 WILD = tuple(
@@ -44,6 +59,8 @@ WILD = tuple(
 )  # fmt: skip
 """Quantities and prices that no order should get away with."""
 STRANGE = ("", " ", "NO-SUCH", "USD", "aapl", "A" * 500, "\x00", "AAPL\n", "﷽")
+PATIENT = 5
+"""How often the operator tries to re-arm once faults are off."""
 CAPABILITIES = ("outside:a", "outside:b")
 
 
@@ -75,6 +92,10 @@ class Door(Protocol):
         """Return the stop epoch that a briefing would show."""
         ...
 
+    def confirmation(self, agent: str | None) -> str:
+        """Return what confirms the list that a person is shown before re-arming."""
+        ...
+
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes."""
         ...
@@ -82,13 +103,14 @@ class Door(Protocol):
 
 @dataclass(slots=True)
 class Memory:
-    """What one of them remembers from life to life."""
+    """What one of them remembers from life to life; ``asked`` is what has had no answer yet."""
 
     name: str
     symbols: tuple[str, ...]
     chance: Chance
     serial: int = 0
     sent: list[Command] = field(default_factory=list)
+    asked: Command | None = None
     orders: list[str] = field(default_factory=list)
     claims: list[tuple[str, str]] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
@@ -116,7 +138,9 @@ Live = Callable[[Memory, Door], Coroutine[None, None, None]]
 
 
 async def honest(me: Memory, door: Door) -> None:
-    """Work, trade within reason, and repeat what was not answered."""
+    """Work, trade within reason, and repeat what was not answered, in the next life if need be."""
+    if me.asked is not None:
+        await door.submit(me.asked, me.caller)
     while door.open:
         await asyncio.sleep(me.chance.between(0.01, 0.15))
         if me.chance.happens(0.15):
@@ -142,7 +166,7 @@ async def _hand_out(me: Memory, door: Door) -> None:
         max_attempts=1 + me.chance.below(3),
         lease_s=5 + me.chance.below(10),
     )
-    answer = await door.submit(me.remember(command), me.caller)
+    answer = await _ask(me, door, command)
     if answer is None:
         answer = await door.submit(command, me.caller)
     if isinstance(answer, TaskView):
@@ -176,7 +200,7 @@ async def _trade(me: Memory, door: Door) -> None:
         take_profit=(up if side is Side.BUY else down) if protected else None,
         epoch=door.epoch(me.name) if me.chance.happens(0.5) else None,
     )
-    answer = await door.submit(me.remember(command), me.caller)
+    answer = await _ask(me, door, command)
     if answer is None and me.chance.happens(0.7):
         answer = await door.submit(command, me.caller)
     if isinstance(answer, OrderView):
@@ -186,7 +210,15 @@ async def _trade(me: Memory, door: Door) -> None:
                 CancelOrder(idempotency_key=me.key(), order_id=answer.order_id), me.caller
             )
         elif me.chance.happens(0.2):
-            await door.submit(me.remember(_other(me, answer, near)), me.caller)
+            await _ask(me, door, _other(me, answer, near))
+
+
+async def _ask(me: Memory, door: Door, command: Command) -> Answer | None:
+    """Send ``command``; if this life ends first, the next begins with asking again."""
+    me.asked = me.remember(command)
+    answer = await door.submit(command, me.caller)
+    me.asked = None
+    return answer
 
 
 def _other(me: Memory, order: OrderView, price: Decimal) -> ReplaceOrder:
@@ -335,17 +367,52 @@ async def operator(me: Memory, door: Door) -> None:
             await door.submit(RaiseStop(reason="odd fills", agent=agent), caller)
         if me.chance.happens(0.6):
             await _rearm(me, door)
-        for episode in door.alerts()[:2]:
-            if me.chance.happens(0.3):
-                act = me.chance.pick((AcknowledgeAlert, ResolveAlert))
-                await door.submit(act(episode_id=episode, note="seen"), caller)
-    await _rearm(me, door)
+        await _attend(me, door)
+        if me.chance.happens(0.1):
+            await door.submit(_rule(me), caller)
+    for _ in range(PATIENT):
+        if await _rearm(me, door):
+            break
+        await asyncio.sleep(1.0)
 
 
-async def _rearm(me: Memory, door: Door) -> None:
+async def _attend(me: Memory, door: Door) -> None:
+    """Take alerts on or end them, now and then the same one twice."""
+    for episode in me.chance.some(door.alerts(), least=0, most=3):
+        for _ in range(2 if me.chance.happens(0.1) else 1):
+            act = me.chance.pick((AcknowledgeAlert, AcknowledgeAlert, ResolveAlert))
+            await door.submit(act(episode_id=episode, note="seen"), OPERATOR_CALLER)
+
+
+def _rule(me: Memory) -> SaveRule | RemoveRule:
+    """Return a change of the person's own rules: one of three is set, replaced or removed."""
+    rule_id = RuleId(f"mine-{me.chance.below(3)}")
+    if me.chance.happens(0.3):
+        return RemoveRule(rule_id=rule_id)
+    number, unit = me.chance.pick((("market.return_fraction", 0.01), ("market.missed_bars", 1.0)))
+    above = me.chance.happens(0.7)
+    threshold = (1.0 if above else -1.0) * unit * me.chance.between(0.5, 2.0)
+    return SaveRule(
+        rule=Rule(
+            rule_id=rule_id,
+            category=me.chance.pick(tuple(AlertCategory)),
+            severity=me.chance.pick(tuple(Severity)),
+            number=number,
+            comparison=Comparison.ABOVE if above else Comparison.BELOW,
+            threshold=threshold,
+            clear=threshold * me.chance.between(0.1, 0.9) if me.chance.happens(0.5) else None,
+            for_bars=1 + me.chance.below(3),
+        )
+    )
+
+
+async def _rearm(me: Memory, door: Door) -> bool:
+    """Re-arm the deck and every agent; return whether each was answered."""
+    answered = True
     for agent in (None, *me.tasks):
         stale = me.chance.happens(0.1) and door.open
         epoch = door.epoch(None) - (1 if stale else 0)
-        await door.submit(
-            Rearm(epoch=epoch, reason="checked the books", agent=agent), OPERATOR_CALLER
-        )
+        seen = door.confirmation(agent)
+        command = Rearm(epoch=epoch, reason="checked the books", agent=agent, confirm=seen)
+        answered = await door.submit(command, OPERATOR_CALLER) is not None and answered
+    return answered

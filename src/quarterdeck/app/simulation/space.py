@@ -34,6 +34,7 @@ class SimSpace:
     """The room on the disk at every age of the world; it outlives the crashes.
 
     ``age_s`` tells the world's age, ``calm`` whether faults are off. Held ballast is not free.
+    ``failures`` counts the writes that did not fit.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class SimSpace:
         self._calm = calm
         self._ballast: Path | None = None
         self._since = (False, 0.0)
+        self.failures = 0
 
     def usage(self, folder: Path) -> Usage:
         """Return what the deck sees when it looks at the disk of ``folder``."""
@@ -58,10 +60,12 @@ class SimSpace:
         return Usage(TOTAL_BYTES, fault.free + (0 if self._ballast.exists() else BALLAST_BYTES))
 
     def full(self) -> bool:
-        """Return whether not one write fits any more: nothing is free and the ballast is held."""
+        """Return whether the write under way does not fit: nothing is free and the ballast is held."""
         fault = self._fault()
         held = self._ballast is not None and self._ballast.exists()
-        return fault is not None and fault.free == 0 and held
+        full = fault is not None and fault.free == 0 and held
+        self.failures += full
+        return full
 
     def low_for_s(self) -> float:
         """Return for how long the disk has had too little room; negative for how long it has enough."""

@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 
 from quarterdeck.agents.service import AgentsService
+from quarterdeck.alerts.store import Episode
+from quarterdeck.app.invariants.alerts import AlertsBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -80,8 +82,8 @@ class Log:
 class Watch:
     """Holds the rules after every step of one life.
 
-    ``read`` gives the shadow of what was on disk before this life's first step; ``found`` is told of
-    the first violation and does not return; ``low`` tells whether the deck has had time to know that
+    ``read`` gives the second books of what was on disk before this life's first step; ``found`` is told
+    of the first violation and does not return; ``low`` tells whether the deck has had time to know that
     the disk is low.
     """
 
@@ -90,7 +92,7 @@ class Watch:
         *,
         services: tuple[Service, ...],
         raised: Callable[[], int],
-        read: Callable[[], Shadow],
+        read: Callable[[], tuple[Shadow, AlertsBook]],
         found: Callable[[Violation], None],
         low: Callable[[], bool],
         log: Log,
@@ -98,12 +100,13 @@ class Watch:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
         self._agents = cast("AgentsService", named["agents"])
+        self._alerts = named["alerts"]
         self._raised = raised
         self._read = read
         self._found = found
         self._low = low
         self._log = log
-        self._shadow: Shadow | None = None
+        self._books: tuple[Shadow, AlertsBook] | None = None
         self._since_full = 0
         self._under_way = 0
         self._messages = 0
@@ -112,9 +115,12 @@ class Watch:
 
     def shadow(self) -> Shadow:
         """Return the shadow as it is after the last step."""
-        if self._shadow is None:
-            self._shadow = self._read()
-        return self._shadow
+        return self._both()[0]
+
+    def _both(self) -> tuple[Shadow, AlertsBook]:
+        if self._books is None:
+            self._books = self._read()
+        return self._books
 
     def command(self, step: Step) -> None:
         """Follow a step under way after a command given in it: the rules hold there already."""
@@ -137,6 +143,7 @@ class Watch:
         self._row(now, *step.rows[0])
         self._follow(now, step, rows=step.rows[1:], agent=step.caller.identity)
         self._hold(entries_balance(step.rows))
+        self._hold(self._both()[1].step_over())
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
         if self._since_full >= FULL_EVERY:
@@ -162,6 +169,7 @@ class Watch:
         if rule is not None:
             self._hold(rule(now, values))
         now.shadow.write(statement, values)
+        self._both()[1].write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -174,6 +182,7 @@ class Watch:
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
         now.shadow.hear(message)
+        self._hold(self._both()[1].hear(message))
         if isinstance(message, OrderAccepted):
             touched[message.order.agent] = None
         elif isinstance(message, OrderFilled | OrderCancelled):
@@ -187,6 +196,8 @@ class Watch:
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
+        episodes = cast("dict[str, Episode]", vars(self._alerts)["_open"])
+        self._hold(self._both()[1].kept({n: e.state.value for n, e in episodes.items()}))
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""
