@@ -185,6 +185,26 @@ def limits(options: argparse.Namespace) -> int:
             )
 
 
+def breakers(options: argparse.Namespace) -> int:
+    """Show circuit breakers or close one."""
+    from quarterdeck.cli import breakers
+
+    match options.action:
+        case "list":
+            return breakers.show(options.data_dir, as_json=options.json)
+        case "history":
+            return breakers.history(options.data_dir, as_json=options.json)
+        case _:
+            return breakers.reset(
+                options.data_dir,
+                kind=options.kind,
+                scope=options.scope,
+                subject=options.subject,
+                reason=options.reason,
+                as_json=options.json,
+            )
+
+
 def level(text: str) -> tuple[str, str]:
     """Return the scope and the subject in ``deck`` or ``agent:NAME``."""
     scope, _, subject = text.partition(":")

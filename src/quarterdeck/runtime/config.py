@@ -103,6 +103,30 @@ class LimitsSection(_Section, frozen=True):
     clusters: tuple[ClusterEntry, ...] = ()
 
 
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Multiple = Annotated[float, msgspec.Meta(gt=1.0, le=1_000_000.0)]
+
+
+class BreakersSection(_Section, frozen=True):
+    """When circuit breakers open and how they close again; windows count in market time."""
+
+    rapid_losses: PositiveInt = 5
+    rapid_loss_minutes: Minutes = 30
+    trades: PositiveInt = 50
+    trade_minutes: Minutes = 60
+    errors: PositiveInt = 10
+    error_minutes: Minutes = 20
+    drawdown_soft_fraction: Fraction = 0.10
+    drawdown_hard_fraction: Fraction = 0.20
+    loop_calls: PositiveInt = 5
+    loop_cancels: PositiveInt = 10
+    loop_executions: PositiveInt = 10
+    volume_spike_ratio: Multiple = 10.0
+    volatility_halt_fraction: Fraction = 0.20
+    cool_down_bars: PositiveInt = 5
+    probe_bars: PositiveInt = 2
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
@@ -230,6 +254,7 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()

@@ -132,6 +132,54 @@ export interface Breach {
   readonly level: string | null;
 }
 
+/** One change of a breaker: tripped, tried again, closed by itself or reset by a person. */
+export interface BreakerEvent {
+  readonly number: number;
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly by: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of changes of breakers, newest first. */
+export interface BreakerEventsView {
+  readonly events: ReadonlyArray<BreakerEvent>;
+  readonly next: number | null;
+}
+
+/** What a circuit breaker watches. */
+export type BreakerKind = "drawdown_hard" | "drawdown_soft" | "error_rate" | "loop" | "rapid_loss" | "trade_frequency" | "volatility_halt" | "volume_spike";
+
+/** Closed lets orders pass, open does not, half-open lets a few pass to see. */
+export type BreakerState = "closed" | "half_open" | "open";
+
+/** A circuit breaker: its state, why it tripped, the evidence, and what closes it. */
+export interface BreakerView {
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly code: Code;
+  readonly trips: number;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly since: string;
+  readonly since_slice: number;
+  readonly clock: Clock;
+  readonly watches: string;
+  readonly half_open_slice: number | null;
+}
+
+/** Circuit breakers, by kind and subject. */
+export interface BreakersView {
+  readonly breakers: ReadonlyArray<BreakerView>;
+}
+
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
 export interface Briefing {
   readonly agent: string;
@@ -200,7 +248,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -1058,6 +1106,14 @@ export interface Report {
   readonly result: Readonly<Record<string, unknown>>;
   readonly failed: boolean;
   readonly reason: string;
+}
+
+/** Close a breaker; what it counted starts anew. */
+export interface ResetBreaker {
+  readonly kind: BreakerKind;
+  readonly reason: string;
+  readonly scope?: Scope;
+  readonly subject?: string;
 }
 
 /** End an episode; it fires anew only after its number has been back. */
