@@ -33,8 +33,8 @@ GOOD: dict[str, Json] = {
     "DELETE /alerts/rules/{rule_id}": {},
     "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
     "POST /alerts/{episode_id}/resolve": {"note": "n"},
-    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None},
-    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0},
+    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
+    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
     "POST /limits": {
@@ -295,6 +295,7 @@ OPTIONAL = {
     "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",
+    "account", "confirm",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
 """Fields that some route may do without."""

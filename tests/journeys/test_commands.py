@@ -362,19 +362,31 @@ def test_stop_and_re_arming_work_from_the_command_line(deck: RunningDeck) -> Non
     assert "STOP raised" in said(deck, "stop", "--reason", "a look")
     stop = told(deck, "status")["stop"]
     assert (stop["stopped"], stop["reason"]) == (True, "a look")
-    assert "STOPPED at epoch" in said(deck, "status")
+    assert "STOPPED, epoch" in said(deck, "status")
     wrong = said(deck, "rearm", "--epoch", str(stop["epoch"] + 1), "--reason", "x", status=1)
     assert f"is {stop['epoch']}" in wrong
-    epoch = str(stop["epoch"])
-    assert "armed" in said(deck, "rearm", "--epoch", epoch, "--reason", "seen")
-    halted = told(deck, "stop", "--agent", "trend", "--reason", "only this one")
-    assert (halted["stopped"], halted["stopped_agents"]) == (False, ["trend"])
-    armed = told(deck, "rearm", "--epoch", epoch, "--agent", "trend", "--reason", "seen")
-    assert armed["stopped_agents"] == []
+    epoch = ("--epoch", str(stop["epoch"]), "--reason", "seen")
+    shown = said(deck, "rearm", *epoch)
+    assert "agents      " in shown
+    code = re.search(r"--confirm (\w+)", shown)
+    assert code is not None
+    assert "changed" in said(deck, "rearm", *epoch, "--confirm", "0" * 12, status=1)
+    assert "armed" in said(deck, "rearm", *epoch, "--confirm", code[1])
+    for name, subject, where in (
+        ("--agent", "trend", "stopped_agents"),
+        ("--instrument", "MSFT", "stopped_instruments"),
+        ("--account", "paper", "stopped_accounts"),
+    ):
+        halted = told(deck, "stop", name, subject, "--reason", "only this one")
+        assert (halted["stopped"], halted[where]) == (False, [subject])
+        proof = halted["stops"][-1]
+        assert (proof["subject"], proof["accepted_since"]) == (subject, 0)
+        listed = told(deck, "rearm", name, subject, *epoch)
+        confirmed = ("--confirm", listed["confirmation"])
+        assert told(deck, "rearm", name, subject, *epoch, *confirmed)[where] == []
     again = told(deck, "stop", "--reason", "as JSON")
     assert again["seen_by_deck"] is True
-    epoch = str(again["recorded"]["epoch"])
-    assert told(deck, "rearm", "--epoch", epoch, "--reason", "seen")["stopped"] is False
+    assert deck.rearm()["stopped"] is False
     assert "trend-setter" in said(
         deck, "stop", "--agent", "trend-setter", "--reason", "x", status=1
     )

@@ -109,8 +109,7 @@ def stop(options: argparse.Namespace) -> int:
 
     return console.stop(
         options.data_dir,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
         as_json=options.json,
     )
@@ -123,9 +122,9 @@ def rearm(options: argparse.Namespace) -> int:
     return console.rearm(
         options.data_dir,
         epoch=options.epoch,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
+        confirm=options.confirm,
         as_json=options.json,
     )
 

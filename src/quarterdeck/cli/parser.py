@@ -219,6 +219,7 @@ def _add_stop(subparsers: Commands) -> None:
     parser.add_argument(
         "--instrument", metavar="SYMBOL", help="only what opens in it (needs the server)"
     )
+    parser.add_argument("--account", metavar="ID", help="only this account (needs the server)")
     parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
@@ -231,8 +232,8 @@ def _add_rearm(subparsers: Commands) -> None:
     parser = _add(
         subparsers,
         "rearm",
-        does="open trading again, for exactly the stop you name",
-        example="quarterdeck rearm --epoch 1 --reason 'checked the books'",
+        does="show what would resume, and open trading again once that is confirmed",
+        example="quarterdeck rearm --epoch 1 --reason 'checked the books' --confirm 0f3c5a7b9d1e",
     )
     parser.add_argument(
         "--epoch",
@@ -243,7 +244,13 @@ def _add_rearm(subparsers: Commands) -> None:
     )
     parser.add_argument("--agent", metavar="ID", help="only this agent")
     parser.add_argument("--instrument", metavar="SYMBOL", help="only this instrument")
+    parser.add_argument("--account", metavar="ID", help="only this account")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    parser.add_argument(
+        "--confirm",
+        metavar="CODE",
+        help="what the list of all that resumes ends with; without it the list is shown",
+    )
     _data_dir(parser)
     _json(parser)
     parser.set_defaults(command=commands.rearm)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop, Rearm
+from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection, PaperSection
@@ -76,8 +76,8 @@ def test_a_stopped_instrument_lets_only_reducing_orders_pass_until_it_is_opened(
     assert refused.decision.max_allowed_now == 10
     assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
     with pytest.raises(Conflict):
-        deck.send(Rearm(epoch=1, reason="not this one", instrument="AAA"))
-    opened = deck.send(Rearm(epoch=0, reason="explained", instrument="AAA"))
+        deck.rearm(epoch=1, reason="not this one", instrument="AAA")
+    opened = deck.rearm(epoch=0, reason="explained", instrument="AAA")
     assert opened.stopped_instruments == ()
     deck.restart()
     assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
@@ -117,7 +117,7 @@ def test_in_a_thousand_stops_among_fifty_agents_no_order_passes_afterwards() -> 
             for n, epoch in enumerate((None, stop.epoch - 1, stop.epoch))
         ]
         assert all(codes(order)[0] == "STALE_EPOCH" for order in late)
-        assert deck.send(Rearm(epoch=stop.epoch, reason="next")).accepted_since == 0
+        assert deck.rearm(epoch=stop.epoch, reason="next").accepted_since == 0
         assert before.status in (OrderStatus.WORKING, OrderStatus.REFUSED)
         if trial % 5 == 4:
             deck.bars({0: 10_000})

@@ -164,6 +164,9 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Where a change of a limit stands. */
+export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
+
 /** A task under lease. ``lease_token`` must come back with every word about it. */
 export interface Claim {
   readonly task_id: string;
@@ -579,6 +582,29 @@ export interface LimitNamesView {
   readonly names: ReadonlyArray<LimitName>;
 }
 
+/** What became of a change: who made it, why and when, and the version that has it. ``version`` is that of the limit set after it, of the one before while it waits; ``next`` says what is to be done. */
+export interface LimitRevisionView {
+  readonly change: number;
+  readonly status: ChangeStatus;
+  readonly version: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly confirmed_by: string | null;
+  readonly at: string;
+  readonly next: string | null;
+}
+
+/** A page of changes, newest first. */
+export interface LimitRevisionsView {
+  readonly changes: ReadonlyArray<LimitRevisionView>;
+  readonly next: number | null;
+}
+
 /** One limit in force: its code and name, the level that sets it, its value and unit, its clock. ``version`` is that of the limit set, of the learned limit for a learned one. */
 export interface LimitView {
   readonly code: Code;
@@ -883,20 +909,36 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, one agent or one instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
+/** Stop trading: of the whole deck, or of one account, agent or instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
   readonly raised?: number | null;
+  readonly account?: string | null;
 }
 
-/** Open trading again, for exactly the epoch that the person saw. */
+/** Open trading again, for exactly the epoch that the person saw and what was listed to resume. */
 export interface Rearm {
   readonly epoch: number;
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
+  readonly account?: string | null;
+  readonly confirm?: string | null;
+}
+
+/** What re-arming would let go on, and what stands in its way. ``confirmation`` is a digest of all this: :class:`Rearm` must name it, so that nothing resumes that was not shown. */
+export interface RearmView {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly agents: ReadonlyArray<string>;
+  readonly instruments: ReadonlyArray<string>;
+  readonly orders: ReadonlyArray<string>;
+  readonly remaining: ReadonlyArray<string>;
+  readonly blocked: ReadonlyArray<string>;
+  readonly confirmation: string;
 }
 
 /** Put a copy of a dead or failed task into the queue, with all its attempts before it. */
@@ -1182,7 +1224,25 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. */
+/** One stop that stands: when, by whom, and what it proves. ``accepted_since`` counts orders accepted since although they may open a position, and is 0; ``reduced_since`` counts the ones that can only reduce and that the policy lets pass. ``stop_ms`` is from the call until the stop was in force, null where nobody measured it. */
+export interface StandingStop {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly since: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly accepted_since: number;
+  readonly reduced_since: number;
+  readonly refused_since: number;
+  readonly cancelled: number;
+  readonly stop_ms: number | null;
+}
+
+/** What a stop concerns. */
+export type StopScope = "account" | "agent" | "deck" | "instrument";
+
+/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. ``stops`` are all that stand, the deck's first; the fields beside it tell of the deck's, or of the last one raised. */
 export interface StopView {
   readonly stopped: boolean;
   readonly epoch: number;
@@ -1197,6 +1257,8 @@ export interface StopView {
   readonly stop_ms: number | null;
   readonly closed: string | null;
   readonly stopped_instruments: ReadonlyArray<string>;
+  readonly stopped_accounts: ReadonlyArray<string>;
+  readonly stops: ReadonlyArray<StandingStop>;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */

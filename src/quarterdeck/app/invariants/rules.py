@@ -86,7 +86,7 @@ def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
         return _wrong("account", f"{order.order_id} was accepted for {order.agent}, who has none")
     if order.parent_id is not None:
         return _attached_to_working(shadow, order)
-    if now.raised != shadow.acknowledged or money.stopped:
+    if now.raised != shadow.acknowledged or money.stopped or shadow.account_stopped:
         return _wrong("stop", f"{order.order_id} was accepted under stop {now.raised}")
     if not shadow.opened:
         return _wrong("closed", f"{order.order_id} was accepted while trading is closed")

@@ -24,6 +24,7 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderRefused,
     OrderView,
+    StopScope,
     TradingHalted,
     TradingResumed,
 )
@@ -103,6 +104,7 @@ class Shadow:
     at: int = 0
     opened: bool = False
     acknowledged: int = 0
+    account_stopped: bool = False
     prices: dict[int, int] = field(default_factory=dict)
     bars: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -188,7 +190,9 @@ class Shadow:
                 self.money[message.agent].stopped = True
             case TradingResumed() if message.agent is not None:
                 self.money[message.agent].stopped = False
-            case TradingResumed():
+            case TradingHalted() | TradingResumed() if message.scope is StopScope.ACCOUNT:
+                self.account_stopped = isinstance(message, TradingHalted)
+            case TradingResumed() if message.scope is StopScope.DECK:
                 self.acknowledged = message.epoch
             case AlertRaised():
                 self.fired += 1
@@ -293,10 +297,11 @@ def read_shadow(
     rows = connection.execute
     for number, slice_, at in rows("SELECT number, slice, at FROM step ORDER BY number"):
         shadow.number, shadow.slice, shadow.at = number, slice_, at
-    for warming, ended, acknowledged in rows(
-        "SELECT warming_up, ended, acknowledged FROM execution_session"
+    for warming, ended, acknowledged, stopped in rows(
+        "SELECT warming_up, ended, acknowledged, account_stopped FROM execution_session"
     ):
         shadow.opened, shadow.acknowledged = not warming and not ended, acknowledged
+        shadow.account_stopped = bool(stopped)
     for row, price, missed in rows("SELECT instrument, price_units, missed FROM execution_marks"):
         shadow.prices[row], shadow.missed[row] = price, missed
     shadow.learned = dict(

@@ -22,6 +22,7 @@ from quarterdeck.execution.model import (
     GetOrder,
     GetOrders,
     GetPositions,
+    GetRearm,
     GetSignals,
     GetStop,
     LedgerView,
@@ -31,6 +32,7 @@ from quarterdeck.execution.model import (
     PreviewOrder,
     RaiseStop,
     Rearm,
+    RearmView,
     ReplaceOrder,
     SignalStateView,
     SignalsView,
@@ -39,7 +41,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.execution.service import ExecutionService, placing, signals
+from quarterdeck.execution.service import ExecutionService, placing, rearming, signals
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 _COMMANDS = (
@@ -119,7 +121,7 @@ _COMMANDS = (
         name="gate.halt",
         method="POST",
         path="/gate/stop",
-        summary="Stop trading of the deck, or of one agent, and cancel what is working.",
+        summary="Stop the deck, an account, an agent or an instrument; cancel what is working.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=RaiseStop,
@@ -130,12 +132,12 @@ _COMMANDS = (
         name="gate.rearm",
         method="POST",
         path="/gate/rearm",
-        summary="Open trading again, for exactly the epoch that was shown.",
+        summary="Open trading again, for exactly the epoch and the list that were shown.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=Rearm,
         output=StopView,
-        function=ExecutionService.rearm,
+        function=rearming.rearm,
     ),
 )
 
@@ -195,6 +197,17 @@ _MEMORY = (
         input=GetStop,
         output=StopView,
         function=ExecutionService.stop_state,
+    ),
+    Operation(
+        name="gate.resumes",
+        method="GET",
+        path="/gate/rearm",
+        summary="Exactly what re-arming would let go on, and what stands in its way.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetRearm,
+        output=RearmView,
+        function=rearming.resumes,
     ),
     Operation(
         name="execution.report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.execution.model.orders import OrderView
+from quarterdeck.execution.model.stop import StopScope
 from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.messages import Message, Number
 from quarterdeck.kernel.time import Nanos
@@ -60,7 +61,10 @@ class OrderCancelled(Message, frozen=True):
 
 
 class TradingHalted(Message, frozen=True):
-    """The stop was raised, for the deck (``agent`` null) or for one agent."""
+    """The stop was raised, for the deck or for the ``subject`` of another ``scope``.
+
+    ``agent`` is the subject where that is an agent.
+    """
 
     at: Nanos
     epoch: int
@@ -68,6 +72,8 @@ class TradingHalted(Message, frozen=True):
     by: AgentId
     reason: str
     cancelled: int
+    scope: StopScope = StopScope.DECK
+    subject: str = ""
 
 
 class TradingResumed(Message, frozen=True):
@@ -78,6 +84,8 @@ class TradingResumed(Message, frozen=True):
     agent: AgentId | None
     by: AgentId
     reason: str
+    scope: StopScope = StopScope.DECK
+    subject: str = ""
 
 
 class EquityMarked(Message, frozen=True):

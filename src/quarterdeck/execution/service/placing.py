@@ -121,7 +121,7 @@ def place(
         step=step,
     )
     desk.book.add(order)
-    _write(desk, order, verdict=verdict, step=step)
+    _write(desk, order, verdict=verdict, raised=scene.standing.raised, step=step)
     decided(desk, command.signal_id, agent=order.agent, step=step)
     view = store.order_view(order, desk.contracts)
     said = OrderAccepted if verdict.accepted else OrderRefused
@@ -236,7 +236,7 @@ def _order(
     )
 
 
-def _write(desk: Desk, order: Order, *, verdict: Verdict, step: Step) -> None:
+def _write(desk: Desk, order: Order, *, verdict: Verdict, raised: int, step: Step) -> None:
     """Reserve for an accepted order, and write it and the count of its decision."""
     if verdict.accepted:
         account = desk.accounts[order.agent]
@@ -244,7 +244,7 @@ def _write(desk: Desk, order: Order, *, verdict: Verdict, step: Step) -> None:
         account.orders_in_bar += 1
         store.write_account(step, account)
     store.write_order(step, order, account=desk.account)
-    desk.count(order, verdict, step)
+    desk.count(order, verdict, raised=raised, step=step)
 
 
 def _attach(desk: Desk, parent: Order, *, step: Step) -> None:
