@@ -93,6 +93,7 @@ class Capabilities:
             account=ACCOUNT,
             instruments=self.instruments,
             limits=config.limits,
+            breakers=config.breakers,
             paper=config.paper,
             orders=config.orders,
             stop=stop,

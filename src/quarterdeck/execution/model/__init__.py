@@ -9,6 +9,18 @@ A refusal by the gate is not an error but an answer: it is a decision, recorded 
 
 from __future__ import annotations
 
+from quarterdeck.execution.model.breakers import (
+    BreakerChanged,
+    BreakerEvent,
+    BreakerEventsView,
+    BreakerKind,
+    BreakerState,
+    BreakersView,
+    BreakerView,
+    GetBreakerEvents,
+    GetBreakers,
+    ResetBreaker,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -96,6 +108,13 @@ __all__ = [
     "AccountsView",
     "AgentReport",
     "Breach",
+    "BreakerChanged",
+    "BreakerEvent",
+    "BreakerEventsView",
+    "BreakerKind",
+    "BreakerState",
+    "BreakerView",
+    "BreakersView",
     "CancelOrder",
     "CancelSignal",
     "ChangeStatus",
@@ -110,6 +129,8 @@ __all__ = [
     "FillsView",
     "GateView",
     "GetAccounts",
+    "GetBreakerEvents",
+    "GetBreakers",
     "GetConflicts",
     "GetExecutionReport",
     "GetFills",
@@ -149,6 +170,7 @@ __all__ = [
     "Rearm",
     "RearmView",
     "ReplaceOrder",
+    "ResetBreaker",
     "Scope",
     "SetLimit",
     "SignalStateView",

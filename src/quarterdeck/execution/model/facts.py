@@ -128,4 +128,11 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="orders refused since the slice before",
     ),
+    Number(
+        name="execution.breakers_count",
+        unit="breakers",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="circuit breakers of the agent that are not closed",
+    ),
 )
