@@ -29,8 +29,9 @@ FloatArray = npt.NDArray[np.float64]
 
 SOLVER: Final = "piqp"
 
-TOLERANCE: Final = 1e-12
-"""Asked of the solver in scaled units; what was reached is measured."""
+TOLERANCE, FINE = 1e-10, 1e-12
+"""Asked of the solver in scaled units, at t = 0 and where a root in t is looked for, which the errors
+of the programmes must not hide; what was reached is measured."""
 
 ACCEPTED: Final = 1e-6
 """Largest proven gap of a variance, in units of the mean variance, that counts as solved."""
@@ -94,11 +95,14 @@ class QuadraticProgramme:
         self.excess = excess
         self.steepest = float(np.abs(self.net).max())
         self.quadratic = self._carried(spread)
-        self.linear = spread.T @ (self.sigma @ (polytope.offset - self.benchmark))
+        apart = polytope.offset - self.benchmark
+        self.linear = spread.T @ (self.sigma @ apart) if apart.any() else np.zeros(spread.shape[1])
 
     def _carried(self, spread: FloatArray) -> FloatArray:
         """Return spread'S spread; the columns of spread are those of plus or minus unit matrices."""
         n = self.sigma.shape[0]
+        if spread.shape[1] == n:
+            return np.asfortranarray(self.sigma)
         signs = [spread[0, first] for first in range(0, spread.shape[1], n)]
         return np.asfortranarray(np.kron(np.outer(signs, signs), self.sigma))
 
@@ -131,12 +135,12 @@ class QuadraticProgramme:
         size = 1.0 / (1.0 + t * self.steepest)
         solver = piqp.DenseSolver()
         for name in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
-            setattr(solver.settings, name, TOLERANCE)
+            setattr(solver.settings, name, FINE if t else TOLERANCE)
         solver.settings.check_duality_gap = True
         solver.settings.reg_lower_limit = 1e-14
         rows = bool(some.names)
         solver.setup(
-            self.quadratic * size,
+            self.quadratic * size if t else self.quadratic,
             (self.linear - t * self.net) * size,
             np.asfortranarray(some.equal),
             some.equal_right,

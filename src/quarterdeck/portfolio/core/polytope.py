@@ -45,6 +45,8 @@ class Constraints:
         Weights held now, from which turnover and cost are counted.
     max_turnover : float or None
         Largest sum of |weight - current| / 2; needs ``current``.
+    max_change : float or None
+        Largest |weight - current| of each asset; needs ``current``.
     cost : float or ndarray of shape (n,), or None
         Cost of trading as a fraction of the value traded, bought or sold, in the period of the
         returns; needs ``current``.
@@ -61,6 +63,7 @@ class Constraints:
     groups: tuple[Group, ...] = ()
     current: FloatArray | None = None
     max_turnover: float | None = None
+    max_change: float | None = None
     cost: float | FloatArray | None = None
     max_gross: float | None = None
     benchmark: FloatArray | None = None
@@ -110,8 +113,8 @@ def polytope_of(budget: Budget, constraints: Constraints) -> Polytope:
     _check(n, constraints)
     held = constraints.current
     trading = constraints.max_turnover is not None or constraints.cost is not None
-    unit, none = np.eye(n), np.zeros((n, n))
-    low, high = budget.lower, budget.upper
+    unit = np.eye(n)
+    low, high = _reach(budget, constraints)
     longs, shorts = np.maximum(high, 0.0), np.maximum(-low, 0.0)
     offset, linked = np.zeros(n), np.zeros((0, 0))
     if trading and held is not None:
@@ -121,7 +124,7 @@ def polytope_of(budget: Budget, constraints: Constraints) -> Polytope:
         least = [np.maximum(low - held, 0.0), np.maximum(held - high, 0.0)]
         spread, bounds = np.hstack([unit, -unit]), (np.hstack(least), np.hstack([buys, sells]))
         if constraints.max_gross is not None:
-            spread = np.hstack([spread, none, none])
+            spread = np.hstack([spread, np.zeros((n, 2 * n))])
             linked = np.hstack([-unit, unit, unit, -unit])
             bounds = (
                 np.hstack([bounds[0], np.zeros(2 * n)]),
@@ -158,6 +161,20 @@ def polytope_of(budget: Budget, constraints: Constraints) -> Polytope:
     )
 
 
+def _reach(budget: Budget, constraints: Constraints) -> tuple[FloatArray, FloatArray]:
+    """Return the bounds of each weight, no further from what is held than may be changed."""
+    low, high = budget.lower, budget.upper
+    if constraints.max_change is None or constraints.current is None:
+        return low, high
+    held, most = constraints.current, constraints.max_change
+    low, high = np.maximum(low, held - most), np.minimum(high, held + most)
+    if (low > high).any():
+        asset = int(np.argmax(low > high))
+        accepted = f"at least {float(low[asset] - high[asset]) + most:.6g} for asset {asset}"
+        raise InvalidInput.of("max_change", most, accepted)
+    return low, high
+
+
 def conflict(polytope: Polytope) -> tuple[str, ...] | None:
     """Return a smallest set of constraints that no portfolio meets together; None where one does.
 
@@ -182,9 +199,9 @@ def infeasible(polytope: Polytope) -> DomainError:
     names = conflict(polytope)
     if names is None:
         return DomainError("no portfolio could be shown to be optimal", code="NOT_SOLVED")
-    blamed = "; ".join(names) if names else "the bounds of the weights"
+    blamed = "; ".join(names) if names else "none, they alone exclude it"
     return DomainError(
-        f"no portfolio meets these together with the bounds of the weights: {blamed}",
+        f"no portfolio meets these together with the bounds of the weights and changes: {blamed}",
         code="INFEASIBLE",
     )
 
@@ -241,7 +258,7 @@ def _check(n: int, constraints: Constraints) -> None:
             raise InvalidInput.of(field, given.shape, f"{n} finite weights")
     if constraints.lots is not None and not (constraints.lots > 0.0).all():
         raise InvalidInput.of("lots", float(constraints.lots.min()), "positive weights of a lot")
-    for field in ("max_turnover", "max_gross"):
+    for field in ("max_turnover", "max_change", "max_gross"):
         value = getattr(constraints, field)
         if value is not None and not (math.isfinite(value) and value >= 0.0):
             raise InvalidInput.of(field, value, "0 or more")
@@ -251,6 +268,6 @@ def _check(n: int, constraints: Constraints) -> None:
         cost = np.asarray(constraints.cost, dtype=np.float64)
         if cost.shape not in ((), (n,)) or not (np.isfinite(cost) & (cost >= 0.0)).all():
             raise InvalidInput.of("cost", constraints.cost, f"one cost of 0 or more, or {n}")
-    needs = constraints.max_turnover is not None or constraints.cost is not None
-    if needs and constraints.current is None:
+    needs = (constraints.max_turnover, constraints.max_change, constraints.cost)
+    if any(one is not None for one in needs) and constraints.current is None:
         raise InvalidInput.of("current", None, "the weights held now, for turnover and cost")

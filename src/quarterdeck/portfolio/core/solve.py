@@ -19,6 +19,8 @@ from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.certificate import kkt_residual
+from quarterdeck.portfolio.core.constrained import SOLVER as GENERAL
+from quarterdeck.portfolio.core.constrained import QuadraticProgramme, richest
 from quarterdeck.portfolio.core.nonnegative import gradient_of, proof_of
 from quarterdeck.portfolio.core.optimise import (
     equal_weight,
@@ -28,6 +30,7 @@ from quarterdeck.portfolio.core.optimise import (
     sharpe_gap,
 )
 from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -131,10 +134,7 @@ def solve(
             gap = long_only.parity_error(covariance, weights)
         residual, solver = gap, "coordinate-descent"
     else:
-        assert limits.vol_cap is not None
-        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
-        best = abs(float((weights * mean).sum())) + missed
-        gap, solver = missed / best if best > 0.0 else 0.0, long_only.SOLVER
+        weights, gap, residual, solver = _richest(mean, covariance, limits=limits, budget=whole)
     return measured(
         weights,
         covariance,
@@ -145,6 +145,26 @@ def solve(
         ridge=0.0,
         solver=solver,
     )
+
+
+def _richest(
+    mean: FloatArray, covariance: FloatArray, *, limits: Limits, budget: Budget
+) -> tuple[FloatArray, float, float | None, str]:
+    """Return weights, gap, residual and solver of the highest return at the volatility cap."""
+    assert limits.vol_cap is not None
+    try:
+        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
+    except DomainError as refusal:
+        if refusal.code != "NOT_SOLVED":
+            raise
+        # Where some portfolio has no risk the active set has no answer; the general solver has.
+        programme = QuadraticProgramme(
+            covariance, mean, polytope=polytope_of(budget, Constraints())
+        )
+        found = richest(programme, volatility_cap=limits.vol_cap)
+        return budget.repaired(found.weights), found.gap, found.residual, GENERAL
+    best = abs(float((weights * mean).sum())) + missed
+    return weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
 
 
 def _calmest(
