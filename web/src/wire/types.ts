@@ -268,6 +268,14 @@ export interface CompleteWork {
   readonly reason?: string;
 }
 
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+export interface ComponentRiskView {
+  readonly symbol: string;
+  readonly value: Decimal;
+  readonly var99_share: number | null;
+  readonly marginal_var99: number | null;
+}
+
 /** One component of the deck as its supervisor sees it. */
 export interface ComponentView {
   readonly name: string;
@@ -494,6 +502,23 @@ export interface FillsView {
 export interface GateView {
   readonly version: number;
   readonly limits: ReadonlyArray<LimitView>;
+}
+
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+export interface HoldingsRiskView {
+  readonly subject: string;
+  readonly gross: Decimal;
+  readonly var95: Decimal | null;
+  readonly es95: Decimal | null;
+  readonly var99: Decimal | null;
+  readonly es99: Decimal | null;
+  readonly components: ReadonlyArray<ComponentRiskView>;
+}
+
+/** The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts. */
+export interface HoldingsView {
+  readonly subjects: ReadonlyArray<HoldingsRiskView>;
+  readonly coverage: ReadonlyArray<CoverageView>;
 }
 
 /** Indicator values of one instrument at its last close; ``None`` until defined. */
