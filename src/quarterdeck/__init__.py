@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
     from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
+    from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
 __version__ = "0.1.0"
 __all__ = [
     "Bars",
     "Limits",
+    "RiskForecast",
+    "RiskForecaster",
     "RollingOptimizer",
     "__version__",
+    "forecast_risk",
     "optimize",
     "read_bars",
     "slices",
@@ -26,7 +30,10 @@ __all__ = [
 _LIBRARY = {
     "Bars": "bars",
     "Limits": "optimise",
+    "RiskForecast": "risk",
+    "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
+    "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",
     "slices": "bars",

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, Rearm, SubmitOrder
+from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, SubmitOrder
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.vocabulary import OrderType, Side
 from quarterdeck.runtime.clock import SystemClock
@@ -235,7 +235,7 @@ async def stop_and_rearm(
     kept("stopped", True)
     await meanwhile()
     kept("stopped", None)
-    await deck.command(Rearm(epoch=deck.flag.raised(), reason="a test"))
+    await deck.command(deck.rearming(epoch=deck.flag.raised()))
     kept("stopped", False)
 
 

@@ -194,6 +194,30 @@ def test_the_verdict_on_each_forecast_stands_beside_it(line: Line) -> None:
             assert coverage.kupiec_p is not None
             assert 0.0 <= coverage.kupiec_p <= 1.0
             assert coverage.christoffersen_p is not None
+            assert coverage.dq_p is not None
+            assert coverage.quantile_loss is not None
+            assert coverage.quantile_loss > 0.0
+            # 399 bars are judged, so the recent ones are all of them.
+            assert coverage.recent.kupiec_p == pytest.approx(coverage.kupiec_p)
+            assert coverage.recent.dq_p == pytest.approx(coverage.dq_p)
+
+
+def test_a_forecast_whose_coverage_fails_is_reported_once() -> None:
+    line = Line()
+    line.risk = RiskService(
+        symbols=FEED.symbols,
+        config=RiskSection(coverage_alarm_p=0.1, coverage_alarm_bars=50),
+        capital_units=CAPITAL,
+        hard_units=HARD,
+    )
+    reports = [
+        m
+        for m in line.run(0, 450)
+        if isinstance(m, RiskEventRaised) and m.kind is RiskEventKind.COVERAGE
+    ]
+    assert reports
+    assert all("lost more" in report.text for report in reports)
+    assert all(report.observed >= report.threshold == 0.9 for report in reports)
 
 
 def test_a_drawdown_is_reported_when_crossed_and_not_again_until_it_has_been_back() -> None:

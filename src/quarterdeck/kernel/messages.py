@@ -38,7 +38,7 @@ class Number(msgspec.Struct, frozen=True, kw_only=True):
     """A number that the deck publishes: what alert rules may be set on.
 
     ``name`` is ``capability.number_unit``; ``subject`` says what one value belongs to
-    (``instrument``, ``agent`` or ``deck``); ``clock`` is the time a rule's ``for`` counts in.
+    (``instrument``, ``agent``, ``invariant`` or ``deck``); ``clock`` is the time a rule's ``for`` counts in.
     """
 
     name: str

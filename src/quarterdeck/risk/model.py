@@ -36,6 +36,7 @@ class RiskEventKind(StrEnum):
     VAR_BREACH = "var_breach"
     VOLATILITY_SPIKE = "volatility_spike"
     DRAWDOWN = "drawdown"
+    COVERAGE = "coverage"
 
 
 class RiskEventRaised(Message, frozen=True):
@@ -74,6 +75,13 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="forecast volatility over its slow level",
     ),
+    Number(
+        name="risk.coverage_p",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="the least p-value of Kupiec's test of the 95 and 99 % forecasts, last 500 bars",
+    ),
 )
 
 
@@ -83,11 +91,25 @@ class GetRisk(Query, frozen=True):
     symbol: str | None = None
 
 
-class CoverageView(Answer, frozen=True):
-    """How a forecast has held so far: losses beyond it against the share it promises.
+class RecentCoverageView(Answer, frozen=True):
+    """The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are."""
 
-    The p-values are of Kupiec's test of that share and Christoffersen's joint test with
-    independence; a value below 0.05 speaks against the forecast. Null before the first two bars.
+    observations: int
+    hits: int
+    kupiec_p: float | None
+    christoffersen_p: float | None
+    dq_p: float | None
+    quantile_loss: float | None
+    fz0: float | None
+
+
+class CoverageView(Answer, frozen=True):
+    """How a forecast has held since the start: losses beyond it against the share it promises.
+
+    The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence
+    and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the
+    forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of
+    the same bars. Null before there are bars enough.
     """
 
     level: float
@@ -97,6 +119,10 @@ class CoverageView(Answer, frozen=True):
     hit_fraction: float | None
     kupiec_p: float | None
     christoffersen_p: float | None
+    dq_p: float | None
+    quantile_loss: float | None
+    fz0: float | None
+    recent: RecentCoverageView
 
 
 class RiskView(Answer, frozen=True):

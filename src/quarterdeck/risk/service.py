@@ -13,13 +13,7 @@ from quarterdeck.kernel.vocabulary import Regime, Severity
 from quarterdeck.market.model import BarsClosed, Floats
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.core.backtest import (
-    HitCounts,
-    christoffersen,
-    count_hits,
-    kupiec,
-    no_counts,
-)
+from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import (
     COLUMNS,
     ES95,
@@ -33,9 +27,15 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.judgement import (
+    JudgementState,
+    judge_slice,
+    recent_coverage,
+    recently,
+    since_start,
+)
 from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
 from quarterdeck.risk.model import (
-    CoverageView,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
@@ -47,7 +47,7 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskView,
 )
-from quarterdeck.risk.store import limit_change_of, risk_event_of
+from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import page, unknown_symbol
 from quarterdeck.runtime.policy import Caller
@@ -78,6 +78,7 @@ class RiskService:
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
+        "_judgement": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
         "_regimes": State.JOURNALED,
         "_version": State.JOURNALED,
@@ -96,6 +97,7 @@ class RiskService:
         self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
+        self._judgement = JudgementState(n, len(TAILS))
         self._limits: dict[int, tuple[int, int]] = {}
         self._regimes: dict[int, Regime] = {}
         self._version = 0
@@ -139,6 +141,7 @@ class RiskService:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
+        arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -149,11 +152,19 @@ class RiskService:
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
         if isinstance(bars, BarsClosed):
+            loss = 1.0 - bars.close / self._filters.close[bars.rows]
             count_hits(
                 self._hits,
                 bars.rows,
-                loss=1.0 - bars.close / self._filters.close[bars.rows],
+                loss=loss,
                 forecast=self._forecast[bars.rows][:, VAR_COLUMNS],
+            )
+            judge_slice(
+                self._judgement,
+                bars.rows,
+                loss=loss,
+                forecast=self._forecast,
+                tails=self._filters.tails,
             )
             update_bank(
                 self._filters,
@@ -180,6 +191,7 @@ class RiskService:
                 text="lost {observed:.2%} in a bar, beyond its 99 % VaR of {threshold:.2%}",
             )
         self._watch_volatility(slow, step)
+        self._watch_coverage(step)
         for row in bars.rows.tolist():
             self._move_limit(row, slow=float(slow[row]), step=step)
         self._publish(slow, step)
@@ -200,6 +212,27 @@ class RiskService:
                 threshold=ratio,
                 text="forecast volatility is {observed:.1f} times its usual level",
             )
+
+    def _watch_coverage(self, step: Step) -> None:
+        alarm, least_bars = self._config.coverage_alarm_p, self._config.coverage_alarm_bars
+        found = {}
+        for row, symbol in enumerate(self._symbols):
+            least = None
+            for level, tail in enumerate(TAILS):
+                judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
+                least = p if judged and (least is None or p < least) else least
+                self._mark(
+                    RiskEventKind.COVERAGE,
+                    f"{symbol} {100 - round(100 * tail)} %",
+                    step,
+                    severity=Severity.WARNING,
+                    observed=1.0 - p if judged >= least_bars else 0.0,
+                    threshold=1.0 - alarm,
+                    text=f"VaR does not hold: {hits} of the last {judged} bars lost more, "
+                    f"{tail:.0%} were promised",
+                )
+            found[symbol] = least
+        step.say(NumbersPublished(name="risk.coverage_p", values=found))
 
     def _move_limit(self, row: int, *, slow: float, step: Step) -> None:
         var99 = float(self._forecast[row, VAR99])
@@ -402,8 +435,16 @@ class RiskService:
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
             coverage=tuple(
-                _coverage(HitCounts(*counts[:-1]), tail=tail)
-                for tail, counts in zip(TAILS, self._hits[row].tolist(), strict=True)
+                coverage_view(
+                    since_start(
+                        self._judgement, row, level, counts=HitCounts(*counts[:-1]), tail=tail
+                    ),
+                    recently(self._judgement, row, level, tail=tail),
+                    tail=tail,
+                )
+                for level, (tail, counts) in enumerate(
+                    zip(TAILS, self._hits[row].tolist(), strict=True)
+                )
             ),
             have=have,
             need=MIN_RESIDUALS,
@@ -429,16 +470,3 @@ class RiskService:
         return LimitChangesView(
             changes=changes, next=changes[-1].version if len(changes) == query.limit else None
         )
-
-
-def _coverage(counts: HitCounts, *, tail: float) -> CoverageView:
-    n = counts.observations
-    return CoverageView(
-        level=1.0 - tail,
-        observations=n,
-        hits=counts.hits,
-        expected_fraction=tail,
-        hit_fraction=counts.hits / n if n else None,
-        kupiec_p=kupiec(counts, tail=tail).p_value if n else None,
-        christoffersen_p=christoffersen(counts, tail=tail).conditional_p_value if n > 1 else None,
-    )

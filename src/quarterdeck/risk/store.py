@@ -1,4 +1,4 @@
-"""Rows of the risk tables as the views they become."""
+"""Rows of the risk tables, and judgements, as the views they become."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Severity
-from quarterdeck.risk.model import LimitChangeView, RiskEventKind, RiskEventView
+from quarterdeck.risk.core.judgement import Judgement
+from quarterdeck.risk.model import (
+    CoverageView,
+    LimitChangeView,
+    RecentCoverageView,
+    RiskEventKind,
+    RiskEventView,
+)
 
 
 def risk_event_of(row: Mapping[str, Any]) -> RiskEventView:
@@ -40,4 +47,21 @@ def limit_change_of(row: Mapping[str, Any]) -> LimitChangeView:
         multiplier=row["multiplier"],
         var99=row["var99"],
         because=row["because"],
+    )
+
+
+def coverage_view(always: Judgement, recent: Judgement, *, tail: float) -> CoverageView:
+    """Return the view of a forecast's judgements since the start and over recent bars."""
+    return CoverageView(
+        level=1.0 - tail,
+        observations=always.observations,
+        hits=always.hits,
+        expected_fraction=tail,
+        hit_fraction=always.hits / always.observations if always.observations else None,
+        kupiec_p=always.kupiec_p,
+        christoffersen_p=always.christoffersen_p,
+        dq_p=always.dq_p,
+        quantile_loss=always.quantile_loss,
+        fz0=always.fz0,
+        recent=RecentCoverageView(**recent._asdict()),
     )
