@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import msgspec
+
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
 from quarterdeck.execution.core.breakers import Breaker
 from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure
@@ -116,7 +118,7 @@ def standing_from(rng: random.Random) -> Standing:
     standing = Standing(True, True, 4, 4, False, 5, None, False)
     if rng.random() < 0.85:
         return standing
-    return replace(
+    return msgspec.structs.replace(
         standing,
         raised=rng.choice([4, 5]),
         agent_stopped=rng.random() < 0.2,

@@ -117,8 +117,7 @@ class ExecutionService:
             case LimitsChanged():
                 units = max(0, message.position_limit_units)
                 risk = parts_up(message.var99_fraction)
-                self.desk.learned[message.instrument] = Learned(units, message.version, risk)
-                self.desk.exposure.reprice()
+                self.desk.learn(message.instrument, Learned(units, message.version, risk))
                 step.write(
                     "execution.limit_saved",
                     instrument=message.instrument,

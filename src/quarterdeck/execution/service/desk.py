@@ -84,6 +84,7 @@ class Desk:
     calls: dict[str, Calls] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=Exposure, compare=False)
+    risks: dict[int, int] = field(default_factory=dict, compare=False)
 
     def load(self, reader: Reader) -> None:
         """Take everything up where the database left it; reservations follow from the orders."""
@@ -114,6 +115,7 @@ class Desk:
         for order in self.book.working.values():
             reserve(self.accounts[order.agent], order)
         self.exposure = Exposure()
+        self.risks = {row: learned.var_parts for row, learned in self.learned.items()}
 
     def known(self, agent: str) -> AgentId:
         """Return the identity of a registered agent, or refuse."""
@@ -135,6 +137,12 @@ class Desk:
         symbol = self.contracts[row].symbol if row >= 0 else ""
         return self.limits.bounds(self.account, agent, row=row, symbol=symbol)
 
+    def learn(self, row: int, learned: Learned) -> None:
+        """Take up what was learned of instrument ``row``."""
+        self.learned[row] = learned
+        self.risks[row] = learned.var_parts
+        self.exposure.reprice()
+
     def sums_of(self, agent: AgentId) -> Sums:
         """Return what ``agent`` holds and has working, added up at the last closes."""
         self.exposure.update(
@@ -142,7 +150,7 @@ class Desk:
             prices=self.prices,
             contracts=self.contracts,
             fee_parts=self.terms.fee_parts,
-            var_parts=self.var_parts,
+            var_parts=self.risks,
         )
         return self.exposure.agents.get(agent, NO_SUMS)
 
@@ -153,7 +161,7 @@ class Desk:
             crowd=exposure.crowds.get(row, NO_CROWD),
             account_gross=exposure.gross,
             clusters=tuple(exposure.cluster(rows[name]) for name in self.limits.clusters_of(row)),
-            var_parts=self.var_parts.get(row, 0),
+            var_parts=self.risks.get(row, 0),
             open_orders=self.book.count_of(agent),
             breakers=self.breakers.concerning(
                 agent, self.contracts[row].symbol if row >= 0 else ""
@@ -161,11 +169,6 @@ class Desk:
             cool_down_bars=self.settings.cool_down_bars,
             slice=self.session.slice,
         )
-
-    @property
-    def var_parts(self) -> dict[int, int]:
-        """The 99 % value at risk of each instrument over one bar, as it was last learned."""
-        return {row: learned.var_parts for row, learned in self.learned.items()}
 
     def position_limit(self, instrument: int, bounds: Bounds) -> int:
         """Return the position limit in force, in money units: a learned one only tightens."""

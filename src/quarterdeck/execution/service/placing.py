@@ -68,7 +68,8 @@ def checked(
     would trade no more than that is judged whole.
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
-    intent = replace(intent, signal_fault=fault)
+    if fault is not None:
+        intent = replace(intent, signal_fault=fault)
     contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
     if contract is None or policy == "allow":
         return intent, []
