@@ -95,6 +95,7 @@ class Capabilities:
             limits=config.limits,
             paper=config.paper,
             orders=config.orders,
+            remote=config.broker.venue != "internal",
             stop=stop,
             pace=pacer,
             stopwatch=wall,

@@ -18,6 +18,7 @@ RUN_FILES = (
     "core.db-shm",
     "stop.flag",
     "stop.reason",
+    "venue.requests",
     "audit.heads",
     "session.key",
     "deck.json",
@@ -33,6 +34,7 @@ class DataFolder:
         self.core = path / "core.db"
         self.stop_flag = path / "stop.flag"
         self.stop_reason = path / "stop.reason"
+        self.venue_requests = path / "venue.requests"
         self.session_key = path / "session.key"
         self._address = path / "deck.json"
         self._lock: IO[bytes] | None = None

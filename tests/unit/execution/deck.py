@@ -13,6 +13,7 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
+from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import (
     Decision,
     GetRearm,
@@ -176,6 +177,8 @@ def agent_caller(name: str, *scopes: Permission) -> Caller:
 class Deck:
     """One service behind a real sequencer, restartable at any moment."""
 
+    remote = False
+
     def __init__(
         self,
         *,
@@ -184,11 +187,13 @@ class Deck:
         orders: OrdersSection | None = None,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
+        remote: bool = False,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
         self.orders = orders or OrdersSection(self_trade="allow")
         self.instruments = instruments
+        self.remote = remote
         self.flag = Flag()
         self.pace = pace or Pace()
         self.clock = VirtualClock(start=START)
@@ -207,13 +212,14 @@ class Deck:
             limits=self.limits,
             paper=self.paper,
             orders=self.orders,
+            remote=self.remote,
             stop=self.flag,
             pace=self.pace,
             stopwatch=self.clock,
         )
         commands = {
             operation.input: Binding(operation, self.service)
-            for operation in OPERATIONS
+            for operation in (*OPERATIONS, *COURIERS)
             if operation.effect is Effect.COMMAND
         }
         hears = dict.fromkeys((AgentRegistered, BarsClosed, LimitsChanged), (self.service.hear,))

@@ -9,6 +9,12 @@ A refusal by the gate is not an error but an answer: it is a decision, recorded 
 
 from __future__ import annotations
 
+from quarterdeck.execution.model.broker import (
+    BrokerView,
+    DifferenceView,
+    GetBroker,
+    SettleOrder,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -96,6 +102,7 @@ __all__ = [
     "AccountsView",
     "AgentReport",
     "Breach",
+    "BrokerView",
     "CancelOrder",
     "CancelSignal",
     "ChangeStatus",
@@ -104,12 +111,14 @@ __all__ = [
     "ConflictView",
     "ConflictsView",
     "Decision",
+    "DifferenceView",
     "EquityMarked",
     "ExecutionReport",
     "FillView",
     "FillsView",
     "GateView",
     "GetAccounts",
+    "GetBroker",
     "GetConflicts",
     "GetExecutionReport",
     "GetFills",
@@ -151,6 +160,7 @@ __all__ = [
     "ReplaceOrder",
     "Scope",
     "SetLimit",
+    "SettleOrder",
     "SignalStateView",
     "SignalView",
     "SignalsView",

@@ -77,6 +77,7 @@ class ExecutionService:
         limits: LimitsSection,
         paper: PaperSection,
         orders: OrdersSection,
+        remote: bool = False,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -91,6 +92,7 @@ class ExecutionService:
             terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            remote=remote,
             limits=book_of(limits, terms, account=account, symbols=symbols),
         )
         self.stop = stop
