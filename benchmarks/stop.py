@@ -21,7 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks._reporting import Figures, main, progress
-from quarterdeck.execution.model import OrderAccepted, RaiseStop, Rearm, StopView, SubmitOrder
+from quarterdeck.execution.model import OrderAccepted, RaiseStop, StopView, SubmitOrder
 from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
 from quarterdeck.runtime.policy import OPERATOR_CALLER
@@ -67,7 +67,7 @@ async def _rearm(deck: Deck) -> None:
     """Open again, as soon as the journal admits it."""
     while True:
         try:
-            await deck.command(Rearm(epoch=deck.flag.raised(), reason="trial"))
+            await deck.command(deck.rearming(epoch=deck.flag.raised()))
         except Overloaded:
             await asyncio.sleep(PAUSE_S)
         else:

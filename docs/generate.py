@@ -130,8 +130,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "What a change of regime must be worth; larger means fewer changes.",
     ),
     "regime.abstain_below_share": (
-        "share of evidence",
-        "The regime is `undetermined` while no regime's share of the evidence stays above this.",
+        "share",
+        "The regime is `undetermined` while no regime's share, all of them taken as equally frequent, stays above this.",
     ),
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
@@ -142,6 +142,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How many of an agent's slots ordinary work may fill, at least one; critical and urgent work may fill all.",
     ),
     "agents.max_open_tasks": ("tasks", "Tasks in the queue beyond which further ones are refused (QUEUE_FULL)."),
+    "agents.retry_base_ms": (
+        "machine milliseconds",
+        "Longest rest before the second attempt, doubled for each one after; the rest is drawn between 0 and that.",
+    ),
+    "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
+    "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
+    "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
+    **{
+        f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")
+        for name in ("critical", "urgent", "high", "medium", "low")
+    },
+    **{
+        f"agents.longest_wait_s.{name}": ("machine seconds", f"Longest wait of a task of priority `{name}`.")
+        for name in ("urgent", "high", "medium", "low")
+    },
     "agents.schedule": ("list of tables", "Work that comes round, as `[[agents.schedule]]`."),
     "agents.schedule[].name": ("text", "The entry's own name."),
     "agents.schedule[].type": ("word", "`analysis`, `trading`, `monitoring`, `optimization` or `research`."),

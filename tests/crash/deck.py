@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, Rearm, SubmitOrder
+from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, SubmitOrder
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.vocabulary import OrderType, Side
 from quarterdeck.runtime.clock import SystemClock
@@ -200,7 +200,7 @@ async def life(
             await deck.command(RaiseStop(reason="a test"))
             await one(f"{at}-stopped")
             raised = deck.flag.raised()
-            await deck.command(Rearm(epoch=raised, reason="a test"))
+            await deck.command(deck.rearming(epoch=raised))
     await deck.journal.committed(deck.sequencer.number)
 
 

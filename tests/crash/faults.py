@@ -27,7 +27,7 @@ from typing import Any
 
 import apsw
 
-from quarterdeck.execution.model import Code, OrderView, RaiseStop, Rearm
+from quarterdeck.execution.model import Code, OrderView, RaiseStop
 from quarterdeck.kernel.errors import Conflict, DomainError
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
 from quarterdeck.runtime import audit
@@ -137,7 +137,7 @@ def workload(
     async def stopped(deck: Deck) -> None:
         lived.stop_asked = True
         await deck.command(RaiseStop(reason="a test"))
-        await deck.command(Rearm(epoch=deck.flag.raised(), reason="a test"))
+        await deck.command(deck.rearming(epoch=deck.flag.raised()))
 
     with (
         _small_log(),
@@ -200,7 +200,7 @@ def _judged(folder: Path, lived: Lived, deck: Deck) -> str | None:
 async def _rearmed(deck: Deck, view: OrderView, *, for_good: bool) -> OrderView | None:
     """Re-arm and trade; ``None`` if the flag itself had failed, and the deck rightly refuses."""
     try:
-        await deck.command(Rearm(epoch=deck.flag.raised(), reason="a test"))
+        await deck.command(deck.rearming(epoch=deck.flag.raised()))
     except Conflict as refusal:
         return None if for_good and KEEPS_STOPPED in str(refusal) else view
     return await deck.trade("AAA", Side.BUY, 1, by=AGENTS[0], key="re-armed")

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,19 @@ class RunningDeck:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def rearm(self, **scope: str) -> Json:
+        """Look at what resumes, confirm it, and return the stop's state."""
+        listed = self.get(f"/gate/rearm?{urllib.parse.urlencode(scope)}")
+        body = {
+            "epoch": listed["epoch"],
+            "reason": "the test goes on",
+            "confirm": listed["confirmation"],
+            **scope,
+        }
+        status, answer = self.call("POST", "/gate/rearm", body)
+        assert status == 200, answer
+        return answer
 
     def get(self, path: str) -> Json:
         """GET and insist on success."""

@@ -33,8 +33,8 @@ GOOD: dict[str, Json] = {
     "DELETE /alerts/rules/{rule_id}": {},
     "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
     "POST /alerts/{episode_id}/resolve": {"note": "n"},
-    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None},
-    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0},
+    "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
+    "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
     "POST /limits": {
@@ -66,13 +66,22 @@ GOOD: dict[str, Json] = {
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
+        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
+        "on_failure": "skip",
     },
+    "POST /tasks/batch": {
+        "idempotency_key": "b", "tasks": [{"type": "analysis", "title": "t", "capability": "c"}],
+    },
+    "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "task_id": "t", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
-    "POST /tasks/claim": {"wait_ms": 0},
+    "POST /tasks/claim": {"wait_ms": 0, "most": 1},
     "POST /tasks/complete": {
         "task_id": "t", "lease_token": "l", "result": {"a": 1}, "failed": False, "reason": "r",
     },
-    "POST /tasks/renew": {"task_id": "t", "lease_token": "l"},
+    "POST /tasks/complete/batch": {"reports": [{"task_id": "t", "lease_token": "l"}]},
+    "POST /tasks/renew": {
+        "task_id": "t", "lease_token": "l", "progress_fraction": 0.5, "note": "half",
+    },
 }  # fmt: skip
 """Each route with a body in which every field is of the right kind."""
 AGENTS = ("/orders", "/signals", "/tasks")
@@ -286,6 +295,7 @@ OPTIONAL = {
     "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",
+    "account", "confirm",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
 """Fields that some route may do without."""

@@ -362,22 +362,73 @@ def test_stop_and_re_arming_work_from_the_command_line(deck: RunningDeck) -> Non
     assert "STOP raised" in said(deck, "stop", "--reason", "a look")
     stop = told(deck, "status")["stop"]
     assert (stop["stopped"], stop["reason"]) == (True, "a look")
-    assert "STOPPED at epoch" in said(deck, "status")
+    assert "STOPPED, epoch" in said(deck, "status")
     wrong = said(deck, "rearm", "--epoch", str(stop["epoch"] + 1), "--reason", "x", status=1)
     assert f"is {stop['epoch']}" in wrong
-    epoch = str(stop["epoch"])
-    assert "armed" in said(deck, "rearm", "--epoch", epoch, "--reason", "seen")
-    halted = told(deck, "stop", "--agent", "trend", "--reason", "only this one")
-    assert (halted["stopped"], halted["stopped_agents"]) == (False, ["trend"])
-    armed = told(deck, "rearm", "--epoch", epoch, "--agent", "trend", "--reason", "seen")
-    assert armed["stopped_agents"] == []
+    epoch = ("--epoch", str(stop["epoch"]), "--reason", "seen")
+    shown = said(deck, "rearm", *epoch)
+    assert "agents      " in shown
+    code = re.search(r"--confirm (\w+)", shown)
+    assert code is not None
+    assert "changed" in said(deck, "rearm", *epoch, "--confirm", "0" * 12, status=1)
+    assert "armed" in said(deck, "rearm", *epoch, "--confirm", code[1])
+    for name, subject, where in (
+        ("--agent", "trend", "stopped_agents"),
+        ("--instrument", "MSFT", "stopped_instruments"),
+        ("--account", "paper", "stopped_accounts"),
+    ):
+        halted = told(deck, "stop", name, subject, "--reason", "only this one")
+        assert (halted["stopped"], halted[where]) == (False, [subject])
+        proof = halted["stops"][-1]
+        assert (proof["subject"], proof["accepted_since"]) == (subject, 0)
+        listed = told(deck, "rearm", name, subject, *epoch)
+        confirmed = ("--confirm", listed["confirmation"])
+        assert told(deck, "rearm", name, subject, *epoch, *confirmed)[where] == []
     again = told(deck, "stop", "--reason", "as JSON")
     assert again["seen_by_deck"] is True
-    epoch = str(again["recorded"]["epoch"])
-    assert told(deck, "rearm", "--epoch", epoch, "--reason", "seen")["stopped"] is False
+    assert deck.rearm()["stopped"] is False
     assert "trend-setter" in said(
         deck, "stop", "--agent", "trend-setter", "--reason", "x", status=1
     )
+
+
+def test_an_agent_orders_replaces_and_cancels_from_the_command_line(
+    deck: RunningDeck, tmp_path: Path
+) -> None:
+    file = tmp_path / "typist.key"
+    file.write_text(told(deck, "keys", "create", "typist", "--capital", "50000")["key"])
+    as_agent = ("--url", deck.url, "--key-file", str(file), "--json")
+
+    def typed(*arguments: str, status: int = 0) -> Any:
+        done = ran("order", *arguments, *as_agent)
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)
+
+    price = float(next(one["last_price"] for one in deck.get("/instruments")["instruments"] if one["symbol"] == "MSFT"))  # fmt: skip
+    near, exit_ = f"{price * 0.99:.2f}", f"{price * 0.9:.2f}"
+    assert typed("preview", "MSFT", "buy", "3", "--limit", near)["status"] == "accepted"
+    refused = typed("preview", "MSFT", "buy", "9999999", "--limit", near, status=1)
+    assert refused["max_allowed_now"] is not None
+    order = typed(
+        "submit",
+        "MSFT",
+        "buy",
+        "3",
+        "--limit",
+        near,
+        "--stop-loss",
+        exit_,
+        "--time-in-force",
+        "day",
+    )
+    assert (order["type"], order["status"], order["time_in_force"]) == ("limit", "working", "day")
+    other = typed("replace", order["order_id"], "--quantity", "2")
+    assert (other["quantity"], other["replaces"]) == ("2", order["order_id"])
+    assert typed("cancel", other["order_id"])["status"] == "cancelled"
+    assert typed("conflicts")["conflicts"] == deck.get("/positions/conflicts")["conflicts"]
+    done = ran("order", "cancel-signal", "nothing", *as_agent)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "signal_id of an open signal" in done.stderr
 
 
 def test_a_fresh_login_link_works_once_and_what_happens_at_the_door_is_recorded(

@@ -144,9 +144,7 @@ def hold(page: Page, button: Locator) -> None:
 
 
 def rearm(deck: RunningDeck) -> None:
-    epoch = deck.get("/gate/stop")["epoch"]
-    status, answer = deck.call("POST", "/gate/rearm", {"epoch": epoch, "reason": "test over"})
-    assert status == 200, answer
+    deck.rearm()
 
 
 def until_it_moves_on(deck: RunningDeck, *, slices: int) -> None:
@@ -266,6 +264,8 @@ def test_a_hand_on_stop_stops_everything_and_rearming_by_hand_starts_it_again(
     dialog.get_by_label("Type the epoch").fill(str(stopped["epoch"] + 1))
     expect(confirm).to_be_disabled()
     dialog.get_by_label("Type the epoch").fill(str(stopped["epoch"]))
+    expect(confirm).to_be_disabled()
+    dialog.get_by_label("I have read what resumes").check()
     confirm.click()
     expect(stop_report(page)).to_have_count(0, timeout=SOON_MS)
     assert deck.get("/gate/stop")["stopped"] is False

@@ -80,6 +80,15 @@ def status(options: argparse.Namespace) -> int:
     return console.status(options.data_dir, as_json=options.json)
 
 
+def why(options: argparse.Namespace) -> int:
+    """Explain a task."""
+    from quarterdeck.cli import console
+
+    return console.why(
+        options.data_dir, task=options.task, agent=options.agent, as_json=options.json
+    )
+
+
 def login(options: argparse.Namespace) -> int:
     """Print a fresh login link."""
     from quarterdeck.cli import console
@@ -100,8 +109,7 @@ def stop(options: argparse.Namespace) -> int:
 
     return console.stop(
         options.data_dir,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
         as_json=options.json,
     )
@@ -114,9 +122,9 @@ def rearm(options: argparse.Namespace) -> int:
     return console.rearm(
         options.data_dir,
         epoch=options.epoch,
-        agent=options.agent,
-        instrument=options.instrument,
+        scope=console.scope_of(options),
         reason=options.reason,
+        confirm=options.confirm,
         as_json=options.json,
     )
 
@@ -236,6 +244,13 @@ def agent(options: argparse.Namespace) -> int:
     return console.run_agent(
         options.member, url=options.url, key_file=options.key_file, turns=options.turns
     )
+
+
+def order(options: argparse.Namespace) -> int:
+    """Preview, submit, replace or cancel an order as an agent, take a signal back, see conflicts."""
+    from quarterdeck.cli import orders
+
+    return orders.run(options)
 
 
 def optimize(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ local operator key. Whoever can read that file owns the deck's files anyway.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -44,6 +45,21 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def why(data_dir: Path, *, task: str, agent: str | None, as_json: bool) -> int:
+    """Print why a task stands where it stands, and every agent's part in it."""
+    path = f"/tasks/{urllib.parse.quote(task, safe='')}/why"
+    if agent is not None:
+        path += "?" + urllib.parse.urlencode({"agent": agent})
+    answer = _call(_deck(data_dir), "GET", path)
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    print(f"{answer['task_id']} is {answer['state']}: {answer['why']}")
+    for part in answer["agents"]:
+        print(f"{part['agent']:<24}{part['verdict']:<18}{part['text']}")
+    return 0
+
+
 def login(data_dir: Path, *, as_json: bool) -> int:
     """Print a fresh link that opens the operator's session once."""
     link = _call(_deck(data_dir), "POST", "/session/links", {})
@@ -51,16 +67,18 @@ def login(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
-def stop(
-    data_dir: Path, *, agent: str | None, instrument: str | None, reason: str, as_json: bool
-) -> int:
+def scope_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return which account, agent or instrument was named; nothing for the whole deck."""
+    names = ("account", "agent", "instrument")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def stop(data_dir: Path, *, scope: dict[str, str], reason: str, as_json: bool) -> int:
     """Stop trading and print the proof; the flag is raised even if the server never answers."""
-    if agent is None and instrument is None:
+    if not scope:
         return _stop_all(data_dir, reason=reason, as_json=as_json)
-    body: Answer = {"reason": reason, "agent": agent, "instrument": instrument}
-    answer = _call(_deck(data_dir), "POST", "/gate/stop", body)
-    shown = f"{agent or instrument} stopped: {_stop_line(answer)}"
-    print(json.dumps(answer, indent=2) if as_json else shown)
+    answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason, **scope})
+    print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0
 
 
@@ -155,14 +173,21 @@ def _head_line(line: str | None) -> str:
 
 
 def _stop_line(stop: Answer) -> str:
-    if not stop["stopped"]:
-        agents = ", ".join(stop["stopped_agents"])
-        return f"armed, epoch {stop['epoch']}" + (f"; stopped agents: {agents}" if agents else "")
-    took = "" if stop["stop_ms"] is None else f", in force after {stop['stop_ms']:.2f} ms"
+    """Return where trading stands, and a line for every stop that stands."""
+    first = f"{'STOPPED' if stop['stopped'] else 'armed'}, epoch {stop['epoch']}"
+    if stop["stopped"] and not any(one["scope"] == "deck" for one in stop["stops"]):
+        first += f": {stop['reason']}"
+    return "\n".join([first, *(_standing_line(one) for one in stop["stops"])])
+
+
+def _standing_line(one: Answer) -> str:
+    took = "" if one["stop_ms"] is None else f", in force after {one['stop_ms']:.2f} ms"
+    reduced = f", reducing {one['reduced_since']}" if one["reduced_since"] else ""
+    what = f"{one['scope']} {one['subject']}".rstrip()
     return (
-        f"STOPPED at epoch {stop['epoch']} since {stop['since']} by {stop['by']}{took}; accepted "
-        f"since {stop['accepted_since']}, refused {stop['refused_since']}, "
-        f"cancelled {stop['cancelled']}; reason: {stop['reason']}"
+        f"  {what} stopped at epoch {one['epoch']} since {one['since']} by {one['by']}{took}; "
+        f"accepted since {one['accepted_since']}{reduced}, refused {one['refused_since']}, "
+        f"cancelled {one['cancelled']}; reason: {one['reason']}"
     )
 
 
@@ -170,16 +195,45 @@ def rearm(
     data_dir: Path,
     *,
     epoch: int,
-    agent: str | None,
-    instrument: str | None,
+    scope: dict[str, str],
     reason: str,
+    confirm: str | None,
     as_json: bool,
 ) -> int:
-    """Open trading again for exactly the epoch named."""
-    body: Answer = {"epoch": epoch, "reason": reason, "agent": agent, "instrument": instrument}
-    answer = _call(_deck(data_dir), "POST", "/gate/rearm", body)
+    """Open trading again for exactly the epoch named; unconfirmed, only show what would resume."""
+    deck = _deck(data_dir)
+    if confirm is None:
+        listed = _call(deck, "GET", f"/gate/rearm?{urllib.parse.urlencode(scope)}")
+        if listed["epoch"] != epoch:
+            raise DomainError(
+                f"the epoch raised is {listed['epoch']}, not {epoch}", code="EPOCH_CHANGED"
+            )
+        print(json.dumps(listed, indent=2) if as_json else _resume_lines(listed))
+        return 0
+    body: Answer = {"epoch": epoch, "reason": reason, "confirm": confirm, **scope}
+    answer = _call(deck, "POST", "/gate/rearm", body)
     print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0
+
+
+def _resume_lines(listed: Answer) -> str:
+    what = f"{listed['scope']} {listed['subject']}".rstrip()
+    lines = [
+        f"re-arming {what} would let go on:",
+        f"  agents      {', '.join(listed['agents']) or 'none'}",
+        f"  orders      {', '.join(listed['orders']) or 'none; cancelled ones stay cancelled'}",
+    ]
+    if listed["instruments"]:
+        lines.append(f"  instruments {', '.join(listed['instruments'])}")
+    if listed["remaining"]:
+        lines.append(f"still stopped afterwards: {', '.join(listed['remaining'])}")
+    if listed["blocked"]:
+        lines.append(f"refused now: {'; '.join(listed['blocked'])}")
+    else:
+        lines.append(
+            f"nothing is re-armed yet; repeat the command with --confirm {listed['confirmation']}"
+        )
+    return "\n".join(lines)
 
 
 def create_key(
@@ -242,6 +296,7 @@ def revoke_key(data_dir: Path, *, prefix: str, reason: str, as_json: bool) -> in
 
 def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> int:
     """Drive a built-in agent's turns from outside, over REST; without ``turns`` until interrupted."""
+    from quarterdeck.cli.orders import key_in
     from quarterdeck.client.deck import Deck
     from quarterdeck.client.runner import run_member
     from quarterdeck.client.wire import DeckError
@@ -251,16 +306,7 @@ def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> in
         raise InvalidInput.of("member", member, ", ".join(sorted(CREW)))
     if turns is not None and turns < 1:
         raise InvalidInput.of("--turns", turns, "1 or more")
-    try:
-        key = key_file.read_text("utf-8").strip()
-    except OSError as error:
-        raise InvalidInput.of(
-            "--key-file", key_file, f"a readable file ({error.strerror})"
-        ) from None
-    except UnicodeDecodeError:
-        key = ""
-    if not key.isprintable() or not key.isascii() or not key:
-        raise InvalidInput.of("--key-file", key_file, "a file that holds one key and nothing else")
+    key = key_in(key_file)
     try:
         with Deck(url, key) as deck:
             run_member(deck, CREW[member], turns=sys.maxsize if turns is None else turns)

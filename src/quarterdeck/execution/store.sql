@@ -7,7 +7,9 @@ CREATE TABLE execution_session (
   warming_up INTEGER NOT NULL,  -- hashed
   ended INTEGER NOT NULL,  -- hashed
   acknowledged INTEGER NOT NULL,  -- hashed
-  handled INTEGER NOT NULL  -- hashed
+  handled INTEGER NOT NULL,  -- hashed
+  account_stopped INTEGER NOT NULL,  -- hashed
+  account_stops INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_marks (
   instrument INTEGER PRIMARY KEY,  -- hashed
@@ -148,13 +150,15 @@ CREATE TABLE execution_stops (
   number INTEGER PRIMARY KEY,  -- hashed
   kind TEXT NOT NULL,  -- hashed
   epoch INTEGER NOT NULL,  -- hashed
-  agent TEXT,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
   actor TEXT NOT NULL,  -- hashed
   reason TEXT NOT NULL,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   cancelled INTEGER NOT NULL,  -- hashed
-  accepted_before INTEGER NOT NULL,  -- hashed
-  refused_before INTEGER NOT NULL,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  reduced INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- hashed
   machine_at INTEGER NOT NULL,  -- unhashed
   stop_ms REAL  -- unhashed
 ) STRICT;
@@ -191,15 +195,20 @@ SELECT instrument, reason FROM execution_frozen ORDER BY instrument
 
 -- session_saved --
 INSERT INTO execution_session
-  (id, slice, at, timeframe, warming_up, ended, acknowledged, handled)
-VALUES (1, :slice, :at, :timeframe, :warming_up, :ended, :acknowledged, :handled)
+  (id, slice, at, timeframe, warming_up, ended, acknowledged, handled, account_stopped,
+   account_stops)
+VALUES (1, :slice, :at, :timeframe, :warming_up, :ended, :acknowledged, :handled,
+  :account_stopped, :account_stops)
 ON CONFLICT (id) DO UPDATE SET
   slice = excluded.slice, at = excluded.at, timeframe = excluded.timeframe,
   warming_up = excluded.warming_up, ended = excluded.ended,
-  acknowledged = excluded.acknowledged, handled = excluded.handled
+  acknowledged = excluded.acknowledged, handled = excluded.handled,
+  account_stopped = excluded.account_stopped, account_stops = excluded.account_stops
 
 -- session --
-SELECT slice, at, timeframe, warming_up, ended, acknowledged, handled FROM execution_session
+SELECT slice, at, timeframe, warming_up, ended, acknowledged, handled, account_stopped,
+  account_stops
+FROM execution_session
 
 -- mark_saved --
 INSERT INTO execution_marks (instrument, price_units, missed)
@@ -386,20 +395,25 @@ GROUP BY entry, asset HAVING sum(amount_units) <> 0
 
 -- stop_saved --
 INSERT INTO execution_stops
-  (number, kind, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+  (number, kind, epoch, scope, subject, actor, reason, at, cancelled, accepted, reduced, refused,
    machine_at, stop_ms)
 VALUES
-  (:number, :kind, :epoch, :agent, :actor, :reason, :at, :cancelled, :accepted_before,
-   :refused_before, :machine_at, :stop_ms)
+  (:number, :kind, :epoch, :scope, :subject, :actor, :reason, :at, :cancelled, :accepted, :reduced,
+   :refused, :machine_at, :stop_ms)
 
 -- stop_amended --
 UPDATE execution_stops SET actor = :actor, reason = :reason WHERE number = :number
 
+-- stop_counted --
+UPDATE execution_stops SET accepted = :accepted, reduced = :reduced, refused = :refused
+WHERE number = :number
+
 -- last_stops --
-SELECT number, epoch, agent, actor, reason, at, cancelled, accepted_before, refused_before,
+SELECT number, epoch, scope, subject, actor, reason, at, cancelled, accepted, reduced, refused,
   machine_at, stop_ms
 FROM execution_stops
-WHERE number IN (SELECT max(number) FROM execution_stops WHERE kind = 'raised' GROUP BY agent)
+WHERE number IN
+  (SELECT max(number) FROM execution_stops WHERE kind = 'raised' GROUP BY scope, subject)
 ORDER BY number
 
 -- last_numbers --

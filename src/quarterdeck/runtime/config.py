@@ -122,9 +122,9 @@ class RiskSection(_Section, frozen=True):
 
 
 class RegimeSection(_Section, frozen=True):
-    """The decoder: what a change must be worth, and how flat evidence may be."""
+    """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
-    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 2.0
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 
@@ -150,11 +150,46 @@ class ScheduleEntry(_Section, frozen=True):
     """The entry whose task of the same slice must complete first."""
 
 
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class PriorityWeights(_Section, frozen=True):
+    """What each priority is worth, in machine seconds of waiting.
+
+    A task goes before one that is worth less until that one has waited longer by the difference.
+    """
+
+    critical: Seconds = 3_600
+    urgent: Seconds = 1_800
+    high: Seconds = 600
+    medium: Seconds = 300
+    low: Seconds = 0
+
+
+class LongestWaits(_Section, frozen=True):
+    """How long a task may wait, in machine seconds, while an agent that can do it takes work.
+
+    From nine tenths of that on it goes before all others and may use every slot. Critical tasks have
+    no bound: they are what the others wait for.
+    """
+
+    urgent: PositiveInt = 600
+    high: PositiveInt = 1_800
+    medium: PositiveInt = 3_600
+    low: PositiveInt = 7_200
+
+
 class AgentsSection(_Section, frozen=True):
     """How work is handed out: share of slots filled by ordinary work, queue bound, agenda."""
 
     load_threshold_fraction: Fraction = 0.7
     max_open_tasks: PositiveInt = 10_000
+    priority_weight_s: PriorityWeights = PriorityWeights()
+    longest_wait_s: LongestWaits = LongestWaits()
+    retry_base_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 1_000
+    retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
+    dead_after_agents: PositiveInt = 3
+    quarantine_failures: PositiveInt = 10
     schedule: tuple[ScheduleEntry, ...] = ()
 
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 KERNEL_MODULES = (
+    "quarterdeck.agents.core.matching",
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",

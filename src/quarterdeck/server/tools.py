@@ -6,7 +6,7 @@ the operation's answer cut down to what a model needs, at most a kilobyte unless
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,10 +19,8 @@ from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
+from quarterdeck.server.replies import Reply, fitted, only, plain, shortest, whole
 
-Reply = dict[str, object]
-MAX_REPLY_BYTES = 1_024
-DIGITS = 5
 FULL = "full"
 DETAIL = {
     "type": "string",
@@ -51,65 +49,6 @@ class Tool:
     operation: Operation
     telling: Telling
     schema: dict[str, object]
-
-
-def plain(answer: object) -> object:
-    """Return ``answer`` as JSON values: decimals as text, floats at five digits, no nulls."""
-    return _rounded(msgspec.to_builtins(answer, builtin_types=(Decimal,)))
-
-
-def shortest(amount: Decimal) -> str:
-    """Return the shortest plain text of ``amount``."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _rounded(value: object) -> object:
-    match value:
-        case Decimal():
-            return shortest(value)
-        case float():
-            return float(f"{value:.{DIGITS}g}")
-        case dict():
-            return {name: _rounded(part) for name, part in value.items() if part is not None}
-        case list() | tuple():
-            return [_rounded(part) for part in value]
-        case _:
-            return value
-
-
-def only(*names: str) -> Callable[[Answer, Caller], Reply]:
-    """Return a reply that keeps these fields of the answer."""
-
-    def reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-        whole = plain(answer)
-        return {n: whole[n] for n in names if n in whole} if isinstance(whole, dict) else {}
-
-    return reply
-
-
-def whole(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return the whole answer."""
-    found = plain(answer)
-    return found if isinstance(found, dict) else {"answer": found}
-
-
-def size_of(reply: Reply) -> int:
-    """Return the bytes of ``reply`` as it is sent."""
-    return len(msgspec.json.encode(reply))
-
-
-def fitted(reply: Reply, *, lists: Sequence[str]) -> Reply:
-    """Return ``reply`` with its lists cut, longest way from the end, until it fits a kilobyte."""
-    for name in lists:
-        rows = reply.get(name)
-        while isinstance(rows, list) and rows and size_of(reply) > MAX_REPLY_BYTES:
-            rows = rows[:-1]
-            left_off = reply.get("left_off")
-            counts = dict(left_off) if isinstance(left_off, dict) else {}
-            counts[name] = int(counts.get(name, 0)) + 1
-            reply = {**reply, name: rows, "left_off": counts}
-    return reply
 
 
 def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -207,6 +146,11 @@ def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
     return fitted({"agents": lines}, lists=("agents",))
 
 
+def conflicts_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return the instruments that several agents hold, as many as fit."""
+    return fitted(whole(answer, caller), lists=("conflicts",))
+
+
 def refusal(
     code: str,
     *,
@@ -278,6 +222,13 @@ def claim_reply(answer: Answer, caller: Caller) -> Reply:
     return {"claim": None, **whole(answer, caller)}
 
 
+def why_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return why a task stands where it stands, agents as far as they fit."""
+    reply = whole(answer, caller)
+    reply.pop("factors", None)
+    return fitted(reply, lists=("agents",))
+
+
 KEY = "your own unique key; repeat it to repeat the request safely"
 SYMBOL = "instrument, as get_market names it"
 LEASE = "the lease_token that claim_work gave"
@@ -317,12 +268,17 @@ TELLINGS: Mapping[str, Telling] = {
     "claim_work": Telling(
         text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
         "the lease lasts; finish with complete_work.",
-        notes={"wait_ms": "milliseconds to wait, 0 to 20000"},
+        notes={"wait_ms": "milliseconds to wait, 0 to 20000", "most": "tasks at once, 1 to 100"},
         reply=claim_reply,
     ),
     "renew_lease": Telling(
         text="Keep a claimed task for another lease.",
-        notes={"task_id": "the task", "lease_token": LEASE},
+        notes={
+            "task_id": "the task",
+            "lease_token": LEASE,
+            "progress_fraction": "0 to 1",
+            "note": "one line on how far it is",
+        },
         reply=whole,
     ),
     "complete_work": Telling(
@@ -336,6 +292,12 @@ TELLINGS: Mapping[str, Telling] = {
         },
         reply=only("task_id", "state", "attempt", "why"),
     ),
+    "explain_task": Telling(
+        text="Why a task waits or went to whom it went.",
+        notes={"task_id": "the task", "agent": "why (not) this agent"},
+        reply=why_reply,
+        read_only=True,
+    ),
     "submit_task": Telling(
         text="Put a task into the queue for agents with a capability.",
         notes={
@@ -346,6 +308,12 @@ TELLINGS: Mapping[str, Telling] = {
             "depends_on": "task ids that must complete first",
             "max_attempts": "1 or more",
             "lease_s": "seconds of machine time",
+            "requires": "further capabilities",
+            "strategy": "whose turn it takes",
+            "delay_s": "machine seconds until it may start",
+            "expires_s": "cancelled unless done in so many machine seconds",
+            "expires_bars": "cancelled unless done in so many bars",
+            "on_failure": "of a dependency",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),
@@ -387,6 +355,29 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"agent": "another agent; omit for yourself"},
         reply=limits_reply,
         detail=True,
+        read_only=True,
+    ),
+    "replace_order": Telling(
+        text="Put another order in the place of one that works. Refused, the old one stands.",
+        notes={
+            "idempotency_key": KEY,
+            "order_id": "the order to replace",
+            "quantity": "what is to be open afterwards, decimal text; omit to keep",
+            "limit_price": "decimal text; omit to keep",
+            "stop_price": "decimal text; omit to keep",
+        },
+        reply=order_reply,
+        destructive=True,
+    ),
+    "cancel_signal": Telling(
+        text="Take back one of your open signals; orders that followed it stay.",
+        notes={"idempotency_key": KEY, "signal_id": "the signal"},
+        reply=only("signal_id", "symbol", "status"),
+        destructive=True,
+    ),
+    "get_conflicts": Telling(
+        text="Instruments that several of our agents hold: gross, net, and what netting saves.",
+        reply=conflicts_reply,
         read_only=True,
     ),
     "get_performance": Telling(

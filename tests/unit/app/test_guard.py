@@ -12,7 +12,8 @@ import pytest
 
 from quarterdeck.alerts.model import GetOpenAlerts
 from quarterdeck.app.deck import Deck
-from quarterdeck.execution.model import Rearm
+from quarterdeck.execution.model import GetRearm, Rearm
+from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.runtime.policy import OPERATOR_CALLER
 from tests.unit.app.decks import lived
 
@@ -139,6 +140,12 @@ async def passed(deck: Deck) -> None:
         await deck.guard.turn()
 
 
+def rearming(deck: Deck) -> Rearm:
+    """The command of a person who has looked at what resumes."""
+    listed = resumes(deck.parts.execution, GetRearm(), OPERATOR_CALLER)
+    return Rearm(epoch=listed.epoch, reason="it looks well", confirm=listed.confirmation)
+
+
 def test_damage_done_while_the_deck_runs_stops_trading_however_often_it_is_opened(
     run_that_ended: Path, tmp_path: Path
 ) -> None:
@@ -153,8 +160,7 @@ def test_damage_done_while_the_deck_runs_stops_trading_however_often_it_is_opene
         await deck.guard.report()
         assert deck.stop_state().stopped
         assert set(alerts(deck)) == {each.rule for each in deck.guard.found}
-        rearm = Rearm(epoch=deck.engine.stop.raised(), reason="it looks well to me")
-        await deck.engine.sequencer.submit(rearm, OPERATOR_CALLER)
+        await deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER)
         assert not deck.stop_state().stopped
         await deck.guard.report()
         assert deck.stop_state().stopped
@@ -171,10 +177,7 @@ def test_a_step_in_the_middle_of_a_look_is_no_violation(
     async def look(deck: Deck) -> None:
         async def trouble() -> None:
             for _ in range(20):
-                epoch = deck.engine.stop.raised()
-                await deck.engine.sequencer.submit(
-                    Rearm(epoch=epoch, reason="again"), OPERATOR_CALLER
-                )
+                await deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER)
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:

@@ -13,7 +13,17 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
-from quarterdeck.execution.model import Decision, OrderView, PreviewOrder, RaiseStop, SubmitOrder
+from quarterdeck.execution.model import (
+    Decision,
+    GetRearm,
+    OrderView,
+    PreviewOrder,
+    RaiseStop,
+    Rearm,
+    RearmView,
+    StopView,
+    SubmitOrder,
+)
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.ids import AccountId, AgentId, RunId
 from quarterdeck.kernel.messages import Command, Message, Query
@@ -321,6 +331,19 @@ class Deck:
     def send(self, command: Command, caller: Caller | str = OPERATOR_CALLER) -> Any:
         who = agent_caller(caller) if isinstance(caller, str) else caller
         return done(self.sequencer.submit(command, who)).answer
+
+    def resumes(self, **scope: str | None) -> RearmView:
+        """What a person is shown before re-arming."""
+        return self.ask(GetRearm(**scope))
+
+    def rearm(self, *, epoch: int, reason: str, **scope: str | None) -> StopView:
+        """Look at what resumes, and confirm it."""
+        return self.send(self.rearming(epoch=epoch, reason=reason, **scope))
+
+    def rearming(self, *, epoch: int, reason: str = "a test", **scope: str | None) -> Rearm:
+        """The command of a person who has looked at what resumes."""
+        confirm = self.resumes(**scope).confirmation
+        return Rearm(epoch=epoch, reason=reason, confirm=confirm, **scope)
 
     def order(
         self,

@@ -13,10 +13,10 @@ from quarterdeck.execution.model import (
     ChangeStatus,
     ConfirmLimit,
     GetGate,
-    GetLimitChanges,
     GetLimitNames,
+    GetLimitRevisions,
     GetLimits,
-    LimitChangeView,
+    LimitRevisionView,
     LimitSet,
     Scope,
     SetLimit,
@@ -38,8 +38,8 @@ LEVELS = {
 
 def limit(
     deck: Deck, name: str, value: str | None, scope: str = "deck", subject: str = ""
-) -> LimitChangeView:
-    view: LimitChangeView = deck.send(
+) -> LimitRevisionView:
+    view: LimitRevisionView = deck.send(
         SetLimit(
             scope=Scope(scope),
             subject=subject,
@@ -51,8 +51,8 @@ def limit(
     return view
 
 
-def confirm(deck: Deck, change: int) -> LimitChangeView:
-    view: LimitChangeView = deck.send(ConfirmLimit(change=change, reason="seen"))
+def confirm(deck: Deck, change: int) -> LimitRevisionView:
+    view: LimitRevisionView = deck.send(ConfirmLimit(change=change, reason="seen"))
     return view
 
 
@@ -128,7 +128,7 @@ def test_a_later_change_of_the_same_limit_takes_the_place_of_one_that_waits() ->
     limit(deck, "max_order_notional", "20000")
     with pytest.raises(NotFound):
         confirm(deck, first.change)
-    changes = deck.ask(GetLimitChanges()).changes
+    changes = deck.ask(GetLimitRevisions()).changes
     assert [each.status for each in changes] == [ChangeStatus.IN_FORCE, ChangeStatus.OVERTAKEN]
 
 
@@ -145,7 +145,7 @@ def test_limits_and_their_history_survive_a_restart() -> None:
     assert deck.desk.limits.version == 3
     assert deck.order("AAA", "buy", 11, 100).status is OrderStatus.WORKING
     assert codes(deck.order("BBB", "buy", 10, 50)) == ["NOT_ALLOWED"]
-    (last, *_) = deck.ask(GetLimitChanges(limit=1)).changes
+    (last, *_) = deck.ask(GetLimitRevisions(limit=1)).changes
     assert (last.by, last.reason, last.name) == ("operator", "a test", "max_order_notional")
 
 

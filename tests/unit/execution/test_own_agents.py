@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop, Rearm
+from quarterdeck.execution.model import GetConflicts, GetOrder, OrderReduced, RaiseStop
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection, PaperSection
@@ -45,6 +45,31 @@ def test_the_oldest_gives_way(policy: str, asked: int) -> None:
     assert 0 not in deck.desk.accounts["a"].holdings
 
 
+def test_of_a_larger_resting_order_only_what_would_have_traded_goes() -> None:
+    deck = two("decrement")
+    first = deck.order("AAA", "sell", 5, limit=99, by="a")
+    second = deck.order("AAA", "sell", 30, limit=99, by="a")
+    new = deck.order("AAA", "buy", 15, by="b")
+    assert (new.status, new.filled) == (OrderStatus.CANCELLED, 0)
+    assert new.decision.status == "accepted"
+    (reduced,) = deck.said(OrderReduced)
+    assert (reduced.order_id, reduced.quantity_units) == (second.order_id, 10)
+    deck.restart()
+    assert deck.ask(GetOrder(order_id=first.order_id)).status is OrderStatus.CANCELLED
+    left = deck.ask(GetOrder(order_id=second.order_id))
+    assert (left.status, left.quantity) == (OrderStatus.WORKING, 20)
+    # What is reserved is what is left, and nothing of the new one.
+    assert deck.desk.accounts["a"].holdings[0].sells == 20
+    assert 0 not in deck.desk.accounts["b"].holdings
+
+
+def test_an_order_that_the_gate_refuses_takes_nothing_from_anybody() -> None:
+    deck = two("decrement")
+    old = deck.order("AAA", "sell", 30, limit=99, by="a")
+    assert deck.order("AAA", "buy", 15, by="b", epoch=7).status is OrderStatus.REFUSED
+    assert deck.ask(GetOrder(order_id=old.order_id)).quantity == 30
+
+
 def test_the_radar_shows_gross_net_and_what_netting_would_save() -> None:
     paper = PaperSection(half_spread_bps=2.0, fee_bps=1.0)
     deck = two("allow", paper=paper)
@@ -76,8 +101,8 @@ def test_a_stopped_instrument_lets_only_reducing_orders_pass_until_it_is_opened(
     assert refused.decision.max_allowed_now == 10
     assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
     with pytest.raises(Conflict):
-        deck.send(Rearm(epoch=1, reason="not this one", instrument="AAA"))
-    opened = deck.send(Rearm(epoch=0, reason="explained", instrument="AAA"))
+        deck.rearm(epoch=1, reason="not this one", instrument="AAA")
+    opened = deck.rearm(epoch=0, reason="explained", instrument="AAA")
     assert opened.stopped_instruments == ()
     deck.restart()
     assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
@@ -117,7 +142,7 @@ def test_in_a_thousand_stops_among_fifty_agents_no_order_passes_afterwards() -> 
             for n, epoch in enumerate((None, stop.epoch - 1, stop.epoch))
         ]
         assert all(codes(order)[0] == "STALE_EPOCH" for order in late)
-        assert deck.send(Rearm(epoch=stop.epoch, reason="next")).accepted_since == 0
+        assert deck.rearm(epoch=stop.epoch, reason="next").accepted_since == 0
         assert before.status in (OrderStatus.WORKING, OrderStatus.REFUSED)
         if trial % 5 == 4:
             deck.bars({0: 10_000})

@@ -9,6 +9,7 @@ import pytest
 
 from quarterdeck.execution.model import (
     CancelOrder,
+    GetOrders,
     GetStop,
     OrderCancelled,
     OrderFilled,
@@ -19,6 +20,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.kernel.errors import Conflict, NotFound, NotPermitted
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.runtime.stopflag import StopFlag
 from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
@@ -87,10 +89,10 @@ def test_only_the_epoch_that_was_seen_opens_trading_again() -> None:
     seen = deck.send(RaiseStop(reason="first")).epoch
     deck.flag.raise_()
     with pytest.raises(Conflict) as refusal:
-        deck.send(Rearm(epoch=seen, reason="go on"))
+        deck.rearm(epoch=seen, reason="go on")
     assert (refusal.value.code, refusal.value.accepted) == ("EPOCH_CHANGED", "2")
     assert deck.ask(GetStop()).stopped
-    view = deck.send(Rearm(epoch=2, reason="go on"))
+    view = deck.rearm(epoch=2, reason="go on")
     assert not view.stopped
     (said,) = deck.said(TradingResumed)
     assert said.epoch == 2
@@ -100,7 +102,7 @@ def test_only_the_epoch_that_was_seen_opens_trading_again() -> None:
 def test_an_order_made_under_an_earlier_epoch_stays_refused_after_re_arming() -> None:
     deck = open_deck()
     epoch = deck.service.epoch_of("a")
-    deck.send(Rearm(epoch=deck.send(RaiseStop(reason="x")).epoch, reason="y"))
+    deck.rearm(epoch=deck.send(RaiseStop(reason="x")).epoch, reason="y")
     assert codes(deck.order("AAA", "buy", 1, epoch=epoch)) == ["STALE_EPOCH"]
     now = deck.service.epoch_of("a")
     assert deck.order("AAA", "buy", 1, epoch=now).status is OrderStatus.WORKING
@@ -109,7 +111,7 @@ def test_an_order_made_under_an_earlier_epoch_stays_refused_after_re_arming() ->
 def test_re_arming_what_is_open_changes_nothing() -> None:
     deck = open_deck()
     steps = len(deck.disk.steps)
-    assert not deck.send(Rearm(epoch=0, reason="nothing")).stopped
+    assert not deck.rearm(epoch=0, reason="nothing").stopped
     assert len(deck.disk.steps) == steps
 
 
@@ -125,7 +127,7 @@ def test_one_agent_is_stopped_alone() -> None:
     assert deck.order("AAA", "buy", 1, by="b").status is OrderStatus.WORKING
     view = deck.ask(GetStop())
     assert (view.accepted_since, view.refused_since) == (0, 1)
-    view = deck.send(Rearm(epoch=view.epoch, reason="calm again", agent="a"))
+    view = deck.rearm(epoch=view.epoch, reason="calm again", agent="a")
     assert view.stopped_agents == ()
     assert deck.service.epoch_of("a") == before + 1
     assert deck.order("AAA", "buy", 1, by="a").status is OrderStatus.WORKING
@@ -138,7 +140,7 @@ def test_the_deck_s_stop_is_told_before_an_agent_s() -> None:
     deck.send(RaiseStop(reason="all"))
     view = deck.send(RaiseStop(reason="one", agent="a"))
     assert (view.stopped, view.reason, view.stopped_agents) == (True, "all", ("a",))
-    view = deck.send(Rearm(epoch=view.epoch, reason="deck"))
+    view = deck.rearm(epoch=view.epoch, reason="deck")
     assert (view.stopped, view.reason) == (False, "one")
 
 
@@ -157,7 +159,7 @@ def test_a_lost_flag_means_stopped_and_cannot_be_re_armed() -> None:
     deck.flag.lost = True
     assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
     with pytest.raises(Conflict, match="start anew"):
-        deck.send(Rearm(epoch=-1, reason="try"))
+        deck.rearm(epoch=-1, reason="try")
 
 
 def test_a_stop_holds_even_where_the_flag_cannot_be_written() -> None:
@@ -173,7 +175,7 @@ def test_a_stop_holds_even_where_the_flag_cannot_be_written() -> None:
     deck.restart()
     assert deck.ask(GetStop()).stopped
     with pytest.raises(Conflict, match="start anew") as refusal:
-        deck.send(Rearm(epoch=0, reason="mended"))
+        deck.rearm(epoch=0, reason="mended")
     assert refusal.value.code == "STOP_FLAG_LOST"
     assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
 
@@ -194,7 +196,7 @@ def test_a_flag_that_was_deleted_stops_for_good(tmp_path: Path) -> None:
     assert (view.stopped, view.cancelled, view.reason) == (True, 1, "now")
     for epoch in (view.epoch, 0, 1, -2):
         with pytest.raises(Conflict, match="start anew"):
-            deck.send(Rearm(epoch=epoch, reason="mended"))
+            deck.rearm(epoch=epoch, reason="mended")
     flag.close()
     deck.flag = StopFlag(path)  # type: ignore[assignment]
     deck.flag.open(new_run=False)
@@ -202,7 +204,7 @@ def test_a_flag_that_was_deleted_stops_for_good(tmp_path: Path) -> None:
     assert deck.ask(GetStop()).stopped
     assert "STALE_EPOCH" in codes(deck.order("AAA", "buy", 1))
     with pytest.raises(Conflict, match="start anew"):
-        deck.send(Rearm(epoch=-1, reason="mended"))
+        deck.rearm(epoch=-1, reason="mended")
 
 
 def test_an_agent_may_neither_stop_nor_re_arm() -> None:
@@ -225,7 +227,7 @@ def test_an_agent_is_shown_the_epoch_its_orders_are_to_name() -> None:
     deck = two_agents()
     for _ in range(2):
         view = deck.send(RaiseStop(reason="one", agent="a"))
-        deck.send(Rearm(epoch=view.epoch, reason="on", agent="a"))
+        deck.rearm(epoch=view.epoch, reason="on", agent="a")
     seen = {by: deck.ask(GetStop(), agent_caller(by)) for by in ("a", "b")}
     assert {by: view.epoch for by, view in seen.items()} == {"a": 2, "b": 0}
     for by, view in seen.items():
@@ -294,7 +296,7 @@ def test_a_stop_raised_again_goes_on_proving_what_it_proved() -> None:
     assert (shown.by, shown.reason, shown.refused_since) == ("operator", "second", 1)
     deck.restart()
     assert deck.ask(GetStop()) == shown
-    deck.send(Rearm(epoch=3, reason="on"))
+    deck.rearm(epoch=3, reason="on")
     assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
     fresh = deck.send(RaiseStop(reason="third"))
     assert (fresh.accepted_since, fresh.refused_since, fresh.cancelled) == (0, 0, 1)
@@ -331,13 +333,13 @@ def test_a_word_its_caller_raised_takes_the_caller_s_reason_and_is_not_raised_ag
     assert deck.ask(GetStop()) == view
     deck.bars({0: 10_000})
     assert deck.said(TradingHalted) == []
-    assert not deck.send(Rearm(epoch=word, reason="on")).stopped
+    assert not deck.rearm(epoch=word, reason="on").stopped
 
 
 def test_a_word_that_was_re_armed_or_passed_meanwhile_is_raised_anew() -> None:
     deck = open_deck()
     word = deck.flag.raise_()
-    deck.send(Rearm(epoch=word, reason="on"))
+    deck.rearm(epoch=word, reason="on")
     view = deck.send(RaiseStop(reason="late", raised=word))
     assert (view.stopped, view.epoch) == (True, word + 1)
     deck.flag.raise_()
@@ -373,3 +375,90 @@ def test_the_stop_says_why_no_order_can_pass_exactly_when_none_can(
     assert deck.ask(GetStop(), agent_caller("a")).closed == words
     assert deck.ask(GetStop()).closed == (None if case == "agent" else words)
     assert (deck.order("AAA", "buy", 1).status is OrderStatus.WORKING) == (words is None)
+
+
+def test_every_scope_of_a_stop_proves_itself_and_survives_a_restart() -> None:
+    deck = two_agents()
+    deck.order("AAA", "buy", 10, by="a")
+    deck.bars({0: 10_000})
+    resting = {
+        deck.order("AAA", "buy", 10, 99, by="a").order_id,
+        deck.order("BBB", "buy", 10, 49, by="b").order_id,
+    }
+    deck.send(RaiseStop(reason="odd prints", instrument="AAA"))
+    assert deck.order("AAA", "sell", 4, by="a").status is OrderStatus.WORKING
+    assert codes(deck.order("AAA", "buy", 1, by="b")) == ["FROZEN"]
+    deck.send(RaiseStop(reason="audit", account="paper"))
+    assert "STALE_EPOCH" in codes(deck.order("BBB", "buy", 10, 49, by="a"))
+    deck.send(RaiseStop(reason="reckless", agent="a"))
+    assert "STALE_EPOCH" in codes(deck.order("BBB", "buy", 10, 49, by="a"))
+    deck.restart()
+    view = deck.ask(GetStop())
+    assert (view.stopped, view.stopped_accounts) == (False, ("paper",))
+    shown = {
+        one.subject: (one.accepted_since, one.reduced_since, one.refused_since, one.cancelled)
+        for one in view.stops
+    }
+    assert shown == {"AAA": (0, 1, 1, 1), "paper": (0, 0, 2, 2), "a": (0, 0, 1, 0)}
+    assert all(one.stop_ms is not None and one.by == "operator" for one in view.stops)
+    ended = {one.status for one in deck.ask(GetOrders()).orders if one.order_id in resting}
+    assert ended == {OrderStatus.CANCELLED}
+
+
+def test_an_accounts_stop_makes_earlier_orders_stale_and_is_re_armed_alone() -> None:
+    deck = two_agents()
+    seen = deck.service.epoch_of("b")
+    deck.send(RaiseStop(reason="audit", account="paper"))
+    assert deck.ask(GetStop(), agent_caller("b")).closed == "the account paper is stopped"
+    assert deck.rearm(epoch=0, reason="done", account="paper").stopped_accounts == ()
+    assert codes(deck.order("AAA", "buy", 1, by="b", epoch=seen)) == ["STALE_EPOCH"]
+    assert deck.order("AAA", "buy", 1, by="b", epoch=seen + 1).status is OrderStatus.WORKING
+
+
+def test_what_resumes_is_listed_and_nothing_resumes_that_was_not_confirmed() -> None:
+    deck = Deck(orders=OrdersSection(self_trade="allow", stop_cancels="opening"))
+    deck.join("a", "b")
+    deck.bars({0: 10_000, 1: 5_000, 2: 20_000})
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000})
+    exit_ = deck.order("AAA", "sell", 10, stop_price=90, reduce_only=True)
+    deck.order("BBB", "buy", 10, 49)
+    deck.send(RaiseStop(reason="one", agent="b"))
+    epoch = deck.send(RaiseStop(reason="all")).epoch
+    listed = deck.resumes()
+    assert (listed.agents, listed.orders) == (("a",), (exit_.order_id,))
+    assert (listed.remaining, listed.blocked) == (("agent b",), ())
+    # Behind a stop of the deck nothing of an agent resumes.
+    assert (deck.resumes(agent="b").agents, deck.resumes(agent="b").remaining) == ((), ("deck",))
+    with pytest.raises(Conflict) as refusal:
+        deck.send(Rearm(epoch=epoch, reason="blindly"))
+    assert refusal.value.code == "CONFIRM_FIRST"
+    deck.send(CancelOrder(idempotency_key="c", order_id=exit_.order_id), "a")
+    with pytest.raises(Conflict) as refusal:
+        deck.send(Rearm(epoch=epoch, reason="late", confirm=listed.confirmation))
+    assert (refusal.value.code, deck.ask(GetStop()).stopped) == ("RESUME_CHANGED", True)
+    assert not deck.rearm(epoch=epoch, reason="seen").stopped
+    assert deck.resumes().blocked == ("deck is not stopped",)
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"), [("unknown", "UNKNOWN_ORDERS"), ("ledger", "NOT_RECONCILED")]
+)
+def test_nothing_is_re_armed_while_an_order_is_unknown_or_the_books_disagree(
+    harm: str, code: str
+) -> None:
+    deck = Deck(orders=OrdersSection(self_trade="allow", stop_cancels="opening"))
+    deck.join("a")
+    deck.bars({0: 10_000})
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000})
+    exit_ = deck.order("AAA", "sell", 10, stop_price=90, reduce_only=True)
+    epoch = deck.send(RaiseStop(reason="all")).epoch
+    if harm == "unknown":
+        deck.desk.book.move(deck.desk.book.find(exit_.order_id), OrderStatus.UNKNOWN)
+    else:
+        deck.desk.accounts["a"].cash += 1
+    assert deck.resumes().blocked
+    with pytest.raises(Conflict) as refusal:
+        deck.rearm(epoch=epoch, reason="hopefully")
+    assert (refusal.value.code, deck.ask(GetStop()).stopped) == (code, True)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from decimal import Decimal
 
-from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, Rearm
+from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import LimitsSection, PaperSection
@@ -108,9 +108,9 @@ class Wild:
         else:
             self.deck.send(RaiseStop(reason="wild", agent=agent))
         try:
-            self.deck.send(Rearm(epoch=self.deck.flag.word, reason="wild", agent=agent))
+            self.deck.rearm(epoch=self.deck.flag.word, reason="wild", agent=agent)
             if self.random.random() < 0.7:
-                self.deck.send(Rearm(epoch=self.deck.flag.word, reason="wild"))
+                self.deck.rearm(epoch=self.deck.flag.word, reason="wild")
         except DomainError as refusal:
             raise AssertionError("the epoch was the one raised") from refusal
 

@@ -26,6 +26,7 @@ from quarterdeck.kernel.vocabulary import (
     Priority,
     Regime,
     Side,
+    SignalStatus,
     TaskType,
 )
 from quarterdeck.market import model as market
@@ -230,12 +231,28 @@ TASK = agents.TaskView(
     depends_on=(),
     input={},
     result={},
+    progress_fraction=None,
+    note="",
     reason=None,
     why="done",
     submitted_at=AT,
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+)
+TASK_WHY = agents.TaskWhy(
+    task_id=TaskId("task-t-1-0"),
+    state=agents.TaskState.READY,
+    why="every agent is full",
+    ahead=3,
+    factors=None,
+    agents=tuple(
+        agents.AgentVerdict(
+            agent=AgentId(f"agent-{n}"), verdict=agents.Verdict.NO_ROOM, text="it held 7 of 7 slots"
+        )
+        for n in range(50)
+    ),
+    counts={"no_room": 50},
 )
 CLAIM = agents.Claim(
     task_id=TaskId("task-t-1-0"),
@@ -414,11 +431,28 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         execution.GetOrder: one_order,
         execution.GetFills: lambda q, c: execution.FillsView(fills=(), next=None),
+        execution.GetConflicts: lambda q, c: execution.ConflictsView(
+            conflicts=tuple(
+                execution.ConflictView(
+                    symbol=f"SYMBOL{row}",
+                    opposed=True,
+                    long=Decimal("3000.10"),
+                    short=Decimal(1000),
+                    gross=Decimal("4000.10"),
+                    net=Decimal("2000.10"),
+                    saved=Decimal("0.6"),
+                    longs=("a", "b"),
+                    shorts=("c",),
+                )
+                for row in range(20)
+            )
+        ),
         execution.PreviewOrder: lambda q, c: order(OrderStatus.REFUSED, REFUSED),
         agents.GetAgents: lambda q, c: agents.AgentsView(agents=(), tasks={}),
         agents.GetTasks: lambda q, c: agents.TasksView(
             tasks=(), counts={"ready": 1, "leased": 2, "completed": 3, "failed": 0}, next=None
         ),
+        agents.GetTaskWhy: lambda q, c: TASK_WHY,
         alerts.GetOpenAlerts: lambda q, c: alerts.OpenAlertsView(
             open=dict.fromkeys(("info", "warning", "error", "critical", "emergency"), 0),
             fired=0,
@@ -544,6 +578,13 @@ class Commands:
                 return TASK
             case agents.RenewLease():
                 return agents.ClaimAnswer(claim=CLAIM)
+            case execution.ReplaceOrder():
+                return order(OrderStatus.WORKING, ACCEPTED)
+            case execution.CancelSignal():
+                return execution.SignalStateView(
+                    signal_id="sig-t-1-0", agent=AGENT, symbol="AAPL",
+                    status=SignalStatus.CANCELLED, expires_slice=12,
+                )  # fmt: skip
             case execution.CancelOrder():
                 return order(OrderStatus.CANCELLED, ACCEPTED)
             case execution.SubmitSignal():
@@ -601,12 +642,16 @@ OFFERED = (
     _offer("orders.submit", Permission.ORDER_PAPER, "POST /orders", execution.SubmitOrder, execution.OrderView, effect=COMMAND, tool="submit_order", created=True),
     _offer("orders.preview", Permission.ORDER_PAPER, "POST /orders/preview", execution.PreviewOrder, execution.OrderView, tool="preview_order"),
     _offer("orders.cancel", Permission.ORDER_PAPER, "POST /orders/{order_id}/cancel", execution.CancelOrder, execution.OrderView, effect=COMMAND, tool="cancel_order"),
+    _offer("orders.replace", Permission.ORDER_PAPER, "POST /orders/{order_id}/replace", execution.ReplaceOrder, execution.OrderView, effect=COMMAND, tool="replace_order"),
+    _offer("signals.cancel", Permission.SIGNAL, "POST /signals/{signal_id}/cancel", execution.CancelSignal, execution.SignalStateView, effect=COMMAND, tool="cancel_signal"),
+    _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),
     _offer("tasks.submit", Permission.WORK, "POST /tasks", agents.SubmitTask, agents.TaskView, effect=COMMAND, tool="submit_task", created=True),
+    _offer("tasks.why", Permission.READ, "GET /tasks/{task_id}/why", agents.GetTaskWhy, agents.TaskWhy, effect=Effect.HISTORY, tool="explain_task"),
     _offer("work.claim", Permission.WORK, "POST /tasks/claim", agents.ClaimWork, agents.ClaimAnswer, effect=COMMAND, tool="claim_work"),
     _offer("work.renew", Permission.WORK, "POST /tasks/renew", agents.RenewLease, agents.ClaimAnswer, effect=COMMAND, tool="renew_lease"),
     _offer("work.complete", Permission.WORK, "POST /tasks/complete", agents.CompleteWork, agents.TaskView, effect=COMMAND, tool="complete_work"),

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, CoverageView, GateView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopView } from "../wire/types";
+import type { AgentsView, CoverageView, GateView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -85,23 +85,32 @@ const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
 function StopPanel() {
   const stop = useStop();
   const agents = useView<AgentsView>("/agents");
-  const [agent, setAgent] = useState("");
-  const names = (agents.data?.agents ?? []).map((one) => one.agent).filter((name) => !(stop?.stopped_agents ?? []).includes(name));
+  const instruments = useView<InstrumentsView>("/instruments");
+  const [chosen, setChosen] = useState("");
+  const choices: ReadonlyArray<readonly [StopScope, ReadonlyArray<string>]> = [
+    ["agent", (agents.data?.agents ?? []).map((one) => one.agent).filter((name) => !(stop?.stopped_agents ?? []).includes(name))],
+    ["instrument", (instruments.data?.instruments ?? []).map((one) => one.symbol).filter((name) => !(stop?.stopped_instruments ?? []).includes(name))],
+    ["account", ["paper"].filter((name) => !(stop?.stopped_accounts ?? []).includes(name))],
+  ];
+  const [scope = "", subject = ""] = chosen.split(" ");
   const facts: ReadonlyArray<readonly [string, string]> = stop === null ? [] : [
     ["Epoch", String(stop.epoch)], ["Acknowledged", String(stop.acknowledged)], ["Last raised", stop.since === null ? "never in this run" : instant(stop.since)],
     ["By", stop.by ?? DASH], ["Accepted since", count(stop.accepted_since)], ["Refused since", count(stop.refused_since)], ["Cancelled", count(stop.cancelled)],
     ["In force after", stop.stop_ms === null ? DASH : `${fixed(stop.stop_ms, 2)} ms`],
   ];
   return (
-    <Panel title="Stop by agent" note="the red button stops everything; this stops one agent" className="shrink-0">
+    <Panel title="Stop one agent, instrument or account" note="the red button stops everything" className="shrink-0">
       <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
         <p className="text-base">{stop === null ? DASH : <StateWord state={stop.stopped ? "stopped" : "trading is open"} />}</p>
         <dl className="flex flex-wrap gap-x-7 gap-y-2">{facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="stale-able font-semibold">{value}</dd></div>)}</dl>
         <div className="ml-auto flex items-end gap-2 max-md:ml-0">
-          <label className="flex flex-col gap-1"><span className="label">Stop one agent</span>
-            <select className="field w-44" value={agent} onChange={(event) => setAgent(event.target.value)}><option value="">Choose…</option>{names.map((name) => <option key={name}>{name}</option>)}</select>
+          <label className="flex flex-col gap-1"><span className="label">Stop only</span>
+            <select className="field w-44" value={chosen} onChange={(event) => setChosen(event.target.value)}>
+              <option value="">Choose…</option>
+              {choices.map(([kind, names]) => <optgroup key={kind} label={words(kind)}>{names.map((name) => <option key={name} value={`${kind} ${name}`}>{name}</option>)}</optgroup>)}
+            </select>
           </label>
-          {agent !== "" && <ReasonCommand name={`Stop ${agent}`} ask="Why?" send={(reason) => rest.post<StopView>("/gate/stop", { reason, agent })} />}
+          {subject !== "" && <ReasonCommand name={`Stop ${subject}`} ask="Why?" send={(reason) => rest.post<StopView>("/gate/stop", { reason, [scope]: subject })} />}
         </div>
       </div>
     </Panel>

@@ -6,7 +6,7 @@ import { useLive } from "../live/store";
 import { count, fixed, instant } from "../parts/format";
 import { Icon } from "../parts/icons";
 import { RequestRefused, rest, wordsOf } from "../wire/rest";
-import type { AgentsView, StopView } from "../wire/types";
+import type { RearmView, StandingStop, StopView } from "../wire/types";
 
 const HOLD_MS = 1_000;
 const ARMED_MS = 4_000;
@@ -83,34 +83,43 @@ export function StopControl() {
   );
 }
 
-/** What the stop can prove, as long as anything is stopped. */
+/** What each stop can prove, as long as any stands. */
 export function StopReport() {
   const stop = useStop();
-  if (stop === null || (!stop.stopped && stop.stopped_agents.length === 0)) return null;
+  if (stop === null || (!stop.stopped && stop.stops.length === 0)) return null;
+  const told = stop.stops.some((one) => one.scope === "deck") || !stop.stopped;
+  return (
+    <section aria-label="Stop" className="flex flex-wrap items-center gap-x-6 gap-y-2 rounded-lg border border-stop bg-stop-soft px-3 py-2">
+      <div className="flex min-w-48 flex-1 flex-col gap-2">
+        {!told && <p role="status" className="font-semibold text-stop-text">Trading is stopped{stop.reason === null ? "" : `: ${stop.reason}`}</p>}
+        {stop.stops.map((one) => <StandingReport key={`${one.scope} ${one.subject}`} stop={one} />)}
+      </div>
+      <Rearm stop={stop} />
+    </section>
+  );
+}
+
+function StandingReport({ stop }: { stop: StandingStop }) {
   const facts: ReadonlyArray<readonly [string, string]> = [
     ["accepted since", count(stop.accepted_since)],
+    ...(stop.reduced_since > 0 ? [["only reducing", count(stop.reduced_since)] as const] : []),
     ["refused since", count(stop.refused_since)],
     ["cancelled", count(stop.cancelled)],
     ["in force after", stop.stop_ms === null ? "—" : `${fixed(stop.stop_ms, stop.stop_ms < 10 ? 2 : 0)} ms`],
     ["epoch", String(stop.epoch)],
   ];
   return (
-    <section aria-label="Stop" className="flex flex-wrap items-center gap-x-6 gap-y-2 rounded-lg border border-stop bg-stop-soft px-3 py-2">
+    <div className="flex flex-wrap items-center gap-x-6 gap-y-1">
       <div className="min-w-48 flex-1">
-        <p role="status" className="font-semibold text-stop-text">
-          {stop.stopped ? "Trading is stopped" : `Stopped: ${stop.stopped_agents.join(", ")}`}
-        </p>
-        <p className="text-xs text-muted">
-          {stop.by === null ? "" : `by ${stop.by} `}{stop.since === null ? "" : `at ${instant(stop.since)}`}{stop.reason === null ? "" : `: ${stop.reason}`}
-        </p>
+        <p role="status" className="font-semibold text-stop-text">{stop.scope === "deck" ? "Trading is stopped" : `Stopped: ${stop.subject}`}</p>
+        <p className="text-xs text-muted">by {stop.by} at {instant(stop.since)}{stop.reason === "" ? "" : `: ${stop.reason}`}</p>
       </div>
       <dl className="flex flex-wrap gap-x-6 gap-y-1">
         {facts.map(([name, value]) => (
           <div key={name}><dt className="label">{name}</dt><dd className="font-semibold">{value}</dd></div>
         ))}
       </dl>
-      <Rearm stop={stop} />
-    </section>
+    </div>
   );
 }
 
@@ -130,23 +139,35 @@ function Rearm({ stop }: { stop: StopView }) {
   );
 }
 
+type Subject = Pick<StandingStop, "scope" | "subject">;
+
+function bodyOf(subject: Subject): Readonly<Record<string, string>> {
+  return subject.scope === "deck" ? {} : { [subject.scope]: subject.subject };
+}
+
 function RearmForm({ stop, close }: { stop: StopView; close: () => void }) {
-  const overview = useLive("overview");
-  const agents = useView<AgentsView>("/agents");
+  const subjects: ReadonlyArray<Subject> = stop.stopped
+    ? [{ scope: "deck", subject: "" }, ...stop.stops.filter((one) => one.scope !== "deck")]
+    : stop.stops;
+  const [chosen, setChosen] = useState(0);
   const [reason, setReason] = useState("");
   const [epoch, setEpoch] = useState("");
-  const [agent, setAgent] = useState<string>(stop.stopped ? "" : (stop.stopped_agents[0] ?? ""));
+  const [read, setRead] = useState<string | null>(null);
+  const subject = subjects[Math.min(chosen, subjects.length - 1)] ?? { scope: "deck", subject: "" };
+  const body = bodyOf(subject);
+  const listed = useView<RearmView>(`/gate/rearm?${new URLSearchParams(body).toString()}`);
   // The epoch on screen when the dialog opened: a stop raised meanwhile must be seen first.
   const [shown] = useState(stop.epoch);
   const rearm = useMutation({
-    mutationFn: () => rest.post<StopView>("/gate/rearm", { epoch: shown, reason: reason.trim(), ...(agent === "" ? {} : { agent }) }),
+    mutationFn: () => rest.post<StopView>("/gate/rearm", { epoch: shown, reason: reason.trim(), confirm: read, ...body }),
     onSuccess: close,
     onSettled: refresh,
   });
   const moved = shown !== stop.epoch;
-  const still = new Set(stop.stopped_agents);
-  const names = agent === "" ? (agents.data?.agents ?? []).filter((one) => one.state === "ready" && !still.has(one.agent)).map((one) => one.agent) : [agent];
-  const fits = epoch.trim() === String(shown) && reason.trim() !== "" && !moved;
+  const confirmation = listed.isPlaceholderData ? null : (listed.data?.confirmation ?? null);
+  const blocked = listed.data?.blocked ?? [];
+  const confirmed = confirmation !== null && read === confirmation;
+  const fits = epoch.trim() === String(shown) && reason.trim() !== "" && confirmed && blocked.length === 0 && !moved;
   return (
     <form onSubmit={(event) => {
       event.preventDefault();
@@ -157,25 +178,27 @@ function RearmForm({ stop, close }: { stop: StopView; close: () => void }) {
         <button type="button" className="ml-auto grid h-8 w-8 place-items-center rounded-md hover:bg-hover" aria-label="Close" onClick={close}><Icon name="close" /></button>
       </header>
       <div className="flex flex-col gap-4 p-4">
-        {stop.stopped_agents.length > 0 && (
+        {subjects.length > 1 && (
           <label className="flex flex-col gap-1"><span className="label">What to re-arm</span>
-            <select className="field" value={agent} onChange={(event) => setAgent(event.target.value)}>
-              {stop.stopped && <option value="">The whole deck</option>}
-              {stop.stopped_agents.map((one) => <option key={one} value={one}>{one} only</option>)}
+            <select className="field" value={chosen} onChange={(event) => {
+              setChosen(Number(event.target.value));
+              setRead(null);
+            }}>
+              {subjects.map((one, at) => <option key={`${one.scope} ${one.subject}`} value={at}>{one.scope === "deck" ? "The whole deck" : `${one.subject} only`}</option>)}
             </select>
           </label>
         )}
         <div>
           <p className="label">What resumes</p>
-          <ul className="mt-1 list-disc pl-4 text-muted marker:text-faint">
-            <li>{agents.data === undefined ? "the agents that are ready" : names.length === 0 ? "no agent is ready to trade" : <>orders of <span className="text-text">{names.join(", ")}</span></>}</li>
-            <li>{overview === null ? "the work in the queue" : `orders from ${count(overview.tasks_held)} tasks in hand and ${count(overview.tasks_ready)} waiting`}</li>
-            <li>cancelled orders stay cancelled ({count(stop.cancelled)}); refused ones are not sent again</li>
-            {agent === "" && still.size > 0 && <li>still stopped one by one: {[...still].join(", ")}</li>}
-          </ul>
+          {listed.data === undefined ? <p className="mt-1 text-muted">{listed.error === null ? "Looking…" : wordsOf(listed.error)}</p> : <Resumes listed={listed.data} cancelled={stop.cancelled} />}
         </div>
+        {blocked.length > 0 && <p role="alert" className="text-stop-text">It would be refused now: {blocked.join("; ")}.</p>}
         <label className="flex flex-col gap-1"><span className="label">Reason, kept in the audit log</span>
           <input className="field" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={200} required autoComplete="off" />
+        </label>
+        <label className="flex items-center gap-2">
+          <input type="checkbox" checked={confirmed} disabled={confirmation === null} onChange={(event) => setRead(event.target.checked ? confirmation : null)} />
+          <span>I have read what resumes{read !== null && !confirmed ? ", which has changed since" : ""}</span>
         </label>
         <label className="flex flex-col gap-1"><span className="label">Type the epoch, {shown}, to confirm that this is the stop you mean</span>
           <input className="field" value={epoch} onChange={(event) => setEpoch(event.target.value)} inputMode="numeric" required autoComplete="off" />
@@ -188,5 +211,16 @@ function RearmForm({ stop, close }: { stop: StopView; close: () => void }) {
         <button type="submit" className="button button-main" disabled={!fits || rearm.isPending}>{rearm.isPending ? "Re-arming" : "Re-arm"}</button>
       </footer>
     </form>
+  );
+}
+
+function Resumes({ listed, cancelled }: { listed: RearmView; cancelled: number }) {
+  return (
+    <ul className="mt-1 list-disc pl-4 text-muted marker:text-faint">
+      <li>{listed.agents.length === 0 ? "no agent may trade again by this alone" : <>orders of <span className="text-text">{listed.agents.join(", ")}</span></>}{listed.instruments.length === 0 ? "" : ` in ${listed.instruments.join(", ")}`}</li>
+      <li>{listed.orders.length === 0 ? "no order is left working" : `${count(listed.orders.length)} orders that kept working: ${listed.orders.join(", ")}`}</li>
+      <li>cancelled orders stay cancelled ({count(cancelled)}); refused ones are not sent again</li>
+      {listed.remaining.length > 0 && <li>still stopped afterwards: {listed.remaining.join(", ")}</li>}
+    </ul>
   );
 }

@@ -47,7 +47,14 @@ export interface AgentReport {
 }
 
 /** Whether an agent is at work. */
-export type AgentState = "paused" | "ready";
+export type AgentState = "draining" | "paused" | "quarantined" | "ready";
+
+/** One agent's part in one task. */
+export interface AgentVerdict {
+  readonly agent: string;
+  readonly verdict: Verdict;
+  readonly text: string;
+}
 
 /** An agent as it stands; ``success_fraction`` is null before the first finished task. */
 export interface AgentView {
@@ -55,6 +62,8 @@ export interface AgentView {
   readonly label: string;
   readonly builtin: boolean;
   readonly state: AgentState;
+  readonly presence: Presence;
+  readonly reason: string | null;
   readonly capabilities: ReadonlyArray<string>;
   readonly scopes: ReadonlyArray<string>;
   readonly slots: number;
@@ -62,6 +71,7 @@ export interface AgentView {
   readonly utilisation: number;
   readonly completed: number;
   readonly failed: number;
+  readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
 }
@@ -154,6 +164,9 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Where a change of a limit stands. */
+export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
+
 /** A task under lease. ``lease_token`` must come back with every word about it. */
 export interface Claim {
   readonly task_id: string;
@@ -168,16 +181,19 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. */
+/** The claim, or null with the reason and when asking again makes sense. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
+  readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly due_ms: number | null;
 }
 
-/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). */
+/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. */
 export interface ClaimWork {
   readonly wait_ms?: number;
+  readonly most?: number;
 }
 
 /** Which time a limit, window or expiry counts in. */
@@ -188,6 +204,11 @@ export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
+
+/** Hand in up to 100 results at once; each is taken or refused by itself. */
+export interface CompleteMany {
+  readonly reports: ReadonlyArray<Report>;
+}
 
 /** Hand in a result (``failed`` false) or report failure with its reason. Repeating it for the same attempt is answered as the first time. */
 export interface CompleteWork {
@@ -235,6 +256,14 @@ export interface ConflictsView {
   readonly conflicts: ReadonlyArray<ConflictView>;
 }
 
+/** An agent that could do a task when it was given out: what it held of its slots, its score. */
+export interface Contender {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly held: number;
+  readonly limit: number;
+}
+
 /** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
 export interface ControlReplay {
   readonly action?: "pause" | "resume" | "step" | null;
@@ -270,6 +299,12 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+export interface DrainAgent {
+  readonly agent: string;
+  readonly reason: string;
 }
 
 /** Where an episode stands. */
@@ -346,6 +381,25 @@ export interface ExecutionReport {
   readonly equity_total: Decimal | null;
   readonly ledger_balanced: boolean;
 }
+
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room. */
+export interface Factors {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly held: number;
+  readonly limit: number;
+  readonly able: number;
+  readonly with_room: number;
+  readonly among: number;
+  readonly waited_ms: number;
+  readonly turn_ms: number;
+  readonly worth_s: number;
+  readonly past_due: boolean;
+  readonly considered: ReadonlyArray<Contender>;
+}
+
+/** What becomes of a task when something it depends on fails. */
+export type FailurePolicy = "fail" | "run" | "skip";
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
@@ -532,6 +586,29 @@ export interface LimitNamesView {
   readonly names: ReadonlyArray<LimitName>;
 }
 
+/** What became of a change: who made it, why and when, and the version that has it. ``version`` is that of the limit set after it, of the one before while it waits; ``next`` says what is to be done. */
+export interface LimitRevisionView {
+  readonly change: number;
+  readonly status: ChangeStatus;
+  readonly version: number;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly name: string;
+  readonly value: string | null;
+  readonly previous: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly confirmed_by: string | null;
+  readonly at: string;
+  readonly next: string | null;
+}
+
+/** A page of changes, newest first. */
+export interface LimitRevisionsView {
+  readonly changes: ReadonlyArray<LimitRevisionView>;
+  readonly next: number | null;
+}
+
 /** One limit in force: its code and name, the level that sets it, its value and unit, its clock. ``version`` is that of the limit set, of the learned limit for a learned one. */
 export interface LimitView {
   readonly code: Code;
@@ -597,6 +674,24 @@ export interface MarketView {
   readonly at: string;
   readonly slice: number;
   readonly markets: ReadonlyArray<MarketLine>;
+}
+
+/** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
+export interface NewTask {
+  readonly type: TaskType;
+  readonly title: string;
+  readonly capability: string;
+  readonly priority: Priority;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly depends_on: ReadonlyArray<string>;
+  readonly max_attempts: number;
+  readonly lease_s: number;
+  readonly requires: ReadonlyArray<string>;
+  readonly strategy: string;
+  readonly delay_s: number;
+  readonly expires_s: number | null;
+  readonly expires_bars: number | null;
+  readonly on_failure: FailurePolicy;
 }
 
 /** What a portfolio is optimal for. */
@@ -759,6 +854,9 @@ export interface PositionsView {
   readonly positions: ReadonlyArray<PositionView>;
 }
 
+/** How an agent appears, from its state, its load and when it was last heard of. */
+export type Presence = "busy" | "draining" | "gone" | "paused" | "quarantined" | "ready" | "registering";
+
 /** The five priorities, most pressing first. */
 export type Priority = "critical" | "high" | "low" | "medium" | "urgent";
 
@@ -815,20 +913,36 @@ export interface PublishedNumber {
   readonly meaning: string;
 }
 
-/** Stop trading: of the whole deck, one agent or one instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
+/** Stop trading: of the whole deck, or of one account, agent or instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
 export interface RaiseStop {
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
   readonly raised?: number | null;
+  readonly account?: string | null;
 }
 
-/** Open trading again, for exactly the epoch that the person saw. */
+/** Open trading again, for exactly the epoch that the person saw and what was listed to resume. */
 export interface Rearm {
   readonly epoch: number;
   readonly reason: string;
   readonly agent?: string | null;
   readonly instrument?: string | null;
+  readonly account?: string | null;
+  readonly confirm?: string | null;
+}
+
+/** What re-arming would let go on, and what stands in its way. ``confirmation`` is a digest of all this: :class:`Rearm` must name it, so that nothing resumes that was not shown. */
+export interface RearmView {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly agents: ReadonlyArray<string>;
+  readonly instruments: ReadonlyArray<string>;
+  readonly orders: ReadonlyArray<string>;
+  readonly remaining: ReadonlyArray<string>;
+  readonly blocked: ReadonlyArray<string>;
+  readonly confirmation: string;
 }
 
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
@@ -840,6 +954,13 @@ export interface RecentCoverageView {
   readonly dq_p: number | null;
   readonly quantile_loss: number | null;
   readonly fz0: number | null;
+}
+
+/** Put a copy of a dead or failed task into the queue, with all its attempts before it. */
+export interface RedriveTask {
+  readonly idempotency_key: string;
+  readonly task_id: string;
+  readonly reason: string;
 }
 
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
@@ -913,10 +1034,12 @@ export interface RemoveRule {
   readonly rule_id: string;
 }
 
-/** Extend a lease by its length, from now. */
+/** Extend a lease by its length, from now; tells how far the work is where that is known. */
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
+  readonly progress_fraction?: number | null;
+  readonly note?: string;
 }
 
 /** Ask for another order in the place of a working one; what is omitted stays as it was. ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were gone; refused, the old one stands. */
@@ -928,13 +1051,22 @@ export interface ReplaceOrder {
   readonly stop_price?: Decimal | null;
 }
 
+/** What became of one claimed task: as in ``CompleteWork``. */
+export interface Report {
+  readonly task_id: string;
+  readonly lease_token: string;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly failed: boolean;
+  readonly reason: string;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
   readonly note?: string;
 }
 
-/** Give a paused agent work again. */
+/** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1047,6 +1179,18 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** What became of one report: the task's state, or the code of its refusal. */
+export interface Settled {
+  readonly task_id: string;
+  readonly state: TaskState | null;
+  readonly code: string | null;
+}
+
+/** What became of each report, in order. */
+export interface SettledAnswer {
+  readonly settled: ReadonlyArray<Settled>;
+}
+
 /** The five severities of an alert, mildest first. */
 export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
 
@@ -1095,7 +1239,25 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. */
+/** One stop that stands: when, by whom, and what it proves. ``accepted_since`` counts orders accepted since although they may open a position, and is 0; ``reduced_since`` counts the ones that can only reduce and that the policy lets pass. ``stop_ms`` is from the call until the stop was in force, null where nobody measured it. */
+export interface StandingStop {
+  readonly scope: StopScope;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly since: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly accepted_since: number;
+  readonly reduced_since: number;
+  readonly refused_since: number;
+  readonly cancelled: number;
+  readonly stop_ms: number | null;
+}
+
+/** What a stop concerns. */
+export type StopScope = "account" | "agent" | "deck" | "instrument";
+
+/** The stop as it stands and what it can prove. ``accepted_since`` counts orders accepted since trading was stopped and is 0; a stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the first epoch raised was in force. ``closed`` says why no order of the caller can pass now, whether stopped or not yet open; null when orders can. ``stops`` are all that stand, the deck's first; the fields beside it tell of the deck's, or of the last one raised. */
 export interface StopView {
   readonly stopped: boolean;
   readonly epoch: number;
@@ -1110,6 +1272,8 @@ export interface StopView {
   readonly stop_ms: number | null;
   readonly closed: string | null;
   readonly stopped_instruments: ReadonlyArray<string>;
+  readonly stopped_accounts: ReadonlyArray<string>;
+  readonly stops: ReadonlyArray<StandingStop>;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */
@@ -1142,7 +1306,7 @@ export interface SubmitSignal {
   readonly task_id?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1153,6 +1317,23 @@ export interface SubmitTask {
   readonly depends_on?: ReadonlyArray<string>;
   readonly max_attempts?: number;
   readonly lease_s?: number;
+  readonly requires?: ReadonlyArray<string>;
+  readonly strategy?: string;
+  readonly delay_s?: number;
+  readonly expires_s?: number | null;
+  readonly expires_bars?: number | null;
+  readonly on_failure?: FailurePolicy;
+}
+
+/** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
+export interface SubmitTasks {
+  readonly idempotency_key: string;
+  readonly tasks: ReadonlyArray<NewTask>;
+}
+
+/** The ids of the tasks, in order. */
+export interface SubmittedAnswer {
+  readonly task_ids: ReadonlyArray<string>;
 }
 
 /** The system at one instant. ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck cannot reach; null before the first. */
@@ -1166,8 +1347,8 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last three are final. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "failed" | "leased" | "ready";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
@@ -1186,12 +1367,25 @@ export interface TaskView {
   readonly depends_on: ReadonlyArray<string>;
   readonly input: Readonly<Record<string, unknown>>;
   readonly result: Readonly<Record<string, unknown>> | null;
+  readonly progress_fraction: number | null;
+  readonly note: string;
   readonly reason: string | null;
   readonly why: string;
   readonly submitted_at: string;
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly lease_until: string | null;
+}
+
+/** Why a task stands where it stands, and what speaks for or against every agent. ``ahead`` counts ready tasks that ask for the same and go first, null unless it is ready; ``factors`` are those of its last assignment; ``agents`` holds at most 50, ``counts`` counts all. */
+export interface TaskWhy {
+  readonly task_id: string;
+  readonly state: TaskState;
+  readonly why: string;
+  readonly ahead: number | null;
+  readonly factors: Factors | null;
+  readonly agents: ReadonlyArray<AgentVerdict>;
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** A page of tasks, newest first, and how many stand where over the whole run. */
@@ -1204,9 +1398,12 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and its share of the evidence. */
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
   readonly value: number;
   readonly contribution: number;
 }
+
+/** What speaks for or against an agent for one task. */
+export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";

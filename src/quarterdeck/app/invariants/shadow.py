@@ -22,8 +22,10 @@ from quarterdeck.execution.model import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderRefused,
     OrderView,
+    StopScope,
     TradingHalted,
     TradingResumed,
 )
@@ -33,7 +35,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
-OPEN_STATES = frozenset({"blocked", "ready", "leased"})
+OPEN_STATES = frozenset({"blocked", "delayed", "ready", "leased"})
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class Job:
     max_attempts: int
     lease_until: int | None
     depends_on: tuple[str, ...]
+    on_failure: str
 
 
 @dataclass(slots=True)
@@ -102,6 +105,7 @@ class Shadow:
     at: int = 0
     opened: bool = False
     acknowledged: int = 0
+    account_stopped: bool = False
     prices: dict[int, int] = field(default_factory=dict)
     bars: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -180,6 +184,8 @@ class Shadow:
             case OrderCancelled():
                 self.working.pop(message.order_id, None)
                 self.ended.add(message.order_id)
+            case OrderReduced():
+                self.working[message.order_id].quantity -= message.quantity_units
             case EquityMarked():
                 for agent, equity in zip(message.agents, message.equity_units, strict=True):
                     self.money[agent].marked, self.money[agent].in_bar = equity, 0
@@ -187,7 +193,9 @@ class Shadow:
                 self.money[message.agent].stopped = True
             case TradingResumed() if message.agent is not None:
                 self.money[message.agent].stopped = False
-            case TradingResumed():
+            case TradingHalted() | TradingResumed() if message.scope is StopScope.ACCOUNT:
+                self.account_stopped = isinstance(message, TradingHalted)
+            case TradingResumed() if message.scope is StopScope.DECK:
                 self.acknowledged = message.epoch
             case AlertRaised():
                 self.fired += 1
@@ -257,6 +265,7 @@ class Shadow:
                 values["max_attempts"],
                 None,
                 tuple(msgspec.json.decode(values["depends_on"])),
+                values["on_failure"],
             )
             self.job_states[values["task_id"]] = values["state"]
         elif statement == "agents.task_changed":
@@ -291,10 +300,11 @@ def read_shadow(
     rows = connection.execute
     for number, slice_, at in rows("SELECT number, slice, at FROM step ORDER BY number"):
         shadow.number, shadow.slice, shadow.at = number, slice_, at
-    for warming, ended, acknowledged in rows(
-        "SELECT warming_up, ended, acknowledged FROM execution_session"
+    for warming, ended, acknowledged, stopped in rows(
+        "SELECT warming_up, ended, acknowledged, account_stopped FROM execution_session"
     ):
         shadow.opened, shadow.acknowledged = not warming and not ended, acknowledged
+        shadow.account_stopped = bool(stopped)
     for row, price, missed in rows("SELECT instrument, price_units, missed FROM execution_marks"):
         shadow.prices[row], shadow.missed[row] = price, missed
     shadow.learned = dict(
@@ -365,12 +375,13 @@ def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
 
 
 def _read_work(shadow: Shadow, connection: sqlite3.Connection) -> None:
-    for number, task_id, state, agent, attempt, most, until, depends in connection.execute(
-        "SELECT number, task_id, state, agent, attempt, max_attempts, lease_until, depends_on"
+    for number, task_id, state, agent, attempt, most, until, depends, policy in connection.execute(
+        "SELECT number, task_id, state, agent, attempt, max_attempts, lease_until, depends_on,"
+        " on_failure"
         " FROM tasks"
     ):
         shadow.jobs[number] = Job(
-            task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends))
+            task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends)), policy
         )
         shadow.job_states[task_id] = state
         shadow.follow_lease(number, shadow.jobs[number])

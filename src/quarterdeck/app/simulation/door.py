@@ -22,10 +22,11 @@ from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.model import RaiseStop, Rearm
+from quarterdeck.execution.model import GetRearm, RaiseStop, Rearm
+from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Answer, Command
-from quarterdeck.runtime.policy import Caller, CallerKind
+from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller, CallerKind
 from quarterdeck.server.reading import request_from_body
 
 FOR_PEOPLE = (
@@ -137,6 +138,15 @@ class Entrance:
         if agent is None:
             return self._deck.engine.stop.raised()
         return self._deck.parts.execution.epoch_of(agent)  # type: ignore[arg-type]
+
+    def confirmation(self, agent: str | None) -> str:
+        """Return what confirms the list that a person is shown before re-arming."""
+        try:
+            listed = resumes(self._deck.parts.execution, GetRearm(agent=agent), OPERATOR_CALLER)
+        except DomainError:
+            # An agent that is not registered yet has nothing to resume.
+            return ""
+        return listed.confirmation
 
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes, oldest first."""

@@ -92,6 +92,10 @@ class Door(Protocol):
         """Return the stop epoch that a briefing would show."""
         ...
 
+    def confirmation(self, agent: str | None) -> str:
+        """Return what confirms the list that a person is shown before re-arming."""
+        ...
+
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes."""
         ...
@@ -408,6 +412,7 @@ async def _rearm(me: Memory, door: Door) -> bool:
     for agent in (None, *me.tasks):
         stale = me.chance.happens(0.1) and door.open
         epoch = door.epoch(None) - (1 if stale else 0)
-        command = Rearm(epoch=epoch, reason="checked the books", agent=agent)
+        seen = door.confirmation(agent)
+        command = Rearm(epoch=epoch, reason="checked the books", agent=agent, confirm=seen)
         answered = await door.submit(command, OPERATOR_CALLER) is not None and answered
     return answered

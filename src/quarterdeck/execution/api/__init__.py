@@ -22,6 +22,7 @@ from quarterdeck.execution.model import (
     GetOrder,
     GetOrders,
     GetPositions,
+    GetRearm,
     GetSignals,
     GetStop,
     LedgerView,
@@ -31,6 +32,7 @@ from quarterdeck.execution.model import (
     PreviewOrder,
     RaiseStop,
     Rearm,
+    RearmView,
     ReplaceOrder,
     SignalStateView,
     SignalsView,
@@ -39,7 +41,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.execution.service import ExecutionService, placing, signals
+from quarterdeck.execution.service import ExecutionService, placing, rearming, signals
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 _COMMANDS = (
@@ -84,6 +86,7 @@ _COMMANDS = (
         name="orders.replace",
         method="POST",
         path="/orders/{order_id}/replace",
+        tool="replace_order",
         summary="Put another order in the place of a working one; refused, the old one stands.",
         permission=Permission.ORDER_PAPER,
         effect=Effect.COMMAND,
@@ -95,6 +98,7 @@ _COMMANDS = (
         name="signals.cancel",
         method="POST",
         path="/signals/{signal_id}/cancel",
+        tool="cancel_signal",
         summary="Take an open signal of the caller back; orders that followed it stay.",
         permission=Permission.SIGNAL,
         effect=Effect.COMMAND,
@@ -119,7 +123,7 @@ _COMMANDS = (
         name="gate.halt",
         method="POST",
         path="/gate/stop",
-        summary="Stop trading of the deck, or of one agent, and cancel what is working.",
+        summary="Stop the deck, an account, an agent or an instrument; cancel what is working.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=RaiseStop,
@@ -130,12 +134,12 @@ _COMMANDS = (
         name="gate.rearm",
         method="POST",
         path="/gate/rearm",
-        summary="Open trading again, for exactly the epoch that was shown.",
+        summary="Open trading again, for exactly the epoch and the list that were shown.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=Rearm,
         output=StopView,
-        function=ExecutionService.rearm,
+        function=rearming.rearm,
     ),
 )
 
@@ -155,6 +159,7 @@ _MEMORY = (
         name="positions.conflicts",
         method="GET",
         path="/positions/conflicts",
+        tool="get_conflicts",
         summary="Where several agents hold one instrument: gross, net, and what netting would save.",
         permission=Permission.READ,
         effect=Effect.VIEW,
@@ -195,6 +200,17 @@ _MEMORY = (
         input=GetStop,
         output=StopView,
         function=ExecutionService.stop_state,
+    ),
+    Operation(
+        name="gate.resumes",
+        method="GET",
+        path="/gate/rearm",
+        summary="Exactly what re-arming would let go on, and what stands in its way.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetRearm,
+        output=RearmView,
+        function=rearming.resumes,
     ),
     Operation(
         name="execution.report",

@@ -7,14 +7,14 @@ from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import CONFIRM_WITHIN, Pending
 from quarterdeck.execution.model import (
     ConfirmLimit,
-    GetLimitChanges,
     GetLimitNames,
+    GetLimitRevisions,
     GetLimits,
     LevelLimit,
-    LimitChangesView,
-    LimitChangeView,
     LimitName,
     LimitNamesView,
+    LimitRevisionsView,
+    LimitRevisionView,
     LimitsView,
     PendingChange,
     SetLimit,
@@ -70,11 +70,11 @@ def names(_service: ExecutionService, _query: GetLimitNames, _caller: Caller) ->
 
 
 async def changes(
-    _service: ExecutionService, query: GetLimitChanges, _caller: Caller, history: History
-) -> LimitChangesView:
+    _service: ExecutionService, query: GetLimitRevisions, _caller: Caller, history: History
+) -> LimitRevisionsView:
     """Return a page of changes, newest first."""
     rows = await history.rows("execution.changes_before", **page_of(query.limit, query.before))
-    return LimitChangesView(
+    return LimitRevisionsView(
         changes=tuple(change_view(row) for row in rows), next=next_of(rows, query.limit)
     )
 
@@ -125,8 +125,8 @@ OPERATIONS = (
         summary="Changes of limits with who, why and when, newest first.",
         permission=Permission.READ,
         effect=Effect.HISTORY,
-        input=GetLimitChanges,
-        output=LimitChangesView,
+        input=GetLimitRevisions,
+        output=LimitRevisionsView,
         function=changes,
     ),
     Operation(
@@ -137,7 +137,7 @@ OPERATIONS = (
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=SetLimit,
-        output=LimitChangeView,
+        output=LimitRevisionView,
         function=changing.set_limit,
     ),
     Operation(
@@ -148,7 +148,7 @@ OPERATIONS = (
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=ConfirmLimit,
-        output=LimitChangeView,
+        output=LimitRevisionView,
         function=changing.confirm,
     ),
 )

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import ceil_div, timeframe_ns
 from quarterdeck.execution.core.control import Wait
 from quarterdeck.execution.core.gate import Retry
-from quarterdeck.execution.model import StopView
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.execution.model import RearmView, StandingStop, StopScope, StopView
 from quarterdeck.kernel.time import DAY, Nanos, rfc3339
 
 NEVER = -2
 """An acknowledgement that no raised word equals: stopped until a person re-arms."""
 
+
+class Scope(NamedTuple):
+    """What one stop concerns: the kind, and which one of it."""
+
+    kind: StopScope
+    subject: str
+
+    @property
+    def words(self) -> str:
+        """The scope as people read it."""
+        return f"{self.kind.value} {self.subject}".rstrip()
+
+
+DECK = Scope(StopScope.DECK, "")
 
 _BEFORE = Nanos(0)
 
@@ -24,6 +39,7 @@ class Session:
 
     ``handled`` is the raised word whose working orders were cancelled; a word raised from outside
     the deck is handled with the next slice, and refuses from the moment it is raised.
+    ``account_stops`` counts how often the account was stopped, and is part of every agent's epoch.
     """
 
     slice: int = -1
@@ -33,6 +49,8 @@ class Session:
     ended: bool = False
     acknowledged: int = 0
     handled: int = 0
+    account_stopped: bool = False
+    account_stops: int = 0
 
     @property
     def closed(self) -> str | None:
@@ -73,24 +91,26 @@ class Tally:
     refusals: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StopRecord:
-    """A stop that was raised, and the counts at that moment.
+    """A stop that was raised, and what was decided since under it.
 
     A stop raised again while it stands keeps its counts and its time: what it proves, it proves
-    since trading was last open. ``epoch`` is the latest.
+    since trading was last open. ``epoch`` is the latest. ``accepted`` counts orders that may open a
+    position, ``reduced`` those that can only reduce, ``refused`` the others.
     """
 
     number: int
     epoch: int
-    agent: AgentId | None
+    scope: Scope
     by: str
     reason: str
     cancelled: int
-    accepted_before: int
-    refused_before: int
     machine_at: Nanos
     stop_ms: float | None
+    accepted: int = 0
+    reduced: int = 0
+    refused: int = 0
 
 
 def outside_reason(raised: int) -> str:
@@ -98,53 +118,86 @@ def outside_reason(raised: int) -> str:
     return "raised from outside the deck" if raised >= 0 else "the stop flag cannot be read"
 
 
+def standing_of(record: StopRecord) -> StandingStop:
+    """Return a stop that stands, as it is shown."""
+    return StandingStop(
+        scope=record.scope.kind,
+        subject=record.scope.subject,
+        epoch=record.epoch,
+        since=rfc3339(record.machine_at),
+        by=record.by,
+        reason=record.reason,
+        accepted_since=record.accepted,
+        reduced_since=record.reduced,
+        refused_since=record.refused,
+        cancelled=record.cancelled,
+        stop_ms=record.stop_ms,
+    )
+
+
 def stop_view(
-    record: StopRecord | None,
+    told: StopRecord | None,
+    standing: list[StopRecord],
     *,
     raised: int,
     acknowledged: int,
-    agents: tuple[str, ...],
-    frozen: tuple[str, ...],
-    accepted: int,
-    refused: int,
     closed: str | None,
 ) -> StopView:
-    """Return the stop as it stands.
+    """Return the stop as it stands: ``told`` in front, all that are ``standing`` beside it.
 
-    ``accepted`` and ``refused`` count the orders of the whole run in the scope of ``record``. A
-    word that was raised from outside has no record before the deck has noticed it: nothing is
+    A word that was raised from outside has no record before the deck has noticed it: nothing is
     counted yet.
     """
     stopped = raised != acknowledged
-    if record is None:
-        return StopView(
-            stopped=stopped,
-            epoch=raised,
-            acknowledged=acknowledged,
-            stopped_agents=agents,
-            stopped_instruments=frozen,
-            closed=closed,
-            since=None,
-            by=None,
-            reason=outside_reason(raised) if stopped else None,
-            accepted_since=0,
-            refused_since=0,
-            cancelled=0,
-            stop_ms=None,
-        )
-    stands = stopped if record.agent is None else record.agent in agents
+
+    def named(kind: StopScope) -> tuple[str, ...]:
+        return tuple(sorted(one.scope.subject for one in standing if one.scope.kind is kind))
+
+    stands = told is not None and told in standing
     return StopView(
         stopped=stopped,
         epoch=raised,
         acknowledged=acknowledged,
-        stopped_agents=agents,
-        stopped_instruments=frozen,
+        stopped_agents=named(StopScope.AGENT),
+        stopped_instruments=named(StopScope.INSTRUMENT),
+        stopped_accounts=named(StopScope.ACCOUNT),
         closed=closed,
-        since=rfc3339(record.machine_at) if stands else None,
-        by=record.by if stands else None,
-        reason=record.reason if stands else None,
-        accepted_since=accepted - record.accepted_before,
-        refused_since=refused - record.refused_before,
-        cancelled=record.cancelled,
-        stop_ms=record.stop_ms,
+        since=rfc3339(told.machine_at) if told and stands else None,
+        by=told.by if told and stands else None,
+        reason=told.reason if told and stands else outside_reason(raised) if stopped else None,
+        accepted_since=0 if told is None else told.accepted,
+        refused_since=0 if told is None else told.refused,
+        cancelled=0 if told is None else told.cancelled,
+        stop_ms=None if told is None else told.stop_ms,
+        stops=tuple(standing_of(one) for one in standing),
+    )
+
+
+def rearm_view(
+    scope: Scope,
+    *,
+    epoch: int,
+    agents: tuple[str, ...],
+    instruments: tuple[str, ...],
+    orders: tuple[str, ...],
+    remaining: tuple[str, ...],
+    blocked: tuple[str, ...],
+) -> RearmView:
+    """Return what re-arming would let go on, with the digest that confirms it.
+
+    The digest covers all but what blocks: twelve hexadecimal digits of SHA-256.
+    """
+    listed = "\n".join(
+        (scope.words, str(epoch), *agents, "", *instruments, "", *orders, "", *remaining)
+    )
+    return RearmView(
+        scope=scope.kind,
+        subject=scope.subject,
+        epoch=epoch,
+        agents=agents,
+        instruments=instruments,
+        orders=orders,
+        remaining=remaining,
+        blocked=blocked,
+        confirmation=sha256(listed.encode()).hexdigest()[:12],
     )

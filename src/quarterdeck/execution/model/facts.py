@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.execution.model.orders import OrderView
+from quarterdeck.execution.model.stop import StopScope
 from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.messages import Message, Number
 from quarterdeck.kernel.time import Nanos
@@ -59,8 +60,23 @@ class OrderCancelled(Message, frozen=True):
     reason: str
 
 
+class OrderReduced(Message, frozen=True):
+    """A working order lost ``quantity_units`` of what it asked for, and works on with the rest."""
+
+    at: Nanos
+    slice: int
+    order_id: OrderId
+    agent: AgentId
+    symbol: str
+    quantity_units: int
+    reason: str
+
+
 class TradingHalted(Message, frozen=True):
-    """The stop was raised, for the deck (``agent`` null) or for one agent."""
+    """The stop was raised, for the deck or for the ``subject`` of another ``scope``.
+
+    ``agent`` is the subject where that is an agent.
+    """
 
     at: Nanos
     epoch: int
@@ -68,6 +84,8 @@ class TradingHalted(Message, frozen=True):
     by: AgentId
     reason: str
     cancelled: int
+    scope: StopScope = StopScope.DECK
+    subject: str = ""
 
 
 class TradingResumed(Message, frozen=True):
@@ -78,6 +96,8 @@ class TradingResumed(Message, frozen=True):
     agent: AgentId | None
     by: AgentId
     reason: str
+    scope: StopScope = StopScope.DECK
+    subject: str = ""
 
 
 class EquityMarked(Message, frozen=True):

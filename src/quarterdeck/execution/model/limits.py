@@ -121,7 +121,7 @@ class ConfirmLimit(Command, frozen=True):
     reason: str
 
 
-class LimitChangeView(Answer, frozen=True):
+class LimitRevisionView(Answer, frozen=True):
     """What became of a change: who made it, why and when, and the version that has it.
 
     ``version`` is that of the limit set after it, of the one before while it waits; ``next`` says
@@ -143,17 +143,17 @@ class LimitChangeView(Answer, frozen=True):
     next: str | None
 
 
-class GetLimitChanges(Query, frozen=True):
+class GetLimitRevisions(Query, frozen=True):
     """Ask for the last ``limit`` changes of limits (1 to 1,000), newest first."""
 
     limit: int = 100
     before: int | None = None
 
 
-class LimitChangesView(Answer, frozen=True):
+class LimitRevisionsView(Answer, frozen=True):
     """A page of changes, newest first."""
 
-    changes: tuple[LimitChangeView, ...]
+    changes: tuple[LimitRevisionView, ...]
     next: int | None
 
 

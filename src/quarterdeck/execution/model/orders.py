@@ -1,4 +1,4 @@
-"""Orders, signals and the stop: what may be asked of the gate and what it answers."""
+"""Orders and signals: what may be asked of the gate and what it answers."""
 
 from __future__ import annotations
 
@@ -249,50 +249,3 @@ class CancelSignal(Command, frozen=True):
 
     idempotency_key: str
     signal_id: str
-
-
-class RaiseStop(Command, frozen=True):
-    """Stop trading: of the whole deck, one agent or one instrument. Works in every state.
-
-    ``raised`` is the word to which the caller has raised the stop flag itself. While that word
-    stands it is not raised again: the stop takes this reason and its caller's name.
-    """
-
-    reason: str
-    agent: str | None = None
-    instrument: str | None = None
-    """Only what opens in this instrument: what is stopped so lets reducing orders pass."""
-    raised: int | None = None
-
-
-class StopView(Answer, frozen=True):
-    """The stop as it stands and what it can prove.
-
-    ``accepted_since`` counts orders accepted since trading was stopped and is 0 while stopped; a
-    stop raised again while it stands goes on counting. ``stop_ms`` is from the call until the
-    first epoch raised was in force. ``closed`` says why no order of the caller can pass now,
-    whether stopped or not yet open; null when orders can.
-    """
-
-    stopped: bool
-    epoch: int
-    acknowledged: int
-    stopped_agents: tuple[str, ...]
-    since: str | None
-    by: str | None
-    reason: str | None
-    accepted_since: int
-    refused_since: int
-    cancelled: int
-    stop_ms: float | None
-    closed: str | None = None
-    stopped_instruments: tuple[str, ...] = ()
-
-
-class Rearm(Command, frozen=True):
-    """Open trading again, for exactly the epoch that the person saw."""
-
-    epoch: int
-    reason: str
-    agent: str | None = None
-    instrument: str | None = None

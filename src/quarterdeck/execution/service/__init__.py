@@ -13,7 +13,7 @@ from quarterdeck.execution.core.amounts import contract_of
 from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.scene import Scene, Standing, scene_of
-from quarterdeck.execution.core.session import NEVER
+from quarterdeck.execution.core.session import DECK, NEVER
 from quarterdeck.execution.model import (
     CancelOrder,
     Decision,
@@ -21,7 +21,6 @@ from quarterdeck.execution.model import (
     OrderView,
     PreviewOrder,
     RaiseStop,
-    Rearm,
     StopView,
     SubmitOrder,
 )
@@ -29,23 +28,21 @@ from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
-    MAX_SYMBOL,
-    check_length,
 )
 from quarterdeck.execution.service.desk import Desk, Learned
 from quarterdeck.execution.service.filling import end_order
-from quarterdeck.execution.service.freezing import freeze, thaw
 from quarterdeck.execution.service.halting import (
+    enforce,
     explained,
     halted,
     notice,
-    resumed,
+    scope_of,
     standing_stop,
 )
 from quarterdeck.execution.service.placing import asked_of, checked, place
 from quarterdeck.execution.service.settling import close_slice, open_account
 from quarterdeck.execution.store.limits import book_of, write_version
-from quarterdeck.kernel.errors import Conflict, NotFound
+from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus
@@ -164,69 +161,33 @@ class ExecutionService:
         return store.order_view(order, self.desk.contracts)
 
     def halt(self, command: RaiseStop, step: Step) -> StopView:
-        """Stop the deck or one agent: the epoch first, then all that follows from it."""
+        """Stop the deck, an account, an agent or an instrument: the epoch first, then the rest."""
         started = self.stopwatch.monotonic_s()
         desk, raised = self.desk, self.stop.raised()
-        if command.instrument is not None:
-            return freeze(desk, command, raised=raised, step=step)
-        agent = None if command.agent is None else desk.known(command.agent)
-        standing = desk.standing(agent, raised)
+        scope = scope_of(
+            desk, account=command.account, agent=command.agent, instrument=command.instrument
+        )
+        standing = desk.standing(scope, raised)
         # A stop is never refused for its wording: a longer reason is cut.
         reason = command.reason[:MAX_REASON]
-        told = agent is None and desk.session.acknowledged != raised == command.raised
-        if agent is None:
-            if told and standing is not None and self.knows_of(raised):
-                explained(desk, standing, reason=reason, step=step)
-                return standing_stop(desk, raised)
-            if not told:
-                raised = self._raise(step.caller, raised)
-            epoch = desk.session.handled = raised
-            store.write_session(step, desk.session)
-        else:
-            account = desk.accounts[agent]
-            account.stopped, account.stops = True, account.stops + 1
-            epoch = raised + account.stops
-            store.write_account(step, account)
+        told = scope == DECK and desk.session.acknowledged != raised == command.raised
+        if told and standing is not None and self.knows_of(raised):
+            explained(desk, standing, reason=reason, step=step)
+            return standing_stop(desk, raised)
+        if scope == DECK and not told:
+            raised = self._raise(step.caller, raised)
+        epoch = enforce(desk, scope, raised=raised, reason=reason, step=step)
         stop_ms = (self.stopwatch.monotonic_s() - started) * 1_000.0
         halted(
             desk,
             epoch,
-            agent=agent,
+            scope=scope,
             standing=standing,
             reason=reason,
             stop_ms=None if told else stop_ms,
             step=step,
         )
-        return standing_stop(desk, raised)
-
-    def rearm(self, command: Rearm, step: Step) -> StopView:
-        """Open trading again, if the epoch that a person saw is still the one raised."""
-        check_length("reason", command.reason, MAX_REASON)
-        desk, raised = self.desk, self.stop.raised()
-        if command.instrument is not None:
-            return thaw(desk, command, raised=raised, step=step)
-        agent = None if command.agent is None else desk.known(command.agent)
-        if raised < 0 or (agent is None and desk.session.acknowledged == NEVER):
-            raise Conflict(
-                "the stop flag was lost or could not be raised, so that trading stays stopped in "
-                "this run; start anew: a new run in a new data folder",
-                code="STOP_FLAG_LOST",
-                field="epoch",
-                value=str(command.epoch)[:MAX_SYMBOL],
-                accepted="a new run in a new data folder",
-            )
-        if command.epoch != raised:
-            raise Conflict(
-                f"the epoch raised is {raised}, not {command.epoch}",
-                code="EPOCH_CHANGED",
-                field="epoch",
-                value=str(command.epoch)[:MAX_SYMBOL],
-                accepted=str(raised),
-            )
-        if raised != desk.session.acknowledged if agent is None else desk.accounts[agent].stopped:
-            notice(desk, raised, step)
-            resumed(desk, raised, agent=agent, reason=command.reason, step=step)
-        return standing_stop(desk, raised)
+        return standing_stop(desk, raised, told=desk.stops[scope])
 
     def stop_state(self, _query: GetStop, caller: Caller) -> StopView:
         """Return the stop as it stands and what it can prove.
@@ -237,16 +198,16 @@ class ExecutionService:
         account = self.desk.accounts.get(caller.identity)
         if account is None:
             return view
+        more = account.stops + self.desk.session.account_stops
         return msgspec.structs.replace(
-            view,
-            epoch=view.epoch + account.stops,
-            acknowledged=view.acknowledged + account.stops,
+            view, epoch=view.epoch + more, acknowledged=view.acknowledged + more
         )
 
     def epoch_of(self, agent: AgentId) -> int:
         """Return the epoch in force for ``agent``: it grows with every stop that concerns it."""
         account = self.desk.accounts.get(agent)
-        return self.stop.raised() + (0 if account is None else account.stops)
+        own = 0 if account is None else account.stops
+        return self.stop.raised() + self.desk.session.account_stops + own
 
     def knows_of(self, raised: int) -> bool:
         """Return whether what follows from the word ``raised`` has been done."""
@@ -282,8 +243,8 @@ class ExecutionService:
             has_account=account is not None,
             raised=raised,
             acknowledged=desk.session.acknowledged,
-            agent_stopped=account is not None and account.stopped,
-            epoch=raised + (0 if account is None else account.stops),
+            agent_stopped=desk.session.account_stopped or (account is not None and account.stopped),
+            epoch=raised + desk.session.account_stops + (0 if account is None else account.stops),
             closed=desk.session.closed,
             key_reused=key_reused,
             reducing_passes=desk.policy.stop_lets_reduce,

@@ -12,11 +12,14 @@ from quarterdeck.execution.core.book import Book, Order, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.limits_book import Bounds, LimitBook
-from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.execution.core.scene import NOTHING, opening
+from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
+from quarterdeck.execution.model import StopScope
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
+from quarterdeck.execution.store.stops import count_stop, read_stops
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
 from quarterdeck.runtime.config import OrdersSection
@@ -44,8 +47,8 @@ class Desk:
     """Accounts, orders, ledger, marks, limits and the stop; the first six fields never change.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
-    ``stops`` has the last stop of each agent and, under ``None``, of the deck; ``signals`` those
-    that are open; ``frozen`` says, by instrument, why it may only be reduced.
+    ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
+    those that are open; ``frozen`` says, by instrument, why it may only be reduced.
     """
 
     account: AccountId
@@ -63,7 +66,7 @@ class Desk:
     tallies: dict[AgentId, Tally] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     ledger: Ledger = field(default_factory=Ledger)
-    stops: dict[AgentId | None, StopRecord] = field(default_factory=dict)
+    stops: dict[Scope, StopRecord] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     signals: dict[SignalId, Signal] = field(default_factory=dict)
     frozen: dict[int, str] = field(default_factory=dict)
@@ -80,7 +83,7 @@ class Desk:
         self.accounts = store.read_accounts(reader)
         self.tallies = store.read_tallies(reader)
         self.ledger = store.read_ledger(reader)
-        self.stops = store.read_stops(reader)
+        self.stops = read_stops(reader)
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"])
         self.signals = read_signals(reader)
@@ -118,19 +121,28 @@ class Desk:
         hard = bounds.max_position_notional
         return hard if learned is None else min(hard, learned.units)
 
-    def standing(self, agent: AgentId | None, raised: int) -> StopRecord | None:
-        """Return the stop of ``agent``, or of the deck, that stands under the word ``raised``."""
-        record = self.stops.get(agent)
+    def standing(self, scope: Scope, raised: int) -> StopRecord | None:
+        """Return the stop of ``scope`` that stands under the word ``raised``."""
+        record = self.stops.get(scope)
         if record is None:
             return None
-        if agent is not None:
-            return record if self.accounts[agent].stopped else None
-        acknowledged = self.session.acknowledged
-        return (
-            record
-            if record.epoch > acknowledged or record.epoch == raised != acknowledged
-            else None
-        )
+        match scope.kind:
+            case StopScope.DECK:
+                acknowledged = self.session.acknowledged
+                later = record.epoch > acknowledged
+                stands = later or record.epoch == raised != acknowledged
+            case StopScope.ACCOUNT:
+                stands = self.session.account_stopped
+            case StopScope.AGENT:
+                stands = self.accounts[AgentId(scope.subject)].stopped
+            case StopScope.INSTRUMENT:
+                stands = self.symbols[scope.subject].index in self.frozen
+        return record if stands else None
+
+    def standing_stops(self, raised: int) -> list[StopRecord]:
+        """Return all stops that stand, the deck's first, the others as they were raised."""
+        found = [each for scope, each in self.stops.items() if self.standing(scope, raised)]
+        return sorted(found, key=lambda each: (each.scope != DECK, each.number))
 
     def totals(self, agent: AgentId | None) -> tuple[int, int]:
         """Return the accepted and refused orders of ``agent``, or of everybody."""
@@ -141,8 +153,9 @@ class Desk:
         """Return whether every entry sums to zero and the ledger agrees with the accounts."""
         return books_agree(self.ledger, self.accounts.values(), self.contracts)
 
-    def count(self, order: Order, verdict: Verdict, step: Step) -> None:
-        """Count a decision for its caller, each code of a refusal once."""
+    def count(self, order: Order, verdict: Verdict, *, raised: int, step: Step) -> None:
+        """Count a decision for its caller, each code of a refusal once, and for stops that stand."""
+        self._count_under_stops(order, verdict, raised=raised, step=step)
         tally = self.tallies.setdefault(order.agent, Tally())
         if verdict.accepted:
             tally.accepted += 1
@@ -159,3 +172,33 @@ class Desk:
                 orders=tally.refusals[code],
             )
         store.write_tally(step, order.agent, tally)
+
+    def _count_under_stops(
+        self, order: Order, verdict: Verdict, *, raised: int, step: Step
+    ) -> None:
+        scopes = (
+            DECK,
+            Scope(StopScope.ACCOUNT, self.account),
+            Scope(StopScope.AGENT, order.agent),
+            Scope(StopScope.INSTRUMENT, order.symbol),
+        )
+        for scope in scopes:
+            if scope not in self.stops:
+                continue
+            record = self.standing(scope, raised)
+            if record is None:
+                continue
+            if not verdict.accepted:
+                record.refused += 1
+            elif self._opens(order):
+                record.accepted += 1
+            else:
+                record.reduced += 1
+            count_stop(step, record)
+
+    def _opens(self, order: Order) -> bool:
+        """Return whether an accepted order, which is reserved for, may open a position."""
+        if order.reduce_only or order.instrument is None:
+            return False
+        holding = self.accounts[order.agent].holdings.get(order.instrument, NOTHING)
+        return opening(holding, buy=order.side.sign > 0) > 0

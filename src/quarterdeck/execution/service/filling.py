@@ -109,6 +109,16 @@ def fee_for(price: int, quantity: int, *, contract: Contract, parts: int) -> int
     return fee_of(price * quantity * contract.unit_value, parts)
 
 
+def reduce_order(desk: Desk, order: Order, by: int, *, step: Step) -> None:
+    """Take ``by`` from what is open of a working order, less than all of it, and free that much."""
+    assert 0 < by < order.remaining
+    freed = 0 if order.reduce_only else by
+    order.quantity -= by
+    if freed:
+        release(desk.accounts[order.agent], order, quantity=freed, book=desk.book)
+    store.write_order_change(step, order)
+
+
 def amend(order: Order, quantity: int, *, step: Step) -> None:
     """Change the quantity of a working order that may only close, and write it."""
     assert order.reduce_only

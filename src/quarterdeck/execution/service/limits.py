@@ -15,7 +15,7 @@ from quarterdeck.execution.core.limits_book import (
 from quarterdeck.execution.model import (
     ChangeStatus,
     ConfirmLimit,
-    LimitChangeView,
+    LimitRevisionView,
     LimitSet,
     Scope,
     SetLimit,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from quarterdeck.execution.service import ExecutionService
 
 
-def set_limit(service: ExecutionService, command: SetLimit, step: Step) -> LimitChangeView:
+def set_limit(service: ExecutionService, command: SetLimit, step: Step) -> LimitRevisionView:
     """Set or remove a limit: in force at once where that allows nothing more, else proposed."""
     desk, book = service.desk, service.desk.limits
     check_length("reason", command.reason, MAX_REASON)
@@ -93,7 +93,7 @@ def set_limit(service: ExecutionService, command: SetLimit, step: Step) -> Limit
     return view
 
 
-def confirm(service: ExecutionService, command: ConfirmLimit, step: Step) -> LimitChangeView:
+def confirm(service: ExecutionService, command: ConfirmLimit, step: Step) -> LimitRevisionView:
     """Put a change that loosens in force, as it was proposed."""
     desk, book = service.desk, service.desk.limits
     check_length("reason", command.reason, MAX_REASON)
@@ -139,7 +139,7 @@ def _alive(desk: Desk, step: Step) -> list[int]:
 
 def _in_force(
     desk: Desk, change: Pending, *, confirmed_by: AgentId | None, step: Step
-) -> LimitChangeView:
+) -> LimitRevisionView:
     """Set what ``change`` says, under a new version of the limit set."""
     level: Level = (change.scope, change.subject)
     desk.limits.put(level, change.name, change.value)
@@ -170,10 +170,10 @@ def _view(
     status: ChangeStatus,
     step: Step,
     confirmed_by: AgentId | None = None,
-) -> LimitChangeView:
+) -> LimitRevisionView:
     limit, contracts = LIMITS[change.name], desk.contracts
     waits = f"It loosens: confirm change {change.change} within an hour to put it in force."
-    return LimitChangeView(
+    return LimitRevisionView(
         change=change.change,
         status=status,
         version=desk.limits.version,
@@ -190,7 +190,9 @@ def _view(
     )
 
 
-def _record(desk: Desk, view: LimitChangeView, *, step: Step, confirmed: str | None = None) -> None:
+def _record(
+    desk: Desk, view: LimitRevisionView, *, step: Step, confirmed: str | None = None
+) -> None:
     kind = "limit_proposed" if view.status is ChangeStatus.PENDING else "limit_set"
     step.record(
         desk.account,

@@ -27,6 +27,7 @@ from quarterdeck.execution.model import (
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
+from quarterdeck.execution.service.own_orders import give_way
 from quarterdeck.execution.service.signals import decided
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import AccountId, OrderId
@@ -62,7 +63,8 @@ def checked(
 ) -> tuple[Intent, list[Order]]:
     """Return ``intent`` with what the desk knows against it, and the own orders it would trade with.
 
-    Under ``decrement`` the quantity is less by what would trade among ourselves.
+    Under ``decrement`` the quantity is less by what would trade among ourselves; an order that
+    would trade no more than that is judged whole.
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
     intent = replace(intent, signal_fault=fault)
@@ -75,9 +77,9 @@ def checked(
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
     if policy == "cancel_oldest" or not found:
         return intent, found
-    left = (intent.quantity or 0) - sum(order.remaining for order in found)
-    if policy == "decrement" and left > 0:
-        return replace(intent, quantity=left), found
+    if policy == "decrement":
+        left = (intent.quantity or 0) - sum(order.remaining for order in found)
+        return (replace(intent, quantity=left) if left > 0 else intent), found
     return replace(intent, crossing=text), []
 
 
@@ -100,6 +102,7 @@ def place(
         epoch=command.epoch,
     )
     agent = step.caller.identity if replaces is None else replaces.agent
+    asked = intent.quantity or 0
     intent, opposed = checked(
         desk,
         intent,
@@ -121,7 +124,7 @@ def place(
         step=step,
     )
     desk.book.add(order)
-    _write(desk, order, verdict=verdict, step=step)
+    _write(desk, order, verdict=verdict, raised=scene.standing.raised, step=step)
     decided(desk, command.signal_id, agent=order.agent, step=step)
     view = store.order_view(order, desk.contracts)
     said = OrderAccepted if verdict.accepted else OrderRefused
@@ -129,9 +132,9 @@ def place(
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
-        for other in opposed:
-            reason = f"it could have traded with {order.order_id} of our own"
-            end_order(desk, other, status=OrderStatus.CANCELLED, reason=reason, step=step)
+        if opposed:
+            give_way(desk, order, opposed, asked=asked, step=step)
+            view = store.order_view(order, desk.contracts)
     return view
 
 
@@ -236,7 +239,7 @@ def _order(
     )
 
 
-def _write(desk: Desk, order: Order, *, verdict: Verdict, step: Step) -> None:
+def _write(desk: Desk, order: Order, *, verdict: Verdict, raised: int, step: Step) -> None:
     """Reserve for an accepted order, and write it and the count of its decision."""
     if verdict.accepted:
         account = desk.accounts[order.agent]
@@ -244,7 +247,7 @@ def _write(desk: Desk, order: Order, *, verdict: Verdict, step: Step) -> None:
         account.orders_in_bar += 1
         store.write_account(step, account)
     store.write_order(step, order, account=desk.account)
-    desk.count(order, verdict, step)
+    desk.count(order, verdict, raised=raised, step=step)
 
 
 def _attach(desk: Desk, parent: Order, *, step: Step) -> None:

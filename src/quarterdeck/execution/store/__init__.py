@@ -18,7 +18,7 @@ from quarterdeck.execution.core.amounts import (
 )
 from quarterdeck.execution.core.book import RECENT_ORDERS, Order
 from quarterdeck.execution.core.ledger import Account, Holding, Ledger, Line
-from quarterdeck.execution.core.session import Session, StopRecord, Tally
+from quarterdeck.execution.core.session import Session, Tally
 from quarterdeck.execution.core.venue import Assumptions
 from quarterdeck.execution.model import (
     Decision,
@@ -89,6 +89,8 @@ def write_session(step: Step, session: Session) -> None:
         ended=int(session.ended),
         acknowledged=session.acknowledged,
         handled=session.handled,
+        account_stopped=int(session.account_stopped),
+        account_stops=session.account_stops,
     )
 
 
@@ -103,6 +105,8 @@ def read_session(reader: Reader) -> Session:
             ended=bool(row["ended"]),
             acknowledged=row["acknowledged"],
             handled=row["handled"],
+            account_stopped=bool(row["account_stopped"]),
+            account_stops=row["account_stops"],
         )
     return Session()
 
@@ -412,50 +416,3 @@ def read_ledger(reader: Reader) -> Ledger:
     broken = {row["entry"] for row in reader.rows("execution.unbalanced_entries")}
     lines = next(iter(reader.rows("execution.last_numbers")))["lines"]
     return Ledger(balances=balances, lines=lines, unbalanced=len(broken))
-
-
-def write_stop(step: Step, record: StopRecord, *, kind: str) -> None:
-    """Write that the stop was raised or re-armed."""
-    step.write(
-        "execution.stop_saved",
-        number=record.number,
-        kind=kind,
-        epoch=record.epoch,
-        agent=record.agent,
-        actor=record.by,
-        reason=record.reason,
-        at=step.at,
-        cancelled=record.cancelled,
-        accepted_before=record.accepted_before,
-        refused_before=record.refused_before,
-        machine_at=record.machine_at,
-        stop_ms=record.stop_ms,
-    )
-
-
-def amend_stop(step: Step, record: StopRecord) -> None:
-    """Write who now gives which reason for a stop that stands."""
-    step.write(
-        "execution.stop_amended", number=record.number, actor=record.by, reason=record.reason
-    )
-
-
-def read_stops(reader: Reader) -> dict[AgentId | None, StopRecord]:
-    """Return the last stop of the deck, under ``None``, and the last of each agent."""
-    found = [_stop_of(row) for row in reader.rows("execution.last_stops")]
-    return {record.agent: record for record in found}
-
-
-def _stop_of(row: Row) -> StopRecord:
-    return StopRecord(
-        number=row["number"],
-        epoch=row["epoch"],
-        agent=None if row["agent"] is None else AgentId(row["agent"]),
-        by=row["actor"],
-        reason=row["reason"],
-        cancelled=row["cancelled"],
-        accepted_before=row["accepted_before"],
-        refused_before=row["refused_before"],
-        machine_at=Nanos(row["machine_at"]),
-        stop_ms=row["stop_ms"],
-    )

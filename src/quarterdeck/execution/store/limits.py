@@ -8,7 +8,7 @@ from typing import Any
 from quarterdeck.execution.core.amounts import Contract, Terms
 from quarterdeck.execution.core.limits import LIMITS, Limit
 from quarterdeck.execution.core.limits_book import Level, LimitBook, Pending
-from quarterdeck.execution.model import ChangeStatus, LimitChangeView, Scope
+from quarterdeck.execution.model import ChangeStatus, LimitRevisionView, Scope
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos, rfc3339
@@ -123,7 +123,7 @@ def write_level(step: Step, level: Level, *, name: str, value: str | None) -> No
     step.write("execution.level_saved", scope=scope.value, subject=subject, name=name, value=value)
 
 
-def write_change(step: Step, view: LimitChangeView) -> None:
+def write_change(step: Step, view: LimitRevisionView) -> None:
     """Write a change, in force or waiting."""
     step.write(
         "execution.change_saved",
@@ -143,7 +143,7 @@ def write_change(step: Step, view: LimitChangeView) -> None:
     )
 
 
-def amend_change(step: Step, view: LimitChangeView) -> None:
+def amend_change(step: Step, view: LimitRevisionView) -> None:
     """Write what has become of a change that waited."""
     step.write(
         "execution.change_amended",
@@ -154,9 +154,9 @@ def amend_change(step: Step, view: LimitChangeView) -> None:
     )
 
 
-def change_view(row: Mapping[str, Any]) -> LimitChangeView:
+def change_view(row: Mapping[str, Any]) -> LimitRevisionView:
     """Return the change in ``row``."""
-    return LimitChangeView(
+    return LimitRevisionView(
         change=row["number"],
         status=ChangeStatus(row["status"]),
         version=row["version"],

@@ -239,10 +239,11 @@ def _alert_event(
 
 
 def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Event:
-    whose = "Trading" if message.agent is None else f"Trading of {message.agent}"
+    whose = f"Trading of {message.subject}" if message.subject else "Trading"
+    which = f"{message.epoch}:{message.scope.value}:{message.subject}:{message.at}"
     if isinstance(message, TradingHalted):
         return _event(
-            f"halted:{message.epoch}:{message.agent or ''}",
+            f"halted:{which}",
             "halted",
             slice_index,
             message.at,
@@ -252,7 +253,7 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
             text=f"{message.reason} ({message.cancelled} orders cancelled)",
         )
     return _event(
-        f"resumed:{message.epoch}:{message.agent or ''}",
+        f"resumed:{which}",
         "resumed",
         slice_index,
         message.at,

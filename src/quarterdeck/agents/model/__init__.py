@@ -1,0 +1,123 @@
+"""Agents, their keys, and the work they claim.
+
+DomainError
+  + InvalidInput   malformed field, unknown capability, cyclic dependency
+  + NotFound       no such agent, task or key
+  + NotPermitted   wrong or revoked key; a task held by somebody else
+  + Conflict       stale lease token; a name that exists
+  + Overloaded     the queue is full
+"""
+
+from __future__ import annotations
+
+from quarterdeck.agents.model.facts import (
+    PUBLISHED,
+    AgentRegistered,
+    AgentState,
+    FailurePolicy,
+    Presence,
+    TaskAssigned,
+    TaskFailed,
+    TaskFinished,
+    TaskReady,
+    TaskState,
+    TaskSubmitted,
+)
+from quarterdeck.agents.model.people import (
+    AgentsView,
+    AgentView,
+    DrainAgent,
+    GetAgent,
+    GetAgents,
+    GetKeys,
+    IssueKey,
+    KeyIssued,
+    KeysView,
+    KeyView,
+    PauseAgent,
+    RegisterAgent,
+    ResumeAgent,
+    RevokeKey,
+)
+from quarterdeck.agents.model.tasks import (
+    AgentVerdict,
+    Contender,
+    Factors,
+    GetTask,
+    GetTasks,
+    GetTaskWhy,
+    TasksView,
+    TaskView,
+    TaskWhy,
+    Verdict,
+)
+from quarterdeck.agents.model.work import (
+    CancelTask,
+    Claim,
+    ClaimAnswer,
+    ClaimWork,
+    CompleteMany,
+    CompleteWork,
+    NewTask,
+    RedriveTask,
+    RenewLease,
+    Report,
+    Settled,
+    SettledAnswer,
+    SubmitTask,
+    SubmitTasks,
+    SubmittedAnswer,
+)
+
+__all__ = [
+    "PUBLISHED",
+    "AgentRegistered",
+    "AgentState",
+    "AgentVerdict",
+    "AgentView",
+    "AgentsView",
+    "CancelTask",
+    "Claim",
+    "ClaimAnswer",
+    "ClaimWork",
+    "CompleteMany",
+    "CompleteWork",
+    "Contender",
+    "DrainAgent",
+    "Factors",
+    "FailurePolicy",
+    "GetAgent",
+    "GetAgents",
+    "GetKeys",
+    "GetTask",
+    "GetTaskWhy",
+    "GetTasks",
+    "IssueKey",
+    "KeyIssued",
+    "KeyView",
+    "KeysView",
+    "NewTask",
+    "PauseAgent",
+    "Presence",
+    "RedriveTask",
+    "RegisterAgent",
+    "RenewLease",
+    "Report",
+    "ResumeAgent",
+    "RevokeKey",
+    "Settled",
+    "SettledAnswer",
+    "SubmitTask",
+    "SubmitTasks",
+    "SubmittedAnswer",
+    "TaskAssigned",
+    "TaskFailed",
+    "TaskFinished",
+    "TaskReady",
+    "TaskState",
+    "TaskSubmitted",
+    "TaskView",
+    "TaskWhy",
+    "TasksView",
+    "Verdict",
+]
