@@ -166,7 +166,7 @@ class Deck:
             RegimeChanged: (one.risk.hear, one.agents.hear),
             LimitsChanged: (one.execution.hear,),
             AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
-            OrderFilled: (one.performance.hear,),
+            OrderFilled: (one.performance.hear, one.risk.hear),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
