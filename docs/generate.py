@@ -111,6 +111,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "limits.clusters": ("list of tables", "Named groups of instruments, as `[[limits.clusters]]`."),
     "limits.clusters[].name": ("name", "The group's own name."),
     "limits.clusters[].symbols": ("list", "The instruments in it; an unknown one refuses to start."),
+    "breakers.rapid_losses": ("losing trades", "So many within their window open the breaker of rapid losses; for the deck as many times the agents there are."),
+    "breakers.rapid_loss_minutes": ("minutes of market time", "How long a losing trade counts; for five bars at least."),
+    "breakers.trades": ("fills", "So many within their window open the breaker of trade frequency; for the deck as many times the agents there are."),
+    "breakers.trade_minutes": ("minutes of market time", "How long a fill counts; for its bar at least."),
+    "breakers.errors": ("orders", "So many orders that no state of the market could have let pass open the breaker of the error rate."),
+    "breakers.error_minutes": ("minutes of market time", "How long such an order counts; for its bar at least."),
+    "breakers.drawdown_soft_fraction": ("fraction of peak equity", "From here below the peak only reducing orders pass, until the cool-down; then the peak begins anew."),
+    "breakers.drawdown_hard_fraction": ("fraction of peak equity", "From here below the peak nothing passes until a person closes the breaker."),
+    "breakers.loop_calls": ("orders", "So often the same order in a row, in one bar or after a refusal, opens the loop breaker."),
+    "breakers.loop_cancels": ("orders", "So many orders cancelled in their own bar open the loop breaker."),
+    "breakers.loop_executions": ("fills", "So often the same fill in a row opens the loop breaker."),
+    "breakers.volume_spike_ratio": ("times the mean", "A bar of so many times the mean volume of 20 bars opens the instrument's breaker."),
+    "breakers.volatility_halt_fraction": ("fraction of price", "A move of so much from one close to the next opens the instrument's breaker."),
+    "breakers.cool_down_bars": ("bars", "After so many an open breaker is tried again, half-open: one order a bar passes."),
+    "breakers.probe_bars": ("bars", "A half-open breaker closes after so many without an event; one event opens it again."),
     "risk.position_var99_budget_fraction": (
         "fraction of capital",
         "What one position may lose in a bar at 99 % value at risk; the learned position limit follows from it.",
@@ -127,6 +142,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of peak equity",
         "Drawdown of an agent from which on a `drawdown` event is raised.",
     ),
+    "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
+    "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
     "risk.stressed_regime_multiplier": (
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",
@@ -136,8 +153,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "What a change of regime must be worth; larger means fewer changes.",
     ),
     "regime.abstain_below_share": (
-        "share of evidence",
-        "The regime is `undetermined` while no regime's share of the evidence stays above this.",
+        "share",
+        "The regime is `undetermined` while no regime's share, all of them taken as equally frequent, stays above this.",
     ),
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
@@ -148,6 +165,22 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How many of an agent's slots ordinary work may fill, at least one; critical and urgent work may fill all.",
     ),
     "agents.max_open_tasks": ("tasks", "Tasks in the queue beyond which further ones are refused (QUEUE_FULL)."),
+    "agents.retry_base_ms": (
+        "machine milliseconds",
+        "Longest rest before the second attempt, doubled for each one after; the rest is drawn between 0 and that.",
+    ),
+    "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
+    "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
+    "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
+    "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
+    **{
+        f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")
+        for name in ("critical", "urgent", "high", "medium", "low")
+    },
+    **{
+        f"agents.longest_wait_s.{name}": ("machine seconds", f"Longest wait of a task of priority `{name}`.")
+        for name in ("urgent", "high", "medium", "low")
+    },
     "agents.schedule": ("list of tables", "Work that comes round, as `[[agents.schedule]]`."),
     "agents.schedule[].name": ("text", "The entry's own name."),
     "agents.schedule[].type": ("word", "`analysis`, `trading`, `monitoring`, `optimization` or `research`."),

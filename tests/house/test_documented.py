@@ -119,6 +119,14 @@ def test_an_amount_is_bounded_as_the_reference_says(key: str) -> None:
             parse_config({section: {name: beyond}})
 
 
+def _dotted(table: dict[str, object], at: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, at=f"{at}{key}.")
+        else:
+            yield f"{at}{key}"
+
+
 def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     shipped = (PACKAGE / "data" / "quarterdeck.toml").read_text(encoding="utf-8")
     raw = tomllib.loads(shipped)
@@ -126,7 +134,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     assert raw.pop("alerts")["rules"]
     assert raw["limits"].pop("levels")
     assert parse_config(raw) == Config()
-    shown_keys = {f"{section}.{key}" for section, table in raw.items() for key in table}
+    shown_keys = set(_dotted(raw))
     lists = {"agents.schedule", "alerts.rules", "limits.levels", "limits.clusters"}
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
@@ -294,7 +302,7 @@ def test_every_command_that_a_document_names_exists(document: Path) -> None:
         for name in re.findall(r"(?:^|\s|/)quarterdeck ([a-z]+)(?=\s|$)", line):
             # A folder is called so as well.
             if name not in known and not re.search(
-                rf"(?:clone|http|cd) .*quarterdeck {name}", line
+                rf"(?:clone|http|cd|import) .*quarterdeck {name}", line
             ):
                 unknown.append(line.strip())
         options = re.findall(r"\s(--[a-z-]+)", line) if "scripts/run" in line else []

@@ -33,6 +33,9 @@ GOOD: dict[str, Json] = {
     "DELETE /alerts/rules/{rule_id}": {},
     "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
     "POST /alerts/{episode_id}/resolve": {"note": "n"},
+    "POST /breakers/reset": {
+        "kind": "loop", "scope": "agent", "subject": "trend", "reason": "r",
+    },
     "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
     "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
@@ -67,13 +70,22 @@ GOOD: dict[str, Json] = {
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
+        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
+        "on_failure": "skip",
     },
+    "POST /tasks/batch": {
+        "idempotency_key": "b", "tasks": [{"type": "analysis", "title": "t", "capability": "c"}],
+    },
+    "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "task_id": "t", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
-    "POST /tasks/claim": {"wait_ms": 0},
+    "POST /tasks/claim": {"wait_ms": 0, "most": 1},
     "POST /tasks/complete": {
         "task_id": "t", "lease_token": "l", "result": {"a": 1}, "failed": False, "reason": "r",
     },
-    "POST /tasks/renew": {"task_id": "t", "lease_token": "l"},
+    "POST /tasks/complete/batch": {"reports": [{"task_id": "t", "lease_token": "l"}]},
+    "POST /tasks/renew": {
+        "task_id": "t", "lease_token": "l", "progress_fraction": 0.5, "note": "half",
+    },
 }  # fmt: skip
 """Each route with a body in which every field is of the right kind."""
 AGENTS = ("/orders", "/signals", "/tasks")

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import msgspec
 
+from quarterdeck.agents.core.skill import Skill, SkillKey
 from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
+from quarterdeck.kernel.vocabulary import Regime, TaskType
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -37,8 +39,33 @@ def save_agent(agent: Agent, step: Step) -> None:
 def save_outcomes(name: AgentId, outcomes: Outcomes, step: Step) -> None:
     """Write how the attempts of the agent called ``name`` have ended so far."""
     step.write(
-        "agents.outcomes_saved", name=name, completed=outcomes.completed, failed=outcomes.failed
+        "agents.outcomes_saved",
+        name=name,
+        completed=outcomes.completed,
+        failed=outcomes.failed,
+        streak=outcomes.streak,
     )
+
+
+def save_skill(key: SkillKey, skill: Skill, step: Step) -> None:
+    """Write one record of what an agent is worth."""
+    agent, kind, regime = key
+    step.write("agents.skill_saved", agent=agent, type=kind.value, regime=regime, **skill._asdict())
+
+
+def read_skills(reader: Reader) -> dict[SkillKey, Skill]:
+    """Return every record of what an agent is worth."""
+    return {
+        (AgentId(row["agent"]), TaskType(row["type"]), str(row["regime"])): Skill(
+            **{name: row[name] for name in Skill._fields}
+        )
+        for row in reader.rows("agents.skills")
+    }
+
+
+def read_regimes(reader: Reader) -> dict[str, Regime]:
+    """Return the last regime heard of each instrument."""
+    return {str(row["symbol"]): Regime(row["regime"]) for row in reader.rows("agents.regimes")}
 
 
 def save_key(key: Key, step: Step) -> None:
@@ -77,6 +104,13 @@ def save_task(change: Change, step: Step) -> None:
             submitted_slice=task.submitted_slice,
             state=task.state.value,
             ready_machine_at=task.ready_machine_at,
+            requires=_text(task.requires),
+            strategy=task.strategy,
+            order_key=task.order_key,
+            not_before=task.not_before,
+            expires_at=task.expires_at,
+            expires_slice=task.expires_slice,
+            on_failure=task.on_failure.value,
         )
         return
     step.write(
@@ -97,6 +131,12 @@ def save_task(change: Change, step: Step) -> None:
         started_machine_at=task.started_machine_at,
         finished_machine_at=task.finished_machine_at,
         lease_until=task.lease_until,
+        order_key=task.order_key,
+        tried=_text(task.tried),
+        not_before=task.not_before,
+        progress=task.progress,
+        note=task.note,
+        factors=None if task.factors is None else msgspec.json.encode(task.factors).decode(),
     )
 
 
@@ -113,7 +153,9 @@ def read_agents(reader: Reader) -> list[Agent]:
 def read_outcomes(reader: Reader) -> dict[AgentId, Outcomes]:
     """Return how the attempts of each agent have ended; one without any is absent."""
     return {
-        AgentId(row["name"]): Outcomes(int(row["completed"]), int(row["failed"]))
+        AgentId(row["name"]): Outcomes(
+            int(row["completed"]), int(row["failed"]), int(row["streak"])
+        )
         for row in reader.rows("agents.agents")
         if row["completed"] or row["failed"]
     }
@@ -145,7 +187,7 @@ def read_last_number(reader: Reader) -> int:
 
 def task_of(row: Row) -> Task:
     """Return the task that ``row`` holds."""
-    body = _parsed(row, "input", "depends_on", "result")
+    body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
 

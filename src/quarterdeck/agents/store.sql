@@ -10,6 +10,7 @@ CREATE TABLE agents (
   capital_units INTEGER NOT NULL,  -- hashed
   completed INTEGER NOT NULL,  -- hashed
   failed INTEGER NOT NULL,  -- hashed
+  streak INTEGER NOT NULL,  -- hashed
   reason TEXT,  -- hashed
   registered_at INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
@@ -51,20 +52,47 @@ CREATE TABLE tasks (
   ready_machine_at INTEGER NOT NULL,  -- unhashed
   started_machine_at INTEGER,  -- unhashed
   finished_machine_at INTEGER,  -- unhashed
-  lease_until INTEGER  -- unhashed
+  lease_until INTEGER,  -- unhashed
+  requires TEXT NOT NULL,  -- hashed
+  strategy TEXT NOT NULL,  -- hashed
+  order_key INTEGER NOT NULL,  -- unhashed
+  factors TEXT,  -- unhashed
+  tried TEXT NOT NULL,  -- hashed
+  not_before INTEGER,  -- unhashed
+  expires_at INTEGER,  -- unhashed
+  expires_slice INTEGER,  -- hashed
+  on_failure TEXT NOT NULL,  -- hashed
+  progress REAL,  -- hashed
+  note TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE agent_skills (
+  agent TEXT NOT NULL,  -- hashed
+  type TEXT NOT NULL,  -- hashed
+  regime TEXT NOT NULL,  -- hashed
+  weight REAL NOT NULL,  -- hashed
+  gain REAL NOT NULL,  -- hashed
+  trials INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  duration_ms REAL NOT NULL,  -- unhashed
+  score_ppm INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, type, regime)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE work_regimes (
+  symbol TEXT PRIMARY KEY,  -- hashed
+  regime TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, reason, registered_at)
+  completed, failed, streak, reason, registered_at)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, :reason, :registered_at)
+  0, 0, 0, :reason, :registered_at)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason
 
 -- outcomes_saved --
-UPDATE agents SET completed = :completed, failed = :failed WHERE name = :name
+UPDATE agents SET completed = :completed, failed = :failed, streak = :streak WHERE name = :name
 
 -- agents --
 SELECT * FROM agents ORDER BY name
@@ -80,10 +108,12 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 -- task_submitted --
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
-  settled_attempt, ready_machine_at)
+  settled_attempt, ready_machine_at, requires, strategy, order_key, tried, not_before,
+  expires_at, expires_slice, on_failure, progress, note)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
-  :ready_machine_at)
+  :ready_machine_at, :requires, :strategy, :order_key, '[]', :not_before,
+  :expires_at, :expires_slice, :on_failure, NULL, '')
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -91,11 +121,29 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   reason = :reason, result = :result, started_at = :started_at, finished_at = :finished_at,
   finish_order = :finish_order, ready_machine_at = :ready_machine_at,
   started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
-  lease_until = :lease_until
+  lease_until = :lease_until, order_key = :order_key, factors = :factors,
+  tried = :tried, not_before = :not_before, progress = :progress, note = :note
 WHERE number = :number
 
+-- skill_saved --
+INSERT INTO agent_skills (agent, type, regime, weight, gain, trials, slice, duration_ms, score_ppm)
+VALUES (:agent, :type, :regime, :weight, :gain, :trials, :slice, :duration_ms, :score_ppm)
+ON CONFLICT (agent, type, regime) DO UPDATE SET weight = excluded.weight, gain = excluded.gain,
+  trials = excluded.trials, slice = excluded.slice, duration_ms = excluded.duration_ms,
+  score_ppm = excluded.score_ppm
+
+-- skills --
+SELECT * FROM agent_skills ORDER BY agent, type, regime
+
+-- regime_saved --
+INSERT INTO work_regimes (symbol, regime) VALUES (:symbol, :regime)
+ON CONFLICT (symbol) DO UPDATE SET regime = excluded.regime
+
+-- regimes --
+SELECT * FROM work_regimes ORDER BY symbol
+
 -- open_tasks --
-SELECT * FROM tasks WHERE state IN ('blocked', 'ready', 'leased') ORDER BY number
+SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
 SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
@@ -116,4 +164,4 @@ SELECT * FROM tasks WHERE task_id = :task_id
 
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
-WHERE state IN ('blocked', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+WHERE state IN ('blocked', 'delayed', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000

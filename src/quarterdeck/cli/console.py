@@ -45,6 +45,21 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def why(data_dir: Path, *, task: str, agent: str | None, as_json: bool) -> int:
+    """Print why a task stands where it stands, and every agent's part in it."""
+    path = f"/tasks/{urllib.parse.quote(task, safe='')}/why"
+    if agent is not None:
+        path += "?" + urllib.parse.urlencode({"agent": agent})
+    answer = _call(_deck(data_dir), "GET", path)
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    print(f"{answer['task_id']} is {answer['state']}: {answer['why']}")
+    for part in answer["agents"]:
+        print(f"{part['agent']:<24}{part['verdict']:<18}{part['text']}")
+    return 0
+
+
 def login(data_dir: Path, *, as_json: bool) -> int:
     """Print a fresh link that opens the operator's session once."""
     link = _call(_deck(data_dir), "POST", "/session/links", {})

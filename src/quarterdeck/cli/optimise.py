@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,39 @@ import numpy as np
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.library.bars import Bars, read_bars, slices
-from quarterdeck.library.optimise import Limits, optimize
+from quarterdeck.library.optimise import Constraints, Group, Limits, optimize
 from quarterdeck.maths.arrays import Floats
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
+from quarterdeck.portfolio.core.estimate import sample_moments
 from quarterdeck.portfolio.core.optimum import Optimum
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Constraints as written on the command line."""
+
+    confidence: float = 0.95
+    groups: tuple[str, ...] = ()
+    current: str | None = None
+    benchmark: str | None = None
+    max_turnover: float | None = None
+    cost_bps: float | None = None
+    max_gross: float | None = None
+    max_assets: int | None = None
+
+    def constraints(self, symbols: tuple[str, ...]) -> Constraints | None:
+        """Return what was asked of ``symbols``; None where nothing was."""
+        if replace(self, confidence=0.95) == Asked():
+            return None
+        return Constraints(
+            groups=tuple(_group(text, symbols) for text in self.groups),
+            current=_weights("--current", self.current, symbols=symbols),
+            benchmark=_weights("--benchmark", self.benchmark, symbols=symbols),
+            max_turnover=self.max_turnover,
+            cost=None if self.cost_bps is None else self.cost_bps * 1e-4,
+            max_gross=self.max_gross,
+            max_assets=self.max_assets,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +61,7 @@ class Options:
     lookback: int | None
     periods_per_year: int
     as_json: bool
+    asked: Asked
 
 
 def run(options: Options) -> int:
@@ -55,11 +86,13 @@ def run(options: Options) -> int:
             min_weight=options.min_weight,
             max_weight=options.max_weight,
         ),
+        constraints=options.asked.constraints(bars.symbols),
+        confidence=options.asked.confidence,
     )
     print(f"{len(returns)} joint returns of {len(bars.symbols)} symbols", file=sys.stderr)
-    if len(returns) <= len(bars.symbols):
-        print("warning: no more returns than symbols; the covariance is singular", file=sys.stderr)
-    answer = _answer(found, options=options, symbols=bars.symbols, as_of=as_of)
+    answer = _answer(found, options=options, symbols=bars.symbols, as_of=as_of, returns=returns)
+    if answer["warning"] is not None:
+        print(f"warning: {answer['warning']}", file=sys.stderr)
     if options.as_json:
         print(json.dumps(answer))
     else:
@@ -80,9 +113,48 @@ def _joint_returns(bars: Bars) -> tuple[Floats, Nanos]:
     return np.ascontiguousarray(closes[1:] / closes[:-1] - 1.0), last
 
 
+def _group(text: str, symbols: tuple[str, ...]) -> Group:
+    name, _, rest = text.partition("=")
+    parts = rest.split(":")
+    if not name or len(parts) != 3:
+        raise InvalidInput.of("--group", text, "NAME=A+B+C:LOW:HIGH")
+    members = tuple(_place("--group", one, symbols=symbols) for one in parts[0].split("+"))
+    low, high = (_number("--group", one) for one in parts[1:])
+    return Group(name, members, low, high)
+
+
+def _weights(field: str, text: str | None, *, symbols: tuple[str, ...]) -> Floats | None:
+    if text is None:
+        return None
+    weights = np.zeros(len(symbols))
+    for part in text.split(","):
+        symbol, _, weight = part.partition("=")
+        weights[_place(field, symbol, symbols=symbols)] = _number(field, weight)
+    return weights
+
+
+def _place(field: str, symbol: str, *, symbols: tuple[str, ...]) -> int:
+    if symbol not in symbols:
+        raise InvalidInput.of(field, symbol, f"a symbol of the file: {', '.join(symbols[:20])}")
+    return symbols.index(symbol)
+
+
+def _number(field: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput.of(field, text, "a number") from None
+
+
 def _answer(
-    found: Optimum, *, options: Options, symbols: tuple[str, ...], as_of: Nanos
+    found: Optimum,
+    *,
+    options: Options,
+    symbols: tuple[str, ...],
+    as_of: Nanos,
+    returns: Floats,
 ) -> dict[str, object]:
+    condition, observations = condition_number(sample_moments(returns)[1]), len(returns)
     year = options.periods_per_year
     expected = found.expected_return
     shares = found.risk_contributions
@@ -94,7 +166,12 @@ def _answer(
         "volatility": found.volatility * math.sqrt(year),
         "sharpe": None if found.sharpe is None else found.sharpe * math.sqrt(year),
         "risk_contributions": None if shares is None else shares.tolist(),
+        "cvar": found.cvar,
         "optimality_gap": found.optimality_gap,
+        "kkt_residual": found.kkt_residual,
+        "condition": condition,
+        "warning": weakness(len(symbols), observations=observations, condition=condition),
+        "observations": observations,
         "solver": found.solver,
         "as_of": rfc3339(as_of),
     }
@@ -106,7 +183,16 @@ def _table(found: Optimum, *, symbols: tuple[str, ...], answer: dict[str, object
     for i, symbol in enumerate(symbols):
         risk = "-" if shares is None else f"{shares[i]:.4f}"
         print(f"{symbol:<12}{found.weights[i]:>10.4f}{risk:>10}")
-    for name in ("expected_return", "volatility", "sharpe", "optimality_gap", "solver", "as_of"):
+    for name in (
+        "expected_return",
+        "volatility",
+        "sharpe",
+        "cvar",
+        "optimality_gap",
+        "kkt_residual",
+        "solver",
+        "as_of",
+    ):
         value = answer[name]
         shown = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
         print(f"{name:<18}{shown}")

@@ -20,6 +20,7 @@ CREATE TABLE execution_limits (
   instrument INTEGER PRIMARY KEY,  -- hashed
   position_limit_units INTEGER NOT NULL,  -- hashed
   version INTEGER NOT NULL,  -- hashed
+  var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_levels (
@@ -48,6 +49,47 @@ CREATE TABLE execution_limit_changes (
   confirmed_by TEXT,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   machine_at INTEGER NOT NULL  -- unhashed
+) STRICT;
+CREATE TABLE execution_breakers (
+  kind TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  trips INTEGER NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  evidence TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  peak_units INTEGER NOT NULL,  -- hashed
+  events TEXT NOT NULL,  -- hashed
+  PRIMARY KEY (kind, scope, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_breaker_events (
+  number INTEGER PRIMARY KEY,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  evidence TEXT NOT NULL,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_calls (
+  agent TEXT PRIMARY KEY,  -- hashed
+  call TEXT NOT NULL,  -- hashed
+  calls INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- hashed
+  churn INTEGER NOT NULL,  -- hashed
+  execution TEXT NOT NULL,  -- hashed
+  executions INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_markets (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  closes TEXT NOT NULL,  -- hashed
+  volumes TEXT NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
@@ -262,14 +304,14 @@ ON CONFLICT (instrument) DO UPDATE SET price_units = excluded.price_units, misse
 SELECT instrument, price_units, missed FROM execution_marks ORDER BY instrument
 
 -- limit_saved --
-INSERT INTO execution_limits (instrument, position_limit_units, version, at)
-VALUES (:instrument, :position_limit_units, :version, :at)
+INSERT INTO execution_limits (instrument, position_limit_units, version, var99_parts, at)
+VALUES (:instrument, :position_limit_units, :version, :var99_parts, :at)
 ON CONFLICT (instrument) DO UPDATE SET
   position_limit_units = excluded.position_limit_units, version = excluded.version,
-  at = excluded.at
+  var99_parts = excluded.var99_parts, at = excluded.at
 
 -- limits --
-SELECT instrument, position_limit_units, version FROM execution_limits ORDER BY instrument
+SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
 
 -- level_saved --
 INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)
@@ -306,6 +348,49 @@ FROM execution_limit_changes WHERE status = 'pending' ORDER BY number
 SELECT number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by,
   at
 FROM execution_limit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- breaker_saved --
+INSERT INTO execution_breakers
+  (kind, scope, subject, state, trips, reason, evidence, at, slice, peak_units, events)
+VALUES
+  (:kind, :scope, :subject, :state, :trips, :reason, :evidence, :at, :slice, :peak_units, :events)
+ON CONFLICT (kind, scope, subject) DO UPDATE SET
+  state = excluded.state, trips = excluded.trips, reason = excluded.reason,
+  evidence = excluded.evidence, at = excluded.at, slice = excluded.slice,
+  peak_units = excluded.peak_units, events = excluded.events
+
+-- breakers --
+SELECT kind, scope, subject, state, trips, reason, evidence, at, slice, peak_units, events
+FROM execution_breakers ORDER BY kind, scope, subject
+
+-- breaker_event_saved --
+INSERT INTO execution_breaker_events
+  (number, kind, scope, subject, state, reason, evidence, actor, at, slice)
+VALUES (:number, :kind, :scope, :subject, :state, :reason, :evidence, :actor, :at, :slice)
+
+-- breaker_events_before --
+SELECT number, kind, scope, subject, state, reason, evidence, actor, at, slice
+FROM execution_breaker_events WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- calls_saved --
+INSERT INTO execution_calls (agent, call, calls, slice, refused, churn, execution, executions)
+VALUES (:agent, :call, :calls, :slice, :refused, :churn, :execution, :executions)
+ON CONFLICT (agent) DO UPDATE SET
+  call = excluded.call, calls = excluded.calls, slice = excluded.slice,
+  refused = excluded.refused, churn = excluded.churn, execution = excluded.execution,
+  executions = excluded.executions
+
+-- calls --
+SELECT agent, call, calls, slice, refused, churn, execution, executions
+FROM execution_calls ORDER BY agent
+
+-- market_saved --
+INSERT INTO execution_markets (instrument, closes, volumes)
+VALUES (:instrument, :closes, :volumes)
+ON CONFLICT (instrument) DO UPDATE SET closes = excluded.closes, volumes = excluded.volumes
+
+-- markets --
+SELECT instrument, closes, volumes FROM execution_markets ORDER BY instrument
 
 -- account_saved --
 INSERT INTO execution_accounts
@@ -464,7 +549,8 @@ SELECT
   (SELECT coalesce(max(number), 0) FROM execution_fills) AS fills,
   (SELECT coalesce(max(number), 0) FROM execution_ledger) AS lines,
   (SELECT coalesce(max(number), 0) FROM execution_stops) AS stops,
-  (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals
+  (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals,
+  (SELECT coalesce(max(number), 0) FROM execution_breaker_events) AS breakers
 
 -- signal_saved --
 INSERT INTO execution_signals

@@ -115,24 +115,52 @@ class LimitsSection(_Section, frozen=True):
     clusters: tuple[ClusterEntry, ...] = ()
 
 
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Multiple = Annotated[float, msgspec.Meta(gt=1.0, le=1_000_000.0)]
+
+
+class BreakersSection(_Section, frozen=True):
+    """When circuit breakers open and how they close again; windows count in market time."""
+
+    rapid_losses: PositiveInt = 5
+    rapid_loss_minutes: Minutes = 30
+    trades: PositiveInt = 50
+    trade_minutes: Minutes = 60
+    errors: PositiveInt = 10
+    error_minutes: Minutes = 20
+    drawdown_soft_fraction: Fraction = 0.10
+    drawdown_hard_fraction: Fraction = 0.20
+    loop_calls: PositiveInt = 5
+    loop_cancels: PositiveInt = 10
+    loop_executions: PositiveInt = 10
+    volume_spike_ratio: Multiple = 10.0
+    volatility_halt_fraction: Fraction = 0.20
+    cool_down_bars: PositiveInt = 5
+    probe_bars: PositiveInt = 2
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
     ``limit_band_fraction`` is the change a learned limit must make before it moves;
-    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
+    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
+    ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
+    is reported, once ``coverage_alarm_bars`` of them are judged.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
+    coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
+    coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     stressed_regime_multiplier: Fraction = 0.5
 
 
 class RegimeSection(_Section, frozen=True):
-    """The decoder: what a change must be worth, and how flat evidence may be."""
+    """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
-    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 2.0
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 
@@ -158,11 +186,47 @@ class ScheduleEntry(_Section, frozen=True):
     """The entry whose task of the same slice must complete first."""
 
 
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class PriorityWeights(_Section, frozen=True):
+    """What each priority is worth, in machine seconds of waiting.
+
+    A task goes before one that is worth less until that one has waited longer by the difference.
+    """
+
+    critical: Seconds = 3_600
+    urgent: Seconds = 1_800
+    high: Seconds = 600
+    medium: Seconds = 300
+    low: Seconds = 0
+
+
+class LongestWaits(_Section, frozen=True):
+    """How long a task may wait, in machine seconds, while an agent that can do it takes work.
+
+    From nine tenths of that on it goes before all others and may use every slot. Critical tasks have
+    no bound: they are what the others wait for.
+    """
+
+    urgent: PositiveInt = 600
+    high: PositiveInt = 1_800
+    medium: PositiveInt = 3_600
+    low: PositiveInt = 7_200
+
+
 class AgentsSection(_Section, frozen=True):
     """How work is handed out: share of slots filled by ordinary work, queue bound, agenda."""
 
     load_threshold_fraction: Fraction = 0.7
     max_open_tasks: PositiveInt = 10_000
+    priority_weight_s: PriorityWeights = PriorityWeights()
+    longest_wait_s: LongestWaits = LongestWaits()
+    retry_base_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 1_000
+    retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
+    dead_after_agents: PositiveInt = 3
+    quarantine_failures: PositiveInt = 10
+    hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
     schedule: tuple[ScheduleEntry, ...] = ()
 
 
@@ -203,6 +267,7 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
     broker: BrokerSection = BrokerSection()
     risk: RiskSection = RiskSection()

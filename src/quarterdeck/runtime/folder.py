@@ -16,6 +16,7 @@ RUN_FILES = (
     "core.db",
     "core.db-wal",
     "core.db-shm",
+    "core.seal",
     "stop.flag",
     "stop.reason",
     "venue.requests",
@@ -32,6 +33,7 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.core = path / "core.db"
+        self.seal = path / "core.seal"
         self.stop_flag = path / "stop.flag"
         self.stop_reason = path / "stop.reason"
         self.venue_requests = path / "venue.requests"

@@ -20,9 +20,12 @@ from importlib import import_module
 from pathlib import Path
 
 KERNEL_MODULES = (
+    "quarterdeck.agents.core.matching",
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
+    "quarterdeck.risk.core.joint",
+    "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",

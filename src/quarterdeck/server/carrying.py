@@ -27,6 +27,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     def wait(self) -> asyncio.Future[None]:
         """Return a future that the next ring resolves."""
@@ -43,6 +44,23 @@ class Bell:
         future.cancel()
         if future in self._waiting:
             self._waiting.remove(future)
+
+    def nudge_in(self, seconds: float) -> None:
+        """Wake one caller in ``seconds``, or earlier if that was asked for: something is due then."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._nudge)
+
+    def _nudge(self) -> None:
+        self._timer = None
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+                return
 
     def ring(self) -> None:
         """Wake everybody."""
@@ -140,10 +158,16 @@ class Carrier:
             try:
                 receipt = await self.ports.commands.submit(once, caller)
                 left = until - loop.time()
-                done = isinstance(receipt.answer, ClaimAnswer) and receipt.answer.claim is not None
+                answer = receipt.answer
+                done = isinstance(answer, ClaimAnswer) and answer.claim is not None
+                if future is not None and isinstance(answer, ClaimAnswer) and answer.due_ms:
+                    self.bell.nudge_in(answer.due_ms / 1000)
                 if future is None or done or left <= 0 or self.closing:
                     return receipt.answer, receipt.step
-                if not await patience.wait(future, left):
+                wait = left
+                if isinstance(answer, ClaimAnswer) and answer.kept and answer.retry_after_ms:
+                    wait = min(left, answer.retry_after_ms / 1000)
+                if not await patience.wait(future, wait) and (patience.gone or wait == left):
                     return receipt.answer, receipt.step
             finally:
                 if future is not None:

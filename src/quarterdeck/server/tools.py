@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import Decision, GateView, OrderView
+from quarterdeck.execution.model import BreakerState, BreakersView, Decision, GateView, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
@@ -79,6 +79,19 @@ def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         raise TypeError(f"not the gate's limits: {type(answer).__name__}")
     lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
     return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
+
+
+def breakers_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each breaker that is not closed in one short line."""
+    if not isinstance(answer, BreakersView):
+        raise TypeError(f"not circuit breakers: {type(answer).__name__}")
+    lines = [
+        f"{each.kind.value} of {each.scope.value} {each.subject} {each.state.value} since slice "
+        f"{each.since_slice}: {each.reason}"
+        for each in answer.breakers
+        if each.state is not BreakerState.CLOSED
+    ]
+    return fitted({"breakers": lines}, lists=("breakers",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -222,6 +235,13 @@ def claim_reply(answer: Answer, caller: Caller) -> Reply:
     return {"claim": None, **whole(answer, caller)}
 
 
+def why_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return why a task stands where it stands, agents as far as they fit."""
+    reply = whole(answer, caller)
+    reply.pop("factors", None)
+    return fitted(reply, lists=("agents",))
+
+
 KEY = "your own unique key; repeat it to repeat the request safely"
 SYMBOL = "instrument, as get_market names it"
 LEASE = "the lease_token that claim_work gave"
@@ -261,12 +281,17 @@ TELLINGS: Mapping[str, Telling] = {
     "claim_work": Telling(
         text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
         "the lease lasts; finish with complete_work.",
-        notes={"wait_ms": "milliseconds to wait, 0 to 20000"},
+        notes={"wait_ms": "milliseconds to wait, 0 to 20000", "most": "tasks at once, 1 to 100"},
         reply=claim_reply,
     ),
     "renew_lease": Telling(
         text="Keep a claimed task for another lease.",
-        notes={"task_id": "the task", "lease_token": LEASE},
+        notes={
+            "task_id": "the task",
+            "lease_token": LEASE,
+            "progress_fraction": "0 to 1",
+            "note": "one line on how far it is",
+        },
         reply=whole,
     ),
     "complete_work": Telling(
@@ -280,6 +305,12 @@ TELLINGS: Mapping[str, Telling] = {
         },
         reply=only("task_id", "state", "attempt", "why"),
     ),
+    "explain_task": Telling(
+        text="Why a task waits or went to whom it went.",
+        notes={"task_id": "the task", "agent": "why (not) this agent"},
+        reply=why_reply,
+        read_only=True,
+    ),
     "submit_task": Telling(
         text="Put a task into the queue for agents with a capability.",
         notes={
@@ -290,6 +321,12 @@ TELLINGS: Mapping[str, Telling] = {
             "depends_on": "task ids that must complete first",
             "max_attempts": "1 or more",
             "lease_s": "seconds of machine time",
+            "requires": "further capabilities",
+            "strategy": "whose turn it takes",
+            "delay_s": "machine seconds until it may start",
+            "expires_s": "cancelled unless done in so many machine seconds",
+            "expires_bars": "cancelled unless done in so many bars",
+            "on_failure": "of a dependency",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),
@@ -350,6 +387,13 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"idempotency_key": KEY, "signal_id": "the signal"},
         reply=only("signal_id", "symbol", "status"),
         destructive=True,
+    ),
+    "get_breakers": Telling(
+        text="Circuit breakers that are not closed: whose, why, and what closes them.",
+        notes={"subject": "an agent or instrument; omit for all"},
+        reply=breakers_reply,
+        detail=True,
+        read_only=True,
     ),
     "get_conflicts": Telling(
         text="Instruments that several of our agents hold: gross, net, and what netting saves.",

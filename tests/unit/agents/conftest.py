@@ -21,7 +21,7 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TaskView,
 )
-from quarterdeck.agents.service import AgentsService
+from quarterdeck.agents.service import AgentsService, people, work
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Message
@@ -41,6 +41,14 @@ from quarterdeck.runtime.policy import (
 from quarterdeck.runtime.sequencer import Step, StepKind
 
 SLOTS = {"trend": 3, "breakout": 3}
+DOES = {
+    function.__name__: function
+    for function in (
+        people.register, people.issue_key, people.revoke_key, people.set_state,
+        work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
+        work.complete_many, work.cancel,
+    )
+}  # fmt: skip
 
 
 @cache
@@ -134,7 +142,7 @@ class OneServiceDeck:
         caller = OPERATOR_CALLER if who == "operator" else agent_caller(who)
         step = self.begin(caller)
         try:
-            answer = getattr(self.service, function)(command, step)
+            answer = DOES[function](self.service, command, step)
         except DomainError:
             assert not (step.rows)
             assert not (step.messages)
@@ -233,26 +241,30 @@ def agent_caller(name: str) -> Caller:
 
 def memory(service: AgentsService) -> dict[str, object]:
     """All that decides what the service does next."""
-    board = service._board
+    board = service.board
     return {
-        "agents": service._agents,
-        "keys": service._keys,
+        "agents": service.members,
+        "keys": service.issued,
         "tasks": board.tasks,
         "counts": board.counts,
+        "skills": service.skills.records,
+        "regimes": service.regimes,
         "outcomes": board.outcomes,
         "recurring": board.recurring,
         "last": (board.last_number, board.last_finished),
         "pending": board._pending,
         "held": board.held_counts(),
-        "ready": board.ready._lists,
+        "ready": board.ready.content(),
         "finished": list(board._finished),
-        "agenda": service._agenda,
+        "alarms": (board.alarms._at, board.deadlines._at),
+        "agenda": service.agenda,
     }
 
 
 @pytest.fixture
 def deck() -> Iterator[OneServiceDeck]:
-    made = OneServiceDeck(AgentsSection())
+    # Without a rest between attempts, which would be drawn.
+    made = OneServiceDeck(AgentsSection(retry_base_ms=0))
     yield made
     made.connection.close()
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from quarterdeck.agents.model import GetAgents, GetTask, GetTasks, TaskState
+from quarterdeck.agents.service import people, reading
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.vocabulary import Regime
@@ -27,7 +28,7 @@ AGENDA = AgentsSection(schedule=(SWEEP, TRADE))
 
 
 def titles(deck) -> list[str]:
-    return [task.title for task in deck.service._board.tasks.values() if not task.state.final]
+    return [task.title for task in deck.service.board.tasks.values() if not task.state.final]
 
 
 def test_nothing_comes_round_before_trading_opens(deck_with) -> None:
@@ -41,7 +42,7 @@ def test_an_entry_waits_for_the_one_it_comes_after_in_the_same_slice(deck_with) 
     deck = deck_with(AGENDA)
     deck.builtin("trend", "s", "t")
     deck.bars()
-    sweep, trade = deck.service._board.tasks.values()
+    sweep, trade = deck.service.board.tasks.values()
     assert trade.depends_on == (sweep.task_id,)
     assert trade.state is TaskState.BLOCKED
     claim = deck.claim("trend").claim
@@ -51,7 +52,7 @@ def test_an_entry_waits_for_the_one_it_comes_after_in_the_same_slice(deck_with) 
     deck.bars()
     assert titles(deck) == []
     deck.bars()
-    alone = [t for t in deck.service._board.tasks.values() if not t.state.final]
+    alone = [t for t in deck.service.board.tasks.values() if not t.state.final]
     assert [(t.title, t.state, t.depends_on) for t in alone] == [("trade", TaskState.READY, ())]
 
 
@@ -68,7 +69,7 @@ def test_a_new_regime_asks_for_one_review_of_the_latest(deck) -> None:
     deck.regime("A", Regime.VOLATILE)
     deck.regime("B", Regime.BREAKOUT)
     deck.regime("A", Regime.TRENDING_UP)
-    waiting = [t for t in deck.service._board.tasks.values() if t.state is TaskState.READY]
+    waiting = [t for t in deck.service.board.tasks.values() if t.state is TaskState.READY]
     assert [t.input["symbol"] for t in waiting] == ["B", "A"]
     assert waiting[1].input == {"symbol": "A", "from": "ranging", "to": "trending_up", "slice": 0}
     claim = deck.claim("trend").claim
@@ -86,7 +87,7 @@ def test_an_overtaken_review_that_comes_back_is_still_known_after_a_restart(deck
     deck.complete("trend", first.task_id, first.lease_token, failed=True, reason="no")
     assert memory(deck.restarted()) == memory(deck.service)
     deck.regime("A", Regime.RECOVERY)
-    waiting = [t for t in deck.service._board.tasks.values() if t.state is TaskState.READY]
+    waiting = [t for t in deck.service.board.tasks.values() if t.state is TaskState.READY]
     assert [t.input["to"] for t in waiting] == ["recovery"]
     assert memory(deck.restarted()) == memory(deck.service)
 
@@ -119,22 +120,22 @@ def test_every_slice_publishes_how_full_everybody_is(deck) -> None:
 
 def test_a_page_is_newest_first_and_leads_to_the_next(deck) -> None:
     ids = [deck.task(title=f"t{n}").task_id for n in range(5)]
-    page = asyncio.run(deck.service.tasks(GetTasks(limit=2), None, deck.history))
+    page = asyncio.run(reading.tasks(deck.service, GetTasks(limit=2), None, deck.history))
     assert [t.task_id for t in page.tasks] == ids[:2:-1]
     assert page.counts["ready"] == 5
-    rest = asyncio.run(deck.service.tasks(GetTasks(before=page.next), None, deck.history))
+    rest = asyncio.run(reading.tasks(deck.service, GetTasks(before=page.next), None, deck.history))
     assert [t.task_id for t in rest.tasks] == ids[2::-1]
     assert rest.next is None
     assert rest.tasks[0].why == "no agent has the capability c"
     with pytest.raises(InvalidInput):
-        asyncio.run(deck.service.tasks(GetTasks(limit=0), None, deck.history))
+        asyncio.run(reading.tasks(deck.service, GetTasks(limit=0), None, deck.history))
     with pytest.raises(NotFound):
-        asyncio.run(deck.service.task(GetTask(task_id="x"), None, deck.history))
+        asyncio.run(reading.task(deck.service, GetTask(task_id="x"), None, deck.history))
 
 
 def test_agents_are_listed_by_name_and_survive_a_restart(deck) -> None:
     deck.outside("zoe", "c")
     deck.builtin("trend", "c")
-    before = deck.service.agents(GetAgents(), None)
+    before = people.agents(deck.service, GetAgents(), None)
     assert [a.agent for a in before.agents] == ["trend", "zoe"]
-    assert deck.restarted().agents(GetAgents(), None) == before
+    assert people.agents(deck.restarted(), GetAgents(), None) == before

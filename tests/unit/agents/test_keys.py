@@ -87,7 +87,7 @@ def test_a_malformed_registration_is_refused_and_names_its_field(deck, fields, f
     with pytest.raises(InvalidInput) as refusal:
         deck.do("register", RegisterAgent(**{"name": "ann", **fields}))
     assert refusal.value.field == field
-    assert deck.service._agents == {}
+    assert deck.service.members == {}
 
 
 def test_a_name_is_taken_once_and_the_capital_is_told_in_units(deck) -> None:
@@ -122,7 +122,7 @@ def test_a_source_of_secrets_that_repeats_itself_is_refused(deck) -> None:
         def token(self, nbytes: int) -> str:
             return "s" * 43
 
-    deck.service._secrets = Stuck()
+    deck.service.secrets = Stuck()
     deck.outside("ann")
     with pytest.raises(Unavailable):
         deck.outside("bob")

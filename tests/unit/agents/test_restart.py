@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.agents.core import board as board_module
-from quarterdeck.agents.model import CancelTask, PauseAgent, RenewLease, ResumeAgent
+from quarterdeck.agents.model import CancelTask, FailurePolicy, PauseAgent, RenewLease, ResumeAgent
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import Priority, Regime
 from quarterdeck.runtime.config import AgentsSection, ScheduleEntry
@@ -14,14 +14,17 @@ from quarterdeck.runtime.database import state_digest
 from tests.unit.agents.conftest import OneServiceDeck, memory
 
 AGENDA = AgentsSection(
+    retry_base_ms=20_000,
+    dead_after_agents=2,
+    quarantine_failures=3,
     schedule=(
         ScheduleEntry(name="s", type="analysis", capability="c", title="s", every_bars=3),
         ScheduleEntry(name="t", type="trading", capability="d", title="t", every_bars=2, after="s"),
-    )
+    ),
 )
 WHO = ("trend", "breakout", "ann")
 ACTIONS = (
-    "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "fail",
+    "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "complete", "fail",
     "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart",
 )  # fmt: skip
 actions = st.lists(
@@ -31,15 +34,24 @@ actions = st.lists(
 
 def act(deck: OneServiceDeck, action: str, pick: int) -> None:
     who = WHO[pick % 3]
-    tasks = sorted(deck.service._board.tasks)
+    tasks = sorted(deck.service.board.tasks)
     mine = deck.service.held_claims(who)
     match action:
         case "bars":
             deck.bars()
         case "task":
-            deck.task("cd"[pick % 2], priority=tuple(Priority)[pick % 5], max_attempts=1 + pick % 3)
+            deck.task(
+                "cd"[pick % 2],
+                priority=tuple(Priority)[pick % 5],
+                max_attempts=1 + pick % 3,
+                delay_s=pick % 4 * 7,
+                expires_s=(None, 40, 200)[pick % 3],
+                expires_bars=(None, 3)[pick % 2],
+                strategy=("", "a")[pick % 7 % 2],
+            )
         case "dependent" if tasks:
-            deck.task("c", depends_on=(tasks[pick % len(tasks)],))
+            policy = tuple(FailurePolicy)[pick % 3]
+            deck.task("c", depends_on=(tasks[pick % len(tasks)],), on_failure=policy)
         case "claim":
             deck.claim(who)
         case "complete" if mine:
@@ -96,13 +108,13 @@ def played(script: list[tuple[str, int]], *, restarting: bool) -> tuple[bytes, d
 
 def check(deck: OneServiceDeck) -> None:
     """What holds in every state."""
-    board = deck.service._board
+    board = deck.service.board
     rows = deck.reader.rows("agents.task_counts")
     assert {row["state"]: row["tasks"] for row in rows} == {
         state.value: n for state, n in board.counts.items() if n
     }
     for name, held in board.held_counts().items():
-        assert held <= deck.service._agents[name].slots
+        assert held <= deck.service.members[name].slots
     for task in board.tasks.values():
         assert task.attempt <= task.max_attempts
         assert (task.lease_until is not None) == (task.state == "leased")
@@ -120,8 +132,9 @@ def test_finished_tasks_are_forgotten_alike(monkeypatch) -> None:
     deck = opened()
     for _ in range(8):
         task = deck.task("d")
+        deck.pass_seconds(1)
         claim = deck.claim("ann").claim
         deck.complete("ann", task.task_id, claim.lease_token)
         assert memory(deck.restarted()) == memory(deck.service)
-    assert sum(task.state.final for task in deck.service._board.tasks.values()) == 3
+    assert sum(task.state.final for task in deck.service.board.tasks.values()) == 3
     deck.connection.close()

@@ -18,6 +18,7 @@ from quarterdeck.agents.model import (
     TaskState,
     TaskSubmitted,
 )
+from quarterdeck.agents.service import people
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, Overloaded
 from quarterdeck.kernel.time import SECOND
 from quarterdeck.kernel.vocabulary import Priority, TaskType
@@ -84,7 +85,7 @@ def test_a_result_is_taken_from_the_holder_and_said(deck) -> None:
     kinds = [type(m) for m in deck.said[1:]]
     assert kinds == [TaskSubmitted, TaskReady, TaskAssigned, TaskFinished]
     assert deck.said[-1].worked_ms == 2_000
-    view = deck.service.agent(type("Q", (), {"agent": "ann"}), None)
+    view = people.agent(deck.service, type("Q", (), {"agent": "ann"}), None)
     assert (view.completed, view.failed, view.success_fraction, view.held) == (1, 0, 1.0, 0)
 
 
@@ -240,7 +241,7 @@ def test_a_malformed_task_is_refused_and_names_its_field(deck, fields, field) ->
     with pytest.raises(InvalidInput) as refusal:
         deck.do("submit", command)
     assert refusal.value.field == field
-    assert deck.service._board.tasks == {}
+    assert deck.service.board.tasks == {}
 
 
 def test_an_unknown_dependency_is_refused_so_no_cycle_can_begin(deck) -> None:

@@ -231,12 +231,28 @@ TASK = agents.TaskView(
     depends_on=(),
     input={},
     result={},
+    progress_fraction=None,
+    note="",
     reason=None,
     why="done",
     submitted_at=AT,
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+)
+TASK_WHY = agents.TaskWhy(
+    task_id=TaskId("task-t-1-0"),
+    state=agents.TaskState.READY,
+    why="every agent is full",
+    ahead=3,
+    factors=None,
+    agents=tuple(
+        agents.AgentVerdict(
+            agent=AgentId(f"agent-{n}"), verdict=agents.Verdict.NO_ROOM, text="it held 7 of 7 slots"
+        )
+        for n in range(50)
+    ),
+    counts={"no_room": 50},
 )
 CLAIM = agents.Claim(
     task_id=TaskId("task-t-1-0"),
@@ -368,6 +384,26 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetBreakers: lambda q, c: execution.BreakersView(
+            breakers=tuple(
+                execution.BreakerView(
+                    kind=execution.BreakerKind.LOOP,
+                    scope=execution.Scope.AGENT,
+                    subject=f"agent-{n}",
+                    state=execution.BreakerState.OPEN,
+                    code=execution.Code.LOOP,
+                    trips=1,
+                    reason="the same order came 5 times in a row",
+                    evidence="buy 1 AAPL",
+                    since="2008-09-15T00:00:00Z",
+                    since_slice=7,
+                    clock=Clock.MARKET,
+                    watches="the agent repeats itself",
+                    half_open_slice=None,
+                )
+                for n in range(40)
+            )
+        ),
         execution.GetGate: lambda q, c: execution.GateView(
             version=3,
             limits=tuple(
@@ -436,6 +472,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         agents.GetTasks: lambda q, c: agents.TasksView(
             tasks=(), counts={"ready": 1, "leased": 2, "completed": 3, "failed": 0}, next=None
         ),
+        agents.GetTaskWhy: lambda q, c: TASK_WHY,
         alerts.GetOpenAlerts: lambda q, c: alerts.OpenAlertsView(
             open=dict.fromkeys(("info", "warning", "error", "critical", "emergency"), 0),
             fired=0,
@@ -630,10 +667,12 @@ OFFERED = (
     _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
+    _offer("breakers.list", Permission.READ, "GET /breakers", execution.GetBreakers, execution.BreakersView, tool="get_breakers"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),
     _offer("tasks.submit", Permission.WORK, "POST /tasks", agents.SubmitTask, agents.TaskView, effect=COMMAND, tool="submit_task", created=True),
+    _offer("tasks.why", Permission.READ, "GET /tasks/{task_id}/why", agents.GetTaskWhy, agents.TaskWhy, effect=Effect.HISTORY, tool="explain_task"),
     _offer("work.claim", Permission.WORK, "POST /tasks/claim", agents.ClaimWork, agents.ClaimAnswer, effect=COMMAND, tool="claim_work"),
     _offer("work.renew", Permission.WORK, "POST /tasks/renew", agents.RenewLease, agents.ClaimAnswer, effect=COMMAND, tool="renew_lease"),
     _offer("work.complete", Permission.WORK, "POST /tasks/complete", agents.CompleteWork, agents.TaskView, effect=COMMAND, tool="complete_work"),

@@ -6,20 +6,20 @@ import { DASH, count, instant, percent, words } from "../parts/format";
 import { Bar, Maybe } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import { rest } from "../wire/rest";
+import { idempotencyKey, rest } from "../wire/rest";
 import type { AgentView, AgentsView, KeyView, KeysView, TaskState, TaskView, TasksView } from "../wire/types";
 import { ConnectAgent } from "./connect";
 
 const AGENTS: ReadonlyArray<Column<AgentView>> = [
   { name: "Agent", lead: true, show: (row) => <span><span className="font-medium">{row.agent}</span>{row.builtin && <span className="chip ml-2 text-faint">built in</span>}<span className="block text-xs text-faint">{row.label}</span></span> },
-  { name: "State", show: (row) => <StateWord state={row.state} /> },
+  { name: "State", show: (row) => <StateWord state={row.presence} /> },
   { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted">{row.held} / {row.slots}</span></span> },
   { name: "Done", right: true, show: (row) => count(row.completed) },
   { name: "Failed", right: true, show: (row) => count(row.failed) },
   { name: "Success", right: true, show: (row) => <Maybe text={percent(row.success_fraction, 1)} why="no task finished yet" /> },
   { name: "Capabilities", wrap: true, show: (row) => <Names names={row.capabilities} /> },
   { name: "Seen", right: true, show: (row) => <When at={row.last_seen} why="never seen" /> },
-  { name: "", right: true, show: (row) => row.state === "paused"
+  { name: "", right: true, show: (row) => row.state !== "ready"
     ? <ReasonCommand name="Resume" ask={`Why resume ${row.agent}?`} send={(reason) => rest.post(`/agents/${encodeURIComponent(row.agent)}/resume`, { reason })} />
     : <ReasonCommand name="Pause" ask={`Why pause ${row.agent}?`} send={(reason) => rest.post(`/agents/${encodeURIComponent(row.agent)}/pause`, { reason })} /> },
 ];
@@ -33,7 +33,8 @@ const TASKS: ReadonlyArray<Column<TaskView>> = [
   { name: "Try", right: true, show: (row) => `${row.attempt} / ${row.max_attempts}` },
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.why}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
   { name: "Submitted", right: true, show: (row) => <When at={row.submitted_at} /> },
-  { name: "", right: true, show: (row) => ["blocked", "ready", "leased"].includes(row.state) && <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} /> },
+  { name: "", right: true, show: (row) => ["blocked", "delayed", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
+    : ["failed", "dead"].includes(row.state) && <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} /> },
 ];
 
 const KEYS: ReadonlyArray<Column<KeyView>> = [
@@ -59,7 +60,7 @@ export default function Agents() {
       <ConnectAgent />
       <PagedPanel<TasksView> key={state} title="Tasks" path="/tasks" query={{ state: state === "all" ? null : state }} className="shrink-0"
         note={(data) => Object.entries(data.counts).filter(([, value]) => value > 0).map(([name, value]) => `${count(value)} ${name}`).join(", ")}
-        aside={<Choice<Which> label="Which tasks" value={state} choose={setState} options={[["all", "All"], ["ready", "Ready"], ["leased", "In hand"], ["completed", "Completed"], ["failed", "Failed"]]} />}>
+        aside={<Choice<Which> label="Which tasks" value={state} choose={setState} options={[["all", "All"], ["ready", "Ready"], ["leased", "In hand"], ["completed", "Completed"], ["failed", "Failed"], ["dead", "Dead letters"]]} />}>
         {(data) => <Table label="Tasks" columns={TASKS} rows={data.tasks} rowKey={(row) => row.task_id} empty={state === "all" ? "No task has been submitted yet." : "No task stands there now."} />}
       </PagedPanel>
       <ViewPanel<KeysView> title="Keys" path="/keys" moving={false} className="shrink-0" note={() => "secrets are never shown again"}>

@@ -15,7 +15,7 @@ export function SideWord({ side }: { side: Side }) {
 
 const TONES: Readonly<Record<string, string>> = {
   filled: "text-up", completed: "text-good", ready: "text-good", running: "text-good", working: "text-text", leased: "text-text", acknowledged: "text-muted",
-  refused: "text-down", failed: "text-down", withheld: "text-down", firing: "text-warn", paused: "text-warn", degraded: "text-warn", cancelled: "text-faint", expired: "text-faint", resolved: "text-faint", blocked: "text-faint",
+  refused: "text-down", failed: "text-down", withheld: "text-down", firing: "text-warn", paused: "text-warn", degraded: "text-warn", cancelled: "text-faint", expired: "text-faint", resolved: "text-faint", blocked: "text-faint", delayed: "text-faint", skipped: "text-faint", dead: "text-down", draining: "text-warn", quarantined: "text-down", gone: "text-faint",
 };
 
 export function StateWord({ state }: { state: OrderStatus | string }) {

@@ -47,7 +47,14 @@ export interface AgentReport {
 }
 
 /** Whether an agent is at work. */
-export type AgentState = "paused" | "ready";
+export type AgentState = "draining" | "paused" | "quarantined" | "ready";
+
+/** One agent's part in one task. */
+export interface AgentVerdict {
+  readonly agent: string;
+  readonly verdict: Verdict;
+  readonly text: string;
+}
 
 /** An agent as it stands; ``success_fraction`` is null before the first finished task. */
 export interface AgentView {
@@ -55,6 +62,8 @@ export interface AgentView {
   readonly label: string;
   readonly builtin: boolean;
   readonly state: AgentState;
+  readonly presence: Presence;
+  readonly reason: string | null;
   readonly capabilities: ReadonlyArray<string>;
   readonly scopes: ReadonlyArray<string>;
   readonly slots: number;
@@ -62,6 +71,7 @@ export interface AgentView {
   readonly utilisation: number;
   readonly completed: number;
   readonly failed: number;
+  readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
 }
@@ -120,6 +130,54 @@ export interface Breach {
   readonly max_quantity: Decimal | null;
   readonly text: string;
   readonly level: string | null;
+}
+
+/** One change of a breaker: tripped, tried again, closed by itself or reset by a person. */
+export interface BreakerEvent {
+  readonly number: number;
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly by: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of changes of breakers, newest first. */
+export interface BreakerEventsView {
+  readonly events: ReadonlyArray<BreakerEvent>;
+  readonly next: number | null;
+}
+
+/** What a circuit breaker watches. */
+export type BreakerKind = "drawdown_hard" | "drawdown_soft" | "error_rate" | "loop" | "rapid_loss" | "trade_frequency" | "volatility_halt" | "volume_spike";
+
+/** Closed lets orders pass, open does not, half-open lets a few pass to see. */
+export type BreakerState = "closed" | "half_open" | "open";
+
+/** A circuit breaker: its state, why it tripped, the evidence, and what closes it. */
+export interface BreakerView {
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly code: Code;
+  readonly trips: number;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly since: string;
+  readonly since_slice: number;
+  readonly clock: Clock;
+  readonly watches: string;
+  readonly half_open_slice: number | null;
+}
+
+/** Circuit breakers, by kind and subject. */
+export interface BreakersView {
+  readonly breakers: ReadonlyArray<BreakerView>;
 }
 
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
@@ -182,26 +240,35 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. */
+/** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
+  readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly kept: boolean;
+  readonly due_ms: number | null;
 }
 
-/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). */
+/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. */
 export interface ClaimWork {
   readonly wait_ms?: number;
+  readonly most?: number;
 }
 
 /** Which time a limit, window or expiry counts in. */
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
+
+/** Hand in up to 100 results at once; each is taken or refused by itself. */
+export interface CompleteMany {
+  readonly reports: ReadonlyArray<Report>;
+}
 
 /** Hand in a result (``failed`` false) or report failure with its reason. Repeating it for the same attempt is answered as the first time. */
 export interface CompleteWork {
@@ -210,6 +277,14 @@ export interface CompleteWork {
   readonly result?: Readonly<Record<string, unknown>>;
   readonly failed?: boolean;
   readonly reason?: string;
+}
+
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+export interface ComponentRiskView {
+  readonly symbol: string;
+  readonly value: Decimal;
+  readonly var99_share: number | null;
+  readonly marginal_var99: number | null;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -249,13 +324,21 @@ export interface ConflictsView {
   readonly conflicts: ReadonlyArray<ConflictView>;
 }
 
+/** An agent that could do a task when it was given out: what it held of its slots, its score. */
+export interface Contender {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly held: number;
+  readonly limit: number;
+}
+
 /** Pace the replay: pause, resume or step one slice, and set its speed in bars per second. Pacing decides when slices arrive, never what they do. A restart runs at the speed it is given. */
 export interface ControlReplay {
   readonly action?: "pause" | "resume" | "step" | null;
   readonly speed?: number | "max" | null;
 }
 
-/** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
+/** How a forecast has held since the start: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of the same bars. Null before there are bars enough. */
 export interface CoverageView {
   readonly level: number;
   readonly observations: number;
@@ -264,6 +347,10 @@ export interface CoverageView {
   readonly hit_fraction: number | null;
   readonly kupiec_p: number | null;
   readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+  readonly recent: RecentCoverageView;
 }
 
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
@@ -287,6 +374,12 @@ export interface DifferenceView {
   readonly subject: string;
   readonly ours: number;
   readonly theirs: number;
+}
+
+/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+export interface DrainAgent {
+  readonly agent: string;
+  readonly reason: string;
 }
 
 /** Where an episode stands. */
@@ -364,6 +457,26 @@ export interface ExecutionReport {
   readonly ledger_balanced: boolean;
 }
 
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
+export interface Factors {
+  readonly agent: string;
+  readonly score_ppm: number;
+  readonly regime: Regime | null;
+  readonly held: number;
+  readonly limit: number;
+  readonly able: number;
+  readonly with_room: number;
+  readonly among: number;
+  readonly waited_ms: number;
+  readonly turn_ms: number;
+  readonly worth_s: number;
+  readonly past_due: boolean;
+  readonly considered: ReadonlyArray<Contender>;
+}
+
+/** What becomes of a task when something it depends on fails. */
+export type FailurePolicy = "fail" | "run" | "skip";
+
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
   readonly state: string;
@@ -407,6 +520,23 @@ export interface FillsView {
 export interface GateView {
   readonly version: number;
   readonly limits: ReadonlyArray<LimitView>;
+}
+
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+export interface HoldingsRiskView {
+  readonly subject: string;
+  readonly gross: Decimal;
+  readonly var95: Decimal | null;
+  readonly es95: Decimal | null;
+  readonly var99: Decimal | null;
+  readonly es99: Decimal | null;
+  readonly components: ReadonlyArray<ComponentRiskView>;
+}
+
+/** The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts. */
+export interface HoldingsView {
+  readonly subjects: ReadonlyArray<HoldingsRiskView>;
+  readonly coverage: ReadonlyArray<CoverageView>;
 }
 
 /** Indicator values of one instrument at its last close; ``None`` until defined. */
@@ -639,6 +769,24 @@ export interface MarketView {
   readonly markets: ReadonlyArray<MarketLine>;
 }
 
+/** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
+export interface NewTask {
+  readonly type: TaskType;
+  readonly title: string;
+  readonly capability: string;
+  readonly priority: Priority;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly depends_on: ReadonlyArray<string>;
+  readonly max_attempts: number;
+  readonly lease_s: number;
+  readonly requires: ReadonlyArray<string>;
+  readonly strategy: string;
+  readonly delay_s: number;
+  readonly expires_s: number | null;
+  readonly expires_bars: number | null;
+  readonly on_failure: FailurePolicy;
+}
+
 /** What a portfolio is optimal for. */
 export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
 
@@ -799,6 +947,9 @@ export interface PositionsView {
   readonly positions: ReadonlyArray<PositionView>;
 }
 
+/** How an agent appears, from its state, its load and when it was last heard of. */
+export type Presence = "busy" | "draining" | "gone" | "paused" | "quarantined" | "ready" | "registering";
+
 /** The five priorities, most pressing first. */
 export type Priority = "critical" | "high" | "low" | "medium" | "urgent";
 
@@ -887,6 +1038,24 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
+/** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
+export interface RecentCoverageView {
+  readonly observations: number;
+  readonly hits: number;
+  readonly kupiec_p: number | null;
+  readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+}
+
+/** Put a copy of a dead or failed task into the queue, with all its attempts before it. */
+export interface RedriveTask {
+  readonly idempotency_key: string;
+  readonly task_id: string;
+  readonly reason: string;
+}
+
 /** The nine market regimes; ``UNDETERMINED`` is an abstention, not a state of the market. */
 export type Regime = "breakdown" | "breakout" | "low_volatility" | "ranging" | "recovery" | "trending_down" | "trending_up" | "undetermined" | "volatile";
 
@@ -958,10 +1127,12 @@ export interface RemoveRule {
   readonly rule_id: string;
 }
 
-/** Extend a lease by its length, from now. */
+/** Extend a lease by its length, from now; tells how far the work is where that is known. */
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
+  readonly progress_fraction?: number | null;
+  readonly note?: string;
 }
 
 /** Ask for another order in the place of a working one; what is omitted stays as it was. ``quantity`` is what is to be open afterwards. The new order is judged as if the old one were gone; refused, the old one stands. */
@@ -973,13 +1144,30 @@ export interface ReplaceOrder {
   readonly stop_price?: Decimal | null;
 }
 
+/** What became of one claimed task: as in ``CompleteWork``. */
+export interface Report {
+  readonly task_id: string;
+  readonly lease_token: string;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly failed: boolean;
+  readonly reason: string;
+}
+
+/** Close a breaker; what it counted starts anew. */
+export interface ResetBreaker {
+  readonly kind: BreakerKind;
+  readonly reason: string;
+  readonly scope?: Scope;
+  readonly subject?: string;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
   readonly note?: string;
 }
 
-/** Give a paused agent work again. */
+/** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
   readonly agent: string;
   readonly reason: string;
@@ -992,7 +1180,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -1098,6 +1286,18 @@ export interface SettleOrder {
   readonly reason: string;
 }
 
+/** What became of one report: the task's state, or the code of its refusal. */
+export interface Settled {
+  readonly task_id: string;
+  readonly state: TaskState | null;
+  readonly code: string | null;
+}
+
+/** What became of each report, in order. */
+export interface SettledAnswer {
+  readonly settled: ReadonlyArray<Settled>;
+}
+
 /** The five severities of an alert, mildest first. */
 export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
 
@@ -1136,6 +1336,25 @@ export interface SignalView {
 export interface SignalsView {
   readonly signals: ReadonlyArray<SignalView>;
   readonly next: number | null;
+}
+
+/** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
+export interface SkillView {
+  readonly type: TaskType;
+  readonly regime: string;
+  readonly trials: number;
+  readonly weight: number;
+  readonly mean: number;
+  readonly error: number;
+  readonly score: number;
+  readonly duration_ms: number | null;
+}
+
+/** All records of an agent, by type and regime, and the regime that prevails now. */
+export interface SkillsView {
+  readonly agent: string;
+  readonly prevailing: Regime | null;
+  readonly skills: ReadonlyArray<SkillView>;
 }
 
 /** One live slice: ``bars`` are ``[open, high, low, close, volume or null]`` by symbol. */
@@ -1213,7 +1432,7 @@ export interface SubmitSignal {
   readonly task_id?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1224,6 +1443,23 @@ export interface SubmitTask {
   readonly depends_on?: ReadonlyArray<string>;
   readonly max_attempts?: number;
   readonly lease_s?: number;
+  readonly requires?: ReadonlyArray<string>;
+  readonly strategy?: string;
+  readonly delay_s?: number;
+  readonly expires_s?: number | null;
+  readonly expires_bars?: number | null;
+  readonly on_failure?: FailurePolicy;
+}
+
+/** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
+export interface SubmitTasks {
+  readonly idempotency_key: string;
+  readonly tasks: ReadonlyArray<NewTask>;
+}
+
+/** The ids of the tasks, in order. */
+export interface SubmittedAnswer {
+  readonly task_ids: ReadonlyArray<string>;
 }
 
 /** The system at one instant. ``audit_head`` is the newest line of ``audit.heads``, for whoever keeps heads where the deck cannot reach; null before the first. */
@@ -1237,8 +1473,8 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last three are final. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "failed" | "leased" | "ready";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
@@ -1257,12 +1493,25 @@ export interface TaskView {
   readonly depends_on: ReadonlyArray<string>;
   readonly input: Readonly<Record<string, unknown>>;
   readonly result: Readonly<Record<string, unknown>> | null;
+  readonly progress_fraction: number | null;
+  readonly note: string;
   readonly reason: string | null;
   readonly why: string;
   readonly submitted_at: string;
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly lease_until: string | null;
+}
+
+/** Why a task stands where it stands, and what speaks for or against every agent. ``ahead`` counts ready tasks that ask for the same and go first, null unless it is ready; ``factors`` are those of its last assignment; ``agents`` holds at most 50, ``counts`` counts all. */
+export interface TaskWhy {
+  readonly task_id: string;
+  readonly state: TaskState;
+  readonly why: string;
+  readonly ahead: number | null;
+  readonly factors: Factors | null;
+  readonly agents: ReadonlyArray<AgentVerdict>;
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** A page of tasks, newest first, and how many stand where over the whole run. */
@@ -1275,9 +1524,12 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and its share of the evidence. */
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
   readonly value: number;
   readonly contribution: number;
 }
+
+/** What speaks for or against an agent for one task. */
+export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";

@@ -8,12 +8,12 @@ import msgspec
 
 from quarterdeck.agents.core import intake
 from quarterdeck.agents.core.board import Board
-from quarterdeck.agents.core.task import Task
+from quarterdeck.agents.core.task import Birth, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
-from quarterdeck.kernel.time import SECOND, Nanos
+from quarterdeck.kernel.time import SECOND
 from quarterdeck.kernel.vocabulary import Priority, TaskType
 from quarterdeck.regime.model import RegimeChanged
 
@@ -26,16 +26,6 @@ DECK = AgentId("deck")
 TASK_ATTEMPTS = 3
 TASK_LEASE_NS = 60 * SECOND
 """What the deck's own tasks get: the same as a submitted task that does not say."""
-
-
-class Birth(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and when a task is born: its number and identity, market and machine time."""
-
-    number: int
-    task_id: TaskId
-    slice: int
-    at: Nanos
-    machine_at: Nanos
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

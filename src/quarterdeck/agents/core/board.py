@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core.queue import ReadyQueue
-from quarterdeck.agents.core.task import Change, Outcomes, Task
-from quarterdeck.agents.model import TaskState
+from quarterdeck.agents.core import jitter
+from quarterdeck.agents.core.alarms import Alarms
+from quarterdeck.agents.core.policy import Policy
+from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.task import Agent, Change, Outcomes, Task
+from quarterdeck.agents.model import Factors, FailurePolicy, TaskState
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
@@ -27,7 +30,9 @@ def ended_attempt(task: Task, was: TaskState | None) -> bool:
     return was is TaskState.LEASED and task.state in (
         TaskState.COMPLETED,
         TaskState.READY,
+        TaskState.DELAYED,
         TaskState.FAILED,
+        TaskState.DEAD,
     )
 
 
@@ -35,14 +40,17 @@ class Board:
     """All open tasks and the last finished ones.
 
     ``recurring`` maps what creates tasks again and again to its open tasks; ``outcomes`` counts per
-    agent over the whole run. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
+    agent over the whole run. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
     leads back. A dependency exists before its dependent, so there is no cycle to look for. Every
     method returns the changes it made, in the order in which they must be told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         self.tasks: dict[TaskId, Task] = {}
-        self.ready = ReadyQueue()
+        self.policy = policy or Policy()
+        self.ready = Pool(self.policy)
+        self.alarms = Alarms()
+        self.deadlines = Alarms()
         self.counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
         self.outcomes: dict[AgentId, Outcomes] = {}
         self.recurring: dict[str, set[TaskId]] = {}
@@ -61,13 +69,18 @@ class Board:
         counts: Mapping[TaskState, int],
         outcomes: Mapping[AgentId, Outcomes],
         last_number: int,
+        agents: Iterable[Agent],
+        policy: Policy,
     ) -> Board:
         """Return the board that held ``tasks``: all open ones and the last finished ones."""
-        board = cls()
+        board = cls(policy)
+        for agent in agents:
+            board.ready.fleet.set_agent(agent)
         known = sorted(tasks, key=lambda task: task.number)
         for task in known:
             board.tasks[task.task_id] = task
-        for task in known:
+        # In the order of their keys each ready task goes to the end of its lane.
+        for task in sorted(known, key=lambda task: (task.order_key, task.number)):
             board._index(task)
         finished = [(task.finish_order, task.task_id) for task in known if task.finish_order]
         for order, task_id in sorted(finished):
@@ -104,20 +117,23 @@ class Board:
         """Return how many leases each agent holds; one that holds none is absent."""
         return {agent: len(held) for agent, held in self._held.items()}
 
-    def leased(self) -> tuple[Task, ...]:
-        """Return every task under lease, by number."""
-        held = [self.tasks[task_id] for tasks in self._held.values() for task_id in tasks]
-        return tuple(sorted(held, key=lambda task: task.number))
-
     def add(self, task: Task) -> list[Change]:
         """Add a task numbered ``last_number + 1``; it is ready unless a dependency is open."""
         blocked = any(not self.tasks[TaskId(d)].state.final for d in task.depends_on)
-        task = replace(task, state=TaskState.BLOCKED if blocked else TaskState.READY)
         self.last_number = task.number
-        return [self._put(task, None)]
+        if blocked:
+            return [self._put(replace(task, state=TaskState.BLOCKED), None)]
+        return [self._put(self.ready.released(task, machine_at=task.ready_machine_at), None)]
 
     def lease(
-        self, task: Task, agent: AgentId, *, because: str, at: Nanos, machine_at: Nanos
+        self,
+        task: Task,
+        agent: AgentId,
+        *,
+        because: str,
+        factors: Factors | None,
+        at: Nanos,
+        machine_at: Nanos,
     ) -> list[Change]:
         """Give a ready task to ``agent`` as its next attempt."""
         leased = replace(
@@ -126,66 +142,93 @@ class Board:
             agent=agent,
             attempt=task.attempt + 1,
             because=because,
+            factors=factors,
             started_at=at,
             started_machine_at=machine_at,
             lease_until=Nanos(machine_at + task.lease_ns),
         )
         return [self._put(leased, task)]
 
-    def renew(self, task: Task, *, until: Nanos) -> list[Change]:
-        """Let the lease of ``task`` end at ``until``."""
-        return [self._put(replace(task, lease_until=until), task)]
+    def renew(
+        self, task: Task, *, until: Nanos, progress: float | None = None, note: str = ""
+    ) -> list[Change]:
+        """Let the lease of ``task`` end at ``until``, and keep its holder's word on how far it is."""
+        word = {} if progress is None and not note else {"progress": progress, "note": note}
+        return [self._put(replace(task, lease_until=until, **word), task)]
 
     def complete(self, task: Task, result: Json, *, at: Nanos, machine_at: Nanos) -> list[Change]:
         """Finish a leased task and free what waited for it alone."""
         done = replace(task, result=result, reason=None, settled_attempt=task.attempt)
         changes = [self._finish(done, TaskState.COMPLETED, at=at, machine_at=machine_at)]
-        for dependent_id in self._dependents.pop(task.task_id, ()):
-            dependent = self.tasks.get(dependent_id)
-            if dependent is None or dependent.state is not TaskState.BLOCKED:
-                continue
-            self._pending[dependent_id] -= 1
-            if self._pending[dependent_id] == 0:
-                freed = replace(dependent, state=TaskState.READY, ready_machine_at=machine_at)
-                changes.append(self._put(freed, dependent))
-        return changes
+        return changes + self._follow(changes[0].task, at=at, machine_at=machine_at)
 
     def give_back(
         self, task: Task, *, reason: str, reported: bool, at: Nanos, machine_at: Nanos
     ) -> list[Change]:
         """End a leased attempt without a result: ready again, or failed when none is left."""
         settled = task.attempt if reported else task.settled_attempt
-        lost = replace(task, failed_by=task.agent, reason=reason, settled_attempt=settled)
-        if task.attempt < task.max_attempts:
-            again = replace(
-                lost,
-                state=TaskState.READY,
-                agent=None,
-                lease_until=None,
-                ready_machine_at=machine_at,
-            )
-            return [self._put(again, task)]
-        text = f"attempt {task.attempt} of {task.max_attempts} failed: {reason}"
+        tried = task.tried
+        if task.agent is not None and task.agent not in tried:
+            tried = (*tried, task.agent)
+        lost = replace(
+            task,
+            failed_by=task.agent,
+            reason=reason,
+            settled_attempt=settled,
+            tried=tried,
+            progress=None,
+            note="",
+        )
+        end, text = (
+            TaskState.FAILED,
+            f"attempt {task.attempt} of {task.max_attempts} failed: {reason}",
+        )
+        if len(tried) >= self.policy.dead_after_agents:
+            end, text = TaskState.DEAD, f"{len(tried)} agents failed it, the last: {reason}"
+        elif task.attempt < task.max_attempts:
+            rest = jitter.delay_ns(task.number, task.attempt, policy=self.policy)
+            until = Nanos(machine_at + rest) if rest else None
+            again = replace(lost, agent=None, lease_until=None, not_before=until)
+            return [self._put(self.ready.released(again, machine_at=machine_at), task)]
         lost = replace(lost, reason=text)
-        changes = [self._finish(lost, TaskState.FAILED, at=at, machine_at=machine_at)]
-        return changes + self._fail_dependents(changes[0].task, at=at, machine_at=machine_at)
+        changes = [self._finish(lost, end, at=at, machine_at=machine_at)]
+        return changes + self._follow(changes[0].task, at=at, machine_at=machine_at)
 
     def expire(self, *, at: Nanos, machine_at: Nanos) -> list[Change]:
-        """Give back every lease that ended before ``machine_at``."""
+        """Do what was due before ``machine_at``: end leases, delays and tasks that came too late."""
         changes: list[Change] = []
-        for task in self.leased():
-            if task.lease_until is not None and task.lease_until < machine_at:
+        for task_id in self.alarms.due(machine_at):
+            task = self.tasks[task_id]
+            if task.expires_at is not None and task.expires_at < machine_at:
+                late = "it expired before it was done"
+                changes += self.cancel(task, reason=late, at=at, machine_at=machine_at)
+            elif task.state is TaskState.LEASED:
                 reason = f"the lease of {task.agent} ended without a word"
                 changes += self.give_back(
                     task, reason=reason, reported=False, at=at, machine_at=machine_at
                 )
+            else:
+                changes.append(self._put(self.ready.released(task, machine_at=machine_at), task))
         return changes
+
+    def overtake(self, slice_index: int, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+        """Cancel what the market has overtaken: tasks not done by the slice in which they expire."""
+        return [
+            change
+            for task_id in self.deadlines.due(slice_index)
+            for change in self.cancel(
+                self.tasks[task_id],
+                reason="the market went on before it was done",
+                at=at,
+                machine_at=machine_at,
+            )
+        ]
 
     def extend(self, by_ns: int) -> list[Change]:
         """Let every lease end ``by_ns`` later."""
         return [
             change
-            for task in self.leased()
+            for task in sorted(self.tasks.values(), key=lambda task: task.number)
             if task.lease_until is not None
             for change in self.renew(task, until=Nanos(task.lease_until + by_ns))
         ]
@@ -194,24 +237,30 @@ class Board:
         """Cancel an open task; what depends on it fails."""
         gone = replace(task, reason=reason)
         changes = [self._finish(gone, TaskState.CANCELLED, at=at, machine_at=machine_at)]
-        return changes + self._fail_dependents(changes[0].task, at=at, machine_at=machine_at)
+        return changes + self._follow(changes[0].task, at=at, machine_at=machine_at)
 
-    def _fail_dependents(self, first: Task, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+    def _follow(self, first: Task, *, at: Nanos, machine_at: Nanos) -> list[Change]:
+        """Free, skip or fail what waited for ``first``, and what waited for that."""
         changes: list[Change] = []
         ended = deque([first])
         while ended:
             cause = ended.popleft()
             for dependent_id in self._dependents.pop(cause.task_id, ()):
-                dependent = self.tasks.get(dependent_id)
-                if dependent is None or dependent.state.final:
+                waiting = self.tasks.get(dependent_id)
+                if waiting is None or waiting.state is not TaskState.BLOCKED:
                     continue
-                text = f"it depends on {cause.task_id}, which was {cause.state.value}"
-                if cause.state is TaskState.FAILED:
-                    text = f"it depends on {cause.task_id}, which failed"
-                failed = replace(dependent, reason=text)
-                change = self._finish(failed, TaskState.FAILED, at=at, machine_at=machine_at)
-                changes.append(change)
-                ended.append(change.task)
+                if cause.state.done or waiting.on_failure is FailurePolicy.RUN:
+                    self._pending[dependent_id] -= 1
+                    if self._pending[dependent_id] == 0:
+                        freed = self.ready.released(waiting, machine_at=machine_at)
+                        changes.append(self._put(freed, waiting))
+                    continue
+                text = f"it depends on {cause.task_id}, which {_became(cause.state)}"
+                skip = waiting.on_failure is FailurePolicy.SKIP
+                state = TaskState.SKIPPED if skip else TaskState.FAILED
+                told = replace(waiting, reason=text)
+                changes.append(self._finish(told, state, at=at, machine_at=machine_at))
+                ended.append(changes[-1].task)
         return changes
 
     def _finish(self, task: Task, state: TaskState, *, at: Nanos, machine_at: Nanos) -> Change:
@@ -236,9 +285,11 @@ class Board:
             self.counts[before.state] -= 1
             self._unindex(before)
             if before.agent is not None and ended_attempt(task, before.state):
-                completed, failed = self.outcomes.get(before.agent, Outcomes())
+                completed, failed, streak = self.outcomes.get(before.agent, Outcomes())
                 good = task.state is TaskState.COMPLETED
-                self.outcomes[before.agent] = Outcomes(completed + good, failed + (not good))
+                self.outcomes[before.agent] = Outcomes(
+                    completed + good, failed + (not good), 0 if good else streak + 1
+                )
         self.counts[task.state] += 1
         self.tasks[task.task_id] = task
         self._index(task)
@@ -247,11 +298,15 @@ class Board:
     def _index(self, task: Task) -> None:
         if task.entry is not None and not task.state.final:
             self.recurring.setdefault(task.entry, set()).add(task.task_id)
+        self.alarms.set(task.task_id, task.number, _instant(task))
+        deadline = None if task.state.final else task.expires_slice
+        self.deadlines.set(task.task_id, task.number, deadline)
         match task.state:
             case TaskState.READY:
                 self.ready.add(task)
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
+                self.ready.fleet.hold(task.agent, 1)
             case TaskState.BLOCKED:
                 waits = [
                     TaskId(d)
@@ -274,6 +329,7 @@ class Board:
                 self.ready.remove(task)
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
+                self.ready.fleet.hold(task.agent, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]
             case TaskState.BLOCKED:
@@ -286,3 +342,16 @@ class Board:
                             del self._dependents[TaskId(dependency)]
             case _:
                 pass
+
+
+def _became(state: TaskState) -> str:
+    return {TaskState.FAILED: "failed", TaskState.DEAD: "failed"}.get(state, f"was {state.value}")
+
+
+def _instant(task: Task) -> int | None:
+    """Return the instant of machine time at which something is due for ``task`` next."""
+    if task.state.final:
+        return None
+    ends = {TaskState.LEASED: task.lease_until, TaskState.DELAYED: task.not_before}
+    instants = [at for at in (ends.get(task.state), task.expires_at) if at is not None]
+    return min(instants, default=None)

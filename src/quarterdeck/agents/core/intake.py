@@ -9,22 +9,30 @@ from typing import cast
 
 import msgspec
 
-from quarterdeck.agents.core.task import Task
-from quarterdeck.agents.model import TaskState
+from quarterdeck.agents.core.task import Birth, Task
+from quarterdeck.agents.model import FailurePolicy, NewTask, SubmitTask
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
+from quarterdeck.kernel.time import SECOND, Nanos
 
 MAX_LABEL = 80
 MAX_TITLE = 200
 MAX_REASON = 500
+MAX_NOTE = 200
 MAX_PAYLOAD_BYTES = 16_384
 MAX_DEPENDENCIES = 100
 MAX_CAPABILITIES = 32
+MAX_REQUIREMENTS = 8
 MAX_SLOTS = 100
 MAX_ATTEMPTS = 10
 MIN_LEASE_S, MAX_LEASE_S = 5, 3_600
 MAX_WAIT_MS = 20_000
+MAX_CLAIMS = 100
+MAX_BATCH = 200
+MAX_DELAY_S = 30 * 86_400
+MAX_EXPIRES_BARS = 1_000_000
 MAX_CAPITAL = 10**9
 RESERVED_NAMES = ("operator", "deck")
 """Names that callers other than agents go by."""
@@ -51,6 +59,22 @@ def capability(name: str, *, field: str) -> str:
             field, name, "1 to 48 of a-z, 0-9, ':' and '-', starting with a letter"
         )
     return name
+
+
+def strategy(name: str) -> str:
+    """Return ``name`` if a strategy may be called so or is empty; raise InvalidInput otherwise."""
+    if name and _CAPABILITY.fullmatch(name) is None:
+        raise InvalidInput.of(
+            "strategy", name, "empty, or 1 to 48 of a-z, 0-9, ':' and '-', starting with a letter"
+        )
+    return name
+
+
+def requirements(names: Sequence[str], *, capability_: str) -> tuple[str, ...]:
+    """Return what a task requires besides its capability, sorted and without repetition."""
+    if len(names) > MAX_REQUIREMENTS:
+        raise InvalidInput.of("requires", len(names), f"at most {MAX_REQUIREMENTS}")
+    return tuple(sorted({capability(name, field="requires") for name in names} - {capability_}))
 
 
 def capabilities(names: Sequence[str]) -> tuple[str, ...]:
@@ -120,7 +144,88 @@ def capital(text_: str | None, *, default: Decimal) -> int:
     return units
 
 
-def usable_dependency(name: str, task: Task | None) -> None:
+def fraction(value: float | None, *, field: str) -> float | None:
+    """Return ``value`` if it is absent or lies in [0, 1]; raise InvalidInput otherwise."""
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise InvalidInput.of(field, value, "a number from 0 to 1")
+    return value
+
+
+def earlier(name: str, made: Sequence[Task]) -> str:
+    """Return the identity of the task that ``name``, such as ``#0``, means among those made so far."""
+    if not (name[1:].isascii() and name[1:].isdigit() and int(name[1:6]) < len(made)):
+        accepted = (
+            "# and the place of an earlier task of the request, from 0; so no cycle can begin"
+        )
+        raise InvalidInput.of("depends_on", name[:80], accepted)
+    return made[int(name[1:6])].task_id
+
+
+def task_of(
+    asked: SubmitTask | NewTask, birth: Birth, *, by: AgentId, depends_on: tuple[str, ...]
+) -> Task:
+    """Return the task that ``asked`` describes; raise InvalidInput if a field is not accepted."""
+    named = capability(asked.capability, field="capability")
+    lease_s = whole(asked.lease_s, field="lease_s", least=MIN_LEASE_S, most=MAX_LEASE_S)
+    delay_s = whole(asked.delay_s, field="delay_s", least=0, most=MAX_DELAY_S)
+    expires = bars = None
+    if asked.expires_s is not None:
+        least = max(1, delay_s)
+        expires = whole(asked.expires_s, field="expires_s", least=least, most=MAX_DELAY_S)
+    if asked.expires_bars is not None:
+        bars = whole(asked.expires_bars, field="expires_bars", least=1, most=MAX_EXPIRES_BARS)
+    return Task(
+        number=birth.number,
+        task_id=birth.task_id,
+        type=asked.type,
+        title=text(asked.title, field="title", longest=MAX_TITLE),
+        capability=named,
+        priority=asked.priority,
+        by=by,
+        entry=None,
+        input=payload(asked.input, field="input"),
+        depends_on=depends_on,
+        max_attempts=whole(asked.max_attempts, field="max_attempts", least=1, most=MAX_ATTEMPTS),
+        lease_ns=lease_s * SECOND,
+        submitted_at=birth.at,
+        submitted_slice=birth.slice,
+        ready_machine_at=birth.machine_at,
+        requires=requirements(asked.requires, capability_=named),
+        strategy=strategy(asked.strategy),
+        not_before=Nanos(birth.machine_at + delay_s * SECOND) if delay_s else None,
+        expires_at=None if expires is None else Nanos(birth.machine_at + expires * SECOND),
+        expires_slice=None if bars is None else birth.slice + bars,
+        on_failure=asked.on_failure,
+    )
+
+
+def copied(old: Task, birth: Birth, *, by: AgentId) -> Task:
+    """Return ``old`` as a new task that waits for nothing and has all its attempts before it."""
+    return Task(
+        number=birth.number,
+        task_id=birth.task_id,
+        type=old.type,
+        title=old.title,
+        capability=old.capability,
+        priority=old.priority,
+        by=by,
+        entry=None,
+        input=old.input,
+        depends_on=(),
+        max_attempts=old.max_attempts,
+        lease_ns=old.lease_ns,
+        submitted_at=birth.at,
+        submitted_slice=birth.slice,
+        ready_machine_at=birth.machine_at,
+        requires=old.requires,
+        strategy=old.strategy,
+        on_failure=old.on_failure,
+    )
+
+
+def usable_dependency(
+    name: str, task: Task | None, *, on_failure: FailurePolicy = FailurePolicy.FAIL
+) -> None:
     """Return if a new task may depend on ``task``, which was found under ``name``.
 
     Raises
@@ -137,7 +242,8 @@ def usable_dependency(name: str, task: Task | None) -> None:
             value=name[:80],
             accepted="ids of open or lately completed tasks",
         )
-    if task.state in (TaskState.FAILED, TaskState.CANCELLED):
+    lost = task.state.final and not task.state.done
+    if lost and on_failure is not FailurePolicy.RUN:
         raise Conflict(
             f"{task.task_id} is {task.state.value}; a task that depends on it cannot start",
             code="DEPENDENCY_FAILED",

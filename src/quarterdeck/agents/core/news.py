@@ -67,7 +67,7 @@ def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
                     worked_ms=max(0, finished - started) // MILLISECOND,
                 )
             )
-        case TaskState.FAILED:
+        case TaskState.FAILED | TaskState.DEAD:
             news.append(
                 TaskFailed(
                     at=at,

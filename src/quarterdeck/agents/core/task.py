@@ -6,14 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.agents.model import AgentState, Factors, FailurePolicy, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Priority, TaskType
-
-Order = tuple[int, int, int]
-"""Priority rank, submission instant, number: smaller goes first, and no two are equal."""
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,12 +27,17 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     registered_at: Nanos
 
+    def can(self, needs: tuple[str, ...]) -> bool:
+        """Return whether the agent has all of ``needs``."""
+        return all(need in self.capabilities for need in needs)
+
 
 class Outcomes(NamedTuple):
-    """How many attempts of an agent ended with a result, and how many without."""
+    """How many attempts of an agent ended with a result, how many without, and how many of these last."""
 
     completed: int = 0
     failed: int = 0
+    streak: int = 0
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``*_machine_at`` are machine time. ``attempt`` counts leases given, so the pair of task and
     attempt is the fencing token. ``settled_attempt`` is the last attempt its holder reported on;
     ``failed_by`` is who failed or lost it last. ``entry`` names what created it again and again.
+    ``strategy`` is whose turn it takes among tasks of one priority; the submitter's where it is empty.
+    ``tried`` are all agents that failed it. ``not_before`` ends a delay, ``expires_at`` (machine time) and
+    ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
+    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``).
     """
 
     number: int
@@ -88,16 +94,42 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     finished_machine_at: Nanos | None = None
     lease_until: Nanos | None = None
     finish_order: int | None = None
+    requires: tuple[str, ...] = ()
+    strategy: str = ""
+    order_key: int = 0
+    factors: Factors | None = None
+    tried: tuple[str, ...] = ()
+    not_before: Nanos | None = None
+    expires_at: Nanos | None = None
+    expires_slice: int | None = None
+    on_failure: FailurePolicy = FailurePolicy.FAIL
+    progress: float | None = None
+    note: str = ""
 
     @property
-    def order(self) -> Order:
-        """What decides which of two ready tasks goes first."""
-        return (self.priority.rank, self.submitted_at, self.number)
+    def needs(self) -> tuple[str, ...]:
+        """Every capability that the task asks for, its own first."""
+        return (self.capability, *self.requires)
+
+    @property
+    def owner(self) -> str:
+        """Whose turn the task takes."""
+        return self.strategy or self.by
 
     @property
     def lease_token(self) -> str:
         """The token of the present attempt; an older attempt's differs."""
         return f"{self.task_id}.{self.attempt}"
+
+
+class Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and when a task is born: its number and identity, market and machine time."""
+
+    number: int
+    task_id: TaskId
+    slice: int
+    at: Nanos
+    machine_at: Nanos
 
 
 class Change(NamedTuple):

@@ -4,23 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quarterdeck.agents.core import queue
+from quarterdeck.agents.core import why as reasons
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.skill import PPM, Skill, SkillKey, estimate
 from quarterdeck.agents.core.task import Agent, Key, Outcomes, Task
-from quarterdeck.agents.model import AgentView, Claim, KeyView, TaskState, TaskView
+from quarterdeck.agents.model import (
+    AgentState,
+    AgentView,
+    Claim,
+    KeyView,
+    Presence,
+    SkillView,
+    TaskState,
+    TaskView,
+)
 from quarterdeck.kernel.ids import AgentId
-from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.time import SECOND, Nanos, rfc3339
+
+GONE_AFTER_NS = 120 * SECOND
+"""After how long without a word an agent from outside counts as gone."""
 
 
-def agent_view(agent: Agent, board: Board, *, last_seen: Mapping[AgentId, Nanos]) -> AgentView:
+def presence(agent: Agent, *, held: int, seen: Nanos | None, now: Nanos) -> Presence:
+    """Return how ``agent`` appears at machine time ``now``; ``seen`` is when it was last heard of."""
+    match agent.state:
+        case AgentState.DRAINING:
+            return Presence.DRAINING if held else Presence.PAUSED
+        case AgentState.PAUSED | AgentState.QUARANTINED:
+            return Presence(agent.state.value)
+        case AgentState.READY if held >= agent.slots:
+            return Presence.BUSY
+        case AgentState.READY if agent.builtin:
+            return Presence.READY
+        case AgentState.READY if seen is None:
+            return Presence.REGISTERING
+        case AgentState.READY:
+            return Presence.GONE if now - seen > GONE_AFTER_NS else Presence.READY
+
+
+def agent_view(
+    agent: Agent, board: Board, *, last_seen: Mapping[AgentId, Nanos], now: Nanos
+) -> AgentView:
     """Return ``agent`` with its leases; its success fraction is None before any outcome."""
-    completed, failed = board.outcomes.get(agent.name, Outcomes())
+    completed, failed, streak = board.outcomes.get(agent.name, Outcomes())
     held = len(board.held_by(agent.name))
     return AgentView(
         agent=agent.name,
         label=agent.label,
         builtin=agent.builtin,
         state=agent.state,
+        presence=presence(agent, held=held, seen=last_seen.get(agent.name), now=now),
+        reason=agent.reason,
         capabilities=agent.capabilities,
         scopes=agent.scopes,
         slots=agent.slots,
@@ -28,8 +62,24 @@ def agent_view(agent: Agent, board: Board, *, last_seen: Mapping[AgentId, Nanos]
         utilisation=held / agent.slots,
         completed=completed,
         failed=failed,
+        failed_in_a_row=streak,
         success_fraction=completed / (completed + failed) if completed + failed else None,
         last_seen=_instant(last_seen.get(agent.name)),
+    )
+
+
+def skill_view(key: SkillKey, record: Skill, overall: Skill, *, slice_index: int) -> SkillView:
+    """Return a record as of ``slice_index`` with what is not known about it."""
+    mean, error, weight = estimate(record, overall, slice_index=slice_index)
+    return SkillView(
+        type=key[1],
+        regime=key[2],
+        trials=record.trials,
+        weight=weight,
+        mean=mean,
+        error=error,
+        score=record.score_ppm / PPM,
+        duration_ms=record.duration_ms or None,
     )
 
 
@@ -44,26 +94,21 @@ def key_view(key: Key) -> KeyView:
     )
 
 
-def explained(
-    task: Task, board: Board, *, agents: Mapping[AgentId, Agent], load: float
-) -> TaskView:
+def explained(task: Task, board: Board) -> TaskView:
     """Return ``task`` with the reason why it waits, went where it went, or ended as it did."""
+    return task_view(task, why=sentence(task, board))
+
+
+def sentence(task: Task, board: Board) -> str:
+    """Return in one sentence why ``task`` stands where it stands."""
     match task.state:
-        case TaskState.BLOCKED | TaskState.READY:
-            why = queue.why_waiting(
-                task,
-                board.ready,
-                tasks=board.tasks,
-                agents=agents,
-                held=board.held_counts(),
-                load_threshold=load,
-            )
-            why = f"{why}; before: {task.reason}" if task.reason is not None else why
+        case TaskState.BLOCKED | TaskState.DELAYED | TaskState.READY:
+            why = reasons.waiting(task, board.ready, board.tasks)
+            return f"{why}; before: {task.reason}" if task.reason is not None else why
         case TaskState.LEASED | TaskState.COMPLETED:
-            why = f"went to {task.agent}: {task.because}"
-        case TaskState.FAILED | TaskState.CANCELLED:
-            why = f"{task.state.value}: {task.reason}"
-    return task_view(task, why=why)
+            return f"went to {task.agent}: {task.because}"
+        case _:
+            return f"{task.state.value}: {task.reason}"
 
 
 def task_view(task: Task, *, why: str) -> TaskView:
@@ -81,6 +126,8 @@ def task_view(task: Task, *, why: str) -> TaskView:
         depends_on=task.depends_on,
         input=task.input,
         result=task.result,
+        progress_fraction=task.progress,
+        note=task.note,
         reason=task.reason,
         why=why,
         submitted_at=rfc3339(task.submitted_at),

@@ -102,7 +102,7 @@ class Books:
         """Take up a page of the tasks that have not ended."""
         for row in rows:
             self.shadow.jobs[row["number"]] = Job(
-                row["task_id"], row["state"], None, 0, 0, None, ()
+                row["task_id"], row["state"], None, 0, 0, None, (), "fail"
             )
 
 

@@ -67,8 +67,8 @@ def moment_of(
     return Moment(
         shadow=shadow,
         desk=execution.desk,
-        board=cast("Board", kept["_board"]),
-        slots={name: agent.slots for name, agent in kept["_agents"].items()},
+        board=cast("Board", kept["board"]),
+        slots={name: agent.slots for name, agent in kept["members"].items()},
         raised=raised,
         machine_at=machine_at,
     )
@@ -267,10 +267,12 @@ ON_MESSAGE: Mapping[type[Message], tuple[Callable[[Moment, Any], Verdict], ...]]
 }
 """The rules on one message, seen with the shadow just before it."""
 
+ENDED_STATES = ("completed", "skipped", "failed", "dead", "cancelled")
 _NEXT = {
-    "blocked": {"ready", "failed", "cancelled"},
-    "ready": {"leased", "failed", "cancelled"},
-    "leased": {"leased", "ready", "completed", "failed", "cancelled"},
+    "blocked": {"ready", "delayed", "failed", "skipped", "cancelled"},
+    "delayed": {"ready", "cancelled"},
+    "ready": {"leased", "cancelled"},
+    "leased": {"leased", "ready", "delayed", "completed", "failed", "dead", "cancelled"},
 }
 
 
@@ -293,8 +295,9 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
             return _wrong("one holder", f"{name}: {values['agent']} spoke for {job.agent}")
         if state == "completed" and now.machine_at > (job.lease_until or 0):
             return _wrong("leases end", f"{name} was completed after its lease had ended")
-    if state in ("ready", "leased"):
-        waits = [d for d in job.depends_on if now.shadow.job_states.get(d) != "completed"]
+    if state in ("delayed", "ready", "leased"):
+        done = ("completed", "skipped") if job.on_failure != "run" else ENDED_STATES
+        waits = [d for d in job.depends_on if now.shadow.job_states.get(d) not in done]
         if waits:
             return _wrong("dependencies", f"{name} is {state} and waits for {waits[0]}")
     return None
@@ -306,7 +309,8 @@ def tasks_are_born_right(now: Moment, values: Mapping[str, Any]) -> Verdict:
         return _wrong("task born once", f"task {values['number']}")
     names = msgspec.json.decode(values["depends_on"])
     open_ = any(now.shadow.job_states.get(name) in OPEN_STATES for name in names)
-    if values["state"] != ("blocked" if open_ else "ready"):
+    free = "ready" if values["not_before"] is None else "delayed"
+    if values["state"] != ("blocked" if open_ else free):
         return _wrong("dependencies", f"{values['task_id']} was born {values['state']}")
     return None
 

@@ -35,7 +35,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
-OPEN_STATES = frozenset({"blocked", "ready", "leased"})
+OPEN_STATES = frozenset({"blocked", "delayed", "ready", "leased"})
 
 
 @dataclass(slots=True)
@@ -91,6 +91,7 @@ class Job:
     max_attempts: int
     lease_until: int | None
     depends_on: tuple[str, ...]
+    on_failure: str
 
 
 @dataclass(slots=True)
@@ -264,6 +265,7 @@ class Shadow:
                 values["max_attempts"],
                 None,
                 tuple(msgspec.json.decode(values["depends_on"])),
+                values["on_failure"],
             )
             self.job_states[values["task_id"]] = values["state"]
         elif statement == "agents.task_changed":
@@ -373,12 +375,13 @@ def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
 
 
 def _read_work(shadow: Shadow, connection: sqlite3.Connection) -> None:
-    for number, task_id, state, agent, attempt, most, until, depends in connection.execute(
-        "SELECT number, task_id, state, agent, attempt, max_attempts, lease_until, depends_on"
+    for number, task_id, state, agent, attempt, most, until, depends, policy in connection.execute(
+        "SELECT number, task_id, state, agent, attempt, max_attempts, lease_until, depends_on,"
+        " on_failure"
         " FROM tasks"
     ):
         shadow.jobs[number] = Job(
-            task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends))
+            task_id, state, agent, attempt, most, until, tuple(msgspec.json.decode(depends)), policy
         )
         shadow.job_states[task_id] = state
         shadow.follow_lease(number, shadow.jobs[number])

@@ -43,6 +43,15 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     short_sales_allowed: int | None = None
     max_order_quantity: int | None = None
     max_concentration_fraction: int | None = None
+    max_net_exposure_ratio: int | None = None
+    max_credit_notional: int | None = None
+    max_var99_fraction: int | None = None
+    max_instrument_notional: int | None = None
+    max_cluster_notional: int | None = None
+    max_account_notional: int | None = None
+    max_same_direction_count: int | None = None
+    max_open_orders_count: int | None = None
+    max_open_notional: int | None = None
     levels: Mapping[str, str] = {}
     """Which level sets each of them, as ``agent trend``."""
 

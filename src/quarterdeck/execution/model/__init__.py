@@ -9,6 +9,18 @@ A refusal by the gate is not an error but an answer: it is a decision, recorded 
 
 from __future__ import annotations
 
+from quarterdeck.execution.model.breakers import (
+    BreakerChanged,
+    BreakerEvent,
+    BreakerEventsView,
+    BreakerKind,
+    BreakerState,
+    BreakersView,
+    BreakerView,
+    GetBreakerEvents,
+    GetBreakers,
+    ResetBreaker,
+)
 from quarterdeck.execution.model.broker import (
     BrokerView,
     DifferenceView,
@@ -102,6 +114,13 @@ __all__ = [
     "AccountsView",
     "AgentReport",
     "Breach",
+    "BreakerChanged",
+    "BreakerEvent",
+    "BreakerEventsView",
+    "BreakerKind",
+    "BreakerState",
+    "BreakerView",
+    "BreakersView",
     "BrokerView",
     "CancelOrder",
     "CancelSignal",
@@ -118,6 +137,8 @@ __all__ = [
     "FillsView",
     "GateView",
     "GetAccounts",
+    "GetBreakerEvents",
+    "GetBreakers",
     "GetBroker",
     "GetConflicts",
     "GetExecutionReport",
@@ -158,6 +179,7 @@ __all__ = [
     "Rearm",
     "RearmView",
     "ReplaceOrder",
+    "ResetBreaker",
     "Scope",
     "SetLimit",
     "SettleOrder",

@@ -135,4 +135,11 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="where our books and a remote broker's differ; said when that changes",
     ),
+    Number(
+        name="execution.breakers_count",
+        unit="breakers",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="circuit breakers of the agent that are not closed",
+    ),
 )

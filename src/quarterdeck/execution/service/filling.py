@@ -9,6 +9,7 @@ from quarterdeck.execution.core.amounts import Contract, fee_of
 from quarterdeck.execution.core.book import Order, release
 from quarterdeck.execution.core.ledger import Account, Closed, Holding, book_trade, fill_lines
 from quarterdeck.execution.model import OrderCancelled, OrderFilled
+from quarterdeck.execution.service.breakers import watch_fill
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.signals import executed
 from quarterdeck.kernel.ids import FillId
@@ -127,6 +128,7 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
     store.write_fill(step, filled, number=desk.counters.fills, account=desk.account)
     _book(desk, filled, contract=contract, late=late, step=step)
     step.say(filled)
+    watch_fill(desk, filled, step=step)
     executed(desk, order, step=step)
     _legs_of_filled(desk, order, trade.quantity, step=step)
 
@@ -196,6 +198,7 @@ def _trade(
     account: Account, order: Order, trade: Trade, *, contract: Contract, step: Step
 ) -> Closed:
     """Change the account by a fill and write what it holds and has."""
+    account.touched.add(contract.index)
     holding = account.holdings.setdefault(contract.index, Holding())
     signed = order.side.sign * trade.quantity
     closed = book_trade(holding, signed, price=trade.price, contract=contract)

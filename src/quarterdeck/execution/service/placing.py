@@ -24,6 +24,7 @@ from quarterdeck.execution.model import (
     ReplaceOrder,
     SubmitOrder,
 )
+from quarterdeck.execution.service.breakers import watch_order
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
@@ -72,7 +73,7 @@ def checked(
     if contract is None or policy == "allow":
         return intent, []
     last = desk.prices.get(contract.index)
-    found = crossing(intent, desk.book.working.values(), instrument=contract.index, last=last)
+    found = crossing(intent, desk.book.inside(contract.index), instrument=contract.index, last=last)
     found = [order for order in found if order is not replaces]
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
     if policy == "cancel_oldest" or not found:
@@ -130,6 +131,7 @@ def place(
     said = OrderAccepted if verdict.accepted else OrderRefused
     step.say(said(at=step.at, slice=step.slice, order=view))
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
+    watch_order(desk, order, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
         if opposed:

@@ -12,6 +12,7 @@ from quarterdeck.execution.core.ledger import Account, capital_lines
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.core.venue import Bar
 from quarterdeck.execution.model import EquityMarked
+from quarterdeck.execution.service.breakers import open_breakers, watch_bar, watch_close
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.matching import work_orders
 from quarterdeck.execution.service.signals import expire_signals
@@ -68,6 +69,8 @@ def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     expire_signals(desk, step)
     _mark_prices(desk, bars, arrived, step=step)
     _mark_accounts(desk, step)
+    watch_close(desk, step=step)
+    step.say(NumbersPublished(name="execution.breakers_count", values=open_breakers(desk)))
 
 
 def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
@@ -85,11 +88,13 @@ def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
 
 def _mark_prices(desk: Desk, bars: BarsClosed, arrived: dict[int, Bar], *, step: Step) -> None:
     missed = bars.missed.tolist()
+    desk.exposure.reprice()
     for contract in desk.contracts:
         row = contract.index
         bar = arrived.get(row)
         if bar is not None:
             desk.prices[row], desk.missed[row] = bar.close, 0
+            watch_bar(desk, row, close=bar.close, volume=bar.volume, step=step)
         elif row in desk.prices:
             desk.missed[row] = missed[row]
         else:

@@ -1,0 +1,335 @@
+"""The ready tasks and the agents as the flat arrays over which the decisions are made."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec.structs import replace
+
+from quarterdeck.agents.core import matching
+from quarterdeck.agents.core.policy import (
+    MICROSECOND,
+    MOST_TURN_US,
+    PRESSING,
+    Policy,
+)
+from quarterdeck.agents.core.task import Agent, Task
+from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
+from quarterdeck.maths.arrays import Ints
+
+UNKNOWN_PPM = 750_000
+"""What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
+MARGIN_PPM = 20_000
+"""How much better another agent must be for a task to be kept for it a moment."""
+_TYPES = tuple(TaskType)
+_NONE = matching.NONE
+
+LaneKey = tuple[tuple[str, ...], Priority, TaskType, str, AgentId | None]
+Needs = tuple[str, ...]
+
+
+def _grown(array: Ints, *, to: int) -> Ints:
+    if len(array) >= to:
+        return array
+    more = np.full((max(to, 2 * len(array)), *array.shape[1:]), _NONE, dtype=np.int64)
+    more[: len(array)] = array
+    return more
+
+
+class Fleet:
+    """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
+
+    __slots__ = (
+        "_needs", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
+    )  # fmt: skip
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.regime: Regime | None = None
+        self.index: dict[AgentId, int] = {}
+        self.known: list[Agent] = []
+        self.rooms: Ints = np.zeros((0, 4), dtype=np.int64)
+        self.scores: Ints = np.zeros((len(_TYPES), 0), dtype=np.int64)
+        self.may: Ints = np.zeros((0, 0), dtype=np.int64)
+        self.able_from: Ints = np.zeros(1, dtype=np.int64)
+        self.able: Ints = np.zeros(0, dtype=np.int64)
+        self._needs: dict[Needs, int] = {}
+        self._stale = True
+
+    def set_agent(self, agent: Agent) -> None:
+        """Take up an agent, new or changed."""
+        place = self.index.get(agent.name)
+        if place is None:
+            place = self.index[agent.name] = len(self.known)
+            self.known.append(agent)
+            self.rooms = np.vstack((self.rooms, np.zeros((1, 4), dtype=np.int64)))
+            fresh = np.full((len(_TYPES), 1), UNKNOWN_PPM, dtype=np.int64)
+            self.scores = np.hstack((self.scores, fresh))
+        self.known[place] = agent
+        self.rooms[place, 1] = self.policy.ordinary_slots(agent.slots)
+        self.rooms[place, 2] = agent.slots
+        self.hold(agent.name, 0)
+        self._stale = True
+
+    def hold(self, agent: AgentId, by: int) -> None:
+        """Count ``by`` leases more for ``agent``."""
+        place = self.index.get(agent)
+        if place is not None:
+            held, ordinary, slots, _ = (int(n) for n in self.rooms[place])
+            self.rooms[place, 0] = held + by
+            self.rooms[place, 3] = matching.load_cost(held + by, ordinary, slots)
+
+    def set_score(self, agent: AgentId, kind: TaskType, ppm: int) -> None:
+        """Set what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""
+        self.scores[_TYPES.index(kind), self.index[agent]] = ppm
+
+    def room(self, agent: AgentId) -> tuple[int, int, int]:
+        """Return the leases that ``agent`` holds, its slots for ordinary work, and all its slots."""
+        held, ordinary, slots, _ = (int(n) for n in self.rooms[self.index[agent]])
+        return held, ordinary, slots
+
+    def need(self, needs: Needs) -> int:
+        """Return the number of a requirement, new or known."""
+        if needs not in self._needs:
+            self._needs[needs] = len(self._needs)
+            self._stale = True
+        return self._needs[needs]
+
+    def refresh(self) -> None:
+        """Find out anew who can do what, after an agent or a requirement has changed."""
+        if not self._stale:
+            return
+        by_name = sorted(range(len(self.known)), key=lambda place: self.known[place].name)
+        self.may = np.zeros((len(self._needs), len(self.known)), dtype=np.int64)
+        able: list[int] = []
+        starts = [0]
+        for needs, row in self._needs.items():
+            for place in by_name:
+                agent = self.known[place]
+                if agent.state is AgentState.READY and agent.can(needs):
+                    self.may[row, place] = 1
+                    able.append(place)
+            starts.append(len(able))
+        self.able_from = np.array(starts, dtype=np.int64)
+        self.able = np.array(able, dtype=np.int64)
+        self._stale = False
+
+    def able_to(self, needs: Needs) -> Ints:
+        """Return the ready agents that meet a requirement, by name."""
+        row = self.need(needs)
+        self.refresh()
+        return self.able[self.able_from[row] : self.able_from[row + 1]]
+
+    def free(self) -> int:
+        """Return how many more ordinary tasks the fleet has room for."""
+        return int(np.maximum(self.rooms[:, 1] - self.rooms[:, 0], 0).sum())
+
+    def content(self) -> object:
+        """Return all that decides, in an order of its own."""
+        return self.regime, sorted(
+            (agent.name, agent, self.rooms[place].tolist(), self.scores[:, place].tolist())
+            for place, agent in enumerate(self.known)
+        )
+
+
+class Pool:
+    """Ready tasks in lanes, and the fleet that can take them.
+
+    Agents are looked at in the order of their names and tasks by key and number, so that no decision
+    depends on the order in which things were added: after a restart the same ones are made.
+    """
+
+    __slots__ = (
+        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_lane", "_lane_keys", "_lane_of",
+        "_lanes", "_owned", "_places", "_tail", "_tasks", "fleet", "policy",
+    )  # fmt: skip
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.fleet = Fleet(policy)
+        self._lanes: dict[LaneKey, int] = {}
+        self._lane_keys: list[LaneKey | None] = []
+        self._owned: dict[tuple[str, Priority], dict[int, None]] = {}
+        self._free_lanes: list[int] = []
+        self._lane: Ints = np.zeros((8, 5), dtype=np.int64)
+        self._head: Ints = np.full(8, _NONE, dtype=np.int64)
+        self._tail: Ints = np.full(8, _NONE, dtype=np.int64)
+        self._counts: Ints = np.zeros(8, dtype=np.int64)
+        self._places: dict[TaskId, int] = {}
+        self._at: list[TaskId | None] = []
+        self._free_places: list[int] = []
+        self._tasks: Ints = np.zeros((64, 6), dtype=np.int64)
+        self._lane_of: Ints = np.full(64, _NONE, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pool) and self.content() == other.content()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def content(self) -> object:
+        """Return all that decides, in an order of its own."""
+        return self.fleet.content(), self.lanes()
+
+    def key(self, task: Task, machine_at: Nanos) -> int:
+        """Return the key of ``task`` if it becomes ready now: behind its owner's backlog."""
+        now = machine_at // MICROSECOND
+        weight, turn = self.policy.weight_us(task.priority), now
+        for lane in self._owned.get((task.owner, task.priority), ()):
+            last = int(self._tasks[self._tail[lane], 0]) + weight
+            turn = max(turn, last + self.policy.turn_us(task.owner))
+        return min(turn, now + MOST_TURN_US) - weight
+
+    def released(self, task: Task, *, machine_at: Nanos) -> Task:
+        """Return ``task`` as ready and in its turn, or as delayed if its time has not come."""
+        if task.not_before is not None and task.not_before >= machine_at:
+            return replace(task, state=TaskState.DELAYED)
+        return replace(
+            task,
+            state=TaskState.READY,
+            not_before=None,
+            ready_machine_at=machine_at,
+            order_key=self.key(task, machine_at),
+        )
+
+    def add(self, task: Task) -> None:
+        """Put a ready task in its place: behind all of its lane with a smaller key."""
+        lane = self._lane_for(task)
+        place = self._free_places.pop() if self._free_places else len(self._at)
+        if place == len(self._at):
+            self._at.append(None)
+            self._tasks = _grown(self._tasks, to=place + 1)
+            self._lane_of = _grown(self._lane_of, to=place + 1)
+        self._at[place], self._places[task.task_id] = task.task_id, place
+        before = int(self._tail[lane])
+        mine = (task.order_key, task.number)
+        while before != _NONE and mine < (
+            int(self._tasks[before, 0]),
+            int(self._tasks[before, 1]),
+        ):
+            before = int(self._tasks[before, 3])
+        after = int(self._head[lane] if before == _NONE else self._tasks[before, 2])
+        due = self.policy.due_us(task.priority, task.ready_machine_at // MICROSECOND)
+        kept = task.ready_machine_at // MICROSECOND + self.policy.hold_ms * 1_000
+        self._tasks[place] = (task.order_key, task.number, after, before, due, kept)
+        self._lane_of[place] = lane
+        self._link(before, place, lane=lane)
+        self._link(place, after, lane=lane)
+        self._counts[lane] += 1
+
+    def remove(self, task: Task) -> None:
+        """Take out a task that was added."""
+        place = self._places.pop(task.task_id)
+        lane = int(self._lane_of[place])
+        self._link(int(self._tasks[place, 3]), int(self._tasks[place, 2]), lane=lane)
+        self._at[place] = None
+        self._lane_of[place] = _NONE
+        self._free_places.append(place)
+        self._counts[lane] -= 1
+        key = self._lane_keys[lane]
+        if self._counts[lane] == 0 and key is not None:
+            del self._lanes[key]
+            del self._owned[key[3], key[1]][lane]
+            if not self._owned[key[3], key[1]]:
+                del self._owned[key[3], key[1]]
+            self._lane_keys[lane] = None
+            self._free_lanes.append(lane)
+
+    def pick(self, agent: AgentId, *, machine_at: Nanos) -> tuple[TaskId | None, Ints]:
+        """Return the task that ``agent`` gets when it asks now, and what ``matching.pick`` told."""
+        told = np.zeros(matching.TOLD + 2 * matching.TOP, dtype=np.int64)
+        self.fleet.refresh()
+        index, lanes = self.fleet.index[agent], len(self._lane_keys)
+        place = matching.pick(
+            index,
+            machine_at // MICROSECOND,
+            int(self.fleet.free() >= len(self._places)),
+            MARGIN_PPM,
+            self._lane[:lanes],
+            self._head[:lanes],
+            self._tasks,
+            self.fleet.may[:, index].copy(),
+            self.fleet.able_from,
+            self.fleet.able,
+            self.fleet.rooms,
+            self.fleet.scores,
+            self.policy.seed,
+            told,
+        )
+        return (None if place == _NONE else self._at[place]), told
+
+    def among(self, agent: AgentId) -> int:
+        """Return how many ready tasks ``agent`` can do."""
+        lanes = len(self._lane_keys)
+        able = self.fleet.may[self._lane[:lanes, 0], self.fleet.index[agent]] == 1
+        return int(self._counts[:lanes][able].sum())
+
+    def ahead(self, task: Task, *, machine_at: Nanos) -> int:
+        """Return how many tasks that ask for the same go before the ready ``task``."""
+        now, used, place = machine_at // MICROSECOND, len(self._at), self._places[task.task_id]
+        own = matching.order(place, now, self._tasks)
+        lane_of, rows = self._lane_of[:used], self._tasks[:used]
+        same = (lane_of != _NONE) & (self._lane[lane_of, 0] == self._lane[lane_of[place], 0])
+        when = np.where(now >= rows[:, 4], rows[:, 4] - matching.FIRST, rows[:, 0])
+        return int(
+            np.count_nonzero(same & ((when < own) | ((when == own) & (rows[:, 1] < task.number))))
+        )
+
+    def is_due(self, task: Task, *, machine_at: Nanos) -> bool:
+        """Return whether the ready ``task`` has waited so long that it goes before all others."""
+        ready = task.ready_machine_at // MICROSECOND
+        return machine_at // MICROSECOND >= self.policy.due_us(task.priority, ready)
+
+    def lanes(self) -> dict[LaneKey, list[tuple[int, TaskId | None]]]:
+        """Return every lane's tasks in order."""
+        found: dict[LaneKey, list[tuple[int, TaskId | None]]] = {}
+        for key, lane in self._lanes.items():
+            rows, place = found.setdefault(key, []), int(self._head[lane])
+            while place != _NONE:
+                rows.append((int(self._tasks[place, 0]), self._at[place]))
+                place = int(self._tasks[place, 2])
+        return found
+
+    def _lane_for(self, task: Task) -> int:
+        key = (task.needs, task.priority, task.type, task.owner, task.failed_by)
+        lane = self._lanes.get(key)
+        if lane is not None:
+            return lane
+        lane = self._free_lanes.pop() if self._free_lanes else len(self._lane_keys)
+        if lane == len(self._lane_keys):
+            self._lane_keys.append(None)
+            self._lane, self._head = (
+                _grown(self._lane, to=lane + 1),
+                _grown(self._head, to=lane + 1),
+            )
+            self._tail = _grown(self._tail, to=lane + 1)
+            self._counts = _grown(self._counts, to=lane + 1)
+        self._lanes[key], self._lane_keys[lane] = lane, key
+        self._owned.setdefault((task.owner, task.priority), {})[lane] = None
+        avoided = _NONE
+        if task.failed_by is not None:
+            avoided = self.fleet.index.get(task.failed_by, _NONE)
+        self._lane[lane] = (
+            self.fleet.need(task.needs),
+            task.priority in PRESSING,
+            _TYPES.index(task.type),
+            avoided,
+            task.priority.rank,
+        )
+        self._head[lane] = self._tail[lane] = _NONE
+        self._counts[lane] = 0
+        return lane
+
+    def _link(self, first: int, second: int, *, lane: int) -> None:
+        if first == _NONE:
+            self._head[lane] = second
+        else:
+            self._tasks[first, 2] = second
+        if second == _NONE:
+            self._tail[lane] = first
+        else:
+            self._tasks[second, 3] = first

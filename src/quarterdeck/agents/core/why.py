@@ -1,0 +1,238 @@
+"""Why a task goes to whom it goes, why not to another, and why it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from quarterdeck.agents.core import matching
+from quarterdeck.agents.core.policy import MICROSECOND, PRESSING
+from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.task import Agent, Task
+from quarterdeck.agents.model import (
+    AgentState,
+    AgentVerdict,
+    Contender,
+    Factors,
+    TaskState,
+    TaskWhy,
+    Verdict,
+)
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
+from quarterdeck.maths.arrays import Ints
+
+MAX_CONTENDERS = 16
+"""How many agents a decision remembers with their room and score; a larger fleet is counted."""
+MAX_VERDICTS = 50
+"""How many agents an explanation judges one by one; all are counted."""
+MAX_NAMES = 10
+_NONE = matching.NONE
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps."""
+
+    task_id: TaskId | None
+    because: str
+    factors: Factors | None = None
+    kept: bool = False
+
+
+def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
+    """Return the task that ``agent`` gets when it asks for work now, with all that decided.
+
+    Parameters
+    ----------
+    agent : Agent
+        Who asks.
+    pool : Pool
+        All ready tasks, and the fleet.
+    tasks : Mapping
+        Tasks by identity.
+    machine_at : Nanos
+        Machine time, in which waits count.
+    """
+    if agent.state is not AgentState.READY:
+        return Choice(task_id=None, because=f"{agent.name} is {agent.state}: {agent.reason}")
+    held, ordinary, slots = pool.fleet.room(agent.name)
+    if held >= slots:
+        return Choice(task_id=None, because=f"all {slots} slots of {agent.name} are taken")
+    if not len(pool):
+        return Choice(task_id=None, because=_nothing_for(agent))
+    task_id, told = pool.pick(agent.name, machine_at=machine_at)
+    if task_id is None:
+        text = _nothing_for(agent)
+        kept = bool(told[6])
+        if kept:
+            text = "the ready tasks are kept a moment for agents that do such work better"
+        elif told[3]:
+            text = f"the ready tasks failed with {agent.name} last and another agent can take them"
+        elif told[2]:
+            text = (
+                f"{agent.name} holds {held} of its {ordinary} slots for ordinary work; "
+                f"the other {slots - ordinary} are kept for urgent tasks"
+            )
+        return Choice(task_id=None, because=text, kept=kept)
+    task = tasks[task_id]
+    factors = _factors(agent, task, pool, told=told, machine_at=machine_at)
+    return Choice(task_id=task_id, because=_sentence(agent, task, factors), factors=factors)
+
+
+def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
+    """Return in one sentence why a blocked, delayed or ready task has not started."""
+    if task.state is TaskState.BLOCKED:
+        waits = [
+            d
+            for d in task.depends_on
+            if (known := tasks.get(TaskId(d))) is not None and not known.state.final
+        ]
+        return f"waits for {', '.join(waits)}" if waits else "what it waited for has just ended"
+    if task.state is TaskState.DELAYED and task.not_before is not None:
+        return f"rests until {rfc3339(task.not_before)} (machine time)"
+    asked, fleet = ", ".join(task.needs), pool.fleet
+    able = fleet.able_to(task.needs)
+    if able.size == 0:
+        resting = sorted(a.name for a in fleet.known if a.can(task.needs))
+        if not resting:
+            return f"no agent has the capability {asked}"
+        return f"every agent with the capability {asked} is paused: {_named(resting)}"
+    rooms = fleet.rooms[able]
+    free = able[rooms[:, 0] < rooms[:, 2 if task.priority in PRESSING else 1]]
+    if free.size == 0:
+        names = [fleet.known[place].name for place in able[: MAX_NAMES + 1]]
+        return f"every agent with the capability {asked} is full or paused: {_named(names)}"
+    return f"{_named([fleet.known[place].name for place in free[: MAX_NAMES + 1]])} may claim it"
+
+
+def explained(
+    task: Task,
+    pool: Pool,
+    *,
+    why: str,
+    machine_at: Nanos,
+    asked: AgentId | None,
+) -> TaskWhy:
+    """Return the whole explanation of ``task``: where it stands, the factors, and every agent's part.
+
+    ``asked`` narrows the agents to one; ``why`` is the sentence that its state gives.
+    """
+    ahead = None
+    if task.state is TaskState.READY:
+        ahead = pool.ahead(task, machine_at=machine_at)
+        due = pool.is_due(task, machine_at=machine_at)
+        why += f"; {ahead} tasks for {', '.join(task.needs)} go before it"
+        why += "; it has waited so long that it goes before all that have not" if due else ""
+    fleet = pool.fleet
+    known = fleet.known if asked is None else [fleet.known[fleet.index[asked]]]
+    judged = [_verdict(agent, task, pool) for agent in sorted(known, key=lambda a: a.name)]
+    counts: dict[str, int] = {}
+    for one in judged:
+        counts[one.verdict.value] = counts.get(one.verdict.value, 0) + 1
+    rank = {verdict: place for place, verdict in enumerate(Verdict)}
+    judged.sort(key=lambda one: (rank[one.verdict], one.agent))
+    return TaskWhy(
+        task_id=task.task_id,
+        state=task.state,
+        why=why,
+        ahead=ahead,
+        factors=task.factors,
+        agents=tuple(judged[:MAX_VERDICTS]),
+        counts=counts,
+    )
+
+
+def _verdict(agent: Agent, task: Task, pool: Pool) -> AgentVerdict:
+    kind, text = _judged(agent, task, pool)
+    return AgentVerdict(agent=agent.name, verdict=kind, text=text)
+
+
+def _judged(agent: Agent, task: Task, pool: Pool) -> tuple[Verdict, str]:
+    """Return what speaks for or against ``agent``: at the assignment if it was looked at, or now."""
+    if task.agent == agent.name:
+        return Verdict.CHOSEN, task.because or ""
+    lacking = [need for need in task.needs if need not in agent.capabilities]
+    if lacking:
+        return Verdict.LACKS_CAPABILITY, f"it lacks {', '.join(lacking)}"
+    if task.state is TaskState.READY and agent.state is not AgentState.READY:
+        return Verdict.NOT_READY, f"it is {agent.state}: {agent.reason}"
+    if task.failed_by == agent.name:
+        return Verdict.FAILED_IT, "it failed the task last and goes after all who can take it"
+    held, limit, when = _room(agent, task, pool)
+    if held >= limit:
+        kept = agent.slots - limit
+        text = f"{when} it held {held} of {limit} slots for work of this priority"
+        return Verdict.NO_ROOM, f"{text}; {kept} are kept for urgent tasks" if kept else text
+    if task.state is TaskState.READY:
+        return Verdict.CAN_TAKE, f"it may claim it now: {held} of {limit} slots in use"
+    return Verdict.OUTRUN, f"{when} it held {held} of {limit} slots, and did not ask first"
+
+
+def _room(agent: Agent, task: Task, pool: Pool) -> tuple[int, int, str]:
+    if task.factors is not None and task.state is not TaskState.READY:
+        for seen in task.factors.considered:
+            if seen.agent == agent.name:
+                return seen.held, seen.limit, "when it was given out"
+    held, ordinary, slots = pool.fleet.room(agent.name)
+    return held, slots if task.priority in PRESSING else ordinary, "now"
+
+
+def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Nanos) -> Factors:
+    fleet = pool.fleet
+    whole = task.priority in PRESSING or bool(told[5])
+    able = fleet.able_to(task.needs)
+    shown = able[:MAX_CONTENDERS]
+    if able.size > MAX_CONTENDERS:
+        best = [int(told[matching.TOLD + 2 * n]) for n in range(matching.TOP)]
+        shown = np.array([place for place in best if place != _NONE], dtype=np.int64)
+    kind = pool.fleet.scores[list(type(task.type)).index(task.type)]
+    held, _, _ = fleet.room(agent.name)
+    return Factors(
+        agent=agent.name,
+        score_ppm=int(told[0]),
+        regime=fleet.regime,
+        held=held,
+        limit=int(fleet.rooms[fleet.index[agent.name], 2 if whole else 1]),
+        able=int(able.size),
+        with_room=int(told[4]),
+        among=pool.among(agent.name),
+        waited_ms=max(0, machine_at - task.ready_machine_at) // MILLISECOND,
+        turn_ms=(task.order_key + pool.policy.weight_us(task.priority)) // 1_000
+        - task.ready_machine_at // MICROSECOND // 1_000,
+        worth_s=pool.policy.weight_us(task.priority) // 1_000_000,
+        past_due=bool(told[5]),
+        considered=tuple(
+            Contender(
+                agent=fleet.known[place].name,
+                score_ppm=int(kind[place]),
+                held=int(fleet.rooms[place, 0]),
+                limit=int(fleet.rooms[place, 2 if whole else 1]),
+            )
+            for place in shown
+        ),
+    )
+
+
+def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
+    rank = "overdue" if factors.past_due else f"by priority {task.priority.value}, then age"
+    text = (
+        f"{agent.name} can do {', '.join(task.needs)}; first of {factors.among} ready {rank}; "
+        f"{factors.held + 1} of {factors.limit} slots in use; "
+        f"asked first of {factors.with_room} with room; scores {factors.score_ppm / 1e6:.2f}"
+    )
+    if factors.regime is not None:
+        text += f" in regime {factors.regime.value}"
+    if task.attempt:
+        text += f"; attempt {task.attempt + 1} of {task.max_attempts}"
+    return text if task.failed_by is None else f"{text} after {task.failed_by} failed it"
+
+
+def _nothing_for(agent: Agent) -> str:
+    return f"no ready task asks for {', '.join(agent.capabilities) or 'nothing'}"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MAX_NAMES])
+    return shown if len(names) <= MAX_NAMES else f"{shown} and others"

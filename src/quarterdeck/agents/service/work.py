@@ -1,0 +1,242 @@
+"""Work put in, claimed, renewed, handed in, cancelled and driven again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from quarterdeck.agents.core import intake, lease, roster, views, why
+from quarterdeck.agents.core.task import Birth, Task
+from quarterdeck.agents.model import (
+    CancelTask,
+    Claim,
+    ClaimAnswer,
+    ClaimWork,
+    CompleteMany,
+    CompleteWork,
+    NewTask,
+    RedriveTask,
+    RenewLease,
+    Report,
+    Settled,
+    SettledAnswer,
+    SubmitTask,
+    SubmitTasks,
+    SubmittedAnswer,
+    TaskState,
+    TaskView,
+)
+from quarterdeck.agents.service.telling import PARTITION, birth_of, tell
+from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, Overloaded
+from quarterdeck.kernel.ids import TaskId
+from quarterdeck.kernel.time import MILLISECOND, Nanos
+from quarterdeck.runtime.sequencer import Step
+
+if TYPE_CHECKING:
+    from quarterdeck.agents.service import AgentsService
+
+RETRY_AFTER_MS = 500
+"""When an agent that got nothing should ask again: a claim is cheap, and work comes with bars."""
+
+
+def submit(service: AgentsService, command: SubmitTask, step: Step) -> TaskView:
+    """Put a task into the queue."""
+    depends_on = intake.dependencies(command.depends_on)
+    for name in depends_on:
+        known = service.board.tasks.get(TaskId(name))
+        intake.usable_dependency(name, known, on_failure=command.on_failure)
+    made = intake.task_of(
+        command,
+        birth_of(service.board, step),
+        by=step.caller.identity,
+        depends_on=depends_on,
+    )
+    _require_room(service, 1)
+    tell(service, service.board.add(made), step=step)
+    return views.explained(service.board.tasks[made.task_id], service.board)
+
+
+def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> SubmittedAnswer:
+    """Put several tasks into the queue, which may depend on each other; all of them or none."""
+    intake.whole(len(command.tasks), field="tasks", least=1, most=intake.MAX_BATCH)
+    _require_room(service, len(command.tasks))
+    first = birth_of(service.board, step)
+    made: list[Task] = []
+    for place, one in enumerate(command.tasks):
+        try:
+            made.append(_one_of_many(service, one, made, first=first, place=place, step=step))
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"tasks[{place}]: {error.message}",
+                field=f"tasks[{place}].{error.field}",
+                value=error.value,
+                accepted=error.accepted,
+            ) from None
+    for task in made:
+        tell(service, service.board.add(task), step=step)
+    return SubmittedAnswer(task_ids=tuple(task.task_id for task in made))
+
+
+def _one_of_many(
+    service: AgentsService,
+    one: NewTask,
+    made: Sequence[Task],
+    *,
+    first: Birth,
+    place: int,
+    step: Step,
+) -> Task:
+    names: list[str] = []
+    for name in intake.dependencies(one.depends_on):
+        if name.startswith("#"):
+            names.append(intake.earlier(name, made))
+        else:
+            known = service.board.tasks.get(TaskId(name))
+            intake.usable_dependency(name, known, on_failure=one.on_failure)
+            names.append(name)
+    task_id = first.task_id if place == 0 else TaskId(step.new_id("task"))
+    return intake.task_of(
+        one,
+        replace(first, number=first.number + place, task_id=task_id),
+        by=step.caller.identity,
+        depends_on=tuple(dict.fromkeys(names)),
+    )
+
+
+def _require_room(service: AgentsService, more: int) -> None:
+    if service.board.open + more > service.max_open:
+        raise Overloaded(f"the queue is full: {service.board.open} open tasks", code="QUEUE_FULL")
+
+
+def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskView:
+    """Put a copy of a dead or failed task into the queue, with all its attempts before it."""
+    reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
+    old = service.board.existing(command.task_id)
+    if old.state not in (TaskState.DEAD, TaskState.FAILED):
+        raise Conflict(
+            f"{old.task_id} is {old.state.value}",
+            code="TASK_NOT_FAILED",
+            field="task_id",
+            value=old.task_id,
+            accepted="a task that is dead or failed",
+        )
+    _require_room(service, 1)
+    birth = birth_of(service.board, step)
+    fresh = intake.copied(old, birth, by=step.caller.identity)
+    step.record(PARTITION, "task_redriven", task=old.task_id, copy=fresh.task_id, reason=reason)
+    tell(service, service.board.add(fresh), step=step)
+    return views.explained(service.board.tasks[fresh.task_id], service.board)
+
+
+def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer:
+    """Give the caller the best tasks it can do now, under leases; never waits."""
+    intake.whole(command.wait_ms, field="wait_ms", least=0, most=intake.MAX_WAIT_MS)
+    intake.whole(command.most, field="most", least=1, most=intake.MAX_CLAIMS)
+    agent = roster.worker(service.members, step.caller.identity)
+    at, machine_at, board = step.at, step.machine_at, service.board
+    service.last_seen[agent.name] = service.seen_at = machine_at
+    tell(service, board.expire(at=at, machine_at=machine_at), step=step)
+    # What just ended may have led to the agent's own quarantine.
+    agent = service.members[agent.name]
+    claims: list[Claim] = []
+    for _ in range(command.most):
+        choice = why.choose(agent, board.ready, board.tasks, machine_at=machine_at)
+        if choice.task_id is None:
+            break
+        changes = board.lease(
+            board.tasks[choice.task_id],
+            agent.name,
+            because=choice.because,
+            factors=choice.factors,
+            at=at,
+            machine_at=machine_at,
+        )
+        tell(service, changes, step=step)
+        claims.append(views.claim_of(changes[0].task))
+    if claims:
+        return ClaimAnswer(claim=claims[0], more=tuple(claims[1:]))
+    due = board.alarms.next()
+    return ClaimAnswer(
+        claim=None,
+        reason=choice.because,
+        retry_after_ms=service.policy.hold_ms if choice.kept else RETRY_AFTER_MS,
+        kept=choice.kept,
+        due_ms=None if due is None else max(0, due - machine_at) // MILLISECOND + 1,
+    )
+
+
+def renew(service: AgentsService, command: RenewLease, step: Step) -> ClaimAnswer:
+    """Extend the caller's lease by its length, from now."""
+    progress = intake.fraction(command.progress_fraction, field="progress_fraction")
+    note = intake.text(command.note, field="note", longest=intake.MAX_NOTE, empty=True)
+    task = service.board.existing(command.task_id)
+    caller = step.caller.identity
+    lease.require_holder(task, command.lease_token, agent=caller, machine_at=step.machine_at)
+    service.last_seen[caller] = step.machine_at
+    changes = service.board.renew(
+        task, until=Nanos(step.machine_at + task.lease_ns), progress=progress, note=note
+    )
+    tell(service, changes, step=step)
+    return ClaimAnswer(claim=views.claim_of(changes[0].task))
+
+
+def complete(service: AgentsService, command: CompleteWork, step: Step) -> TaskView:
+    """Take the holder's result or failure; a report that comes again changes nothing."""
+    return views.explained(_settle(service, command, step), service.board)
+
+
+def complete_many(service: AgentsService, command: CompleteMany, step: Step) -> SettledAnswer:
+    """Take several reports, each by itself: one that is refused changes nothing."""
+    intake.whole(len(command.reports), field="reports", least=1, most=intake.MAX_CLAIMS)
+    settled: list[Settled] = []
+    for report in command.reports:
+        try:
+            task = _settle(service, report, step)
+            settled.append(Settled(task_id=task.task_id, state=task.state))
+        except DomainError as refusal:
+            settled.append(Settled(task_id=report.task_id[:80], state=None, code=refusal.code))
+    return SettledAnswer(settled=tuple(settled))
+
+
+def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -> Task:
+    task = service.board.existing(report.task_id)
+    caller, at, machine_at = step.caller.identity, step.at, step.machine_at
+    if lease.is_settled(task, report.lease_token, agent=caller):
+        return task
+    lease.require_holder(task, report.lease_token, agent=caller, machine_at=machine_at)
+    reason = intake.text(
+        report.reason, field="reason", longest=intake.MAX_REASON, empty=not report.failed
+    )
+    result = intake.payload(report.result, field="result")
+    service.last_seen[caller] = machine_at
+    if report.failed:
+        told = f"{caller} failed: {reason}"
+        changes = service.board.give_back(
+            task, reason=told, reported=True, at=at, machine_at=machine_at
+        )
+    else:
+        changes = service.board.complete(task, result, at=at, machine_at=machine_at)
+    tell(service, changes, step=step)
+    return changes[0].task
+
+
+def cancel(service: AgentsService, command: CancelTask, step: Step) -> TaskView:
+    """Cancel an open task; cancelling it again is answered as the first time."""
+    reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
+    task = service.board.existing(command.task_id)
+    if task.state is TaskState.CANCELLED:
+        return views.explained(task, service.board)
+    if task.state.final:
+        raise Conflict(
+            f"{task.task_id} is {task.state.value} already",
+            code="TASK_FINAL",
+            field="task_id",
+            value=task.task_id,
+            accepted="a task that is not final",
+        )
+    changes = service.board.cancel(task, reason=reason, at=step.at, machine_at=step.machine_at)
+    step.record(PARTITION, "task_cancelled", task=task.task_id, reason=reason)
+    tell(service, changes, step=step)
+    return views.explained(changes[0].task, service.board)
