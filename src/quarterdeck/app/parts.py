@@ -97,6 +97,7 @@ class Capabilities:
             breakers=config.breakers,
             paper=config.paper,
             orders=config.orders,
+            remote=config.broker.venue != "internal",
             stop=stop,
             pace=pacer,
             stopwatch=wall,

@@ -194,6 +194,17 @@ export interface Briefing {
   readonly work: ReadonlyArray<Claim>;
 }
 
+/** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
+export interface BrokerView {
+  readonly venue: string;
+  readonly remote: boolean;
+  readonly sequence: number;
+  readonly compared_slice: number | null;
+  readonly in_flight: number;
+  readonly unknown: ReadonlyArray<string>;
+  readonly differences: ReadonlyArray<DifferenceView>;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -356,6 +367,13 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+export interface DifferenceView {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
 }
 
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
@@ -1260,6 +1278,12 @@ export interface SetLimit {
   readonly value: string | null;
   readonly reason: string;
   readonly subject?: string;
+}
+
+/** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
+export interface SettleOrder {
+  readonly order_id: string;
+  readonly reason: string;
 }
 
 /** What became of one report: the task's state, or the code of its refusal. */

@@ -21,6 +21,12 @@ from quarterdeck.execution.model.breakers import (
     GetBreakers,
     ResetBreaker,
 )
+from quarterdeck.execution.model.broker import (
+    BrokerView,
+    DifferenceView,
+    GetBroker,
+    SettleOrder,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -115,6 +121,7 @@ __all__ = [
     "BreakerState",
     "BreakerView",
     "BreakersView",
+    "BrokerView",
     "CancelOrder",
     "CancelSignal",
     "ChangeStatus",
@@ -123,6 +130,7 @@ __all__ = [
     "ConflictView",
     "ConflictsView",
     "Decision",
+    "DifferenceView",
     "EquityMarked",
     "ExecutionReport",
     "FillView",
@@ -131,6 +139,7 @@ __all__ = [
     "GetAccounts",
     "GetBreakerEvents",
     "GetBreakers",
+    "GetBroker",
     "GetConflicts",
     "GetExecutionReport",
     "GetFills",
@@ -173,6 +182,7 @@ __all__ = [
     "ResetBreaker",
     "Scope",
     "SetLimit",
+    "SettleOrder",
     "SignalStateView",
     "SignalView",
     "SignalsView",

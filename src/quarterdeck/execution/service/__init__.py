@@ -80,6 +80,7 @@ class ExecutionService:
         paper: PaperSection,
         breakers: BreakersSection,
         orders: OrdersSection,
+        remote: bool = False,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -94,6 +95,7 @@ class ExecutionService:
             terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            remote=remote,
             limits=book_of(limits, terms, account=account, symbols=symbols),
             settings=settings_of(breakers),
         )
