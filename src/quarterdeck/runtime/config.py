@@ -214,6 +214,7 @@ class AgentsSection(_Section, frozen=True):
     retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
     dead_after_agents: PositiveInt = 3
     quarantine_failures: PositiveInt = 10
+    hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
     schedule: tuple[ScheduleEntry, ...] = ()
 
 

@@ -229,12 +229,13 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
+/** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
   readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly kept: boolean;
   readonly due_ms: number | null;
 }
 
@@ -430,10 +431,11 @@ export interface ExecutionReport {
   readonly ledger_balanced: boolean;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
+  readonly regime: Regime | null;
   readonly held: number;
   readonly limit: number;
   readonly able: number;
@@ -1285,6 +1287,25 @@ export interface SignalView {
 export interface SignalsView {
   readonly signals: ReadonlyArray<SignalView>;
   readonly next: number | null;
+}
+
+/** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
+export interface SkillView {
+  readonly type: TaskType;
+  readonly regime: string;
+  readonly trials: number;
+  readonly weight: number;
+  readonly mean: number;
+  readonly error: number;
+  readonly score: number;
+  readonly duration_ms: number | null;
+}
+
+/** All records of an agent, by type and regime, and the regime that prevails now. */
+export interface SkillsView {
+  readonly agent: string;
+  readonly prevailing: Regime | null;
+  readonly skills: ReadonlyArray<SkillView>;
 }
 
 /** One live slice: ``bars`` are ``[open, high, low, close, volume or null]`` by symbol. */
