@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
@@ -169,7 +170,7 @@ class Deck:
             RegimeChanged: (one.risk.hear, one.agents.hear),
             LimitsChanged: (one.execution.hear,),
             AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
-            OrderFilled: (one.performance.hear,),
+            OrderFilled: (one.performance.hear, one.risk.hear),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -206,6 +207,7 @@ class Deck:
                 "low disk", nullcontext(), needs=("state", "disk space"), run=self.low_disk.run
             ),
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
+            *couriers(engine, self.parts),
             Component(
                 "server",
                 self._served(),
