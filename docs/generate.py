@@ -100,6 +100,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.believed_price_tolerance_fraction": (
+        "fraction of price",
+        "How far a price that an order says its agent believes may be from the last close (FALSE_PREMISE).",
+    ),
     "limits.levels": (
         "list of tables",
         "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",

@@ -111,6 +111,7 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    believed_price_tolerance_fraction: Fraction = 0.02
     levels: tuple[LevelEntry, ...] = ()
     clusters: tuple[ClusterEntry, ...] = ()
 
