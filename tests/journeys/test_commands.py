@@ -392,6 +392,45 @@ def test_stop_and_re_arming_work_from_the_command_line(deck: RunningDeck) -> Non
     )
 
 
+def test_an_agent_orders_replaces_and_cancels_from_the_command_line(
+    deck: RunningDeck, tmp_path: Path
+) -> None:
+    file = tmp_path / "typist.key"
+    file.write_text(told(deck, "keys", "create", "typist", "--capital", "50000")["key"])
+    as_agent = ("--url", deck.url, "--key-file", str(file), "--json")
+
+    def typed(*arguments: str, status: int = 0) -> Any:
+        done = ran("order", *arguments, *as_agent)
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)
+
+    price = float(next(one["last_price"] for one in deck.get("/instruments")["instruments"] if one["symbol"] == "MSFT"))  # fmt: skip
+    near, exit_ = f"{price * 0.99:.2f}", f"{price * 0.9:.2f}"
+    assert typed("preview", "MSFT", "buy", "3", "--limit", near)["status"] == "accepted"
+    refused = typed("preview", "MSFT", "buy", "9999999", "--limit", near, status=1)
+    assert refused["max_allowed_now"] is not None
+    order = typed(
+        "submit",
+        "MSFT",
+        "buy",
+        "3",
+        "--limit",
+        near,
+        "--stop-loss",
+        exit_,
+        "--time-in-force",
+        "day",
+    )
+    assert (order["type"], order["status"], order["time_in_force"]) == ("limit", "working", "day")
+    other = typed("replace", order["order_id"], "--quantity", "2")
+    assert (other["quantity"], other["replaces"]) == ("2", order["order_id"])
+    assert typed("cancel", other["order_id"])["status"] == "cancelled"
+    assert typed("conflicts")["conflicts"] == deck.get("/positions/conflicts")["conflicts"]
+    done = ran("order", "cancel-signal", "nothing", *as_agent)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "signal_id of an open signal" in done.stderr
+
+
 def test_a_fresh_login_link_works_once_and_what_happens_at_the_door_is_recorded(
     deck: RunningDeck,
 ) -> None:

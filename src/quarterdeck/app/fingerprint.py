@@ -16,7 +16,8 @@ from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
 from quarterdeck.portfolio.core.solve import Limits, solve
-from quarterdeck.regime.core.detector import batch_regimes
+from quarterdeck.regime.core.detector import Bars, batch_regimes
+from quarterdeck.regime.store import shipped_head
 from quarterdeck.risk.core.bank import batch_bank
 
 BARS = 400
@@ -31,12 +32,13 @@ def numeric_fingerprint() -> str:
     high = np.maximum(close, before) * (1.002 + 0.001 * np.sin(place))
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
-    labels, shares = batch_regimes(before, high, low, close, indicators)
+    volume = 1e6 * (1.5 + np.sin(place / 5.0))
+    regimes = batch_regimes(Bars(before, high, low, close, volume), indicators, head=shipped_head())
     # Ten of them make a market.
     o, top, bottom, end = (np.tile(part[:, None], (1, 10)) for part in (before, high, low, close))
     risk = batch_bank(end, ohl=(o, top, bottom))
     digest = sha256()
-    for numbers in (indicators, labels, shares, risk, *_portfolio(close)):
+    for numbers in (indicators, *regimes, risk, *_portfolio(close)):
         digest.update(np.ascontiguousarray(numbers).tobytes())
     return digest.hexdigest()[:16]
 

@@ -296,6 +296,7 @@ def revoke_key(data_dir: Path, *, prefix: str, reason: str, as_json: bool) -> in
 
 def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> int:
     """Drive a built-in agent's turns from outside, over REST; without ``turns`` until interrupted."""
+    from quarterdeck.cli.orders import key_in
     from quarterdeck.client.deck import Deck
     from quarterdeck.client.runner import run_member
     from quarterdeck.client.wire import DeckError
@@ -305,16 +306,7 @@ def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> in
         raise InvalidInput.of("member", member, ", ".join(sorted(CREW)))
     if turns is not None and turns < 1:
         raise InvalidInput.of("--turns", turns, "1 or more")
-    try:
-        key = key_file.read_text("utf-8").strip()
-    except OSError as error:
-        raise InvalidInput.of(
-            "--key-file", key_file, f"a readable file ({error.strerror})"
-        ) from None
-    except UnicodeDecodeError:
-        key = ""
-    if not key.isprintable() or not key.isascii() or not key:
-        raise InvalidInput.of("--key-file", key_file, "a file that holds one key and nothing else")
+    key = key_in(key_file)
     try:
         with Deck(url, key) as deck:
             run_member(deck, CREW[member], turns=sys.maxsize if turns is None else turns)

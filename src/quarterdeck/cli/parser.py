@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import NoReturn, TypeAlias
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
-from quarterdeck.kernel.errors import one_line
+from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
+from quarterdeck.cli.orders_parser import fill
+from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
 
-DATA_DIR = ".quarterdeck"
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with one line for wrong usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say in one line what is wrong and what to do, and exit with 2."""
-        self.exit(2, f"{self.prog}: {one_line(message)}; see '{self.prog} --help'\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    made = _Parser(
+    made = Parser(
         prog="quarterdeck",
         description="The self-hosted operations deck for AI trading agents.",
         allow_abbrev=False,
@@ -44,25 +35,21 @@ def parser() -> argparse.ArgumentParser:
         _add_stop,
         _add_rearm,
         _add_limits,
+        _add_breakers,
         _add_keys,
         _add_audit,
         _add_backup,
         _add_restore,
         _add_agent,
+        _add_order,
         _add_simulate,
-        _add_optimize,
+        add_optimize,
+        add_regimes,
+        add_indicators,
+        add_risk,
     ):
         add(subparsers)
     return made
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
-
-
-def _add(subparsers: Commands, name: str, *, does: str, example: str) -> argparse.ArgumentParser:
-    return subparsers.add_parser(
-        name, help=does, description=does, epilog=f"example: {example}", allow_abbrev=False
-    )
 
 
 def _run_options(parser: argparse.ArgumentParser, *, speed: str) -> None:
@@ -93,7 +80,7 @@ def _run_options(parser: argparse.ArgumentParser, *, speed: str) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write the run's figures there at the end"
     )
-    _data_dir(parser)
+    data_dir(parser)
     parser.add_argument("--host", metavar="HOST", help="where to listen (default 127.0.0.1)")
     parser.add_argument("--port", type=int, metavar="PORT", help="where to listen (default 8000)")
     parser.add_argument(
@@ -104,22 +91,8 @@ def _run_options(parser: argparse.ArgumentParser, *, speed: str) -> None:
     )
 
 
-def _data_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=Path(os.environ.get("QUARTERDECK_DATA_DIR", DATA_DIR)),
-        metavar="DIR",
-        help=f"the deck's files (default $QUARTERDECK_DATA_DIR or {DATA_DIR})",
-    )
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
 def _add_demo(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "demo",
         does="replay embedded real history on paper with the built-in agents",
@@ -130,7 +103,7 @@ def _add_demo(subparsers: Commands) -> None:
 
 
 def _add_serve(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "serve",
         does="run the deck as configured",
@@ -148,7 +121,7 @@ def _add_serve(subparsers: Commands) -> None:
 
 
 def _add_init(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "init",
         does="write a commented configuration with tight defaults",
@@ -159,19 +132,19 @@ def _add_init(subparsers: Commands) -> None:
 
 
 def _add_status(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "status",
         does="what runs, in which state, and why",
         example="quarterdeck status --json",
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.status)
 
 
 def _add_why(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "why",
         does="why a task waits or went where it went, and why not to another agent",
@@ -179,37 +152,37 @@ def _add_why(subparsers: Commands) -> None:
     )
     parser.add_argument("task", help="the task's id, as the dashboard shows it")
     parser.add_argument("--agent", metavar="NAME", help="this agent's part alone")
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.why)
 
 
 def _add_login(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "login",
         does="print a fresh link that opens the dashboard, once and within 15 minutes",
         example="quarterdeck login",
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.login)
 
 
 def _add_doctor(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "doctor",
         does="check this machine and the data folder, with the mend",
         example="quarterdeck doctor",
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.doctor)
 
 
 def _add_stop(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "stop",
         does="stop trading at once, even when the server is stuck",
@@ -223,13 +196,13 @@ def _add_stop(subparsers: Commands) -> None:
     parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.stop)
 
 
 def _add_rearm(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "rearm",
         does="show what would resume, and open trading again once that is confirmed",
@@ -251,13 +224,13 @@ def _add_rearm(subparsers: Commands) -> None:
         metavar="CODE",
         help="what the list of all that resumes ends with; without it the list is shown",
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.rearm)
 
 
 def _add_limits(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "limits",
         does="show and change the gate's limits, level by level",
@@ -287,13 +260,34 @@ def _add_limits(subparsers: Commands) -> None:
     for action in (change, remove, confirm):
         action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     for action in (shown, names, history, change, remove, confirm):
-        _data_dir(action)
-        _json(action)
+        data_dir(action)
+        json_option(action)
         action.set_defaults(command=commands.limits)
 
 
+def _add_breakers(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "breakers",
+        does="show circuit breakers and close one",
+        example="quarterdeck breakers reset loop --subject reckless --reason 'mended'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    shown = actions.add_parser("list", help="every breaker that has opened, with its evidence")
+    history = actions.add_parser("history", help="every change with who, why and when")
+    reset = actions.add_parser("reset", help="close a breaker that is not closed")
+    reset.add_argument("kind", help="its kind, as 'breakers list' shows it")
+    reset.add_argument("--scope", default="agent", metavar="WORD", help="agent, instrument or deck")
+    reset.add_argument("--subject", default="", metavar="NAME", help="which agent or instrument")
+    reset.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (shown, history, reset):
+        data_dir(action)
+        json_option(action)
+        action.set_defaults(command=commands.breakers)
+
+
 def _add_keys(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "keys",
         does="create, list and revoke agents' keys",
@@ -315,13 +309,13 @@ def _add_keys(subparsers: Commands) -> None:
     revoke.add_argument("prefix", help="the key's prefix, as 'keys list' shows it")
     revoke.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     for action in (create, shown, revoke):
-        _data_dir(action)
-        _json(action)
+        data_dir(action)
+        json_option(action)
         action.set_defaults(command=commands.keys)
 
 
 def _add_simulate(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "simulate",
         does="run whole decks from seeds, with faults, and check every invariant after every step",
@@ -353,7 +347,7 @@ def _add_simulate(subparsers: Commands) -> None:
 
 
 def _add_audit(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "audit",
         does="verify the audit chain of the data folder, or export it",
@@ -365,27 +359,27 @@ def _add_audit(subparsers: Commands) -> None:
         "--key", metavar="HEX", help="the public key that must have signed every head"
     )
     export = actions.add_parser("export", help="print every record as a line of JSON")
-    _json(verify)
+    json_option(verify)
     for action in (verify, export):
-        _data_dir(action)
+        data_dir(action)
         action.set_defaults(command=commands.audit)
 
 
 def _add_backup(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "backup",
         does="copy the run in the data folder, also while the deck runs",
         example="quarterdeck backup /var/backups/deck-monday",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="a new folder for the copy")
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.backup)
 
 
 def _add_restore(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "restore",
         does="verify a backup and put it in place in a data folder",
@@ -395,13 +389,13 @@ def _add_restore(subparsers: Commands) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="move the run in the data folder aside"
     )
-    _data_dir(parser)
-    _json(parser)
+    data_dir(parser)
+    json_option(parser)
     parser.set_defaults(command=commands.restore)
 
 
 def _add_agent(subparsers: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         subparsers,
         "agent",
         does="run a built-in agent as a client of a running deck",
@@ -423,47 +417,12 @@ def _add_agent(subparsers: Commands) -> None:
     parser.set_defaults(command=commands.agent)
 
 
-def _add_optimize(subparsers: Commands) -> None:
-    parser = _add(
-        subparsers,
-        "optimize",
-        does="the portfolio of a file's symbols that is best by an objective; figures are per year",
-        example="quarterdeck optimize closes.parquet --objective risk-parity --json",
+def _add_order(subparsers: Commands) -> None:
+    fill(
+        add_command(
+            subparsers,
+            "order",
+            does="preview, submit, replace and cancel orders with an agent's key; see conflicts",
+            example="quarterdeck order preview AAPL buy 10 --limit 99.50 --key-file my.key",
+        )
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
-    parser.add_argument(
-        "--objective",
-        default="max-sharpe",
-        choices=(
-            "max-sharpe",
-            "min-volatility",
-            "max-return",
-            "equal-weight",
-            "risk-parity",
-            "hrp",
-        ),
-        help="what it is best by (default %(default)s)",
-    )
-    numbers: tuple[tuple[str, float | None, str], ...] = (
-        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
-        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
-        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
-        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
-    )
-    for name, default, text in numbers:
-        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
-    parser.add_argument(
-        "--lookback",
-        type=int,
-        metavar="N",
-        help="only the last N returns (default: the whole file)",
-    )
-    parser.add_argument(
-        "--periods-per-year",
-        type=int,
-        default=252,
-        metavar="N",
-        help="by which figures are annualised (default %(default)s, the trading days)",
-    )
-    _json(parser)
-    parser.set_defaults(command=commands.optimize)

@@ -9,7 +9,7 @@ from pathlib import Path
 from quarterdeck.app.simulation import counters
 from quarterdeck.app.simulation.counters import Tally
 from quarterdeck.app.simulation.lives import Outcome
-from quarterdeck.app.simulation.runner import RunSeeds, processes, run_seed, shortest
+from quarterdeck.app.simulation.runner import KINDS, RunSeeds, processes, run_seed, shortest
 from quarterdeck.kernel.errors import Conflict, InvalidInput
 from quarterdeck.runtime.clock import SystemClock
 
@@ -132,7 +132,7 @@ def _say(outcome: Outcome) -> None:
 
 def _show_shortest(seed: int, *, trace: bool) -> None:
     plan, outcome = shortest(seed)
-    faults = sum(map(len, (plan.disk, plan.bars, plan.clock, plan.outside_stops, plan.space)))
+    faults = sum(len(getattr(plan, kind)) for kind in KINDS)
     print(
         f"the shortest trace of seed {seed}: {plan.slices} slices, {faults} faults, "
         f"{outcome.events:,} events; it ends with"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal, TypedDict
 
 from quarterdeck.agents.model import Claim, CompleteWork, RenewLease, SubmitTask
 from quarterdeck.client.wire import exact, key_or_fresh
-from quarterdeck.execution.model import CancelOrder, PreviewOrder, SubmitOrder, SubmitSignal
+from quarterdeck.execution.model import (
+    CancelOrder,
+    CancelSignal,
+    PreviewOrder,
+    ReplaceOrder,
+    SubmitOrder,
+    SubmitSignal,
+)
 from quarterdeck.kernel.messages import Json
-from quarterdeck.kernel.vocabulary import OrderType, Priority, Side, TaskType
+from quarterdeck.kernel.vocabulary import OrderType, Priority, Side, TaskType, TimeInForce
 
 Amount = Decimal | int | str
 
@@ -73,17 +81,37 @@ def signal(
     )
 
 
-def preview(
-    symbol: str, side: Side | str, *, quantity: Amount, limit_price: Amount | None
-) -> PreviewOrder:
+class Terms(TypedDict, total=False):
+    """What an order may ask for beyond its quantity; prices are exact.
+
+    With a limit price it is a limit order, with a stop price a stop order, with both a stop-limit
+    order, with neither a market order. ``stop_loss`` and ``take_profit`` are the prices of exits
+    attached to it.
+    """
+
+    limit_price: Amount | None
+    stop_price: Amount | None
+    time_in_force: TimeInForce | str
+    reduce_only: bool
+    post_only: bool
+    stop_loss: Amount | None
+    take_profit: Amount | None
+
+
+def preview(symbol: str, side: Side | str, *, quantity: Amount, terms: Terms) -> PreviewOrder:
     """Ask what the gate would say."""
-    kind, limit = _kind(limit_price)
     return PreviewOrder(
         symbol=symbol,
         side=Side(side),
         quantity=exact(quantity, field="quantity"),
-        type=kind,
-        limit_price=limit,
+        type=_kind(terms),
+        limit_price=_price(terms, "limit_price"),
+        stop_price=_price(terms, "stop_price"),
+        time_in_force=TimeInForce(terms.get("time_in_force", TimeInForce.GTC)),
+        reduce_only=terms.get("reduce_only", False),
+        post_only=terms.get("post_only", False),
+        stop_loss=_price(terms, "stop_loss"),
+        take_profit=_price(terms, "take_profit"),
     )
 
 
@@ -92,25 +120,47 @@ def order(
     side: Side | str,
     *,
     quantity: Amount,
-    limit_price: Amount | None,
     task_id: str | None,
     signal_id: str | None,
     epoch: int | None,
     idempotency_key: str | None,
+    terms: Terms,
 ) -> SubmitOrder:
-    """Ask for an order: a limit order where a limit price is given, else a market order."""
-    kind, limit = _kind(limit_price)
+    """Ask for an order, of the type that its prices make it."""
+    asked = preview(symbol, side, quantity=quantity, terms=terms)
     return SubmitOrder(
         idempotency_key=key_or_fresh(idempotency_key),
-        symbol=symbol,
-        side=Side(side),
-        quantity=exact(quantity, field="quantity"),
-        type=kind,
-        limit_price=limit,
+        symbol=asked.symbol,
+        side=asked.side,
+        quantity=asked.quantity,
+        type=asked.type,
+        limit_price=asked.limit_price,
         task_id=task_id,
         signal_id=signal_id,
         epoch=epoch,
+        stop_price=asked.stop_price,
+        time_in_force=asked.time_in_force,
+        reduce_only=asked.reduce_only,
+        post_only=asked.post_only,
+        stop_loss=asked.stop_loss,
+        take_profit=asked.take_profit,
     )
+
+
+def replacement(
+    order_id: str,
+    *,
+    quantity: Amount | None,
+    limit_price: Amount | None,
+    stop_price: Amount | None,
+    idempotency_key: str | None,
+) -> ReplaceOrder:
+    """Ask for another order in the place of a working one."""
+    given = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
+    numbers = {
+        name: None if value is None else exact(value, field=name) for name, value in given.items()
+    }
+    return ReplaceOrder(idempotency_key=key_or_fresh(idempotency_key), order_id=order_id, **numbers)
 
 
 def cancel(order_id: str, *, idempotency_key: str | None) -> CancelOrder:
@@ -118,7 +168,20 @@ def cancel(order_id: str, *, idempotency_key: str | None) -> CancelOrder:
     return CancelOrder(idempotency_key=key_or_fresh(idempotency_key), order_id=order_id)
 
 
-def _kind(limit_price: Amount | None) -> tuple[OrderType, Decimal | None]:
-    if limit_price is None:
-        return OrderType.MARKET, None
-    return OrderType.LIMIT, exact(limit_price, field="limit_price")
+def recall(signal_id: str, *, idempotency_key: str | None) -> CancelSignal:
+    """Take a signal back."""
+    return CancelSignal(idempotency_key=key_or_fresh(idempotency_key), signal_id=signal_id)
+
+
+def _kind(terms: Terms) -> OrderType:
+    limited = terms.get("limit_price") is not None
+    if terms.get("stop_price") is None:
+        return OrderType.LIMIT if limited else OrderType.MARKET
+    return OrderType.STOP_LIMIT if limited else OrderType.STOP
+
+
+def _price(
+    terms: Terms, name: Literal["limit_price", "stop_price", "stop_loss", "take_profit"]
+) -> Decimal | None:
+    value = terms.get(name)
+    return None if value is None else exact(value, field=name)

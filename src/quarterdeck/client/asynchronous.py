@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from quarterdeck.agents.model import Claim, ClaimAnswer, ClaimWork, TaskView
 from quarterdeck.client import asks, wire
-from quarterdeck.client.asks import Amount
+from quarterdeck.client.asks import Amount, Terms
 from quarterdeck.client.model import Briefing, GetBriefing
 from quarterdeck.client.wire import Ask, DeckError, Given
 from quarterdeck.execution.model import (
+    ConflictsView,
     Decision,
+    GetConflicts,
     GetOrders,
     GetPositions,
     OrdersView,
     OrderView,
     PositionsView,
+    SignalStateView,
     SignalView,
 )
 from quarterdeck.kernel.messages import Json
@@ -186,10 +189,10 @@ class AsyncDeck(AsyncLine):
         return await self.ask(ask, SignalView)
 
     async def preview(
-        self, symbol: str, side: Side | str, *, quantity: Amount, limit_price: Amount | None = None
+        self, symbol: str, side: Side | str, *, quantity: Amount, **terms: Unpack[Terms]
     ) -> Decision:
         """Return what the gate would say to an order now; nothing changes."""
-        ask = asks.preview(symbol, side, quantity=quantity, limit_price=limit_price)
+        ask = asks.preview(symbol, side, quantity=quantity, terms=terms)
         return await self.ask(ask, Decision)
 
     async def order(
@@ -198,21 +201,43 @@ class AsyncDeck(AsyncLine):
         side: Side | str,
         *,
         quantity: Amount,
-        limit_price: Amount | None = None,
         task_id: str | None = None,
         signal_id: str | None = None,
         epoch: int | None = None,
         idempotency_key: str | None = None,
+        **terms: Unpack[Terms],
     ) -> OrderView:
-        """Submit an order; a refusal is an answer whose ``decision`` says what would pass."""
+        """Submit an order; a refusal is an answer whose ``decision`` says what would pass.
+
+        ``terms`` are those of :class:`~quarterdeck.client.asks.Terms`.
+        """
         ask = asks.order(
             symbol,
             side,
             quantity=quantity,
-            limit_price=limit_price,
             task_id=task_id,
             signal_id=signal_id,
             epoch=epoch,
+            idempotency_key=idempotency_key,
+            terms=terms,
+        )
+        return await self.ask(ask, OrderView)
+
+    async def replace(
+        self,
+        order_id: str,
+        *,
+        quantity: Amount | None = None,
+        limit_price: Amount | None = None,
+        stop_price: Amount | None = None,
+        idempotency_key: str | None = None,
+    ) -> OrderView:
+        """Put another order in the place of a working one; refused, the old one stands."""
+        ask = asks.replacement(
+            order_id,
+            quantity=quantity,
+            limit_price=limit_price,
+            stop_price=stop_price,
             idempotency_key=idempotency_key,
         )
         return await self.ask(ask, OrderView)
@@ -220,6 +245,17 @@ class AsyncDeck(AsyncLine):
     async def cancel(self, order_id: str, *, idempotency_key: str | None = None) -> OrderView:
         """Cancel a working order."""
         return await self.ask(asks.cancel(order_id, idempotency_key=idempotency_key), OrderView)
+
+    async def cancel_signal(
+        self, signal_id: str, *, idempotency_key: str | None = None
+    ) -> SignalStateView:
+        """Take an open signal back; orders that followed it stay."""
+        ask = asks.recall(signal_id, idempotency_key=idempotency_key)
+        return await self.ask(ask, SignalStateView)
+
+    async def conflicts(self) -> ConflictsView:
+        """Return where several agents hold one instrument, and what netting would save."""
+        return await self.ask(GetConflicts(), ConflictsView)
 
     async def orders(self, agent: str | None = None, *, limit: int = 100) -> OrdersView:
         """Return the last orders, newest first."""

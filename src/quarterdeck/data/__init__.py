@@ -87,6 +87,11 @@ def path_of(name: str) -> Path:
     return Path(__file__).parent / f"{name}.parquet"
 
 
+def regime_head() -> bytes:
+    """Return the text of the trained regime head; ``scripts/train_regimes`` makes it again."""
+    return (Path(__file__).parent / "regime_head.json").read_bytes()
+
+
 def digest_of(name: str) -> str:
     """Return the SHA-256 of the embedded file ``name`` as it lies on disk, in hexadecimal."""
     return hashlib.sha256(path_of(name).read_bytes()).hexdigest()

@@ -2,5 +2,5 @@
 
 Says ``RegimeChanged`` with the features that spoke for it. Hears ``BarsClosed``. Asks nobody.
 Keeps the feature windows and the decoder's costs (checkpointed) and the history of changes
-(journaled). Before enough bars, or while the evidence is flat, the answer is ``undetermined``.
+(journaled). Before enough bars, or while the probabilities are flat, the answer is ``undetermined``.
 """

@@ -10,7 +10,7 @@ from quarterdeck.kernel.vocabulary import Clock, ConfidenceLevel, Regime
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature that spoke for the new regime: its value and its share of the evidence."""
+    """A feature that spoke for the new regime: its value and what it adds to the log share."""
 
     feature: str
     value: float
@@ -20,7 +20,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 class RegimeChanged(Message, frozen=True):
     """An instrument passed from one regime to another at the close of slice ``slice``.
 
-    ``confidence`` is the new regime's share of the evidence in [0, 1]; it is not calibrated.
+    ``confidence`` is the calibrated probability of the new regime in [0, 1].
     ``duration_bars`` is how long the previous one lasted; triggers are ranked, strongest first.
     """
 
@@ -42,7 +42,7 @@ PUBLISHED = (
         unit="fraction",
         subject="instrument",
         clock=Clock.MARKET,
-        meaning="the present regime's share of the evidence (not calibrated)",
+        meaning="the present regime's calibrated probability",
     ),
 )
 

@@ -11,16 +11,18 @@ import numpy as np
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
-from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.market.model import BarsClosed, Ints
 from quarterdeck.regime.core.detector import (
     NOT_ENOUGH_DATA,
     UNDETERMINED,
+    Bars,
+    nothing_found,
     regime_state,
     update_regimes,
 )
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
+from quarterdeck.regime.core.head import REGIME_COUNT, contributions
 from quarterdeck.regime.core.levels import confidence_of, level_of
-from quarterdeck.regime.core.rules import REGIME_COUNT, contributions
 from quarterdeck.regime.model import (
     GetRegimeChanges,
     GetRegimes,
@@ -33,6 +35,7 @@ from quarterdeck.regime.model import (
     RegimeView,
     Trigger,
 )
+from quarterdeck.regime.store import shipped_head
 from quarterdeck.runtime.config import RegimeSection
 from quarterdeck.runtime.paging import MAX_PAGE, check_limit, page, unknown_symbol
 from quarterdeck.runtime.policy import Caller
@@ -53,9 +56,9 @@ class RegimeService:
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "_config": State.FIXED,
+        "_head": State.FIXED,
         "_detector": State.CHECKPOINTED,
-        "_labels": State.CHECKPOINTED,
-        "_shares": State.CHECKPOINTED,
+        "_found": State.CHECKPOINTED,
         "_since": State.CHECKPOINTED,
         "_last": State.CHECKPOINTED,
         "_labelled": State.CHECKPOINTED,
@@ -67,8 +70,8 @@ class RegimeService:
         self._symbols = symbols
         self._config = config
         self._detector = regime_state(n)
-        self._labels: Ints = np.full(n, NOT_ENOUGH_DATA, dtype=np.int64)
-        self._shares: Floats = np.full((n, REGIME_COUNT), np.nan)
+        self._head = shipped_head()
+        self._found = nothing_found(n)
         # Columns: instant, and the instrument's own bar count, at which the present regime began.
         self._since: Ints = np.zeros((n, 2), dtype=np.int64)
         # Slices: the last one heard, and the one of each instrument's first label.
@@ -84,10 +87,10 @@ class RegimeService:
         """Detect on each slice and say what changed."""
         if not isinstance(message, BarsClosed):
             return
-        before, since = self._labels.copy(), self._since.copy()
+        before, since = self._found.labels.copy(), self._since.copy()
         self.absorb(message)
         for row in message.rows.tolist():
-            if _regime(int(before[row])) is not _regime(int(self._labels[row])):
+            if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._say_change(row, _regime(int(before[row])), since[row], message, step)
         step.say(
             NumbersPublished(
@@ -99,8 +102,7 @@ class RegimeService:
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {
-            "labels": self._labels,
-            "shares": self._shares,
+            **self._found._asdict(),
             "since": self._since,
             "last": self._last,
             "labelled": self._labelled,
@@ -117,32 +119,29 @@ class RegimeService:
         """Run the detector on one slice, silently."""
         if not isinstance(bars, BarsClosed):
             return
-        before = self._labels.copy()
+        before = self._found.labels.copy()
         update_regimes(
             self._detector,
             bars.rows,
-            bars.open,
-            bars.high,
-            bars.low,
-            bars.close,
+            Bars(bars.open, bars.high, bars.low, bars.close, bars.volume),
             bars.indicators,
-            self._labels,
-            self._shares,
+            self._found,
+            head=self._head,
             penalty=self._config.jump_penalty,
             flat_share=self._config.abstain_below_share,
         )
         for row in bars.rows.tolist():
-            if _regime(int(before[row])) is not _regime(int(self._labels[row])):
+            if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._since[row] = (bars.at, self._detector.bars[row])
-            if self._labelled[row] == NEVER and self._labels[row] != NOT_ENOUGH_DATA:
+            if self._labelled[row] == NEVER and self._found.labels[row] != NOT_ENOUGH_DATA:
                 self._labelled[row] = bars.index
         self._last[0] = bars.index
 
     def _say_change(
         self, row: int, previous: Regime, since: Ints, bars: BarsClosed, step: Step
     ) -> None:
-        label = int(self._labels[row])
-        confidence = confidence_of(label, self._shares[row])
+        label = int(self._found.labels[row])
+        confidence = confidence_of(label, self._found.posterior[row])
         change = RegimeChanged(
             at=bars.at,
             slice=bars.index,
@@ -175,7 +174,7 @@ class RegimeService:
         if label == UNDETERMINED:
             return ()
         features = self._detector.features[row]
-        order, amount = contributions(features, label)
+        order, amount = contributions(self._head, features, label)
         return tuple(
             Trigger(
                 feature=FEATURES[int(index)],
@@ -187,8 +186,10 @@ class RegimeService:
         )
 
     def _confidence(self, row: int) -> float | None:
-        label = int(self._labels[row])
-        return None if label == NOT_ENOUGH_DATA else confidence_of(label, self._shares[row])
+        label = int(self._found.labels[row])
+        return (
+            None if label == NOT_ENOUGH_DATA else confidence_of(label, self._found.posterior[row])
+        )
 
     def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
         """Return the present regimes."""
@@ -196,13 +197,13 @@ class RegimeService:
         return RegimesView(instruments=tuple(self._view(row) for row in rows))
 
     def _view(self, row: int) -> RegimeView:
-        label, bars = int(self._labels[row]), int(self._detector.bars[row])
+        label, bars = int(self._found.labels[row]), int(self._detector.bars[row])
         confidence = self._confidence(row)
         reason = None
         if label == NOT_ENOUGH_DATA:
             reason = f"not enough data: {bars} of {MIN_BARS} bars"
         elif label == UNDETERMINED:
-            reason = "the evidence is too evenly spread to name a regime"
+            reason = "the probabilities are too evenly spread to name a regime"
         level: ConfidenceLevel | None = None if confidence is None else level_of(confidence)
         at, first = (int(value) for value in self._since[row])
         return RegimeView(
@@ -214,7 +215,9 @@ class RegimeService:
             if confidence is None
             else {
                 regime.value: float(share)
-                for regime, share in zip(REGIMES[:REGIME_COUNT], self._shares[row], strict=True)
+                for regime, share in zip(
+                    REGIMES[:REGIME_COUNT], self._found.posterior[row], strict=True
+                )
             },
             since=rfc3339(Nanos(at)) if at else None,
             duration_bars=bars - first,

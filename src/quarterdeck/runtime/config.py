@@ -69,6 +69,18 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+VENUES = ("internal", "remote_paper")
+
+
+class BrokerSection(_Section, frozen=True):
+    """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
+    through which a broker is reached.
+    """
+
+    venue: str = "internal"
+    requests_per_bar: PositiveInt = 1_000
+
+
 class LevelEntry(_Section, frozen=True):
     """One limit at one level, as written in the file; its name and value are checked by the gate."""
 
@@ -103,24 +115,52 @@ class LimitsSection(_Section, frozen=True):
     clusters: tuple[ClusterEntry, ...] = ()
 
 
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Multiple = Annotated[float, msgspec.Meta(gt=1.0, le=1_000_000.0)]
+
+
+class BreakersSection(_Section, frozen=True):
+    """When circuit breakers open and how they close again; windows count in market time."""
+
+    rapid_losses: PositiveInt = 5
+    rapid_loss_minutes: Minutes = 30
+    trades: PositiveInt = 50
+    trade_minutes: Minutes = 60
+    errors: PositiveInt = 10
+    error_minutes: Minutes = 20
+    drawdown_soft_fraction: Fraction = 0.10
+    drawdown_hard_fraction: Fraction = 0.20
+    loop_calls: PositiveInt = 5
+    loop_cancels: PositiveInt = 10
+    loop_executions: PositiveInt = 10
+    volume_spike_ratio: Multiple = 10.0
+    volatility_halt_fraction: Fraction = 0.20
+    cool_down_bars: PositiveInt = 5
+    probe_bars: PositiveInt = 2
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
     ``limit_band_fraction`` is the change a learned limit must make before it moves;
-    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown.
+    ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
+    ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
+    is reported, once ``coverage_alarm_bars`` of them are judged.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
+    coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
+    coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     stressed_regime_multiplier: Fraction = 0.5
 
 
 class RegimeSection(_Section, frozen=True):
-    """The decoder: what a change must be worth, and how flat evidence may be."""
+    """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
-    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 4.0
+    jump_penalty: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] = 2.0
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 
@@ -227,7 +267,9 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
+    broker: BrokerSection = BrokerSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -297,6 +339,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
     ):
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
+    if config.broker.venue not in VENUES:
+        raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config
 
 

@@ -56,7 +56,7 @@ def refuse_other(found: Mapping[str, str], wanted: Manifest) -> None:
 
 
 def code_digest() -> str:
-    """Return the SHA-256 over the program's own sources, SQL and shipped configuration."""
+    """Return the SHA-256 over the program's own sources, SQL, shipped configuration and trained heads."""
     digest = sha256()
     for name, file in sorted(_sources(resources.files("quarterdeck"), "")):
         digest.update(f"{name}\n".encode())
@@ -71,6 +71,6 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
         if entry.is_dir():
             if entry.name not in ("__pycache__", "ui"):
                 found.extend(_sources(entry, f"{name}/"))
-        elif entry.name.endswith((".py", ".sql", ".toml")):
+        elif entry.name.endswith((".py", ".sql", ".toml", ".json")):
             found.append((name, entry))
     return found

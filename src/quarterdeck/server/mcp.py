@@ -24,7 +24,8 @@ from quarterdeck.server.endpoints import Endpoint, Turnstile
 from quarterdeck.server.guards import check_origin
 from quarterdeck.server.problems import Refused
 from quarterdeck.server.reading import request_from_values
-from quarterdeck.server.tools import FULL, Reply, Tool, misuse, refused, whole
+from quarterdeck.server.replies import Reply, whole
+from quarterdeck.server.tools import FULL, Tool, misuse, refused
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext

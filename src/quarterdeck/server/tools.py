@@ -6,23 +6,21 @@ the operation's answer cut down to what a model needs, at most a kilobyte unless
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import Decision, GateView, OrderView
+from quarterdeck.execution.model import BreakerState, BreakersView, Decision, GateView, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
+from quarterdeck.server.replies import Reply, fitted, only, plain, shortest, whole
 
-Reply = dict[str, object]
-MAX_REPLY_BYTES = 1_024
-DIGITS = 5
 FULL = "full"
 DETAIL = {
     "type": "string",
@@ -53,65 +51,6 @@ class Tool:
     schema: dict[str, object]
 
 
-def plain(answer: object) -> object:
-    """Return ``answer`` as JSON values: decimals as text, floats at five digits, no nulls."""
-    return _rounded(msgspec.to_builtins(answer, builtin_types=(Decimal,)))
-
-
-def shortest(amount: Decimal) -> str:
-    """Return the shortest plain text of ``amount``."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _rounded(value: object) -> object:
-    match value:
-        case Decimal():
-            return shortest(value)
-        case float():
-            return float(f"{value:.{DIGITS}g}")
-        case dict():
-            return {name: _rounded(part) for name, part in value.items() if part is not None}
-        case list() | tuple():
-            return [_rounded(part) for part in value]
-        case _:
-            return value
-
-
-def only(*names: str) -> Callable[[Answer, Caller], Reply]:
-    """Return a reply that keeps these fields of the answer."""
-
-    def reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-        whole = plain(answer)
-        return {n: whole[n] for n in names if n in whole} if isinstance(whole, dict) else {}
-
-    return reply
-
-
-def whole(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return the whole answer."""
-    found = plain(answer)
-    return found if isinstance(found, dict) else {"answer": found}
-
-
-def size_of(reply: Reply) -> int:
-    """Return the bytes of ``reply`` as it is sent."""
-    return len(msgspec.json.encode(reply))
-
-
-def fitted(reply: Reply, *, lists: Sequence[str]) -> Reply:
-    """Return ``reply`` with its lists cut, longest way from the end, until it fits a kilobyte."""
-    for name in lists:
-        rows = reply.get(name)
-        while isinstance(rows, list) and rows and size_of(reply) > MAX_REPLY_BYTES:
-            rows = rows[:-1]
-            left_off = reply.get("left_off")
-            counts = dict(left_off) if isinstance(left_off, dict) else {}
-            counts[name] = int(counts.get(name, 0)) + 1
-            reply = {**reply, name: rows, "left_off": counts}
-    return reply
-
-
 def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
     """Return each instrument in one short line."""
     if not isinstance(answer, MarketView):
@@ -140,6 +79,19 @@ def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         raise TypeError(f"not the gate's limits: {type(answer).__name__}")
     lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
     return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
+
+
+def breakers_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each breaker that is not closed in one short line."""
+    if not isinstance(answer, BreakersView):
+        raise TypeError(f"not circuit breakers: {type(answer).__name__}")
+    lines = [
+        f"{each.kind.value} of {each.scope.value} {each.subject} {each.state.value} since slice "
+        f"{each.since_slice}: {each.reason}"
+        for each in answer.breakers
+        if each.state is not BreakerState.CLOSED
+    ]
+    return fitted({"breakers": lines}, lists=("breakers",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -205,6 +157,11 @@ def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.agents
     ]
     return fitted({"agents": lines}, lists=("agents",))
+
+
+def conflicts_reply(answer: Answer, caller: Caller) -> Reply:
+    """Return the instruments that several agents hold, as many as fit."""
+    return fitted(whole(answer, caller), lists=("conflicts",))
 
 
 def refusal(
@@ -411,6 +368,36 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"agent": "another agent; omit for yourself"},
         reply=limits_reply,
         detail=True,
+        read_only=True,
+    ),
+    "replace_order": Telling(
+        text="Put another order in the place of one that works. Refused, the old one stands.",
+        notes={
+            "idempotency_key": KEY,
+            "order_id": "the order to replace",
+            "quantity": "what is to be open afterwards, decimal text; omit to keep",
+            "limit_price": "decimal text; omit to keep",
+            "stop_price": "decimal text; omit to keep",
+        },
+        reply=order_reply,
+        destructive=True,
+    ),
+    "cancel_signal": Telling(
+        text="Take back one of your open signals; orders that followed it stay.",
+        notes={"idempotency_key": KEY, "signal_id": "the signal"},
+        reply=only("signal_id", "symbol", "status"),
+        destructive=True,
+    ),
+    "get_breakers": Telling(
+        text="Circuit breakers that are not closed: whose, why, and what closes them.",
+        notes={"subject": "an agent or instrument; omit for all"},
+        reply=breakers_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_conflicts": Telling(
+        text="Instruments that several of our agents hold: gross, net, and what netting saves.",
+        reply=conflicts_reply,
         read_only=True,
     ),
     "get_performance": Telling(

@@ -22,7 +22,14 @@ from quarterdeck.execution.model import (
     PreviewOrder,
     SubmitOrder,
 )
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Priority, Side, TaskType
+from quarterdeck.kernel.vocabulary import (
+    OrderStatus,
+    OrderType,
+    Priority,
+    Side,
+    TaskType,
+    TimeInForce,
+)
 from quarterdeck.market.model import GetBars
 
 KEY = "qd_0123abcd_" + "s" * 43
@@ -93,6 +100,22 @@ def test_decimals_travel_as_text_and_a_query_by_post_has_a_body() -> None:
     assert (request.method, request.target) == ("POST", "/orders/preview")
     assert msgspec.json.decode(request.body or b"")["quantity"] == "0.10"
     assert msgspec.json.decode(request.body or b"", type=PreviewOrder) == ask
+
+
+def test_an_orders_prices_make_its_type_and_every_term_travels() -> None:
+    line = Wire(*[ORDER] * 5)
+    deck = line.deck()
+    for terms in (
+        {},
+        {"limit_price": "9"},
+        {"stop_price": 8},
+        {"limit_price": "9", "stop_price": 8},
+    ):
+        deck.order("A", "buy", quantity=1, **terms)
+    deck.order("A", "sell", quantity=1, limit_price="9", time_in_force="fok", reduce_only=True)
+    sent = [msgspec.json.decode(request.content, type=SubmitOrder) for request in line.seen]
+    assert [each.type.value for each in sent] == ["market", "limit", "stop", "stop_limit", "limit"]
+    assert (sent[4].time_in_force, sent[4].reduce_only) == (TimeInForce.FOK, True)
 
 
 def test_every_ask_survives_the_way_there() -> None:

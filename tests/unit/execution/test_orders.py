@@ -16,6 +16,7 @@ from quarterdeck.execution.core.venue import Assumptions, Bar, Resting, match
 from quarterdeck.execution.model import (
     CancelOrder,
     CancelSignal,
+    GetAccounts,
     GetOrder,
     GetSignals,
     OrderFilled,
@@ -25,6 +26,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
+from quarterdeck.execution.service.filling import Trade, take_fill
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side, SignalStatus
 from quarterdeck.runtime.config import LimitsSection, PaperSection
@@ -488,3 +490,23 @@ def test_a_match_is_within_the_order_the_bar_and_the_volume(
         assert found.price >= worst if order.buy else found.price <= max(worst, 1)
     if volume is not None:
         assert found.quantity + taken <= max(taken, volume * assumed.participation_parts // PARTS)
+
+
+def test_a_fill_reported_after_the_cancel_is_booked_and_the_order_stays_cancelled() -> None:
+    deck = open_deck()
+    view = deck.order("AAA", "buy", 10, limit=99, stop_loss=90)
+    ended = deck.send(CancelOrder(idempotency_key="c", order_id=view.order_id), "a")
+    assert ended.status is OrderStatus.CANCELLED
+    order = deck.desk.book.find(view.order_id)
+    deck.sequencer.start_step(
+        lambda step: take_fill(deck.desk, order, Trade(4, 9_900, 40), step=step)
+    )
+    assert "late_fill" in [kind for _, kind, *_ in deck.last.audits]
+    deck.restart()
+    late = deck.ask(GetOrder(order_id=view.order_id))
+    assert (late.status, late.filled) == (OrderStatus.CANCELLED, 4)
+    holding = deck.desk.accounts["a"].holdings[0]
+    # It is held, but nothing is reserved for it, and the ledger says the same.
+    assert (holding.quantity, holding.buys) == (4, 0)
+    assert deck.ask(GetAccounts()).balanced
+    assert deck.order("AAA", "sell", 4, reduce_only=True).status is OrderStatus.WORKING

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from quarterdeck.execution.model import GetConflicts, GetOrder, RaiseStop
+from quarterdeck.execution.model import GetConflicts, GetOrder, OrderReduced, RaiseStop
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection, PaperSection
@@ -43,6 +43,31 @@ def test_the_oldest_gives_way(policy: str, asked: int) -> None:
     assert (new.status, new.quantity) == (OrderStatus.WORKING, asked)
     assert deck.ask(GetOrder(order_id=old.order_id)).status is OrderStatus.CANCELLED
     assert 0 not in deck.desk.accounts["a"].holdings
+
+
+def test_of_a_larger_resting_order_only_what_would_have_traded_goes() -> None:
+    deck = two("decrement")
+    first = deck.order("AAA", "sell", 5, limit=99, by="a")
+    second = deck.order("AAA", "sell", 30, limit=99, by="a")
+    new = deck.order("AAA", "buy", 15, by="b")
+    assert (new.status, new.filled) == (OrderStatus.CANCELLED, 0)
+    assert new.decision.status == "accepted"
+    (reduced,) = deck.said(OrderReduced)
+    assert (reduced.order_id, reduced.quantity_units) == (second.order_id, 10)
+    deck.restart()
+    assert deck.ask(GetOrder(order_id=first.order_id)).status is OrderStatus.CANCELLED
+    left = deck.ask(GetOrder(order_id=second.order_id))
+    assert (left.status, left.quantity) == (OrderStatus.WORKING, 20)
+    # What is reserved is what is left, and nothing of the new one.
+    assert deck.desk.accounts["a"].holdings[0].sells == 20
+    assert 0 not in deck.desk.accounts["b"].holdings
+
+
+def test_an_order_that_the_gate_refuses_takes_nothing_from_anybody() -> None:
+    deck = two("decrement")
+    old = deck.order("AAA", "sell", 30, limit=99, by="a")
+    assert deck.order("AAA", "buy", 15, by="b", epoch=7).status is OrderStatus.REFUSED
+    assert deck.ask(GetOrder(order_id=old.order_id)).quantity == 30
 
 
 def test_the_radar_shows_gross_net_and_what_netting_would_save() -> None:

@@ -26,7 +26,8 @@ from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe, min_volatility
 from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.regime.core.features import FEATURES
-from quarterdeck.regime.core.rules import REGIME_COUNT, contributions
+from quarterdeck.regime.core.head import REGIME_COUNT, contributions
+from quarterdeck.regime.store import shipped_head
 found = hashlib.sha256()
 for seed in range(12):
     rng = np.random.default_rng(seed)
@@ -55,7 +56,7 @@ for seed in range(12):
             found.update(numbers.tobytes())
     features = rng.standard_normal(len(FEATURES))
     for regime in range(REGIME_COUNT):
-        found.update(contributions(features, regime)[1].tobytes())
+        found.update(contributions(shipped_head(), features, regime)[1].tobytes())
 print(found.hexdigest())
 """
 

@@ -19,7 +19,7 @@ def decoded(shares: Floats, penalty: float) -> tuple[list[int], Floats]:
     costs, label = np.zeros((1, 9)), np.empty(1, dtype=np.int64)
     labels, paths = [], []
     for share in shares:
-        decode_kernel(ROW, share[None, :].copy(), penalty, FLAT, FLOOR, costs, label)
+        decode_kernel(ROW, ROW, share[None, :].copy(), penalty, FLAT, FLOOR, costs, label)
         labels.append(int(label[0]))
         paths.append(costs[0].copy())
     return labels, np.array(paths)
@@ -76,6 +76,6 @@ def test_flat_evidence_is_an_abstention_and_costs_stay_bounded() -> None:
 
 def test_missing_shares_are_no_label_and_leave_the_costs_alone() -> None:
     costs, label = np.ones((2, 9)), np.array([5, 5])
-    decode_kernel(ROW, np.full((2, 8), np.nan), 4.0, FLAT, FLOOR, costs, label)
+    decode_kernel(ROW, ROW, np.full((2, 8), np.nan), 4.0, FLAT, FLOOR, costs, label)
     assert label.tolist() == [-1, 5]
     assert (costs == 1.0).all()

@@ -62,8 +62,8 @@ def watched() -> Watched:
 
 def test_spans_of_an_instrument_that_misses_bars_end_at_the_last_slice(watched: Watched) -> None:
     for symbol in FEED.symbols[:2]:
-        spans = watched.spans(symbol, 200).spans
-        assert (spans[0][0], spans[-1][1]) == (500, 699)
+        spans = watched.spans(symbol, 150).spans
+        assert (spans[0][0], spans[-1][1]) == (550, 699)
         assert all(begin <= end for begin, end, _ in spans)
         for (_, end, _), (begin, _, _) in pairwise(spans):
             assert begin == end + 1

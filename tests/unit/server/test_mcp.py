@@ -23,7 +23,10 @@ from tests.unit.server.world import FULL_KEY, READ_KEY, WORK_KEY, World, bearer
 
 TOOLS = [
     "get_briefing", "get_market", "claim_work", "renew_lease", "complete_work", "explain_task", "submit_task",
-    "submit_signal", "preview_order", "submit_order", "cancel_order", "get_limits", "get_performance",
+    "submit_signal",
+    "preview_order", "submit_order", "cancel_order", "get_limits", "replace_order", "cancel_signal",
+    "get_breakers",
+    "get_conflicts", "get_performance",
 ]  # fmt: skip
 ORDER = {"idempotency_key": "k", "symbol": "AAPL", "side": "buy", "quantity": "5"}
 
@@ -88,7 +91,7 @@ def test_the_whole_list_is_short_flat_and_described(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("get_briefing", {}), ("get_market", {}), ("get_limits", {}), ("get_performance", {}), ("submit_order", ORDER),
+        ("get_briefing", {}), ("get_market", {}), ("get_limits", {}), ("get_breakers", {}), ("get_performance", {}), ("submit_order", ORDER),
         ("preview_order", {"symbol": "AAPL", "side": "buy", "quantity": "500"}),
         ("claim_work", {}), ("renew_lease", {"task_id": "t", "lease_token": "l"}),
         ("complete_work", {"task_id": "t", "lease_token": "l", "result": {"ok": 1}}),
@@ -96,6 +99,8 @@ def test_the_whole_list_is_short_flat_and_described(world: World) -> None:
         ("submit_task", {"idempotency_key": "k", "type": "trading", "title": "t", "capability": "c"}),
         ("submit_signal", {"idempotency_key": "k", "symbol": "AAPL", "direction": "long", "strength": 0.5, "horizon_bars": 3}),
         ("cancel_order", {"idempotency_key": "k", "order_id": "o"}),
+        ("replace_order", {"idempotency_key": "k", "order_id": "o", "limit_price": "9.5"}),
+        ("cancel_signal", {"idempotency_key": "k", "signal_id": "sig-t-1-0"}), ("get_conflicts", {}),
     ],
 )  # fmt: skip
 def test_a_default_answer_is_at_most_a_kilobyte(
@@ -206,7 +211,15 @@ def test_tools_beyond_a_keys_scopes_are_hidden_and_refused(world: World) -> None
     async def talk(client: Client) -> Any:
         return [tool.name for tool in (await client.list_tools()).tools]
 
-    reads = ["get_briefing", "get_market", "explain_task", "get_limits", "get_performance"]
+    reads = [
+        "get_briefing",
+        "get_market",
+        "explain_task",
+        "get_limits",
+        "get_breakers",
+        "get_conflicts",
+        "get_performance",
+    ]
     assert in_memory(world, talk, key=READ_KEY) == reads
     result = call(world, "submit_order", ORDER, key=READ_KEY)
     assert result.is_error

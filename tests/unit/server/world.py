@@ -26,6 +26,7 @@ from quarterdeck.kernel.vocabulary import (
     Priority,
     Regime,
     Side,
+    SignalStatus,
     TaskType,
 )
 from quarterdeck.market import model as market
@@ -386,6 +387,26 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetBreakers: lambda q, c: execution.BreakersView(
+            breakers=tuple(
+                execution.BreakerView(
+                    kind=execution.BreakerKind.LOOP,
+                    scope=execution.Scope.AGENT,
+                    subject=f"agent-{n}",
+                    state=execution.BreakerState.OPEN,
+                    code=execution.Code.LOOP,
+                    trips=1,
+                    reason="the same order came 5 times in a row",
+                    evidence="buy 1 AAPL",
+                    since="2008-09-15T00:00:00Z",
+                    since_slice=7,
+                    clock=Clock.MARKET,
+                    watches="the agent repeats itself",
+                    half_open_slice=None,
+                )
+                for n in range(40)
+            )
+        ),
         execution.GetGate: lambda q, c: execution.GateView(
             version=3,
             limits=tuple(
@@ -433,6 +454,22 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         execution.GetOrder: one_order,
         execution.GetFills: lambda q, c: execution.FillsView(fills=(), next=None),
+        execution.GetConflicts: lambda q, c: execution.ConflictsView(
+            conflicts=tuple(
+                execution.ConflictView(
+                    symbol=f"SYMBOL{row}",
+                    opposed=True,
+                    long=Decimal("3000.10"),
+                    short=Decimal(1000),
+                    gross=Decimal("4000.10"),
+                    net=Decimal("2000.10"),
+                    saved=Decimal("0.6"),
+                    longs=("a", "b"),
+                    shorts=("c",),
+                )
+                for row in range(20)
+            )
+        ),
         execution.PreviewOrder: lambda q, c: order(OrderStatus.REFUSED, REFUSED),
         agents.GetAgents: lambda q, c: agents.AgentsView(agents=(), tasks={}),
         agents.GetTasks: lambda q, c: agents.TasksView(
@@ -564,6 +601,13 @@ class Commands:
                 return TASK
             case agents.RenewLease():
                 return agents.ClaimAnswer(claim=CLAIM)
+            case execution.ReplaceOrder():
+                return order(OrderStatus.WORKING, ACCEPTED)
+            case execution.CancelSignal():
+                return execution.SignalStateView(
+                    signal_id="sig-t-1-0", agent=AGENT, symbol="AAPL",
+                    status=SignalStatus.CANCELLED, expires_slice=12,
+                )  # fmt: skip
             case execution.CancelOrder():
                 return order(OrderStatus.CANCELLED, ACCEPTED)
             case execution.SubmitSignal():
@@ -621,8 +665,12 @@ OFFERED = (
     _offer("orders.submit", Permission.ORDER_PAPER, "POST /orders", execution.SubmitOrder, execution.OrderView, effect=COMMAND, tool="submit_order", created=True),
     _offer("orders.preview", Permission.ORDER_PAPER, "POST /orders/preview", execution.PreviewOrder, execution.OrderView, tool="preview_order"),
     _offer("orders.cancel", Permission.ORDER_PAPER, "POST /orders/{order_id}/cancel", execution.CancelOrder, execution.OrderView, effect=COMMAND, tool="cancel_order"),
+    _offer("orders.replace", Permission.ORDER_PAPER, "POST /orders/{order_id}/replace", execution.ReplaceOrder, execution.OrderView, effect=COMMAND, tool="replace_order"),
+    _offer("signals.cancel", Permission.SIGNAL, "POST /signals/{signal_id}/cancel", execution.CancelSignal, execution.SignalStateView, effect=COMMAND, tool="cancel_signal"),
+    _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
+    _offer("breakers.list", Permission.READ, "GET /breakers", execution.GetBreakers, execution.BreakersView, tool="get_breakers"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),

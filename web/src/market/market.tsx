@@ -28,7 +28,7 @@ const INDICATORS: ReadonlyArray<Column<IndicatorView>> = [
   { name: "As of", right: true, show: (row) => <When at={row.at} why="no bar yet" /> },
 ];
 
-/** How the evidence is shared among the regimes. */
+/** How probable each regime is. */
 function Shares({ row }: { row: RegimeView }) {
   if (row.shares === null) return <Maybe text={DASH} why={row.reason ?? "not enough bars"} />;
   let left = 0;
@@ -49,7 +49,7 @@ function Shares({ row }: { row: RegimeView }) {
 const REGIMES: ReadonlyArray<Column<RegimeView>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Regime", show: (row) => <RegimeName regime={row.regime} {...(row.reason === null ? {} : { detail: row.reason })} /> },
-  { name: "Confidence", hint: "The regime's share of the evidence; it is not calibrated", show: (row) => row.level === null ? <Maybe text={DASH} why={row.reason ?? "none"} /> : `${words(row.level)} (${percent(row.confidence, 0)})` },
+  { name: "Confidence", hint: "The calibrated probability of the regime", show: (row) => row.level === null ? <Maybe text={DASH} why={row.reason ?? "none"} /> : `${words(row.level)} (${percent(row.confidence, 0)})` },
   { name: "Evidence", show: (row) => <Shares row={row} /> },
   { name: "For", right: true, show: (row) => `${count(row.duration_bars)} bars` },
   { name: "Since", right: true, show: (row) => <When at={row.since} why={row.reason ?? "not yet"} /> },

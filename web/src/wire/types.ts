@@ -132,6 +132,54 @@ export interface Breach {
   readonly level: string | null;
 }
 
+/** One change of a breaker: tripped, tried again, closed by itself or reset by a person. */
+export interface BreakerEvent {
+  readonly number: number;
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly by: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of changes of breakers, newest first. */
+export interface BreakerEventsView {
+  readonly events: ReadonlyArray<BreakerEvent>;
+  readonly next: number | null;
+}
+
+/** What a circuit breaker watches. */
+export type BreakerKind = "drawdown_hard" | "drawdown_soft" | "error_rate" | "loop" | "rapid_loss" | "trade_frequency" | "volatility_halt" | "volume_spike";
+
+/** Closed lets orders pass, open does not, half-open lets a few pass to see. */
+export type BreakerState = "closed" | "half_open" | "open";
+
+/** A circuit breaker: its state, why it tripped, the evidence, and what closes it. */
+export interface BreakerView {
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly code: Code;
+  readonly trips: number;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly since: string;
+  readonly since_slice: number;
+  readonly clock: Clock;
+  readonly watches: string;
+  readonly half_open_slice: number | null;
+}
+
+/** Circuit breakers, by kind and subject. */
+export interface BreakersView {
+  readonly breakers: ReadonlyArray<BreakerView>;
+}
+
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
 export interface Briefing {
   readonly agent: string;
@@ -144,6 +192,17 @@ export interface Briefing {
   readonly account: AccountView | null;
   readonly orders: ReadonlyArray<OrderView>;
   readonly work: ReadonlyArray<Claim>;
+}
+
+/** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
+export interface BrokerView {
+  readonly venue: string;
+  readonly remote: boolean;
+  readonly sequence: number;
+  readonly compared_slice: number | null;
+  readonly in_flight: number;
+  readonly unknown: ReadonlyArray<string>;
+  readonly differences: ReadonlyArray<DifferenceView>;
 }
 
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
@@ -201,7 +260,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -218,6 +277,14 @@ export interface CompleteWork {
   readonly result?: Readonly<Record<string, unknown>>;
   readonly failed?: boolean;
   readonly reason?: string;
+}
+
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+export interface ComponentRiskView {
+  readonly symbol: string;
+  readonly value: Decimal;
+  readonly var99_share: number | null;
+  readonly marginal_var99: number | null;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -271,7 +338,7 @@ export interface ControlReplay {
   readonly speed?: number | "max" | null;
 }
 
-/** How a forecast has held so far: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share and Christoffersen's joint test with independence; a value below 0.05 speaks against the forecast. Null before the first two bars. */
+/** How a forecast has held since the start: losses beyond it against the share it promises. The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of the same bars. Null before there are bars enough. */
 export interface CoverageView {
   readonly level: number;
   readonly observations: number;
@@ -280,6 +347,10 @@ export interface CoverageView {
   readonly hit_fraction: number | null;
   readonly kupiec_p: number | null;
   readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+  readonly recent: RecentCoverageView;
 }
 
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
@@ -296,6 +367,13 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+export interface DifferenceView {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
 }
 
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
@@ -442,6 +520,23 @@ export interface FillsView {
 export interface GateView {
   readonly version: number;
   readonly limits: ReadonlyArray<LimitView>;
+}
+
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+export interface HoldingsRiskView {
+  readonly subject: string;
+  readonly gross: Decimal;
+  readonly var95: Decimal | null;
+  readonly es95: Decimal | null;
+  readonly var99: Decimal | null;
+  readonly es99: Decimal | null;
+  readonly components: ReadonlyArray<ComponentRiskView>;
+}
+
+/** The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts. */
+export interface HoldingsView {
+  readonly subjects: ReadonlyArray<HoldingsRiskView>;
+  readonly coverage: ReadonlyArray<CoverageView>;
 }
 
 /** Indicator values of one instrument at its last close; ``None`` until defined. */
@@ -943,6 +1038,17 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
+/** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
+export interface RecentCoverageView {
+  readonly observations: number;
+  readonly hits: number;
+  readonly kupiec_p: number | null;
+  readonly christoffersen_p: number | null;
+  readonly dq_p: number | null;
+  readonly quantile_loss: number | null;
+  readonly fz0: number | null;
+}
+
 /** Put a copy of a dead or failed task into the queue, with all its attempts before it. */
 export interface RedriveTask {
   readonly idempotency_key: string;
@@ -1047,6 +1153,14 @@ export interface Report {
   readonly reason: string;
 }
 
+/** Close a breaker; what it counted starts anew. */
+export interface ResetBreaker {
+  readonly kind: BreakerKind;
+  readonly reason: string;
+  readonly scope?: Scope;
+  readonly subject?: string;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
@@ -1066,7 +1180,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -1164,6 +1278,12 @@ export interface SetLimit {
   readonly value: string | null;
   readonly reason: string;
   readonly subject?: string;
+}
+
+/** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
+export interface SettleOrder {
+  readonly order_id: string;
+  readonly reason: string;
 }
 
 /** What became of one report: the task's state, or the code of its refusal. */
@@ -1404,7 +1524,7 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and its share of the evidence. */
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
   readonly value: number;

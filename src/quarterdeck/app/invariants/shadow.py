@@ -22,6 +22,7 @@ from quarterdeck.execution.model import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderRefused,
     OrderView,
     StopScope,
@@ -183,6 +184,8 @@ class Shadow:
             case OrderCancelled():
                 self.working.pop(message.order_id, None)
                 self.ended.add(message.order_id)
+            case OrderReduced():
+                self.working[message.order_id].quantity -= message.quantity_units
             case EquityMarked():
                 for agent, equity in zip(message.agents, message.equity_units, strict=True):
                     self.money[agent].marked, self.money[agent].in_bar = equity, 0

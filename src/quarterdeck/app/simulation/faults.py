@@ -125,17 +125,16 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
     if chance.happens(0.4):
         kind = "full" if chance.happens(0.3) else "error"
         disk.append(DiskFault(effect=chance.below(reach), kind=kind, after=chance.happens(0.5)))
-    if not closed:
-        disk += [
-            DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
-            for _ in range(chance.below(4))
-        ]
+    disk += [
+        DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
+        for _ in range(0 if closed else chance.below(4))
+    ]
     steps = [
         ClockStep(at_s=chance.between(1.0, 30.0), by_s=chance.between(-7_200.0, 7_200.0))
         for _ in range(0 if closed else chance.below(3))
     ]
     bars = _bars_of(chance, calm=calm, rows=len(symbols))
-    stops = [] if closed else [chance.between(2.0, 25.0) for _ in range(chance.below(3))]
+    stops = [chance.between(2.0, 25.0) for _ in range(0 if closed else chance.below(3))]
     return FaultPlan(
         seed=seed,
         closed=closed,
@@ -151,14 +150,14 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         calm_slice=calm if slices is None else min(calm, slices),
         disk=tuple(sorted(disk, key=lambda fault: fault.effect)),
         clock=tuple(steps),
-        bars=tuple(bars),
+        bars=bars,
         outside_stops=tuple(stops),
         space=() if closed else _space_of(chance.fork("space")),
     )
 
 
-def _bars_of(chance: Chance, *, calm: int, rows: int) -> list[BarFault]:
-    """Draw what the feed does before the slice ``calm``: single bad bars, and gaps."""
+def _bars_of(chance: Chance, *, calm: int, rows: int) -> tuple[BarFault, ...]:
+    """Draw single bars that are wrong, and gaps of one instrument or of all."""
     bars = [
         BarFault(
             slice=chance.below(calm), row=chance.pick(range(rows)), kind=chance.pick(BAR_KINDS)
@@ -171,7 +170,7 @@ def _bars_of(chance: Chance, *, calm: int, rows: int) -> list[BarFault]:
         bars += [
             BarFault(slice=gap + i, row=row, kind="missing") for i in range(2 + chance.below(10))
         ]
-    return bars
+    return tuple(bars)
 
 
 def _space_of(chance: Chance) -> tuple[SpaceFault, ...]:

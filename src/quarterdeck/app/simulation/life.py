@@ -183,10 +183,8 @@ class Life:
         await self._room_is_known()
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
-        for violation in deck.guard.found:
-            self._found(violation)
         now = self._watch.moment()
-        for verdict in (settled(now), nothing_is_stopped(now)):
+        for verdict in (*deck.guard.found, settled(now), nothing_is_stopped(now)):
             if verdict is not None:
                 self._found(verdict)
         self._look()

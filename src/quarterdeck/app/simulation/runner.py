@@ -14,6 +14,8 @@ from quarterdeck.app.simulation.lives import Outcome, live_through
 from quarterdeck.app.simulation.world import World
 from quarterdeck.runtime import kernels
 
+KINDS = ("bars", "clock", "outside_stops", "space", "disk")
+"""The faults of a plan by kind, in the order in which they are left out."""
 SHORTEST = 70
 """Slices below which a cut seed is not tried: no trade has been made by then."""
 SEEDS_PER_PROCESS = 50
@@ -81,13 +83,14 @@ def shortest(seed: int) -> tuple[FaultPlan, Outcome]:
             low = middle + 1
     if high < plan.slices:
         plan = plan_of(seed, slices=high)
-    for name in ("bars", "clock", "outside_stops", "space", "disk"):
+    for name in KINDS:
         without = msgspec.structs.replace(plan, **{name: ()})
         if getattr(plan, name) and fails(without):
             plan = without
-    for fault in plan.disk:
-        fewer = tuple(other for other in plan.disk if other is not fault)
-        without = msgspec.structs.replace(plan, disk=fewer)
-        if fails(without):
-            plan = without
+    for name in KINDS:
+        for fault in getattr(plan, name):
+            fewer = tuple(other for other in getattr(plan, name) if other is not fault)
+            without = msgspec.structs.replace(plan, **{name: fewer})
+            if fails(without):
+                plan = without
     return plan, run_plan(plan, kernel_digest=digest, keep_lines=True)

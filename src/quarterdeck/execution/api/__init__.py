@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.api import history, limits, views
+from quarterdeck.execution.api import breakers, history, limits, venue, views
 from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
@@ -86,6 +86,7 @@ _COMMANDS = (
         name="orders.replace",
         method="POST",
         path="/orders/{order_id}/replace",
+        tool="replace_order",
         summary="Put another order in the place of a working one; refused, the old one stands.",
         permission=Permission.ORDER_PAPER,
         effect=Effect.COMMAND,
@@ -97,6 +98,7 @@ _COMMANDS = (
         name="signals.cancel",
         method="POST",
         path="/signals/{signal_id}/cancel",
+        tool="cancel_signal",
         summary="Take an open signal of the caller back; orders that followed it stay.",
         permission=Permission.SIGNAL,
         effect=Effect.COMMAND,
@@ -157,6 +159,7 @@ _MEMORY = (
         name="positions.conflicts",
         method="GET",
         path="/positions/conflicts",
+        tool="get_conflicts",
         summary="Where several agents hold one instrument: gross, net, and what netting would save.",
         permission=Permission.READ,
         effect=Effect.VIEW,
@@ -291,5 +294,7 @@ _HISTORY = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = _COMMANDS + _MEMORY + _HISTORY + limits.OPERATIONS
+OPERATIONS: tuple[Operation, ...] = (
+    _COMMANDS + _MEMORY + _HISTORY + venue.OPERATIONS + limits.OPERATIONS + breakers.OPERATIONS
+)
 """All operations of execution."""

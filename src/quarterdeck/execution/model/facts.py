@@ -60,6 +60,18 @@ class OrderCancelled(Message, frozen=True):
     reason: str
 
 
+class OrderReduced(Message, frozen=True):
+    """A working order lost ``quantity_units`` of what it asked for, and works on with the rest."""
+
+    at: Nanos
+    slice: int
+    order_id: OrderId
+    agent: AgentId
+    symbol: str
+    quantity_units: int
+    reason: str
+
+
 class TradingHalted(Message, frozen=True):
     """The stop was raised, for the deck or for the ``subject`` of another ``scope``.
 
@@ -115,5 +127,19 @@ PUBLISHED = (
         subject="agent",
         clock=Clock.MARKET,
         meaning="orders refused since the slice before",
+    ),
+    Number(
+        name="execution.broker_differences_count",
+        unit="differences",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="where our books and a remote broker's differ; said when that changes",
+    ),
+    Number(
+        name="execution.breakers_count",
+        unit="breakers",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="circuit breakers of the agent that are not closed",
     ),
 )

@@ -24,9 +24,11 @@ from quarterdeck.execution.model import (
     ReplaceOrder,
     SubmitOrder,
 )
+from quarterdeck.execution.service.breakers import watch_order
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
+from quarterdeck.execution.service.own_orders import give_way
 from quarterdeck.execution.service.signals import decided
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import AccountId, OrderId
@@ -62,22 +64,24 @@ def checked(
 ) -> tuple[Intent, list[Order]]:
     """Return ``intent`` with what the desk knows against it, and the own orders it would trade with.
 
-    Under ``decrement`` the quantity is less by what would trade among ourselves.
+    Under ``decrement`` the quantity is less by what would trade among ourselves; an order that
+    would trade no more than that is judged whole.
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
-    intent = replace(intent, signal_fault=fault)
+    if fault is not None:
+        intent = replace(intent, signal_fault=fault)
     contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
     if contract is None or policy == "allow":
         return intent, []
     last = desk.prices.get(contract.index)
-    found = crossing(intent, desk.book.working.values(), instrument=contract.index, last=last)
+    found = crossing(intent, desk.book.inside(contract.index), instrument=contract.index, last=last)
     found = [order for order in found if order is not replaces]
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
     if policy == "cancel_oldest" or not found:
         return intent, found
-    left = (intent.quantity or 0) - sum(order.remaining for order in found)
-    if policy == "decrement" and left > 0:
-        return replace(intent, quantity=left), found
+    if policy == "decrement":
+        left = (intent.quantity or 0) - sum(order.remaining for order in found)
+        return (replace(intent, quantity=left) if left > 0 else intent), found
     return replace(intent, crossing=text), []
 
 
@@ -100,6 +104,7 @@ def place(
         epoch=command.epoch,
     )
     agent = step.caller.identity if replaces is None else replaces.agent
+    asked = intent.quantity or 0
     intent, opposed = checked(
         desk,
         intent,
@@ -127,11 +132,12 @@ def place(
     said = OrderAccepted if verdict.accepted else OrderRefused
     step.say(said(at=step.at, slice=step.slice, order=view))
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
+    watch_order(desk, order, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
-        for other in opposed:
-            reason = f"it could have traded with {order.order_id} of our own"
-            end_order(desk, other, status=OrderStatus.CANCELLED, reason=reason, step=step)
+        if opposed:
+            give_way(desk, order, opposed, asked=asked, step=step)
+            view = store.order_view(order, desk.contracts)
     return view
 
 
@@ -146,7 +152,8 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
             value=command.order_id[:MAX_REFERENCE],
             accepted="the order_id of a working order of the caller",
         )
-    if old.status not in (OrderStatus.WORKING, OrderStatus.PARTIAL) or old.leg is not None:
+    here = (OrderStatus.INTENT,) if desk.remote else (OrderStatus.WORKING, OrderStatus.PARTIAL)
+    if old.status not in here or old.leg is not None:
         raise Conflict(
             f"the order is {old.status.value}{' and attached to another' if old.leg else ''}",
             code="NOT_REPLACEABLE",
@@ -215,7 +222,7 @@ def _order(
         quantity=intent.quantity or 0,
         limit=intent.limit,
         worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
-        status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
+        status=desk.first_status if accepted else OrderStatus.REFUSED,
         decision=decision,
         at=step.at,
         slice=step.slice,

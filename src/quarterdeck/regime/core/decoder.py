@@ -24,6 +24,7 @@ from quarterdeck.maths.arrays import Floats, Ints
 @njit(cache=True, nogil=True, error_model="numpy")
 def decode_kernel(
     rows: Ints,
+    targets: Ints,
     shares: Floats,
     penalty: float,
     flat_share: float,
@@ -31,41 +32,43 @@ def decode_kernel(
     costs: Floats,
     label: Ints,
 ) -> None:
-    """Carry one slice of evidence shares into the decoder and write the labels.
+    """Carry one slice of shares into the decoder and write the labels.
 
     Parameters
     ----------
     rows : ndarray of shape (m,), int64
-        Strictly increasing dense instrument indices.
-    shares : ndarray of shape (n, 8), float64
-        Evidence shares in [0, 1], summing to 1; a NaN row means "not enough data".
+        Dense instrument indices: each once in a live slice, 0 throughout one instrument's history.
+    targets : ndarray of shape (m,), int64
+        Rows of ``shares`` to read and of ``label`` to write.
+    shares : ndarray of shape (k, 8), float64
+        Shares in [0, 1], summing to 1; a NaN row means "not enough data".
     penalty : float
         Cost of one change, in natural logarithms of share; larger means fewer changes.
     flat_share : float
-        In (0, 1). To abstain costs ``-log(flat_share)`` a bar, so the decoder abstains while no
-        regime's share stays above it.
+        In [0, 1). To abstain costs ``-log(flat_share)`` a bar, so the decoder abstains while no
+        regime's share stays above it; 0 means never.
     floor_share : float
         In (0, 1). Smallest share counted, so one bar can veto a regime but not for ever.
     costs : ndarray of shape (n, 9), float64
         ``v`` above, per instrument, the abstention last; changed at ``rows`` only.
-    label : ndarray of shape (n,), int64
-        Written at ``rows``: 0..7 a regime, 8 undetermined, -1 not enough data. Of equal costs the
+    label : ndarray of shape (k,), int64
+        Written at ``targets``: 0..7 a regime, 8 undetermined, -1 not enough data. Of equal costs the
         lowest index wins.
     """
     regimes = shares.shape[1]
     for i in range(rows.size):
-        row = rows[i]
-        if np.isnan(shares[row, 0]):
-            label[row] = -1
+        row, target = rows[i], targets[i]
+        if np.isnan(shares[target, 0]):
+            label[target] = -1
             continue
-        best = regimes
         for k in range(regimes + 1):
-            cost = flat_share if k == regimes else max(shares[row, k], floor_share)
-            costs[row, k] = min(costs[row, k], penalty) - np.log(cost)
+            share = flat_share if k == regimes else max(shares[target, k], floor_share)
+            costs[row, k] = min(costs[row, k], penalty) - np.log(share)
+        best = regimes
         for k in range(regimes - 1, -1, -1):
             if costs[row, k] <= costs[row, best]:
                 best = k
         lowest = costs[row, best]
         for k in range(regimes + 1):
             costs[row, k] -= lowest
-        label[row] = best
+        label[target] = best

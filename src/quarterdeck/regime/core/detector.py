@@ -1,8 +1,8 @@
-"""The regime detector: features, evidence and decoder carried one slice at a time."""
+"""The regime detector: features, head and decoder carried one slice at a time."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,20 +13,28 @@ from quarterdeck.regime.core.features import (
     FEATURES,
     INDICATOR_COLUMNS,
     MIN_BARS,
-    SCALE_SPAN,
+    SCALE_ALPHA,
     WINDOW_BARS,
+    FeatureState,
     features_kernel,
 )
-from quarterdeck.regime.core.levels import CONFIDENCE_CUTS
-from quarterdeck.regime.core.rules import REGIME_COUNT, evidence_kernel, rule_table
+from quarterdeck.regime.core.head import (
+    BOUND,
+    REGIME_COUNT,
+    Head,
+    contributions,
+    even_head,
+    head_kernel,
+)
+from quarterdeck.regime.core.labels import ex_post_labels
 
-JUMP_PENALTY: Final = 4.0
-"""Cost of a change of regime, in natural logarithms of evidence share."""
+JUMP_PENALTY: Final = 2.0
+"""Cost of a change of regime, in natural logarithms of share."""
 
-FLAT_SHARE: Final = CONFIDENCE_CUTS[0]
-"""While no share stays above this, the edge of "very low" confidence, the detector abstains."""
+FLAT_SHARE: Final = 0.35
+"""While no share stays above this the detector abstains."""
 
-FLOOR_SHARE: Final = 0.02
+FLOOR_SHARE: Final = 1e-4
 """The smallest share the decoder counts."""
 
 NOT_ENOUGH_DATA: Final = -1
@@ -34,38 +42,50 @@ NOT_ENOUGH_DATA: Final = -1
 
 UNDETERMINED: Final = REGIME_COUNT
 
+_SIZES: Final = (MIN_BARS, WINDOW_BARS, SCALE_ALPHA)
+
 
 class RegimeState(ArrayState):
     """What the detector remembers of each of ``n`` instruments.
 
-    ``bars`` counts the bars seen; ``mean_square`` is the squared scale and
-    ``mean_variance`` the norm of the bar variances; ``log_*`` hold the last 121
-    bars and ``variance`` the last 20 Garman-Klass variances, oldest first; ``features`` is the last
-    feature row, from which ``contributions`` explains a change; ``costs`` is the decoder's.
+    ``features`` is the last feature row, from which ``contributions`` explains a change; ``costs`` is
+    the decoder's; the rest is the ``FeatureState``'s.
     """
 
-    __slots__ = (
-        "bars",
-        "costs",
-        "features",
-        "log_close",
-        "log_high",
-        "log_low",
-        "mean_square",
-        "mean_variance",
-        "variance",
-    )
+    __slots__ = ("bars", "costs", "features", "log_close", "means", "variance", "volume")
 
     def __init__(self, n: int) -> None:
-        self.bars: Ints = np.zeros(n, dtype=np.int64)
-        self.mean_square: Floats = np.zeros(n)
-        self.mean_variance: Floats = np.zeros(n)
-        self.log_high: Floats = np.full((n, WINDOW_BARS), np.nan)
-        self.log_low: Floats = np.full((n, WINDOW_BARS), np.nan)
-        self.log_close: Floats = np.full((n, WINDOW_BARS), np.nan)
-        self.variance: Floats = np.full((n, 20), np.nan)
+        windows = FeatureState(n)
+        self.bars: Ints = windows.bars
+        self.means: Floats = windows.means
+        self.log_close: Floats = windows.log_close
+        self.variance: Floats = windows.variance
+        self.volume: Floats = windows.volume
         self.features: Floats = np.full((n, len(FEATURES)), np.nan)
         self.costs: Floats = np.zeros((n, REGIME_COUNT + 1))
+
+
+class Bars(NamedTuple):
+    """Aligned bars: ``open``, ``high``, ``low``, ``close`` finite and positive; NaN volume is unknown."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+class Found(NamedTuple):
+    """What the detector says, one row per instrument or per bar of one history.
+
+    ``labels`` (k,) int64: index into ``REGIMES`` (8 is undetermined), or ``NOT_ENOUGH_DATA``.
+    ``posterior`` (k, 8): calibrated probabilities of the regimes at this bar; ``shares`` (k, 8) the same
+    for equally frequent regimes, which the decoder reads. NaN where the label is ``NOT_ENOUGH_DATA``.
+    """
+
+    labels: Ints
+    posterior: Floats
+    shares: Floats
 
 
 def regime_state(n: int) -> RegimeState:
@@ -73,17 +93,38 @@ def regime_state(n: int) -> RegimeState:
     return RegimeState(n)
 
 
+def nothing_found(n: int) -> Found:
+    """Return what is known of ``n`` instruments before any bar."""
+    labels = np.full(n, NOT_ENOUGH_DATA, dtype=np.int64)
+    return Found(labels, *(np.full((n, REGIME_COUNT), np.nan) for _ in range(2)))
+
+
+def _features(
+    state: RegimeState, rows: Ints, targets: Ints, bars: Bars, indicators: Floats, out: Floats
+) -> None:
+    features_kernel(
+        rows,
+        targets,
+        bars,
+        indicators,
+        _SIZES,
+        state.bars,
+        state.means,
+        state.log_close,
+        state.variance,
+        state.volume,
+        out,
+    )
+
+
 def update_regimes(
     state: RegimeState,
     rows: Ints,
-    open: Floats,  # noqa: A002 - the four prices keep their market names
-    high: Floats,
-    low: Floats,
-    close: Floats,
+    bars: Bars,
     indicators: Floats,
-    out_label: Ints,
-    out_share: Floats,
+    out: Found,
     *,
+    head: Head,
     penalty: float = JUMP_PENALTY,
     flat_share: float = FLAT_SHARE,
 ) -> None:
@@ -95,15 +136,14 @@ def update_regimes(
         Changed in place, only at ``rows``.
     rows : ndarray of shape (m,), int64
         Strictly increasing dense instrument indices in ``[0, n)``.
-    open, high, low, close : ndarray of shape (m,), float64
-        Prices of the bars, aligned with ``rows``; finite and positive, which the caller ensures.
+    bars : Bars
+        Arrays of shape (m,), aligned with ``rows``.
     indicators : ndarray of shape (n, 11), float64
         Market's indicators of this same close, columns ``INDICATOR_COLUMNS``.
-    out_label : ndarray of shape (n,), int64
-        Written at ``rows``: index into ``REGIMES`` (8 is undetermined), or ``NOT_ENOUGH_DATA``.
-    out_share : ndarray of shape (n, 8), float64
-        Written at ``rows``: evidence shares of this bar, before decoding, summing to 1; NaN where
-        the label is ``NOT_ENOUGH_DATA``.
+    out : Found
+        Arrays of n rows, written at ``rows``.
+    head : Head
+        Where the probabilities come from.
     penalty, flat_share : float
         See ``decode_kernel``.
 
@@ -116,86 +156,88 @@ def update_regimes(
     n = state.bars.size
     if rows.size and (rows[0] < 0 or rows[-1] >= n or (rows[1:] <= rows[:-1]).any()):
         raise InvalidInput.of("rows", rows, f"strictly increasing indices below {n}")
-    if not rows.size == open.size == high.size == low.size == close.size:
-        raise InvalidInput.of("prices", close.size, f"{rows.size} values, one per row")
+    if any(column.size != rows.size for column in bars):
+        raise InvalidInput.of("bars", bars.close.size, f"{rows.size} values, one per row")
     if indicators.shape != (n, len(INDICATOR_COLUMNS)):
         raise InvalidInput.of("indicators", indicators.shape, f"{(n, len(INDICATOR_COLUMNS))}")
-    if out_label.shape != (n,) or out_share.shape != (n, REGIME_COUNT):
-        raise InvalidInput.of("out", out_share.shape, f"{(n,)} and {(n, REGIME_COUNT)}")
-    features_kernel(
-        rows,
-        open,
-        high,
-        low,
-        close,
-        indicators,
-        MIN_BARS,
-        2.0 / (SCALE_SPAN + 1.0),
-        state.bars,
-        state.mean_square,
-        state.mean_variance,
-        state.log_high,
-        state.log_low,
-        state.log_close,
-        state.variance,
-        state.features,
-    )
-    evidence_kernel(rows, state.features, *rule_table(), out_share)
-    decode_kernel(rows, out_share, penalty, flat_share, FLOOR_SHARE, state.costs, out_label)
+    wide = (n, REGIME_COUNT)
+    if out.labels.shape != (n,) or out.posterior.shape != wide or out.shares.shape != wide:
+        raise InvalidInput.of("out", out.shares.shape, f"{(n,)} and {wide}")
+    _features(state, rows, rows, bars, indicators, state.features)
+    head_kernel(rows, state.features, head, BOUND, out.posterior, out.shares)
+    decode_kernel(rows, rows, out.shares, penalty, flat_share, FLOOR_SHARE, state.costs, out.labels)
 
 
-def batch_regimes(
-    open: Floats,  # noqa: A002 - the four prices keep their market names
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    indicators: Floats,
-    *,
-    penalty: float = JUMP_PENALTY,
-    flat_share: float = FLAT_SHARE,
-) -> tuple[Ints, Floats]:
-    """Return labels and shares of one instrument's whole history, by the live step itself.
+def batch_features(bars: Bars, indicators: Floats) -> Floats:
+    """Return the features of one instrument's whole history, by the live kernel itself.
 
     Parameters
     ----------
-    open, high, low, close : ndarray of shape (t,), float64
-        Prices, oldest first; finite and positive.
+    bars : Bars
+        Arrays of shape (t,), oldest first.
     indicators : ndarray of shape (t, 11), float64
         Market's indicators of the same bars.
-    penalty, flat_share : float
-        See ``decode_kernel``.
 
     Returns
     -------
-    labels : ndarray of shape (t,), int64
-    shares : ndarray of shape (t, 8), float64
-        As ``update_regimes`` writes them; row ``i`` uses bars up to ``i`` only.
+    ndarray of shape (t, len(FEATURES)), float64
+        Row ``i`` uses bars up to ``i`` only; NaN before ``MIN_BARS`` bars.
     """
     # A strided column would compile the kernels a second time.
-    open, high, low, close = (np.ascontiguousarray(x) for x in (open, high, low, close))  # noqa: A001
-    indicators = np.ascontiguousarray(indicators)
-    state, row = RegimeState(1), np.zeros(1, dtype=np.int64)
-    labels = np.empty(close.size, dtype=np.int64)
-    shares = np.empty((close.size, REGIME_COUNT))
-    for i in range(close.size):
-        at = slice(i, i + 1)
-        update_regimes(
-            state,
-            row,
-            open[at],
-            high[at],
-            low[at],
-            close[at],
-            indicators[at],
-            labels[at],
-            shares[at],
-            penalty=penalty,
-            flat_share=flat_share,
-        )
-    return labels, shares
+    whole = Bars(*(np.ascontiguousarray(column, dtype=np.float64) for column in bars))
+    count = whole.close.size
+    out = np.empty((count, len(FEATURES)))
+    rows, targets = np.zeros(count, dtype=np.int64), np.arange(count, dtype=np.int64)
+    _features(RegimeState(1), rows, targets, whole, np.ascontiguousarray(indicators), out)
+    return out
+
+
+def decode_features(
+    features: Floats,
+    *,
+    head: Head,
+    penalty: float = JUMP_PENALTY,
+    flat_share: float = FLAT_SHARE,
+) -> Found:
+    """Return what the head and the decoder make of one history's features.
+
+    Parameters
+    ----------
+    features : ndarray of shape (t, len(FEATURES)), float64
+        As ``batch_features`` returns them.
+    head, penalty, flat_share
+        See ``update_regimes``.
+    """
+    count = features.shape[0]
+    rows, targets = np.zeros(count, dtype=np.int64), np.arange(count, dtype=np.int64)
+    found = nothing_found(count)
+    head_kernel(targets, features, head, BOUND, found.posterior, found.shares)
+    costs = np.zeros((1, REGIME_COUNT + 1))
+    decode_kernel(
+        rows, targets, found.shares, penalty, flat_share, FLOOR_SHARE, costs, found.labels
+    )
+    return found
+
+
+def batch_regimes(
+    bars: Bars,
+    indicators: Floats,
+    *,
+    head: Head,
+    penalty: float = JUMP_PENALTY,
+    flat_share: float = FLAT_SHARE,
+) -> Found:
+    """Return labels and probabilities of one instrument's whole history, bit-equal to live slices.
+
+    Row ``i`` uses bars up to ``i`` only; parameters as in ``batch_features`` and ``update_regimes``.
+    """
+    features = batch_features(bars, indicators)
+    return decode_features(features, head=head, penalty=penalty, flat_share=flat_share)
 
 
 def warm_up() -> None:
     """Compile the kernels, or load them from the cache, by calling each once on one bar."""
-    one = np.ones(1)
-    batch_regimes(one, one, one, one, np.ones((1, len(INDICATOR_COLUMNS))))
+    one, head = np.ones(1), even_head()
+    batch_regimes(Bars(one, one, one, one, one), np.ones((1, len(INDICATOR_COLUMNS))), head=head)
+    contributions(head, np.ones(len(FEATURES)), 0)
+    ex_post_labels(np.ones(2))

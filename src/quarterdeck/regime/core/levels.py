@@ -1,8 +1,9 @@
 """Confidence in a decoded regime and its five levels.
 
-Confidence is the evidence share of the decoded regime at this bar: how much of the present evidence
-speaks for the regime the decoder holds. It is NOT calibrated: 0.7 does not mean that seven of ten
-such calls turn out right. The cuts are a convention, for the same reason.
+Confidence is the head's probability of the decoded regime at this bar, for regimes as frequent as
+they were in training. It is calibrated: of the bars called with 0.7 about seven in ten get that regime
+from the ex-post label rule, where that rule names one at all. docs/reference/regimes.md shows how well
+that holds on data the head never saw, and the deck watches it on its own stream.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ def confidence_of(label: int, shares: Floats) -> float:
     label : int
         0..7 a regime, 8 undetermined.
     shares : ndarray of shape (8,), float64
-        The evidence shares of the same bar.
+        The calibrated probabilities of the same bar.
 
     Returns
     -------
     float
-        In [0, 1], not calibrated. For a regime its share; for "undetermined" the largest share,
+        In [0, 1]. For a regime its probability; for "undetermined" the largest one,
         that is how much the best regime would have had.
 
     Raises

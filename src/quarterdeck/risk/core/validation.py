@@ -27,9 +27,10 @@ REGRESSORS: Final = LAGS + 2
 RECENT: Final = 500
 """Bars of the rolling figures."""
 
-JUDGED, HITS, PINBALL, FZ0, FZ0_BARS = range(5)
-"""Totals since the start: bars judged, hits, quantile loss, FZ0 and the bars it is defined on."""
-TOTALS: Final = 5
+JUDGED, HITS, PINBALL, FZ0, FZ0_BARS, RECENT_HITS = range(6)
+"""Totals since the start: bars judged, hits, quantile loss, FZ0 and the bars it is defined on; the
+last is of the recent bars only."""
+TOTALS: Final = 6
 
 
 class DynamicQuantile(NamedTuple):
@@ -146,7 +147,7 @@ def judge_bar(
     ----------
     loss, var, es : float
         As fractions of the price before; nothing happens unless loss and var are finite.
-    totals, lags, gram, cross : ndarray of shapes (5,), (4,), (6, 6) and (6,), float64
+    totals, lags, gram, cross : ndarray of shapes (6,), (4,), (6, 6) and (6,), float64
         Changed in place. The test begins when four hits are known.
     recent : ndarray of shape (RECENT, 3), float64
         A ring of loss, VaR and ES of the judged bars; changed in place.
@@ -167,9 +168,13 @@ def judge_bar(
     for j in range(LAGS - 1, 0, -1):
         lags[j] = lags[j - 1]
     lags[0] = hit - tail
-    recent[judged % recent.shape[0], 0] = loss
-    recent[judged % recent.shape[0], 1] = var
-    recent[judged % recent.shape[0], 2] = es
+    place = judged % recent.shape[0]
+    if judged >= recent.shape[0] and recent[place, 0] > recent[place, 1]:
+        totals[RECENT_HITS] -= 1.0
+    totals[RECENT_HITS] += hit
+    recent[place, 0] = loss
+    recent[place, 1] = var
+    recent[place, 2] = es
     totals[JUDGED] += 1.0
     totals[HITS] += hit
     totals[PINBALL] += pinball(loss, var, tail)

@@ -1,0 +1,1 @@
+"""What RegimeBench and the training of its heads are made of."""

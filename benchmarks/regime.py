@@ -1,0 +1,107 @@
+"""RegimeBench: how well regimes are told, on data nobody chose anything on. Seeds are fixed.
+
+REAL-LABELS and VOL train heads on half of the embedded stocks until 2004-08 and test on the other
+half from a year later on, with the row of sign-flipped prices beside them. CAUSALITY removes, alters and
+streams what comes after a bar. What was chosen on validation data, and how many variants were tried,
+stands in docs/reference/regimes.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from benchmarks._reporting import Figures, main, progress
+from quarterdeck.runtime import kernels
+
+kernels.prepare()
+
+import numpy as np  # noqa: E402
+
+from benchmarks._regimes import causality, real  # noqa: E402
+from benchmarks._regimes.scoring import balanced_accuracy  # noqa: E402
+from quarterdeck.market.model import INDICATOR_NAMES  # noqa: E402
+from quarterdeck.regime.core.detector import (  # noqa: E402
+    Bars,
+    nothing_found,
+    regime_state,
+    update_regimes,
+)
+from quarterdeck.regime.core.features import MIN_BARS  # noqa: E402
+from quarterdeck.regime.store import shipped_head  # noqa: E402
+
+SYMBOLS, TIMED_BARS = 1_000, 60
+
+
+def us_per_symbol_bar() -> float:
+    """Return CPU microseconds per symbol and bar: features, head and decoder, 1,000 symbols."""
+    rng = np.random.default_rng(1)
+    count = MIN_BARS + TIMED_BARS
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, (count, SYMBOLS)), axis=0))
+    before = np.concatenate((close[:1], close[:-1]))
+    high, low = np.maximum(close, before) * 1.003, np.minimum(close, before) * 0.997
+    volume = rng.uniform(1e5, 1e6, close.shape)
+    indicators = rng.uniform(1.0, 60.0, (SYMBOLS, len(INDICATOR_NAMES)))
+    state, out, head = regime_state(SYMBOLS), nothing_found(SYMBOLS), shipped_head()
+    rows, took = np.arange(SYMBOLS), []
+    for t in range(count):
+        bars = Bars(before[t], high[t], low[t], close[t], volume[t])
+        began = time.process_time()
+        update_regimes(state, rows, bars, indicators, out, head=head)
+        took.append(time.process_time() - began)
+    return float(np.median(took[-TIMED_BARS:]) / SYMBOLS * 1e6)
+
+
+def real_labels() -> Figures:
+    """Return the figures of REAL-LABELS and VOL, each with its sign-flipped row."""
+    progress("REAL-LABELS: training the two halves")
+    tests = real.told(flipped=False)
+    figures: Figures = {f"real_label_{k}": v for k, v in real.real_figures(tests).items()}
+    figures["vol_r2_gain"], figures["vol_r2_gain_t"] = real.volatility_gain(tests)
+    progress("the label rule, causally")
+    rule = balanced_accuracy(
+        np.concatenate([one.truth for one in tests]),
+        np.concatenate([real.causal_rule(one) for one in tests]),
+    )
+    figures["real_label_causal_rule_balanced_accuracy"] = rule
+    own = figures["real_label_balanced_accuracy"]
+    figures["real_label_gain_over_causal_rule"] = float(own or 0.0) - rule
+    progress("the same on sign-flipped prices")
+    flipped = real.told(flipped=True)
+    null = real.real_figures(flipped)
+    figures["real_label_signflip_balanced_accuracy"] = null["balanced_accuracy"]
+    figures["real_label_signflip_ece"] = null["ece"]
+    figures["vol_r2_gain_signflip"], figures["vol_r2_gain_signflip_t"] = real.volatility_gain(
+        flipped
+    )
+    return figures
+
+
+def measure() -> Figures:
+    """Take all figures."""
+    progress("speed")
+    figures: Figures = {"us_per_symbol_bar": us_per_symbol_bar()}
+    progress("CAUSALITY")
+    figures["prefix_differences"] = causality.prefix_differences()
+    figures["streaming_differences"] = causality.streaming_differences()
+    figures.update(real_labels())
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(
+        main(
+            "regime",
+            measure,
+            claims={
+                "us_per_symbol_bar": "at most 15",
+                "prefix_differences": "0",
+                "streaming_differences": "0",
+                "real_label_balanced_accuracy": "at least .53",
+                "real_label_gain_over_causal_rule": "at least .06",
+                "real_label_signflip_balanced_accuracy": "shown: no trend exists there",
+                "vol_r2_gain": "at least .01",
+                "vol_r2_gain_t": "at least 2.5",
+            },
+        )
+    )

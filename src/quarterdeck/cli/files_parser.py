@@ -1,0 +1,94 @@
+"""What can be typed about the analytics of a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from quarterdeck.cli import commands
+from quarterdeck.cli.optimise_parser import fill
+from quarterdeck.cli.parsing import Commands, add_command, json_option
+
+
+def add_optimize(subparsers: Commands) -> None:
+    """Add ``quarterdeck optimize``."""
+    parser = add_command(
+        subparsers,
+        "optimize",
+        does="the portfolio of a file's symbols that is best by an objective; figures are per year",
+        example="quarterdeck optimize closes.parquet --objective risk-parity --json",
+    )
+    fill(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.optimize)
+
+
+def add_risk(subparsers: Commands) -> None:
+    """Add ``quarterdeck risk``."""
+    parser = add_command(
+        subparsers,
+        "risk",
+        does="volatility, value at risk and expected shortfall of the next bar of a file's symbols",
+        example="quarterdeck risk closes.parquet --backtest",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument(
+        "--levels",
+        default="0.95,0.99",
+        metavar="X,Y",
+        help="confidence levels, ascending (default %(default)s)",
+    )
+    parser.add_argument(
+        "--backtest", action="store_true", help="how the forecasts have held, by symbol and level"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the forecast made at every bar as .csv or .parquet",
+    )
+    parser.add_argument(
+        "--guard", action="store_true", help="correct the scale slowly where coverage fails"
+    )
+    json_option(parser)
+    parser.set_defaults(command=commands.risk)
+
+
+def add_regimes(subparsers: Commands) -> None:
+    """Add ``quarterdeck regimes``."""
+    parser = add_command(
+        subparsers,
+        "regimes",
+        does="the market regime of each symbol in a file, told from the past alone at every bar",
+        example="quarterdeck regimes bars.csv --symbols AAPL --plot aapl.png",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw one symbol's prices over its regimes"
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.regimes)
+
+
+def add_indicators(subparsers: Commands) -> None:
+    """Add ``quarterdeck indicators``."""
+    parser = add_command(
+        subparsers,
+        "indicators",
+        does="RSI, MACD, ADX, Bollinger bands and ATR of each symbol in a file",
+        example="quarterdeck indicators bars.parquet --last 5",
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.indicators, plot=None)
+
+
+def _analytic(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--last",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the last N bars of each symbol (default %(default)s)",
+    )
+    json_option(parser)

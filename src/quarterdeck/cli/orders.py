@@ -1,0 +1,111 @@
+"""Orders and signals from the command line, as the agent whose key is given: over REST, like any other."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.kernel.messages import Answer
+
+if TYPE_CHECKING:
+    from quarterdeck.client.asks import Terms
+    from quarterdeck.client.deck import Deck
+    from quarterdeck.execution.model import Decision
+
+
+def key_in(file: Path) -> str:
+    """Return the key that a file holds and nothing else."""
+    try:
+        key = file.read_text("utf-8").strip()
+    except OSError as error:
+        raise InvalidInput.of("--key-file", file, f"a readable file ({error.strerror})") from None
+    except UnicodeDecodeError:
+        key = ""
+    if not key.isprintable() or not key.isascii() or not key:
+        raise InvalidInput.of("--key-file", file, "a file that holds one key and nothing else")
+    return key
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask for what was typed and print the answer; a refusal by the gate exits with 1."""
+    from quarterdeck.client.deck import Deck
+    from quarterdeck.client.wire import DeckError
+
+    key = key_in(options.key_file)
+    try:
+        with Deck(options.url, key) as deck:
+            answer: Answer | Decision
+            match options.action:
+                case "preview" | "submit":
+                    answer = _ordered(deck, options)
+                case "replace":
+                    answer = deck.replace(
+                        options.order_id,
+                        quantity=options.quantity,
+                        limit_price=options.limit,
+                        stop_price=options.stop,
+                        idempotency_key=options.key,
+                    )
+                case "cancel":
+                    answer = deck.cancel(options.order_id, idempotency_key=options.key)
+                case "cancel-signal":
+                    answer = deck.cancel_signal(options.signal_id, idempotency_key=options.key)
+                case _:
+                    answer = deck.conflicts()
+    except DeckError as refusal:
+        accepted = f"; accepted: {refusal.accepted}" if refusal.accepted else ""
+        raise DomainError(f"{refusal.detail}{accepted}", code=refusal.code) from None
+    return _shown(answer, as_json=options.json)
+
+
+def _ordered(deck: Deck, options: argparse.Namespace) -> Answer | Decision:
+    terms: Terms = {
+        "limit_price": options.limit,
+        "stop_price": options.stop,
+        "time_in_force": options.time_in_force,
+        "reduce_only": options.reduce_only,
+        "post_only": options.post_only,
+        "stop_loss": options.stop_loss,
+        "take_profit": options.take_profit,
+    }
+    asked = (options.symbol, options.side)
+    if options.action == "preview":
+        return deck.preview(*asked, quantity=options.quantity, **terms)
+    return deck.order(
+        *asked,
+        quantity=options.quantity,
+        signal_id=options.signal,
+        idempotency_key=options.key,
+        **terms,
+    )
+
+
+def _shown(answer: Answer | Decision, *, as_json: bool) -> int:
+    plain = msgspec.to_builtins(answer, builtin_types=(Decimal,))
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(plain))
+    decision = getattr(answer, "decision", answer)
+    return 1 if getattr(decision, "status", None) == "refused" else 0
+
+
+def _lines(plain: dict[str, object] | list[object], *, indent: str = "") -> list[str]:
+    """Return nested values as indented lines, leaving out what is null or empty."""
+    found: list[str] = []
+    pairs = plain.items() if isinstance(plain, dict) else enumerate(plain, start=1)
+    for name, value in pairs:
+        if value is None or value in ([], {}, ""):
+            continue
+        if isinstance(value, dict | list) and not all(isinstance(one, str) for one in value):
+            found += [f"{indent}{name}:", *_lines(value, indent=f"{indent}  ")]
+        else:
+            text = ", ".join(value) if isinstance(value, list) else value
+            found.append(f"{indent}{name}: {text}")
+    return found or [f"{indent}none"]

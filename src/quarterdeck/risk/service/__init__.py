@@ -1,0 +1,477 @@
+"""Forecasts, learned limits and risk events, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from quarterdeck.execution.model import OrderFilled
+from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.kernel.money import MONEY_SCALE, from_units
+from quarterdeck.kernel.vocabulary import Regime, Severity
+from quarterdeck.market.model import BarsClosed, Floats
+from quarterdeck.performance.model import AgentScored
+from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
+from quarterdeck.risk.core.bank import (
+    COLUMNS,
+    ES95,
+    ES99,
+    MIN_RESIDUALS,
+    VAR95,
+    VAR99,
+    VOLATILITY,
+    BankState,
+    slow_volatility,
+    update_bank,
+)
+from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.joint import JointState, remember_slice
+from quarterdeck.risk.core.judgement import (
+    JudgementState,
+    judge_slice,
+    recent_coverage,
+    recently,
+    since_start,
+)
+from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
+from quarterdeck.risk.model import (
+    GetHoldingsRisk,
+    GetLimitChanges,
+    GetRisk,
+    GetRiskEvents,
+    HoldingsView,
+    LimitChangesView,
+    LimitsChanged,
+    RiskEventKind,
+    RiskEventRaised,
+    RiskEventsView,
+    RisksView,
+    RiskView,
+)
+from quarterdeck.risk.service.changes import say_limit
+from quarterdeck.risk.service.holdings import Holdings
+from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
+from quarterdeck.runtime.config import RiskSection
+from quarterdeck.runtime.paging import page, unknown_symbol
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Array, History, Reader, State
+
+TAILS = (0.05, 0.01)
+"""The share of losses beyond 95 % and 99 % value at risk."""
+VAR_COLUMNS = (VAR95, VAR99)
+"""The value at risk of each of ``TAILS`` in a forecast."""
+STRESSED = (Regime.VOLATILE, Regime.BREAKDOWN)
+"""The regimes in which a learned limit is scaled down further."""
+
+
+class RiskService:
+    """Keeps every instrument's limits in step with what it may lose in a bar.
+
+    There is one learned limit per instrument, and it holds for each agent by itself: it is sized for
+    the configured ``paper.capital`` (``capital_units``), not for anybody's present equity.
+    """
+
+    name: ClassVar[str] = "risk"
+    state: ClassVar[Mapping[str, State]] = {
+        "_symbols": State.FIXED,
+        "_config": State.FIXED,
+        "_capital_units": State.FIXED,
+        "_hard_units": State.FIXED,
+        "_filters": State.CHECKPOINTED,
+        "_forecast": State.CHECKPOINTED,
+        "_hits": State.CHECKPOINTED,
+        "_judgement": State.CHECKPOINTED,
+        "_joint": State.CHECKPOINTED,
+        "_holdings": State.JOURNALED,
+        "_limits": State.JOURNALED,
+        "_regimes": State.JOURNALED,
+        "_version": State.JOURNALED,
+        "_events": State.JOURNALED,
+        "_marks": State.JOURNALED,
+    }
+
+    def __init__(
+        self,
+        *,
+        symbols: tuple[str, ...],
+        quantity_scales: tuple[int, ...],
+        config: RiskSection,
+        capital_units: int,
+        hard_units: int,
+    ) -> None:
+        n = len(symbols)
+        self._symbols = symbols
+        self._config = config
+        self._capital_units = capital_units
+        self._hard_units = hard_units
+        self._filters = BankState(n)
+        self._forecast: Floats = np.full((n, COLUMNS), np.nan)
+        self._hits = no_counts(n, len(TAILS))
+        self._judgement = JudgementState(n, len(TAILS))
+        self._joint = JointState(n)
+        self._holdings = Holdings(symbols, quantity_scales=quantity_scales)
+        self._limits: dict[int, tuple[int, int]] = {}
+        self._regimes: dict[int, Regime] = {}
+        self._version = 0
+        self._events = 0
+        self._marks: set[tuple[RiskEventKind, str]] = set()
+
+    def load(self, reader: Reader) -> None:
+        """Take up limits, regimes and marks as they were."""
+        for row in reader.rows("risk.limits"):
+            instrument = int(row["instrument"])
+            self._regimes[instrument] = Regime(row["regime"])
+            if row["position_limit_units"] is not None:
+                units = int(row["position_limit_units"])
+                self._limits[instrument] = (int(row["version"]), units)
+        self._holdings.load(reader)
+        self._version = int(reader.rows("risk.last_version")[0]["version"])
+        self._events = int(reader.rows("risk.last_event")[0]["number"])
+        self._marks = {
+            (RiskEventKind(row["kind"]), str(row["subject"])) for row in reader.rows("risk.marks")
+        }
+
+    def hear(self, message: Message, step: Step) -> None:
+        """Forecast on each slice, follow regimes, watch drawdowns."""
+        match message:
+            case BarsClosed():
+                self._on_bars(message, step)
+            case OrderFilled():
+                self._holdings.fill(message, step)
+            case RegimeChanged():
+                self._regimes[message.instrument] = message.regime
+                self._save_limit(message.instrument, step)
+            case AgentScored():
+                self._mark(
+                    RiskEventKind.DRAWDOWN,
+                    str(message.agent),
+                    step,
+                    severity=Severity.ERROR,
+                    observed=message.drawdown_fraction,
+                    threshold=self._config.drawdown_event_fraction,
+                    text="equity is {observed:.1%} below its peak",
+                )
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the checkpointed arrays."""
+        arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
+        arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
+        arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
+        arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        return arrays
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Copy a checkpoint in, bit for bit."""
+        for name, array in self.arrays().items():
+            np.copyto(array, arrays[name], casting="no")
+        self._holdings.refresh(self._filters, self._joint)
+
+    def absorb(self, bars: Message) -> None:
+        """Judge the forecasts by one slice and run the filters on it, silently."""
+        if isinstance(bars, BarsClosed):
+            loss = 1.0 - bars.close / self._filters.close[bars.rows]
+            count_hits(
+                self._hits,
+                bars.rows,
+                loss=loss,
+                forecast=self._forecast[bars.rows][:, VAR_COLUMNS],
+            )
+            judge_slice(
+                self._judgement,
+                bars.rows,
+                loss=loss,
+                forecast=self._forecast,
+                tails=self._filters.tails,
+            )
+            remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
+            update_bank(
+                self._filters,
+                bars.rows,
+                close=bars.close,
+                out=self._forecast,
+                ohl=(bars.open, bars.high, bars.low),
+            )
+            self._holdings.refresh(self._filters, self._joint)
+
+    def _on_bars(self, bars: BarsClosed, step: Step) -> None:
+        loss = np.full(len(self._symbols), np.nan)
+        loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
+        foreseen = self._forecast[:, VAR99].copy()
+        lost = self._holdings.lost(-loss)
+        self.absorb(bars)
+        self._holdings.journal(lost, step)
+        slow = slow_volatility(self._filters)
+        for breach in var_breaches(loss, foreseen):
+            self._raise(
+                RiskEventKind.VAR_BREACH,
+                self._symbols[breach.row],
+                step,
+                severity=Severity.WARNING,
+                observed=breach.loss,
+                threshold=breach.forecast,
+                text="lost {observed:.2%} in a bar, beyond its 99 % VaR of {threshold:.2%}",
+            )
+        self._watch_volatility(slow, step)
+        self._watch_coverage(step)
+        for row in bars.rows.tolist():
+            self._move_limit(row, slow=float(slow[row]), step=step)
+        self._publish(slow, step)
+
+    def _watch_volatility(self, slow: Floats, step: Step) -> None:
+        ratio = self._config.volatility_spike_ratio
+        spiking = {
+            spike.row: spike.ratio
+            for spike in volatility_spikes(self._forecast[:, VOLATILITY], slow, ratio=ratio)
+        }
+        for row, symbol in enumerate(self._symbols):
+            self._mark(
+                RiskEventKind.VOLATILITY_SPIKE,
+                symbol,
+                step,
+                severity=Severity.WARNING,
+                observed=spiking.get(row, 0.0),
+                threshold=ratio,
+                text="forecast volatility is {observed:.1f} times its usual level",
+            )
+
+    def _watch_coverage(self, step: Step) -> None:
+        alarm, least_bars = self._config.coverage_alarm_p, self._config.coverage_alarm_bars
+        found = {}
+        for row, symbol in enumerate(self._symbols):
+            least = None
+            for level, tail in enumerate(TAILS):
+                judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
+                least = p if judged and (least is None or p < least) else least
+                self._mark(
+                    RiskEventKind.COVERAGE,
+                    f"{symbol} {100 - round(100 * tail)} %",
+                    step,
+                    severity=Severity.WARNING,
+                    observed=1.0 - p if judged >= least_bars else 0.0,
+                    threshold=1.0 - alarm,
+                    text=f"VaR does not hold: {hits} of the last {judged} bars lost more, "
+                    f"{tail:.0%} were promised",
+                )
+            found[symbol] = least
+        step.say(NumbersPublished(name="risk.coverage_p", values=found))
+
+    def _move_limit(self, row: int, *, slow: float, step: Step) -> None:
+        var99 = float(self._forecast[row, VAR99])
+        if var99 != var99:
+            return
+        stressed = self._regimes.get(row, Regime.UNDETERMINED) in STRESSED
+        budget = self._config.position_var99_budget_fraction
+        if stressed:
+            budget *= self._config.stressed_regime_multiplier
+        proposed = position_limit(
+            var99=var99,
+            budget_fraction=budget,
+            capital_units=self._capital_units,
+            hard_limit_units=self._hard_units,
+        )
+        _, held = self._limits.get(row, (0, None))
+        units = banded_limit(
+            held,
+            proposed,
+            band=self._config.limit_band_fraction,
+            hard_limit_units=self._hard_units,
+        )
+        if units == held:
+            return
+        self._version += 1
+        self._limits[row] = (self._version, units)
+        self._save_limit(row, step)
+        because = f"99 % VaR {var99:.2%} a bar, budget {budget:.2%} of capital"
+        if stressed:
+            because += f" ({self._regimes[row].value} regime)"
+        say_limit(
+            LimitsChanged(
+                at=step.at,
+                slice=step.slice,
+                version=self._version,
+                instrument=row,
+                symbol=self._symbols[row],
+                position_limit_units=units,
+                previous_units=held,
+                multiplier=self._multiplier(row, slow),
+                var99_fraction=var99,
+                because=because,
+            ),
+            step,
+        )
+
+    def _multiplier(self, row: int, slow: float) -> float:
+        multiplier = volatility_multiplier(float(self._forecast[row, VOLATILITY]), slow)
+        if self._regimes.get(row, Regime.UNDETERMINED) in STRESSED:
+            multiplier *= self._config.stressed_regime_multiplier
+        return multiplier
+
+    def _save_limit(self, row: int, step: Step) -> None:
+        version, units = self._limits.get(row, (0, None))
+        step.write(
+            "risk.limit_saved",
+            instrument=row,
+            symbol=self._symbols[row],
+            version=version,
+            position_limit_units=units,
+            regime=self._regimes.get(row, Regime.UNDETERMINED).value,
+            at=step.at,
+        )
+
+    def _mark(
+        self,
+        kind: RiskEventKind,
+        subject: str,
+        step: Step,
+        *,
+        severity: Severity,
+        observed: float,
+        threshold: float,
+        text: str,
+    ) -> None:
+        """Raise an event when the threshold is first crossed; forget it once it is not any more."""
+        mark, beyond = (kind, subject), observed >= threshold
+        if beyond == (mark in self._marks):
+            return
+        if beyond:
+            self._marks.add(mark)
+            self._raise(
+                kind,
+                subject,
+                step,
+                severity=severity,
+                observed=observed,
+                threshold=threshold,
+                text=text,
+            )
+        else:
+            self._marks.discard(mark)
+        step.write("risk.mark_saved", kind=kind.value, subject=subject, active=int(beyond))
+
+    def _raise(
+        self,
+        kind: RiskEventKind,
+        subject: str,
+        step: Step,
+        *,
+        severity: Severity,
+        observed: float,
+        threshold: float,
+        text: str,
+    ) -> None:
+        self._events += 1
+        event = RiskEventRaised(
+            at=step.at,
+            slice=step.slice,
+            event_id=step.new_id("rsk"),
+            kind=kind,
+            severity=severity,
+            subject=subject,
+            observed=observed,
+            threshold=threshold,
+            text=f"{subject} " + text.format(observed=observed, threshold=threshold),
+        )
+        step.write(
+            "risk.event_saved",
+            number=self._events,
+            event_id=event.event_id,
+            slice=event.slice,
+            at=event.at,
+            kind=kind.value,
+            severity=severity.value,
+            subject=subject,
+            observed=observed,
+            threshold=threshold,
+            text=event.text,
+        )
+        step.say(event)
+
+    def _publish(self, slow: Floats, step: Step) -> None:
+        volatility = self._forecast[:, VOLATILITY]
+        for name, values in (
+            ("risk.volatility_fraction", volatility),
+            ("risk.var99_fraction", self._forecast[:, VAR99]),
+            ("risk.volatility_ratio", np.where(slow > 0.0, volatility / slow, np.nan)),
+        ):
+            step.say(
+                NumbersPublished(
+                    name=name,
+                    values={
+                        symbol: value if value == value else None
+                        for symbol, value in zip(self._symbols, values.tolist(), strict=True)
+                    },
+                )
+            )
+
+    def risks(self, query: GetRisk, caller: Caller) -> RisksView:
+        """Return the present forecasts and learned limits."""
+        if query.symbol is not None and query.symbol not in self._symbols:
+            raise unknown_symbol(query.symbol, self._symbols)
+        slow = slow_volatility(self._filters)
+        return RisksView(
+            instruments=tuple(
+                self._view(row, float(slow[row]))
+                for row, symbol in enumerate(self._symbols)
+                if query.symbol in (None, symbol)
+            )
+        )
+
+    def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
+        """Return what is held at the last close may lose in the next bar."""
+        return self._holdings.view()
+
+    def _view(self, row: int, slow: float) -> RiskView:
+        have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
+        known = have >= MIN_RESIDUALS
+        line = self._forecast[row].tolist()
+        version, units = self._limits.get(row, (0, None))
+        return RiskView(
+            symbol=self._symbols[row],
+            volatility=line[VOLATILITY] if known else None,
+            var95=line[VAR95] if known else None,
+            es95=line[ES95] if known else None,
+            var99=line[VAR99] if known else None,
+            es99=line[ES99] if known else None,
+            multiplier=self._multiplier(row, slow) if known else None,
+            position_limit=None if units is None else from_units(units, MONEY_SCALE),
+            limit_version=version,
+            coverage=tuple(
+                coverage_view(
+                    since_start(
+                        self._judgement, row, level, counts=HitCounts(*counts[:-1]), tail=tail
+                    ),
+                    recently(self._judgement, row, level, tail=tail),
+                    tail=tail,
+                )
+                for level, (tail, counts) in enumerate(
+                    zip(TAILS, self._hits[row].tolist(), strict=True)
+                )
+            ),
+            have=have,
+            need=MIN_RESIDUALS,
+            reason=None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals",
+        )
+
+    async def events(
+        self, query: GetRiskEvents, caller: Caller, history: History
+    ) -> RiskEventsView:
+        """Return a page of risk events, newest first."""
+        rows = await history.rows("risk.events", **page(query.limit, query.before))
+        events = tuple(risk_event_of(row) for row in rows)
+        return RiskEventsView(
+            events=events, next=events[-1].number if len(events) == query.limit else None
+        )
+
+    async def limit_changes(
+        self, query: GetLimitChanges, caller: Caller, history: History
+    ) -> LimitChangesView:
+        """Return a page of learned limits' changes, newest first."""
+        rows = await history.rows("risk.limit_changes", **page(query.limit, query.before))
+        changes = tuple(limit_change_of(row) for row in rows)
+        return LimitChangesView(
+            changes=changes, next=changes[-1].version if len(changes) == query.limit else None
+        )

@@ -1,0 +1,122 @@
+"""The command line's forecasts are the library's, and the library's are the deck's."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import quarterdeck as qd
+from quarterdeck.cli import main
+from quarterdeck.risk.core.bank import batch_bank
+
+START = 1_600_000_000
+
+
+def write(path: Path, *, days: int = 420) -> npt.NDArray[np.float64]:
+    rng = np.random.default_rng(6)
+    prices = 50.0 * np.exp(np.cumsum(0.01 * rng.standard_normal((days, 3)), axis=0))
+    prices[:200, 2] = np.nan
+    lines = ["ts,A,B,C"]
+    for day, row in enumerate(prices):
+        cells = ["" if math.isnan(price) else repr(float(price)) for price in row]
+        lines.append(f"{START + 86_400 * day}," + ",".join(cells))
+    path.write_text("\n".join(lines) + "\n")
+    return prices
+
+
+def test_the_command_prints_what_the_library_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = write(tmp_path / "c.csv")
+    assert main(["risk", str(tmp_path / "c.csv"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    deck = batch_bank(prices)
+    for i, line in enumerate(said["forecasts"][:2]):
+        assert line["volatility"] == deck[-1, i, 0]
+        assert line["var"] == deck[-1, i, 1::2].tolist()
+        assert line["es"] == deck[-1, i, 2::2].tolist()
+    short = said["forecasts"][2]
+    assert (short["volatility"], short["var"]) == (None, [None, None])
+    assert short["reason"] == "not enough data: 81 of 301 bars are missing"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_every_bar_has_its_row_of_each_level_in_order(tmp_path: Path, ending: str) -> None:
+    write(tmp_path / "c.csv")
+    out = tmp_path / f"made.{ending}"
+    assert main(["risk", str(tmp_path / "c.csv"), "--levels", "0.9,0.975", "--out", str(out)]) == 0
+    rows = duckdb.sql(f"select * from '{out}'").fetchall()
+    bars = qd.read_bars(tmp_path / "c.csv")
+    made = qd.forecast_risk(bars, levels=(0.9, 0.975))
+    assert len(rows) == 2 * len(bars)
+    for place in (0, 5, 900, 2 * len(bars) - 1):
+        bar, level = divmod(place, 2)
+        _, symbol, shown, var, es = rows[place]
+        assert symbol == bars.symbols[bars.symbol_index[bar]]
+        assert shown == (0.9, 0.975)[level]
+        for value, expected in ((var, made.var[bar, level]), (es, made.es[bar, level])):
+            assert value is None if math.isnan(expected) else value == expected
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+def test_the_backtest_judges_each_forecast_by_the_bar_after_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = write(tmp_path / "c.csv")
+    assert main(["risk", str(tmp_path / "c.csv"), "--backtest", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["backtest"]
+    made, loss = batch_bank(prices), 1.0 - prices[1:] / prices[:-1]
+    for place, line in enumerate(judged):
+        i, level = divmod(place, 2)
+        var = made[:-1, i, 1 + 2 * level]
+        known = np.isfinite(var)
+        hits = int((loss[known, i] > var[known]).sum())
+        assert (line["observations"], line["hits"]) == (int(known.sum()), hits)
+    assert main(["risk", str(tmp_path / "c.csv"), "--backtest"]) == 0
+    assert "dq_p" in capsys.readouterr().out
+
+
+def test_the_incremental_twin_is_bit_equal(tmp_path: Path) -> None:
+    write(tmp_path / "c.csv")
+    bars = qd.read_bars(tmp_path / "c.csv")
+    made = qd.forecast_risk(bars)
+    twin = qd.RiskForecaster(3)
+    last = np.full((3, 5), np.nan)
+    for one in qd.slices(bars):
+        last = twin.update(one, closes_only=True)
+    for index in range(3):
+        row = int(np.flatnonzero(bars.symbol_index == index)[-1])
+        expected = [made.volatility[row], *np.stack((made.var[row], made.es[row]), 1).ravel()]
+        np.testing.assert_array_equal(last[index], expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--levels", "0.99,0.95"], "levels"),
+        (["--levels", "many"], "--levels"),
+        (["--levels", "nan"], "levels"),
+        (["--out", "made.txt"], "--out"),
+        (["--out", "/nowhere/made.csv"], "--out"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "c.csv")
+    assert main(["risk", str(tmp_path / "c.csv"), *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_too_little_history_says_how_much_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "c.csv", days=300)
+    assert main(["risk", str(tmp_path / "c.csv")]) == 1
+    assert "301" in capsys.readouterr().err
