@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
-    from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
+    from quarterdeck.library.optimise import Constraints, Group, Limits, RollingOptimizer, optimize
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
 __version__ = "0.1.0"
 __all__ = [
     "Bars",
+    "Constraints",
+    "Group",
     "Limits",
     "RegimeDetector",
     "RegimeHistory",
@@ -33,6 +35,8 @@ __all__ = [
 
 _LIBRARY = {
     "Bars": "bars",
+    "Constraints": "optimise",
+    "Group": "optimise",
     "Limits": "optimise",
     "RegimeDetector": "regimes",
     "RegimeHistory": "regimes",

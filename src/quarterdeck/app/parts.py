@@ -75,6 +75,7 @@ class Capabilities:
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
         self.risk = RiskService(
             symbols=symbols,
+            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
             hard_units=to_units(
@@ -94,8 +95,10 @@ class Capabilities:
             account=ACCOUNT,
             instruments=self.instruments,
             limits=config.limits,
+            breakers=config.breakers,
             paper=config.paper,
             orders=config.orders,
+            remote=config.broker.venue != "internal",
             stop=stop,
             pace=pacer,
             stopwatch=wall,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from quarterdeck.cli import commands
+from quarterdeck.cli.optimise_parser import fill
 from quarterdeck.cli.parsing import Commands, add_command, json_option
 
 
@@ -17,41 +18,7 @@ def add_optimize(subparsers: Commands) -> None:
         does="the portfolio of a file's symbols that is best by an objective; figures are per year",
         example="quarterdeck optimize closes.parquet --objective risk-parity --json",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
-    parser.add_argument(
-        "--objective",
-        default="max-sharpe",
-        choices=(
-            "max-sharpe",
-            "min-volatility",
-            "max-return",
-            "equal-weight",
-            "risk-parity",
-            "hrp",
-        ),
-        help="what it is best by (default %(default)s)",
-    )
-    numbers: tuple[tuple[str, float | None, str], ...] = (
-        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
-        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
-        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
-        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
-    )
-    for name, default, text in numbers:
-        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
-    parser.add_argument(
-        "--lookback",
-        type=int,
-        metavar="N",
-        help="only the last N returns (default: the whole file)",
-    )
-    parser.add_argument(
-        "--periods-per-year",
-        type=int,
-        default=252,
-        metavar="N",
-        help="by which figures are annualised (default %(default)s, the trading days)",
-    )
+    fill(parser)
     json_option(parser)
     parser.set_defaults(command=commands.optimize)
 
