@@ -53,7 +53,7 @@ class Line:
     def __post_init__(self) -> None:
         symbols = FEED.symbols
         self.market = MarketService(instruments=listed(FEED), timeframe=timeframe_of(FEED))
-        self.regime = RegimeService(symbols=symbols, config=RegimeSection())
+        self.regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d")
         self.risk = RiskService(
             symbols=symbols,
             quantity_scales=SCALES,

@@ -205,6 +205,14 @@ export interface BrokerView {
   readonly differences: ReadonlyArray<DifferenceView>;
 }
 
+/** One level: its share of the judged bars, their mean confidence and the share that was right. */
+export interface CalibrationLevel {
+  readonly level: ConfidenceLevel;
+  readonly share: number;
+  readonly confidence: number | null;
+  readonly right: number | null;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -775,6 +783,17 @@ export interface MarketLine {
   readonly position_limit: Decimal | null;
 }
 
+/** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
+export interface MarketRegimeView {
+  readonly regime: Regime;
+  readonly probability: number | null;
+  readonly breadth: Readonly<Record<string, number>>;
+  readonly dispersion: number | null;
+  readonly correlation: number | null;
+  readonly instruments: number;
+  readonly reason: string | null;
+}
+
 /** The market at the close of slice ``slice``. */
 export interface MarketView {
   readonly at: string;
@@ -1080,6 +1099,20 @@ export interface RegimeBrief {
   readonly duration_bars: number;
 }
 
+/** How one instrument's confidence has held; ``error`` is null below ``need`` judged bars. */
+export interface RegimeCalibration {
+  readonly symbol: string;
+  readonly judged: number;
+  readonly need: number;
+  readonly error: number | null;
+  readonly levels: ReadonlyArray<CalibrationLevel>;
+}
+
+/** How confidence has held, by instrument. */
+export interface RegimeCalibrationView {
+  readonly instruments: ReadonlyArray<RegimeCalibration>;
+}
+
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
@@ -1104,6 +1137,22 @@ export interface RegimeChangesView {
 export interface RegimeSpansView {
   readonly symbol: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
+}
+
+/** One regime's figures: spans so far, share of bars, mean bars of ended spans, what followed. ``duration_bars`` and ``followed_by`` are null where no span of it has ended. */
+export interface RegimeStatistics {
+  readonly regime: Regime;
+  readonly spans: number;
+  readonly frequency: number;
+  readonly duration_bars: number | null;
+  readonly followed_by: Readonly<Record<string, number>> | null;
+}
+
+/** The figures of all regimes of one instrument since its first label. */
+export interface RegimeStatisticsView {
+  readonly symbol: string;
+  readonly timeframe: string;
+  readonly regimes: ReadonlyArray<RegimeStatistics>;
 }
 
 /** The present regime of one instrument. Before ``need`` bars there is no regime: ``regime`` is ``undetermined``, ``confidence`` and ``shares`` are null and ``reason`` says how many bars there are. */
