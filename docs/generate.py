@@ -66,13 +66,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "orders.self_trade": (
         "policy",
-        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` cancels it and takes its quantity off the new one, `allow` does nothing.",
+        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` takes what would have traded off both, oldest first, `allow` does nothing.",
     ),
     "orders.stop_cancels": (
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
+    "broker.venue": (
+        "venue",
+        "Where orders are filled: `internal`, inside the step, or `remote_paper`, a paper venue behind the port through which a broker is reached, with its own memory in the data folder.",
+    ),
+    "broker.requests_per_bar": (
+        "requests per bar",
+        "What the remote paper venue takes between two bars; an order that is throttled waits.",
+    ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",
@@ -103,6 +111,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "limits.clusters": ("list of tables", "Named groups of instruments, as `[[limits.clusters]]`."),
     "limits.clusters[].name": ("name", "The group's own name."),
     "limits.clusters[].symbols": ("list", "The instruments in it; an unknown one refuses to start."),
+    "breakers.rapid_losses": ("losing trades", "So many within their window open the breaker of rapid losses; for the deck as many times the agents there are."),
+    "breakers.rapid_loss_minutes": ("minutes of market time", "How long a losing trade counts; for five bars at least."),
+    "breakers.trades": ("fills", "So many within their window open the breaker of trade frequency; for the deck as many times the agents there are."),
+    "breakers.trade_minutes": ("minutes of market time", "How long a fill counts; for its bar at least."),
+    "breakers.errors": ("orders", "So many orders that no state of the market could have let pass open the breaker of the error rate."),
+    "breakers.error_minutes": ("minutes of market time", "How long such an order counts; for its bar at least."),
+    "breakers.drawdown_soft_fraction": ("fraction of peak equity", "From here below the peak only reducing orders pass, until the cool-down; then the peak begins anew."),
+    "breakers.drawdown_hard_fraction": ("fraction of peak equity", "From here below the peak nothing passes until a person closes the breaker."),
+    "breakers.loop_calls": ("orders", "So often the same order in a row, in one bar or after a refusal, opens the loop breaker."),
+    "breakers.loop_cancels": ("orders", "So many orders cancelled in their own bar open the loop breaker."),
+    "breakers.loop_executions": ("fills", "So often the same fill in a row opens the loop breaker."),
+    "breakers.volume_spike_ratio": ("times the mean", "A bar of so many times the mean volume of 20 bars opens the instrument's breaker."),
+    "breakers.volatility_halt_fraction": ("fraction of price", "A move of so much from one close to the next opens the instrument's breaker."),
+    "breakers.cool_down_bars": ("bars", "After so many an open breaker is tried again, half-open: one order a bar passes."),
+    "breakers.probe_bars": ("bars", "A half-open breaker closes after so many without an event; one event opens it again."),
     "risk.position_var99_budget_fraction": (
         "fraction of capital",
         "What one position may lose in a bar at 99 % value at risk; the learned position limit follows from it.",
@@ -156,6 +179,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
     "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
+    "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
     "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
     **{
         f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")

@@ -33,6 +33,9 @@ GOOD: dict[str, Json] = {
     "DELETE /alerts/rules/{rule_id}": {},
     "POST /alerts/{episode_id}/acknowledge": {"note": "n"},
     "POST /alerts/{episode_id}/resolve": {"note": "n"},
+    "POST /breakers/reset": {
+        "kind": "loop", "scope": "agent", "subject": "trend", "reason": "r",
+    },
     "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
     "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
@@ -56,6 +59,7 @@ GOOD: dict[str, Json] = {
     "POST /orders/{order_id}/replace": {
         "idempotency_key": "r", "quantity": "1", "limit_price": "80", "stop_price": None,
     },
+    "POST /orders/{order_id}/settle": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
         "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,

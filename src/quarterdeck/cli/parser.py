@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
-from quarterdeck.cli.files_parser import add_optimize, add_risk
+from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         _add_stop,
         _add_rearm,
         _add_limits,
+        _add_breakers,
         _add_keys,
         _add_audit,
         _add_backup,
@@ -43,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
         _add_order,
         _add_simulate,
         add_optimize,
+        add_regimes,
+        add_indicators,
         add_risk,
     ):
         add(subparsers)
@@ -260,6 +263,27 @@ def _add_limits(subparsers: Commands) -> None:
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.limits)
+
+
+def _add_breakers(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "breakers",
+        does="show circuit breakers and close one",
+        example="quarterdeck breakers reset loop --subject reckless --reason 'mended'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    shown = actions.add_parser("list", help="every breaker that has opened, with its evidence")
+    history = actions.add_parser("history", help="every change with who, why and when")
+    reset = actions.add_parser("reset", help="close a breaker that is not closed")
+    reset.add_argument("kind", help="its kind, as 'breakers list' shows it")
+    reset.add_argument("--scope", default="agent", metavar="WORD", help="agent, instrument or deck")
+    reset.add_argument("--subject", default="", metavar="NAME", help="which agent or instrument")
+    reset.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (shown, history, reset):
+        data_dir(action)
+        json_option(action)
+        action.set_defaults(command=commands.breakers)
 
 
 def _add_keys(subparsers: Commands) -> None:

@@ -25,6 +25,10 @@ BURST = 12
 """Orders of a burst: twice what one bar usually lets through."""
 PROPER_FRACTION = Decimal("0.05")
 """Share of equity in a proper order."""
+STUBBORN_ROUND = 19
+"""The first round of the pattern in which it asks for the same again and again, until it is parked."""
+STUBBORN = 6
+"""Times it does so: one more than the loop breaker usually bears."""
 BARS_PER_STEP = 2
 """It is asked to trade every other bar; the pattern moves on each time."""
 
@@ -135,6 +139,14 @@ def repeated_key(scene: Scene) -> tuple[SubmitOrder, ...]:
     )
 
 
+def stubborn(scene: Scene) -> tuple[SubmitOrder, ...]:
+    """Return the same impossible order again and again, each under a key of its own."""
+    if scene.market.price is None:
+        return ()
+    far = (scene.market.price * FAR // scene.market.tick) * scene.market.tick
+    return tuple(scene.order(Side.BUY, scene.market.lot, limit=far) for _ in range(STUBBORN))
+
+
 PATTERN: tuple[Act, ...] = (
     proper,
     oversize,
@@ -161,6 +173,8 @@ def trade(briefing: Briefing, task_id: str) -> tuple[tuple[Command, ...], Json]:
     act = PATTERN[step % len(PATTERN)]
     # The market moves on once a round, or an act would meet the same few markets for ever.
     place = step + step // len(PATTERN)
+    if act is far_from_market and step // len(PATTERN) >= STUBBORN_ROUND:
+        act = stubborn
     tradable = [m for m in briefing.markets if m.price is not None and m.missed_bars == 0]
     if tradable:
         market = tradable[place % len(tradable)]

@@ -20,6 +20,7 @@ CREATE TABLE execution_limits (
   instrument INTEGER PRIMARY KEY,  -- hashed
   position_limit_units INTEGER NOT NULL,  -- hashed
   version INTEGER NOT NULL,  -- hashed
+  var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_levels (
@@ -48,6 +49,47 @@ CREATE TABLE execution_limit_changes (
   confirmed_by TEXT,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   machine_at INTEGER NOT NULL  -- unhashed
+) STRICT;
+CREATE TABLE execution_breakers (
+  kind TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  trips INTEGER NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  evidence TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  peak_units INTEGER NOT NULL,  -- hashed
+  events TEXT NOT NULL,  -- hashed
+  PRIMARY KEY (kind, scope, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_breaker_events (
+  number INTEGER PRIMARY KEY,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  evidence TEXT NOT NULL,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE execution_calls (
+  agent TEXT PRIMARY KEY,  -- hashed
+  call TEXT NOT NULL,  -- hashed
+  calls INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- hashed
+  churn INTEGER NOT NULL,  -- hashed
+  execution TEXT NOT NULL,  -- hashed
+  executions INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_markets (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  closes TEXT NOT NULL,  -- hashed
+  volumes TEXT NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
@@ -117,6 +159,8 @@ CREATE TABLE execution_orders (
   replaces TEXT,  -- hashed
   live_slice INTEGER NOT NULL,  -- hashed
   session_day INTEGER,  -- hashed
+  sent_units INTEGER,  -- hashed
+  ending TEXT,  -- hashed
   epoch INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
@@ -182,6 +226,47 @@ CREATE TABLE execution_frozen (
   reason TEXT NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_venue (
+  id INTEGER PRIMARY KEY,  -- hashed
+  sequence INTEGER NOT NULL,  -- hashed
+  compared_slice INTEGER  -- hashed
+) STRICT;
+CREATE TABLE execution_venue_fills (
+  fill_id TEXT PRIMARY KEY,  -- hashed
+  order_id TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_differences (
+  subject TEXT PRIMARY KEY,  -- hashed
+  ours INTEGER NOT NULL,  -- hashed
+  theirs INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+
+-- venue_saved --
+INSERT INTO execution_venue (id, sequence, compared_slice) VALUES (1, :sequence, :compared_slice)
+ON CONFLICT (id) DO UPDATE SET
+  sequence = excluded.sequence, compared_slice = excluded.compared_slice
+
+-- venue --
+SELECT sequence, compared_slice FROM execution_venue
+
+-- venue_fill_saved --
+INSERT INTO execution_venue_fills (fill_id, order_id) VALUES (:fill_id, :order_id)
+
+-- venue_fills --
+SELECT fill_id FROM execution_venue_fills ORDER BY fill_id
+
+-- difference_saved --
+INSERT INTO execution_differences (subject, ours, theirs, at)
+VALUES (:subject, :ours, :theirs, :at)
+ON CONFLICT (subject) DO UPDATE SET
+  ours = excluded.ours, theirs = excluded.theirs, at = excluded.at
+
+-- difference_ended --
+DELETE FROM execution_differences WHERE subject = :subject
+
+-- differences --
+SELECT subject, ours, theirs FROM execution_differences ORDER BY subject
 
 -- frozen_saved --
 INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
@@ -219,14 +304,14 @@ ON CONFLICT (instrument) DO UPDATE SET price_units = excluded.price_units, misse
 SELECT instrument, price_units, missed FROM execution_marks ORDER BY instrument
 
 -- limit_saved --
-INSERT INTO execution_limits (instrument, position_limit_units, version, at)
-VALUES (:instrument, :position_limit_units, :version, :at)
+INSERT INTO execution_limits (instrument, position_limit_units, version, var99_parts, at)
+VALUES (:instrument, :position_limit_units, :version, :var99_parts, :at)
 ON CONFLICT (instrument) DO UPDATE SET
   position_limit_units = excluded.position_limit_units, version = excluded.version,
-  at = excluded.at
+  var99_parts = excluded.var99_parts, at = excluded.at
 
 -- limits --
-SELECT instrument, position_limit_units, version FROM execution_limits ORDER BY instrument
+SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
 
 -- level_saved --
 INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)
@@ -263,6 +348,49 @@ FROM execution_limit_changes WHERE status = 'pending' ORDER BY number
 SELECT number, status, version, scope, subject, name, value, previous, actor, reason, confirmed_by,
   at
 FROM execution_limit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- breaker_saved --
+INSERT INTO execution_breakers
+  (kind, scope, subject, state, trips, reason, evidence, at, slice, peak_units, events)
+VALUES
+  (:kind, :scope, :subject, :state, :trips, :reason, :evidence, :at, :slice, :peak_units, :events)
+ON CONFLICT (kind, scope, subject) DO UPDATE SET
+  state = excluded.state, trips = excluded.trips, reason = excluded.reason,
+  evidence = excluded.evidence, at = excluded.at, slice = excluded.slice,
+  peak_units = excluded.peak_units, events = excluded.events
+
+-- breakers --
+SELECT kind, scope, subject, state, trips, reason, evidence, at, slice, peak_units, events
+FROM execution_breakers ORDER BY kind, scope, subject
+
+-- breaker_event_saved --
+INSERT INTO execution_breaker_events
+  (number, kind, scope, subject, state, reason, evidence, actor, at, slice)
+VALUES (:number, :kind, :scope, :subject, :state, :reason, :evidence, :actor, :at, :slice)
+
+-- breaker_events_before --
+SELECT number, kind, scope, subject, state, reason, evidence, actor, at, slice
+FROM execution_breaker_events WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- calls_saved --
+INSERT INTO execution_calls (agent, call, calls, slice, refused, churn, execution, executions)
+VALUES (:agent, :call, :calls, :slice, :refused, :churn, :execution, :executions)
+ON CONFLICT (agent) DO UPDATE SET
+  call = excluded.call, calls = excluded.calls, slice = excluded.slice,
+  refused = excluded.refused, churn = excluded.churn, execution = excluded.execution,
+  executions = excluded.executions
+
+-- calls --
+SELECT agent, call, calls, slice, refused, churn, execution, executions
+FROM execution_calls ORDER BY agent
+
+-- market_saved --
+INSERT INTO execution_markets (instrument, closes, volumes)
+VALUES (:instrument, :closes, :volumes)
+ON CONFLICT (instrument) DO UPDATE SET closes = excluded.closes, volumes = excluded.volumes
+
+-- markets --
+SELECT instrument, closes, volumes FROM execution_markets ORDER BY instrument
 
 -- account_saved --
 INSERT INTO execution_accounts
@@ -327,7 +455,7 @@ VALUES
 UPDATE execution_orders
 SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
   value_units = :value_units, final_at = :final_at, triggered = :triggered,
-  live_slice = :live_slice, session_day = :session_day
+  live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending
 WHERE number = :number
 
 -- remembered_orders --
@@ -335,7 +463,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
@@ -345,7 +473,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -357,7 +485,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders WHERE order_id = :order_id
 
 -- fill_saved --
@@ -421,7 +549,8 @@ SELECT
   (SELECT coalesce(max(number), 0) FROM execution_fills) AS fills,
   (SELECT coalesce(max(number), 0) FROM execution_ledger) AS lines,
   (SELECT coalesce(max(number), 0) FROM execution_stops) AS stops,
-  (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals
+  (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals,
+  (SELECT coalesce(max(number), 0) FROM execution_breaker_events) AS breakers
 
 -- signal_saved --
 INSERT INTO execution_signals

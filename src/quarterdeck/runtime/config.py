@@ -69,6 +69,18 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+VENUES = ("internal", "remote_paper")
+
+
+class BrokerSection(_Section, frozen=True):
+    """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
+    through which a broker is reached.
+    """
+
+    venue: str = "internal"
+    requests_per_bar: PositiveInt = 1_000
+
+
 class LevelEntry(_Section, frozen=True):
     """One limit at one level, as written in the file; its name and value are checked by the gate."""
 
@@ -101,6 +113,30 @@ class LimitsSection(_Section, frozen=True):
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
     levels: tuple[LevelEntry, ...] = ()
     clusters: tuple[ClusterEntry, ...] = ()
+
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Multiple = Annotated[float, msgspec.Meta(gt=1.0, le=1_000_000.0)]
+
+
+class BreakersSection(_Section, frozen=True):
+    """When circuit breakers open and how they close again; windows count in market time."""
+
+    rapid_losses: PositiveInt = 5
+    rapid_loss_minutes: Minutes = 30
+    trades: PositiveInt = 50
+    trade_minutes: Minutes = 60
+    errors: PositiveInt = 10
+    error_minutes: Minutes = 20
+    drawdown_soft_fraction: Fraction = 0.10
+    drawdown_hard_fraction: Fraction = 0.20
+    loop_calls: PositiveInt = 5
+    loop_cancels: PositiveInt = 10
+    loop_executions: PositiveInt = 10
+    volume_spike_ratio: Multiple = 10.0
+    volatility_halt_fraction: Fraction = 0.20
+    cool_down_bars: PositiveInt = 5
+    probe_bars: PositiveInt = 2
 
 
 class RiskSection(_Section, frozen=True):
@@ -194,6 +230,7 @@ class AgentsSection(_Section, frozen=True):
     retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
     dead_after_agents: PositiveInt = 3
     quarantine_failures: PositiveInt = 10
+    hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
     schedule: tuple[ScheduleEntry, ...] = ()
 
 
@@ -234,7 +271,9 @@ class Config(_Section, frozen=True):
     run: RunSection = RunSection()
     paper: PaperSection = PaperSection()
     limits: LimitsSection = LimitsSection()
+    breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
+    broker: BrokerSection = BrokerSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -304,6 +343,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
     ):
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
+    if config.broker.venue not in VENUES:
+        raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config
 
 

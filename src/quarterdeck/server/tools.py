@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import Decision, GateView, OrderView
+from quarterdeck.execution.model import BreakerState, BreakersView, Decision, GateView, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
@@ -79,6 +79,19 @@ def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         raise TypeError(f"not the gate's limits: {type(answer).__name__}")
     lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
     return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
+
+
+def breakers_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each breaker that is not closed in one short line."""
+    if not isinstance(answer, BreakersView):
+        raise TypeError(f"not circuit breakers: {type(answer).__name__}")
+    lines = [
+        f"{each.kind.value} of {each.scope.value} {each.subject} {each.state.value} since slice "
+        f"{each.since_slice}: {each.reason}"
+        for each in answer.breakers
+        if each.state is not BreakerState.CLOSED
+    ]
+    return fitted({"breakers": lines}, lists=("breakers",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -374,6 +387,13 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"idempotency_key": KEY, "signal_id": "the signal"},
         reply=only("signal_id", "symbol", "status"),
         destructive=True,
+    ),
+    "get_breakers": Telling(
+        text="Circuit breakers that are not closed: whose, why, and what closes them.",
+        notes={"subject": "an agent or instrument; omit for all"},
+        reply=breakers_reply,
+        detail=True,
+        read_only=True,
     ),
     "get_conflicts": Telling(
         text="Instruments that several of our agents hold: gross, net, and what netting saves.",

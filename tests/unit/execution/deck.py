@@ -13,6 +13,7 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
+from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import (
     Decision,
     GetRearm,
@@ -33,7 +34,7 @@ from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
-from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
+from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.database import ConnectionReader, create, load_sql, state_digest
 from quarterdeck.runtime.policy import (
     AGENT_SCOPES,
@@ -81,6 +82,18 @@ INSTRUMENTS = (
 )
 
 
+CALM = BreakersSection(
+    rapid_losses=10**6,
+    trades=10**6,
+    errors=10**6,
+    drawdown_soft_fraction=1.0,
+    drawdown_hard_fraction=1.0,
+    loop_calls=10**6,
+    loop_cancels=10**6,
+    loop_executions=10**6,
+    volume_spike_ratio=1_000_000.0,
+    volatility_halt_fraction=1.0,
+)
 PRICES = ("stop_price", "stop_loss", "take_profit")
 
 
@@ -176,19 +189,26 @@ def agent_caller(name: str, *scopes: Permission) -> Caller:
 class Deck:
     """One service behind a real sequencer, restartable at any moment."""
 
+    remote = False
+
     def __init__(
         self,
         *,
         limits: LimitsSection | None = None,
         paper: PaperSection | None = None,
         orders: OrdersSection | None = None,
+        breakers: BreakersSection | None = None,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
+        remote: bool = False,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
         self.orders = orders or OrdersSection(self_trade="allow")
+        # Off where a test is not about them: what is counted is far from any threshold.
+        self.breakers = breakers or CALM
         self.instruments = instruments
+        self.remote = remote
         self.flag = Flag()
         self.pace = pace or Pace()
         self.clock = VirtualClock(start=START)
@@ -207,13 +227,15 @@ class Deck:
             limits=self.limits,
             paper=self.paper,
             orders=self.orders,
+            remote=self.remote,
+            breakers=self.breakers,
             stop=self.flag,
             pace=self.pace,
             stopwatch=self.clock,
         )
         commands = {
             operation.input: Binding(operation, self.service)
-            for operation in OPERATIONS
+            for operation in (*OPERATIONS, *COURIERS)
             if operation.effect is Effect.COMMAND
         }
         hears = dict.fromkeys((AgentRegistered, BarsClosed, LimitsChanged), (self.service.hear,))

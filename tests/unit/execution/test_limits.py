@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.execution.core.exposure import Exposure
 from quarterdeck.execution.core.limits import LIMITS, Kind
 from quarterdeck.execution.core.limits_book import ALWAYS_SET, CONFIRM_WITHIN, Bounds
 from quarterdeck.execution.model import (
@@ -236,6 +237,15 @@ REFUSED_BY = {
     "short_sales_allowed": ("no", {"side": "sell"}, "SHORT_SALE"),
     "max_order_quantity": ("9", {}, "ORDER_QUANTITY"),
     "max_concentration_fraction": ("0.009", {}, "CONCENTRATION"),
+    "max_net_exposure_ratio": ("0.009", {}, "NET_EXPOSURE"),
+    "max_credit_notional": ("999", {}, "CREDIT_LINE"),
+    "max_var99_fraction": ("0.0001", {"learn": True}, "VAR_BUDGET"),
+    "max_instrument_notional": ("999", {}, "INSTRUMENT_LIMIT"),
+    "max_cluster_notional": ("999", {}, "CLUSTER_EXPOSURE"),
+    "max_account_notional": ("999", {}, "ACCOUNT_EXPOSURE"),
+    "max_same_direction_count": ("0", {}, "SAME_DIRECTION"),
+    "max_open_orders_count": ("0", {}, "OPEN_ORDERS"),
+    "max_open_notional": ("999", {}, "OPEN_NOTIONAL"),
 }
 """What makes an order of 10 AAA at 100 refused, by limit."""
 
@@ -243,7 +253,10 @@ REFUSED_BY = {
 @pytest.mark.parametrize("name", REFUSED_BY)
 def test_each_limit_refuses_and_its_headroom_passes(name: str) -> None:
     value, terms, code = REFUSED_BY[name]
-    deck = open_deck()
+    assert {*REFUSED_BY, *ALWAYS_SET} == set(LIMITS)
+    deck = open_deck(limits=LimitsSection(clusters=TECH))
+    if "learn" in terms:
+        deck.learn(0, 10**15)
     limit(deck, name, value, "agent", "a")
     view = deck.order("AAA", terms.get("side", "buy"), 10)
     assert codes(view) == [code]
@@ -254,6 +267,44 @@ def test_each_limit_refuses_and_its_headroom_passes(name: str) -> None:
     assert most is not None
     if most:
         assert deck.order("AAA", "buy", most).status is OrderStatus.WORKING
+
+
+def test_exposure_of_others_counts_in_what_all_agents_share() -> None:
+    deck = open_deck(limits=LimitsSection(clusters=TECH))
+    deck.join("b")
+    limit(deck, "max_instrument_notional", "1500")
+    limit(deck, "max_account_notional", "2500")
+    limit(deck, "max_same_direction_count", "1", "instrument", "BBB")
+    deck.order("AAA", "buy", 10, by="b")
+    assert codes(deck.order("AAA", "buy", 6)) == ["INSTRUMENT_LIMIT"]
+    deck.order("BBB", "sell", 20, by="b")
+    assert codes(deck.order("BBB", "sell", 10)) == ["SAME_DIRECTION"]
+    view = deck.order("CCC", "buy", 30)
+    assert (codes(view), view.decision.max_allowed_now) == (["ACCOUNT_EXPOSURE"], 25)
+
+
+def test_sums_kept_up_to_date_are_those_added_up_anew() -> None:
+    deck = open_deck()
+    deck.join("b")
+    for turn in range(12):
+        for place, by in enumerate("ab"):
+            side = "buy" if (turn + place) % 3 else "sell"
+            deck.order("AAA", side, 3 + turn, 90 + turn, by=by)
+            deck.order("BBB", "buy", 10, by=by)
+        if turn % 2:
+            deck.bars({0: (9_500, 10_200, 9_400, 10_000 + turn), 1: 5_000 + 5 * turn})
+        deck.desk.sums_of("a")
+        kept = deck.desk.exposure
+        deck.desk.exposure = Exposure()
+        deck.desk.sums_of("a")
+        anew = deck.desk.exposure
+        assert kept.gross == anew.gross
+        assert {a: s for a, s in kept.agents.items() if s.parts} == {
+            a: s for a, s in anew.agents.items() if s.parts
+        }
+        deck.desk.exposure = kept
+        for account in deck.desk.accounts.values():
+            account.touched.clear()
 
 
 def test_reducing_lets_what_reduces_pass() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from quarterdeck.execution.core.breakers import CODES, WATCHES
 from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.limits import LIMITS
+from quarterdeck.execution.model import BreakerKind
 from quarterdeck.runtime.config import LimitsSection
 from tests.unit.execution.deck import open_deck
 
@@ -38,6 +40,23 @@ is told in [Change a limit](../how-to/change-a-limit.md).
 
 | limit | unit | tighter is | clock | code | |
 | --- | --- | --- | --- | --- | --- |
+"""
+
+_BREAKERS = """
+## Circuit breakers
+
+A breaker watches, opens with a reason and evidence, and refuses with its code while it is open. All
+windows count in market time: an event counts while it is younger than its window or belongs to the
+present bar, a loss for at least five bars. An agent's breaker holds that agent back, the deck's
+everybody, an instrument's orders in it. `loop` and `drawdown_hard` let nothing pass and are closed by
+a person only; the others let reducing orders pass. After `cool_down_bars` an open breaker is tried again
+(half-open: one order a bar passes); an event opens it at once, `probe_bars` without one close it.
+The peak of `drawdown_soft` begins anew then. Thresholds are keys of `[breakers]`; `GET /breakers`,
+`quarterdeck breakers` and the page Risk & safety show how they stand, and every change is journaled
+and in the audit chain.
+
+| breaker | code | opens when |
+| --- | --- | --- |
 """
 
 _FOOT = """
@@ -105,7 +124,10 @@ def page() -> str:
         f"| `{limit.code.value}` | {limit.meaning} |\n"
         for limit in LIMITS.values()
     )
-    return _HEAD + rows + _LIMITS + limits + _FOOT
+    breakers = "".join(
+        f"| `{kind.value}` | `{CODES[kind].value}` | {WATCHES[kind]} |\n" for kind in BreakerKind
+    )
+    return _HEAD + rows + _LIMITS + limits + _BREAKERS + breakers + _FOOT
 
 
 def test_the_page_of_codes_is_what_the_code_says() -> None:

@@ -65,6 +65,10 @@ def test_the_operations_fit_one_registry_and_one_input_each() -> None:
         "cancel_order",
         "submit_signal",
         "get_limits",
+        "get_breakers",
+        "cancel_signal",
+        "replace_order",
+        "get_conflicts",
     }
 
 
@@ -121,12 +125,17 @@ def test_a_slice_says_fills_then_marks_then_numbers() -> None:
         "EquityMarked",
         "NumbersPublished",
         "NumbersPublished",
+        "NumbersPublished",
     ]
     (marked,) = deck.said(EquityMarked)
     assert marked.agents == ("a",)
     assert marked.gross_units == (20_000_000_000,)
     values = {said.name: said.values["a"] for said in deck.said(NumbersPublished)}
-    assert values == {"execution.gross_exposure_ratio": 0.2, "execution.refusals_count": 1.0}
+    assert values == {
+        "execution.gross_exposure_ratio": 0.2,
+        "execution.refusals_count": 1.0,
+        "execution.breakers_count": 0.0,
+    }
     assert set(values) == {number.name for number in PUBLISHED}
     deck.bars({0: 10_000})
     assert deck.said(NumbersPublished)[1].values == {"a": 0.0}

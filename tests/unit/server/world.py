@@ -384,6 +384,26 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetBreakers: lambda q, c: execution.BreakersView(
+            breakers=tuple(
+                execution.BreakerView(
+                    kind=execution.BreakerKind.LOOP,
+                    scope=execution.Scope.AGENT,
+                    subject=f"agent-{n}",
+                    state=execution.BreakerState.OPEN,
+                    code=execution.Code.LOOP,
+                    trips=1,
+                    reason="the same order came 5 times in a row",
+                    evidence="buy 1 AAPL",
+                    since="2008-09-15T00:00:00Z",
+                    since_slice=7,
+                    clock=Clock.MARKET,
+                    watches="the agent repeats itself",
+                    half_open_slice=None,
+                )
+                for n in range(40)
+            )
+        ),
         execution.GetGate: lambda q, c: execution.GateView(
             version=3,
             limits=tuple(
@@ -647,6 +667,7 @@ OFFERED = (
     _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
+    _offer("breakers.list", Permission.READ, "GET /breakers", execution.GetBreakers, execution.BreakersView, tool="get_breakers"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),
     _offer("stop.rearm", Permission.OPERATE, "POST /gate/rearm", execution.Rearm, execution.StopView, effect=COMMAND),

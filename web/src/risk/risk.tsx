@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, CoverageView, GateView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -18,6 +18,15 @@ const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Limit", right: true, show: (row) => <Measure value={row.value} unit={row.unit} /> },
   { name: "Clock", hint: "The time its window counts in", show: (row) => words(row.clock) },
   { name: "Set by", show: (row) => row.learned ? <span title="learned from the forecasts; it can only tighten a person's limit">learned, version {row.version}</span> : row.scope },
+];
+
+const BREAKERS: ReadonlyArray<Column<BreakerView>> = [
+  { name: "Breaker", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? words(row.kind)}</span><span className="block text-xs text-faint">{`${row.scope} ${row.subject}`.trim()}</span></span> },
+  { name: "State", show: (row) => <span className={row.state === "closed" ? "" : "font-medium text-down"}>{words(row.state)}</span> },
+  { name: "Since", show: (row) => <span>{instant(row.since)}<span className="block text-xs text-faint">{row.half_open_slice === null ? `slice ${count(row.since_slice)}` : `tried again at slice ${count(row.half_open_slice)}`}</span></span> },
+  { name: "Why", show: (row) => <span>{row.reason}<span className="block text-xs text-faint">{row.evidence}</span></span> },
+  { name: "Opened", right: true, hint: "How often in this run", show: (row) => count(row.trips) },
+  { name: "", right: true, show: (row) => row.state === "closed" ? null : <ReasonCommand name="Reset" ask="Why?" send={(reason) => rest.post<BreakerView>("/breakers/reset", { kind: row.kind, scope: row.scope, subject: row.subject, reason })} /> },
 ];
 
 function why(row: RiskView): string {
@@ -142,6 +151,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
         {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}
+      </ViewPanel>
+      <ViewPanel<BreakersView> title="Circuit breakers" path="/breakers" className="shrink-0" note={() => "counted in market time"}>
+        {(data) => <Table label="Circuit breakers" columns={BREAKERS} rows={data.breakers} rowKey={(row) => `${row.kind} ${row.scope} ${row.subject}`} empty="No circuit breaker has opened in this run." />}
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}

@@ -132,6 +132,54 @@ export interface Breach {
   readonly level: string | null;
 }
 
+/** One change of a breaker: tripped, tried again, closed by itself or reset by a person. */
+export interface BreakerEvent {
+  readonly number: number;
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly by: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of changes of breakers, newest first. */
+export interface BreakerEventsView {
+  readonly events: ReadonlyArray<BreakerEvent>;
+  readonly next: number | null;
+}
+
+/** What a circuit breaker watches. */
+export type BreakerKind = "drawdown_hard" | "drawdown_soft" | "error_rate" | "loop" | "rapid_loss" | "trade_frequency" | "volatility_halt" | "volume_spike";
+
+/** Closed lets orders pass, open does not, half-open lets a few pass to see. */
+export type BreakerState = "closed" | "half_open" | "open";
+
+/** A circuit breaker: its state, why it tripped, the evidence, and what closes it. */
+export interface BreakerView {
+  readonly kind: BreakerKind;
+  readonly scope: Scope;
+  readonly subject: string;
+  readonly state: BreakerState;
+  readonly code: Code;
+  readonly trips: number;
+  readonly reason: string;
+  readonly evidence: string;
+  readonly since: string;
+  readonly since_slice: number;
+  readonly clock: Clock;
+  readonly watches: string;
+  readonly half_open_slice: number | null;
+}
+
+/** Circuit breakers, by kind and subject. */
+export interface BreakersView {
+  readonly breakers: ReadonlyArray<BreakerView>;
+}
+
 /** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
 export interface Briefing {
   readonly agent: string;
@@ -144,6 +192,17 @@ export interface Briefing {
   readonly account: AccountView | null;
   readonly orders: ReadonlyArray<OrderView>;
   readonly work: ReadonlyArray<Claim>;
+}
+
+/** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
+export interface BrokerView {
+  readonly venue: string;
+  readonly remote: boolean;
+  readonly sequence: number;
+  readonly compared_slice: number | null;
+  readonly in_flight: number;
+  readonly unknown: ReadonlyArray<string>;
+  readonly differences: ReadonlyArray<DifferenceView>;
 }
 
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
@@ -181,12 +240,13 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
+/** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
   readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly kept: boolean;
   readonly due_ms: number | null;
 }
 
@@ -200,7 +260,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "BUYING_POWER" | "CONCENTRATION" | "DAILY_LOSS" | "DUPLICATE_KEY" | "FROZEN" | "GROSS_EXPOSURE" | "INVALID_NUMBER" | "LOT_SIZE" | "MIN_NOTIONAL" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "REDUCE_ONLY" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -309,6 +369,13 @@ export interface Decision {
   readonly breaches: ReadonlyArray<Breach>;
 }
 
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+export interface DifferenceView {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+}
+
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
@@ -390,10 +457,11 @@ export interface ExecutionReport {
   readonly ledger_balanced: boolean;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
+  readonly regime: Regime | null;
   readonly held: number;
   readonly limit: number;
   readonly able: number;
@@ -1094,6 +1162,14 @@ export interface Report {
   readonly reason: string;
 }
 
+/** Close a breaker; what it counted starts anew. */
+export interface ResetBreaker {
+  readonly kind: BreakerKind;
+  readonly reason: string;
+  readonly scope?: Scope;
+  readonly subject?: string;
+}
+
 /** End an episode; it fires anew only after its number has been back. */
 export interface ResolveAlert {
   readonly episode_id: string;
@@ -1213,6 +1289,12 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
+export interface SettleOrder {
+  readonly order_id: string;
+  readonly reason: string;
+}
+
 /** What became of one report: the task's state, or the code of its refusal. */
 export interface Settled {
   readonly task_id: string;
@@ -1263,6 +1345,25 @@ export interface SignalView {
 export interface SignalsView {
   readonly signals: ReadonlyArray<SignalView>;
   readonly next: number | null;
+}
+
+/** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
+export interface SkillView {
+  readonly type: TaskType;
+  readonly regime: string;
+  readonly trials: number;
+  readonly weight: number;
+  readonly mean: number;
+  readonly error: number;
+  readonly score: number;
+  readonly duration_ms: number | null;
+}
+
+/** All records of an agent, by type and regime, and the regime that prevails now. */
+export interface SkillsView {
+  readonly agent: string;
+  readonly prevailing: Regime | null;
+  readonly skills: ReadonlyArray<SkillView>;
 }
 
 /** One live slice: ``bars`` are ``[open, high, low, close, volume or null]`` by symbol. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.api import history, limits, views
+from quarterdeck.execution.api import breakers, history, limits, venue, views
 from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
@@ -294,5 +294,7 @@ _HISTORY = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = _COMMANDS + _MEMORY + _HISTORY + limits.OPERATIONS
+OPERATIONS: tuple[Operation, ...] = (
+    _COMMANDS + _MEMORY + _HISTORY + venue.OPERATIONS + limits.OPERATIONS + breakers.OPERATIONS
+)
 """All operations of execution."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from quarterdeck.execution.core.amounts import decimal_of
+from quarterdeck.execution.core.exposure import free_cash
 from quarterdeck.execution.core.ledger import Account
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import level_name
 from quarterdeck.execution.core.radar import conflicts
-from quarterdeck.execution.core.scene import free_cash
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.model import (
     AccountsView,

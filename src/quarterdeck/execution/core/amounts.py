@@ -93,6 +93,15 @@ def parts_down(fraction: float) -> int:
     return int((Decimal(repr(fraction)) * PARTS).to_integral_value(ROUND_FLOOR))
 
 
+def parts_up(fraction: float) -> int:
+    """Return ``fraction`` in ``PARTS``, rounded up: the tighter side of a risk.
+
+    >>> parts_up(0.05), parts_up(1e-9)
+    (5000000, 1)
+    """
+    return int((Decimal(repr(fraction)) * PARTS).to_integral_value(ROUND_CEILING))
+
+
 def parts_of_bps(bps: float) -> int:
     """Return basis points in ``PARTS``, rounded up: the dearer side of a cost.
 

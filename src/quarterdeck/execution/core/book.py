@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from quarterdeck.execution.core.ledger import Account, Holding
@@ -23,6 +24,7 @@ class Order:
     ``stop_loss`` and ``take_profit`` are the prices of the orders attached to it; such an order has
     its ``parent`` and ``leg``. ``live_slice`` is the slice since which it waits, ``session_day``
     the day of the session it could first fill in. ``epoch`` is the stop epoch it was judged under.
+    ``sent`` is the quantity that a remote venue has of it, ``ending`` why that was asked to end it.
     """
 
     number: int
@@ -59,6 +61,8 @@ class Order:
     live_slice: int = 0
     session_day: int | None = None
     epoch: int = 0
+    sent: int | None = None
+    ending: str | None = None
 
     @property
     def remaining(self) -> int:
@@ -79,6 +83,8 @@ class Book:
     orders: dict[int, Order] = field(default_factory=dict)
     numbers: dict[OrderId, int] = field(default_factory=dict)
     working: dict[int, Order] = field(default_factory=dict)
+    _by_agent: dict[AgentId, dict[int, Order]] = field(default_factory=dict, compare=False)
+    _by_row: dict[int | None, dict[int, Order]] = field(default_factory=dict, compare=False)
 
     def add(self, order: Order) -> None:
         """Take ``order`` up; numbers ascend by one."""
@@ -86,7 +92,7 @@ class Book:
         self.orders[order.number] = order
         self.numbers[order.order_id] = order.number
         if not order.status.final:
-            self.working[order.number] = order
+            self._work(order)
         past = self.orders.get(self.last - RECENT_ORDERS)
         if past is not None and past.status.final:
             self._forget(past)
@@ -100,7 +106,8 @@ class Book:
         """Make ``order`` final."""
         self.move(order, status)
         order.final_at = at
-        self.working.pop(order.number, None)
+        if order.number in self.working:
+            self.set_aside(order)
         if order.number <= self.last - RECENT_ORDERS:
             self._forget(order)
 
@@ -111,20 +118,49 @@ class Book:
 
     def of(self, agent: AgentId | None) -> list[Order]:
         """Return the orders of ``agent``, or of everybody, that are not final, in order."""
-        return [order for order in self.working.values() if agent in (None, order.agent)]
+        if agent is None:
+            return list(self.working.values())
+        return list(self._by_agent.get(agent, {}).values())
+
+    def count_of(self, agent: AgentId) -> int:
+        """Return how many orders of ``agent`` are not final."""
+        return len(self._by_agent.get(agent, ()))
+
+    def inside(self, instrument: int) -> Iterable[Order]:
+        """Return the orders in ``instrument`` that are not final, in order."""
+        return self._by_row.get(instrument, {}).values()
 
     def legs_of(self, order_id: OrderId) -> list[Order]:
         """Return the orders attached to ``order_id`` that are not final, in order."""
-        return [order for order in self.working.values() if order.parent == order_id]
+        parent = self.find(order_id)
+        row = None if parent is None else parent.instrument
+        near = self.working if parent is None else self._by_row.get(row, {})
+        return [order for order in near.values() if order.parent == order_id]
 
     def set_aside(self, order: Order) -> None:
         """Take a working order out for a moment; :meth:`put_back` undoes it exactly."""
-        del self.working[order.number]
+        for orders in self._places(order):
+            del orders[order.number]
 
     def put_back(self, order: Order) -> None:
         """Put an order back that was set aside, in its place."""
-        self.working[order.number] = order
-        self.working = dict(sorted(self.working.items()))
+        for orders in self._places(order):
+            later = [each for number, each in orders.items() if number > order.number]
+            orders[order.number] = order
+            for each in later:
+                orders[each.number] = orders.pop(each.number)
+
+    def _work(self, order: Order) -> None:
+        for orders in self._places(order):
+            orders[order.number] = order
+
+    def _places(self, order: Order) -> tuple[dict[int, Order], ...]:
+        """Return where a working order stands; numbers ascend in each."""
+        return (
+            self.working,
+            self._by_agent.setdefault(order.agent, {}),
+            self._by_row.setdefault(order.instrument, {}),
+        )
 
     def _forget(self, order: Order) -> None:
         del self.orders[order.number]
@@ -137,6 +173,7 @@ def reserve(account: Account, order: Order) -> None:
     if not quantity:
         return
     assert order.instrument is not None
+    account.touched.add(order.instrument)
     holding = account.holdings.setdefault(order.instrument, Holding())
     if order.side is Side.BUY:
         holding.buys += quantity
@@ -152,11 +189,11 @@ def release(account: Account, order: Order, *, quantity: int, book: Book) -> Non
         return
     assert order.instrument is not None
     holding = account.holdings[order.instrument]
-    key = (order.agent, order.instrument, order.side)
+    account.touched.add(order.instrument)
     left = [
         other.worst_price
-        for other in book.working.values()
-        if other.reserving and (other.agent, other.instrument, other.side) == key
+        for other in book.inside(order.instrument)
+        if other.reserving and (other.agent, other.side) == (order.agent, order.side)
     ]
     if order.side is Side.BUY:
         holding.buys -= quantity

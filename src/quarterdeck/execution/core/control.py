@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from quarterdeck.execution.core.evidence import UNBOUNDED, Evidence
+from quarterdeck.execution.core.evidence import Evidence
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import Scene
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
@@ -24,12 +24,14 @@ class Unit(StrEnum):
     MONEY = "USD"
     BARS = "bars"
     ORDERS = "orders/bar"
+    COUNT = "count"
 
 
 class Wait(StrEnum):
     """Until when a control that waiting helps refuses."""
 
     BAR = "next bar"
+    BARS = "some bars"
     DAY = "next UTC day"
 
 
@@ -50,6 +52,8 @@ class Control:
     refuses: Callable[[Scene, Intent], bool] | None = None
     min_quantity: Bound | None = None
     wait: Wait | None = None
+    bars: Callable[[Scene, Intent], int] | None = None
+    """How many bars ``Wait.BARS`` is."""
     limit: str | None = None
     """The limit of the hierarchy that it holds an order to."""
 

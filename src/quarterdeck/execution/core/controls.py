@@ -19,11 +19,18 @@ from __future__ import annotations
 
 from quarterdeck.execution.core import evidence as seen
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
+from quarterdeck.execution.core.breaker_controls import BREAKER_CONTROLS
 from quarterdeck.execution.core.control import Control, Unit, Wait, if_passes
-from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits_registry import AMOUNTS, STANDING
-from quarterdeck.execution.core.scene import Scene, reducible, reference_price, worst_price
+from quarterdeck.execution.core.scene import (
+    UNBOUNDED,
+    Scene,
+    gross_room,
+    reducible,
+    reference_price,
+    worst_price,
+)
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
@@ -116,15 +123,10 @@ def _position(scene: Scene, intent: Intent) -> int:
 
 
 def _gross(scene: Scene, intent: Intent) -> int:
-    if scene.contract is None or scene.price is None or not scene.standing.has_account:
+    if not scene.standing.has_account:
         return UNBOUNDED
     left = scene.equity * scene.bounds.max_gross_exposure_ratio // PARTS - scene.others_gross
-    most = left // (scene.price * scene.contract.unit_value)
-    holding = scene.holding
-    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
-    same, other = (up, down) if intent.buy else (down, up)
-    room = most - same if other <= most else 0
-    return max(0, room, reducible(holding, buy=intent.buy))
+    return gross_room(scene, intent, left)
 
 
 def _rate(scene: Scene, _intent: Intent) -> int:
@@ -352,6 +354,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_buying_power,
         evidence=seen.buying_power,
     ),
+    *BREAKER_CONTROLS,
     Control(
         code=Code.DUPLICATE_KEY,
         unit=Unit.STATE,

@@ -9,20 +9,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import PARTS, fee_of
+from quarterdeck.execution.core.exposure import opening, worst_quantity
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.orders import bracket_fault
 from quarterdeck.execution.core.scene import (
+    UNBOUNDED,
     Scene,
-    opening,
     reducible,
     reference_price,
     worst_price,
-    worst_quantity,
 )
-from quarterdeck.kernel.money import MAX_UNITS, MONEY_SCALE, text_of
+from quarterdeck.kernel.money import MONEY_SCALE, text_of
 
-UNBOUNDED = MAX_UNITS
-"""The answer of a control that does not mind the quantity: no order is larger."""
+__all__ = ["UNBOUNDED", "Evidence"]
 
 
 class Evidence(NamedTuple):

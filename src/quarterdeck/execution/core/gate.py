@@ -8,9 +8,8 @@ from typing import NamedTuple
 from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.control import Control, Unit, Wait
 from quarterdeck.execution.core.controls import CONTROLS
-from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import Scene
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import Breach, Code, Decision
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
 
@@ -29,6 +28,20 @@ _BY_QUANTITY = frozenset(
         Code.SHORT_SALE,
         Code.ORDER_QUANTITY,
         Code.CONCENTRATION,
+        Code.NET_EXPOSURE,
+        Code.CREDIT_LINE,
+        Code.VAR_BUDGET,
+        Code.INSTRUMENT_LIMIT,
+        Code.CLUSTER_EXPOSURE,
+        Code.ACCOUNT_EXPOSURE,
+        Code.SAME_DIRECTION,
+        Code.OPEN_NOTIONAL,
+        Code.RAPID_LOSS,
+        Code.TRADE_FREQUENCY,
+        Code.ERROR_RATE,
+        Code.DRAWDOWN_SOFT,
+        Code.VOLUME_SPIKE,
+        Code.VOLATILITY_HALT,
     }
 )
 """The controls that another quantity may satisfy."""
@@ -50,6 +63,13 @@ class Verdict(NamedTuple):
     def accepted(self) -> bool:
         """True when no control said no."""
         return not self.breaches
+
+
+class Waiting(NamedTuple):
+    """Until when waiting alone helps: some bars, and where ``day`` the next UTC day as well."""
+
+    bars: int
+    day: bool
 
 
 class Retry(NamedTuple):
@@ -124,12 +144,21 @@ def decision_of(verdict: Verdict, scene: Scene, *, intent: Intent, retry: Retry)
     )
 
 
-def wait_of(verdict: Verdict) -> Wait | None:
+def wait_of(verdict: Verdict, scene: Scene, intent: Intent) -> Waiting | None:
     """Return until when waiting alone helps; ``None`` if any breach would still be there."""
-    waits = {control.wait for control, _ in verdict.breaches}
-    if not waits or None in waits:
-        return None
-    return Wait.DAY if Wait.DAY in waits else Wait.BAR
+    bars, day = 0, False
+    for control, _ in verdict.breaches:
+        match control.wait:
+            case None:
+                return None
+            case Wait.BAR:
+                bars = max(bars, 1)
+            case Wait.BARS:
+                assert control.bars is not None
+                bars = max(bars, control.bars(scene, intent))
+            case Wait.DAY:
+                day = True
+    return Waiting(bars, day) if verdict.breaches else None
 
 
 def _whole_lots(scene: Scene, quantity: int) -> int:

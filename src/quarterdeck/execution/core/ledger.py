@@ -69,6 +69,8 @@ class Account:
     stopped: bool = False
     orders_in_bar: int = 0
     holdings: dict[int, Holding] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set, compare=False)
+    """The instruments whose stake has changed since it was last added up."""
 
 
 class Closed(NamedTuple):

@@ -233,6 +233,35 @@ _ALL = (
         "gross exposure of one agent",
         kind=Kind.RATIO,
     ),
+    _share(
+        "max_net_exposure_ratio", Code.NET_EXPOSURE, "net exposure of one agent", kind=Kind.RATIO
+    ),
+    _money("max_credit_notional", Code.CREDIT_LINE, "gross exposure of one agent, in money"),
+    _share(
+        "max_var99_fraction",
+        Code.VAR_BUDGET,
+        "99 % value at risk over one bar of one agent's positions, added up, in parts of its equity",
+    ),
+    _money(
+        "max_instrument_notional",
+        Code.INSTRUMENT_LIMIT,
+        "gross exposure of all agents in one instrument",
+    ),
+    _money(
+        "max_cluster_notional",
+        Code.CLUSTER_EXPOSURE,
+        "gross exposure of all agents in each cluster of the instrument",
+    ),
+    _money("max_account_notional", Code.ACCOUNT_EXPOSURE, "gross exposure of all agents together"),
+    _count(
+        "max_same_direction_count",
+        Code.SAME_DIRECTION,
+        "agents that are positioned the same way in one instrument",
+    ),
+    _count("max_open_orders_count", Code.OPEN_ORDERS, "working orders of one agent"),
+    _money(
+        "max_open_notional", Code.OPEN_NOTIONAL, "worst-case value of one agent's working orders"
+    ),
     _count("max_orders_per_bar", Code.ORDER_RATE, "orders accepted from one agent in a bar"),
     _share(
         "max_daily_loss_fraction",

@@ -43,6 +43,15 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     short_sales_allowed: int | None = None
     max_order_quantity: int | None = None
     max_concentration_fraction: int | None = None
+    max_net_exposure_ratio: int | None = None
+    max_credit_notional: int | None = None
+    max_var99_fraction: int | None = None
+    max_instrument_notional: int | None = None
+    max_cluster_notional: int | None = None
+    max_account_notional: int | None = None
+    max_same_direction_count: int | None = None
+    max_open_orders_count: int | None = None
+    max_open_notional: int | None = None
     levels: Mapping[str, str] = {}
     """Which level sets each of them, as ``agent trend``."""
 
@@ -78,7 +87,10 @@ class LimitBook:
     version: int = 0
     changes: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
-    _known: dict[tuple[str, AgentId, int], Bounds] = field(default_factory=dict, compare=False)
+    _wide: dict[AgentId, tuple[dict[str, int], dict[str, str]]] = field(
+        default_factory=dict, compare=False
+    )
+    _known: dict[tuple[AgentId, int], Bounds] = field(default_factory=dict, compare=False)
 
     def value(self, level: Level, name: str) -> int | None:
         """Return what is set at ``level``; ``None`` for nothing."""
@@ -93,20 +105,25 @@ class LimitBook:
         if not self.levels.get(level, {name: 0}):
             del self.levels[level]
         self._known.clear()
+        self._wide.clear()
 
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
-        key = (account, agent, row)
+        key = (agent, row)
         found = self._known.get(key)
         if found is None:
-            touched: list[Level] = [(Scope.DECK, ""), (Scope.ACCOUNT, account)]
-            touched.append((Scope.AGENT, agent))
+            wide = self._wide.get(agent)
+            if wide is None:
+                everywhere = ((Scope.DECK, ""), (Scope.ACCOUNT, account), (Scope.AGENT, agent))
+                wide = self._wide[agent] = merged({}, {}, levels=self.levels, touched=everywhere)
+            touched: list[Level] = []
             if row >= 0:
-                touched.append((Scope.INSTRUMENT, symbol))
-                touched.extend((Scope.CLUSTER, name) for name in self.clusters_of(row))
+                touched = [(Scope.INSTRUMENT, symbol)]
+                touched += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
+            values, named = merged(*wide, levels=self.levels, touched=touched)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            found = self._known[key] = bounds_of(self.levels, touched)
+            found = self._known[key] = Bounds(levels=named, **values)
         return found
 
     def overtaken(self, level: Level, name: str) -> list[int]:
@@ -132,15 +149,30 @@ def bounds_of(levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level
     touched : iterable of Level
         The levels of one order, the widest first: of equal values the widest is named.
     """
-    merged: dict[str, int] = {}
-    named: dict[str, str] = {}
+    values, named = merged({}, {}, levels=levels, touched=touched)
+    return Bounds(levels=named, **values)
+
+
+def merged(
+    values: Mapping[str, int],
+    named: Mapping[str, str],
+    *,
+    levels: Mapping[Level, Mapping[str, int]],
+    touched: Iterable[Level],
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Return ``values`` and what set them, tightened by what the levels ``touched`` set."""
+    found, by = dict(values), dict(named)
     for level in touched:
-        for name, value in levels.get(level, {}).items():
-            held = merged.get(name)
+        limits = levels.get(level)
+        if not limits:
+            continue
+        name_of_level = level_name(level)
+        for name, value in limits.items():
+            held = found.get(name)
             kept = value if held is None else LIMITS[name].tightest(held, value)
             if kept != held:
-                merged[name], named[name] = kept, level_name(level)
-    return Bounds(levels=named, **merged)
+                found[name], by[name] = kept, name_of_level
+    return found, by
 
 
 def level_name(level: Level) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.control import if_passes
-from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import ORDER_TYPES, PARTS_SCALE
-from quarterdeck.execution.core.scene import Scene, reducible
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene, gross_room, reducible, worst_price
 from quarterdeck.kernel.vocabulary import OrderType
 
 REDUCING, HALTED = 1, 2
@@ -83,3 +82,82 @@ def concentration(scene: Scene, intent: Intent) -> int:
     else:
         room = most + holding.quantity - holding.sells
     return max(0, room, reducible(holding, buy=intent.buy))
+
+
+def net(scene: Scene, intent: Intent) -> int:
+    """Bound by the agent's net exposure on the order's side."""
+    parts = scene.bounds.max_net_exposure_ratio
+    if parts is None or scene.contract is None or scene.price is None:
+        return UNBOUNDED
+    left = scene.equity * parts // PARTS - (scene.sums.up if intent.buy else scene.sums.down)
+    room = left // (scene.price * scene.contract.unit_value)
+    return max(0, room, reducible(scene.holding, buy=intent.buy))
+
+
+def credit(scene: Scene, intent: Intent) -> int:
+    """Bound by the agent's credit line."""
+    most = scene.bounds.max_credit_notional
+    return UNBOUNDED if most is None else gross_room(scene, intent, most - scene.others_gross)
+
+
+def var(scene: Scene, intent: Intent) -> int:
+    """Bound by the agent's budget of value at risk."""
+    parts, risk = scene.bounds.max_var99_fraction, scene.around.var_parts
+    if parts is None or risk == 0:
+        return UNBOUNDED
+    left = scene.equity * parts // PARTS - (scene.sums.risk - scene.part.risk)
+    # ceil(g r / P) <= left exactly when g <= floor(left P / r), for whole g.
+    return gross_room(scene, intent, left * PARTS // risk)
+
+
+def crowd(scene: Scene, intent: Intent) -> int:
+    """Bound by the exposure of all agents in the instrument."""
+    most = scene.bounds.max_instrument_notional
+    if most is None:
+        return UNBOUNDED
+    return gross_room(scene, intent, most - scene.around.crowd.gross + scene.part.gross)
+
+
+def cluster(scene: Scene, intent: Intent) -> int:
+    """Bound by the exposure of all agents in the fullest cluster of the instrument."""
+    most = scene.bounds.max_cluster_notional
+    if most is None or not scene.around.clusters:
+        return UNBOUNDED
+    return gross_room(scene, intent, most - max(scene.around.clusters) + scene.part.gross)
+
+
+def account(scene: Scene, intent: Intent) -> int:
+    """Bound by the exposure of all agents."""
+    most = scene.bounds.max_account_notional
+    if most is None:
+        return UNBOUNDED
+    return gross_room(scene, intent, most - scene.around.account_gross + scene.part.gross)
+
+
+def same_direction(scene: Scene, intent: Intent) -> int:
+    """Bound by how many other agents are positioned the same way."""
+    most = scene.bounds.max_same_direction_count
+    if most is None:
+        return UNBOUNDED
+    everybody, part = scene.around.crowd, scene.part
+    others = everybody.longs - part.long if intent.buy else everybody.shorts - part.short
+    return reducing_unless(others < most, scene, intent)
+
+
+def open_orders(scene: Scene, _intent: Intent) -> int:
+    """Bound by the number of the agent's working orders."""
+    most = scene.bounds.max_open_orders_count
+    return if_passes(most is None or scene.around.open_orders < most)
+
+
+def open_notional(scene: Scene, intent: Intent) -> int:
+    """Bound by the worst-case value of the agent's working orders."""
+    most, price = scene.bounds.max_open_notional, worst_price(scene, intent)
+    if most is None or price is None or scene.contract is None:
+        return UNBOUNDED
+    holding, unit = scene.holding, scene.contract.unit_value
+    quantity, held = (
+        (holding.buys, holding.buy_price) if intent.buy else (holding.sells, holding.sell_price)
+    )
+    left = most - scene.sums.working + quantity * held * unit
+    return max(0, left // (max(price, held) * unit) - quantity)

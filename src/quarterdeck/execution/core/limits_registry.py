@@ -87,5 +87,83 @@ AMOUNTS = (
         "max_concentration_fraction of the equity.",
         advice="Reduce the position, or ask for less.",
     ),
+    _control(
+        "max_net_exposure_ratio",
+        Unit.MONEY,
+        passes=bound.net,
+        show=seen.net,
+        text="All positions and the working orders on the order's side, signed and added up at the "
+        "last closes, are at most max_net_exposure_ratio times the equity.",
+        advice="Balance the book, or ask for less.",
+    ),
+    _control(
+        "max_credit_notional",
+        Unit.MONEY,
+        passes=bound.credit,
+        show=seen.credit,
+        text="The agent's worst-case gross exposure is at most max_credit_notional.",
+        advice="Reduce another position, or ask for less.",
+    ),
+    _control(
+        "max_var99_fraction",
+        Unit.MONEY,
+        passes=bound.var,
+        show=seen.var,
+        text="The 99 % value at risk over one bar of the agent's worst-case positions, added up "
+        "without any benefit of diversification, is at most max_var99_fraction of its equity; an "
+        "instrument without a forecast does not count.",
+        advice="Reduce the riskiest position, or ask for less.",
+    ),
+    _control(
+        "max_instrument_notional",
+        Unit.MONEY,
+        passes=bound.crowd,
+        show=seen.crowd,
+        text="The worst-case gross exposure of all agents in the instrument is at most "
+        "max_instrument_notional.",
+        advice="Trade another instrument, or ask for less.",
+    ),
+    _control(
+        "max_cluster_notional",
+        Unit.MONEY,
+        passes=bound.cluster,
+        show=seen.cluster,
+        text="The worst-case gross exposure of all agents in each cluster of the instrument is at "
+        "most max_cluster_notional.",
+        advice="Trade outside the cluster, or ask for less.",
+    ),
+    _control(
+        "max_account_notional",
+        Unit.MONEY,
+        passes=bound.account,
+        show=seen.account,
+        text="The worst-case gross exposure of all agents together is at most max_account_notional.",
+        advice="Wait until other agents reduce, or ask for less.",
+    ),
+    _control(
+        "max_same_direction_count",
+        Unit.COUNT,
+        passes=bound.same_direction,
+        show=seen.same_direction,
+        text="At most max_same_direction_count agents are or may become positioned the same way in "
+        "the instrument, this one included.",
+        advice="Trade another instrument.",
+    ),
+    _control(
+        "max_open_orders_count",
+        Unit.COUNT,
+        passes=bound.open_orders,
+        show=seen.open_orders,
+        text="The agent has fewer than max_open_orders_count working orders.",
+        advice="Cancel a working order first.",
+    ),
+    _control(
+        "max_open_notional",
+        Unit.MONEY,
+        passes=bound.open_notional,
+        show=seen.open_notional,
+        text="The worst-case value of the agent's working orders is at most max_open_notional.",
+        advice="Cancel a working order, or ask for less.",
+    ),
 )
 """Controls of quantity, price and exposure."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top, fee_of
+import msgspec
+
+from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top
+from quarterdeck.execution.core.breakers import Breaker
+from quarterdeck.execution.core.exposure import NO_CROWD, NO_PART, Crowd, Part, Sums, reserved
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.ledger import Account, Holding, worth
+from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds
+from quarterdeck.execution.model import BreakerKind
+from quarterdeck.kernel.money import MAX_UNITS
 
+UNBOUNDED = MAX_UNITS
+"""The answer of a control that does not mind the quantity: no order is larger."""
 NOTHING = Holding()
 """The stake in an instrument that an agent neither holds nor has orders in; never changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What decides whether anybody may trade at all.
 
     ``closed`` says why trading is not open, ``None`` when it is. ``epoch`` is the one in force for
@@ -35,14 +41,37 @@ class Standing:
     frozen: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What surrounds one order: everybody else, and what works.
+
+    ``crowd`` is everybody in the instrument, ``account_gross`` everybody everywhere, ``clusters``
+    everybody in each cluster of the instrument, all as gross worst cases. ``var_parts`` is the 99 %
+    value at risk of the instrument over one bar, 0 where none is known. ``open_orders`` counts the
+    agent's working orders. ``breakers`` are those that concern the order and are not closed; ``slice`` is
+    the present one.
+    """
+
+    crowd: Crowd = NO_CROWD
+    account_gross: int = 0
+    clusters: tuple[int, ...] = ()
+    var_parts: int = 0
+    open_orders: int = 0
+    breakers: Mapping[BreakerKind, Breaker] = {}
+    cool_down_bars: int = 0
+    slice: int = 0
+
+
+NOWHERE = Around()
+"""Nothing around an order."""
+
+
+class Scene(msgspec.Struct, frozen=True):
     """The state one order is judged by. Money in money units, prices and quantities in units.
 
     ``contract`` and ``price`` (the last close) are ``None`` where unknown; ``missed`` counts the
     slices since the last bar. ``terms`` are the venue's assumptions, ``bounds`` the tightest limits of
-    all levels, ``position_limit`` the tighter of theirs and the learned one. ``others_gross`` is the worst-case gross exposure in all other
-    instruments. ``free`` is the cash that no short, and no working order other than those on this
+    all levels, ``position_limit`` the tighter of theirs and the learned one. ``sums`` are the agent's
+    holdings added up and ``part`` what this instrument adds to them. ``free`` is the cash that no short, and no working order other than those on this
     side of this instrument, lays claim to. ``loss`` is what the equity has lost since ``day_open``.
     """
 
@@ -55,11 +84,18 @@ class Scene:
     holding: Holding
     position_limit: int
     limit_version: int
-    others_gross: int
+    sums: Sums
+    part: Part
     equity: int
     day_open: int
     orders_in_bar: int
     free: int
+    around: Around
+
+    @property
+    def others_gross(self) -> int:
+        """The worst-case gross exposure in all other instruments."""
+        return self.sums.gross - self.part.gross
 
     @property
     def loss(self) -> int:
@@ -78,13 +114,14 @@ def scene_of(
     *,
     contract: Contract | None,
     buy: bool,
-    prices: Mapping[int, int],
+    price: int | None,
     missed: int,
-    contracts: Sequence[Contract],
     terms: Terms,
     bounds: Bounds,
     position_limit: int,
     limit_version: int,
+    sums: Sums,
+    around: Around = NOWHERE,
 ) -> Scene:
     """Gather the scene for an order of ``account`` in ``contract``.
 
@@ -98,57 +135,49 @@ def scene_of(
         The instrument; ``None`` for an unknown symbol.
     buy : bool
         The side of the order.
-    prices : mapping of int to int
-        Last close in price units by instrument; an instrument without a bar is missing.
+    price : int or None
+        Last close in price units; ``None`` before the first bar.
     missed : int
         Slices since the instrument's last bar.
-    contracts : sequence of Contract
-        All instruments by index.
     terms : Terms
         The venue's assumptions.
     bounds, position_limit, limit_version
         The limits in force; ``position_limit`` is the tighter of a person's and the learned one.
+    sums : Sums
+        The account's holdings added up at the last closes.
+    around : Around
+        What surrounds the order.
     """
     index = -1 if contract is None else contract.index
-    holding, equity, day_open, orders, others, free = NOTHING, 0, 0, 0, 0, 0
+    holding, equity, day_open, orders, free = NOTHING, 0, 0, 0, 0
     if account is not None:
-        value = worth(account, prices, contracts)
         holding = account.holdings.get(index, NOTHING)
-        equity, day_open, orders = value.equity, account.day_open, account.orders_in_bar
-        free = free_cash(account, value.shorts, contracts=contracts, fee_parts=terms.fee_parts)
-        if contract is not None:
+        equity, day_open, orders = (
+            account.cash + sums.value,
+            account.day_open,
+            account.orders_in_bar,
+        )
+        free = account.cash - 2 * sums.shorts - sums.claimed
+        if contract is not None and holding is not NOTHING:
             free += reserved(holding, contract, buy=buy, fee_parts=terms.fee_parts)
-        for row, stake in account.holdings.items():
-            if row != index:
-                others += worst_quantity(stake) * prices[row] * contracts[row].unit_value
     return Scene(
         standing=standing,
         terms=terms,
         bounds=bounds,
         contract=contract,
-        price=None if contract is None else prices.get(index),
+        price=price,
         missed=missed,
         holding=holding,
         position_limit=position_limit,
         limit_version=limit_version,
-        others_gross=others,
+        sums=sums,
+        part=sums.parts.get(index, NO_PART),
         equity=equity,
         day_open=day_open,
         orders_in_bar=orders,
         free=free,
+        around=around,
     )
-
-
-def worst_quantity(holding: Holding) -> int:
-    """Return the largest absolute position that the working orders can lead to."""
-    return max(holding.quantity + holding.buys, holding.sells - holding.quantity)
-
-
-def opening(holding: Holding, *, buy: bool, more: int = 0) -> int:
-    """Return how much of one side's working orders, and ``more``, opens instead of closing."""
-    if buy:
-        return max(0, holding.buys + more - max(0, -holding.quantity))
-    return max(0, holding.sells + more - max(0, holding.quantity))
 
 
 def reducible(holding: Holding, *, buy: bool) -> int:
@@ -162,30 +191,19 @@ def reducible(holding: Holding, *, buy: bool) -> int:
     return max(0, holding.quantity - holding.sells)
 
 
-def reserved(holding: Holding, contract: Contract, *, buy: bool, fee_parts: int) -> int:
-    """Return the money that one side's working orders lay claim to.
+def gross_room(scene: Scene, intent: Intent, left: int) -> int:
+    """Return the largest quantity whose worst case in this instrument is worth at most ``left``.
 
-    What opens a position claims its worst-case value and the fee on it: a purchase will pay it, a
-    short sale must be covered by as much again as its proceeds. What closes one claims nothing.
+    What only reduces passes whatever is left.
     """
-    price = holding.buy_price if buy else holding.sell_price
-    notional = opening(holding, buy=buy) * price * contract.unit_value
-    return notional + fee_of(notional, fee_parts)
-
-
-def free_cash(
-    account: Account, shorts: int, *, contracts: Sequence[Contract], fee_parts: int
-) -> int:
-    """Return the cash nothing lays claim to; negative when prices moved against a short.
-
-    ``shorts`` is the value of all short positions: their proceeds are not spendable, and as much
-    again is their margin.
-    """
-    free = account.cash - 2 * shorts
-    for row, stake in account.holdings.items():
-        for buy in (True, False):
-            free -= reserved(stake, contracts[row], buy=buy, fee_parts=fee_parts)
-    return free
+    if scene.contract is None or scene.price is None:
+        return UNBOUNDED
+    most = left // (scene.price * scene.contract.unit_value)
+    holding = scene.holding
+    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
+    same, other = (up, down) if intent.buy else (down, up)
+    room = most - same if other <= most else 0
+    return max(0, room, reducible(holding, buy=intent.buy))
 
 
 def reference_price(scene: Scene, intent: Intent) -> int | None:

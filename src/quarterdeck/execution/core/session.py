@@ -7,8 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import ceil_div, timeframe_ns
-from quarterdeck.execution.core.control import Wait
-from quarterdeck.execution.core.gate import Retry
+from quarterdeck.execution.core.gate import Retry, Waiting
 from quarterdeck.execution.model import RearmView, StandingStop, StopScope, StopView
 from quarterdeck.kernel.time import DAY, Nanos, rfc3339
 
@@ -61,20 +60,21 @@ class Session:
             return "the feed has ended"
         return "the deck is warming up" if self.warming_up else None
 
-    def retry(self, wait: Wait | None, seconds_per_bar: float | None) -> Retry:
+    def retry(self, wait: Waiting | None, seconds_per_bar: float | None) -> Retry:
         """Return when ``wait`` is over, at ``seconds_per_bar`` machine seconds a bar.
 
         The market instant of the next bar is not known: a market that closes over the weekend
         skips instants. The next UTC day begins when it begins; its bars are counted without gaps.
         """
-        length = timeframe_ns(self.timeframe)
-        bars, instant = None, None
-        if wait is Wait.BAR:
-            bars = 1
-        elif wait is Wait.DAY:
+        if wait is None:
+            return Retry()
+        bars: int | None = wait.bars
+        instant = None
+        if wait.day:
+            length = timeframe_ns(self.timeframe)
             until = (self.at // DAY + 1) * DAY
             instant = rfc3339(Nanos(until))
-            bars = None if length is None else ceil_div(until - self.at, length)
+            bars = None if length is None else max(wait.bars, ceil_div(until - self.at, length))
         if bars is None or seconds_per_bar is None:
             return Retry(bars, None, instant)
         return Retry(bars, bars * seconds_per_bar, instant)

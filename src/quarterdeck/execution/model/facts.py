@@ -128,4 +128,18 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="orders refused since the slice before",
     ),
+    Number(
+        name="execution.broker_differences_count",
+        unit="differences",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="where our books and a remote broker's differ; said when that changes",
+    ),
+    Number(
+        name="execution.breakers_count",
+        unit="breakers",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="circuit breakers of the agent that are not closed",
+    ),
 )

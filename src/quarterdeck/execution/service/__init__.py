@@ -9,7 +9,7 @@ import msgspec
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution import store
-from quarterdeck.execution.core.amounts import contract_of
+from quarterdeck.execution.core.amounts import contract_of, parts_up
 from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.scene import Scene, Standing, scene_of
@@ -25,6 +25,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
 )
 from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
+from quarterdeck.execution.service.breakers import watch_cancel
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
@@ -41,6 +42,7 @@ from quarterdeck.execution.service.halting import (
 )
 from quarterdeck.execution.service.placing import asked_of, checked, place
 from quarterdeck.execution.service.settling import close_slice, open_account
+from quarterdeck.execution.store.breakers import settings_of
 from quarterdeck.execution.store.limits import book_of, write_version
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
@@ -48,7 +50,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.risk.model import LimitsChanged
-from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
+from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
@@ -76,7 +78,9 @@ class ExecutionService:
         instruments: tuple[Instrument, ...],
         limits: LimitsSection,
         paper: PaperSection,
+        breakers: BreakersSection,
         orders: OrdersSection,
+        remote: bool = False,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -91,7 +95,9 @@ class ExecutionService:
             terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            remote=remote,
             limits=book_of(limits, terms, account=account, symbols=symbols),
+            settings=settings_of(breakers),
         )
         self.stop = stop
         self.pace = pace
@@ -112,12 +118,14 @@ class ExecutionService:
                 close_slice(self.desk, message, step)
             case LimitsChanged():
                 units = max(0, message.position_limit_units)
-                self.desk.learned[message.instrument] = Learned(units, message.version)
+                risk = parts_up(message.var99_fraction)
+                self.desk.learn(message.instrument, Learned(units, message.version, risk))
                 step.write(
                     "execution.limit_saved",
                     instrument=message.instrument,
                     position_limit_units=units,
                     version=message.version,
+                    var99_parts=risk,
                     at=message.at,
                 )
                 self.desk.limits.version += 1
@@ -158,6 +166,7 @@ class ExecutionService:
         if not order.status.final:
             reason = f"cancelled by {step.caller.identity}"
             end_order(self.desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
+            watch_cancel(self.desk, order, step=step)
         return store.order_view(order, self.desk.contracts)
 
     def halt(self, command: RaiseStop, step: Step) -> StopView:
@@ -250,18 +259,20 @@ class ExecutionService:
             reducing_passes=desk.policy.stop_lets_reduce,
             frozen=desk.frozen.get(index),
         )
+        sums = desk.sums_of(caller.identity)
         return scene_of(
             standing,
             account,
             contract=contract,
             buy=intent.buy,
-            prices=desk.prices,
+            price=desk.prices.get(index),
             missed=desk.missed.get(index, 0),
-            contracts=desk.contracts,
             terms=desk.terms,
             bounds=bounds,
             position_limit=desk.position_limit(index, bounds),
             limit_version=desk.limits.version,
+            sums=sums,
+            around=desk.around(caller.identity, index),
         )
 
     def decide(
@@ -269,5 +280,5 @@ class ExecutionService:
     ) -> tuple[Verdict, Decision]:
         """Judge ``intent`` and write the verdict out."""
         verdict = judge(scene, intent)
-        retry = self.desk.session.retry(wait_of(verdict), seconds_per_bar)
+        retry = self.desk.session.retry(wait_of(verdict, scene, intent), seconds_per_bar)
         return verdict, decision_of(verdict, scene, intent=intent, retry=retry)

@@ -9,37 +9,48 @@ import msgspec
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract, Terms
 from quarterdeck.execution.core.book import Book, Order, reserve
+from quarterdeck.execution.core.breakers import Breakers, Calls, Settings
+from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure, Sums, opening
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.limits_book import Bounds, LimitBook
-from quarterdeck.execution.core.scene import NOTHING, opening
+from quarterdeck.execution.core.scene import NOTHING, Around
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
+from quarterdeck.execution.core.windows import Market
 from quarterdeck.execution.model import StopScope
+from quarterdeck.execution.store.breakers import read_breakers, read_calls, read_markets
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.execution.store.stops import count_stop, read_stops
+from quarterdeck.execution.store.venue import Venue, read_venue
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
+from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """The learned position limit of one instrument, in money units."""
+    """The learned position limit of one instrument, in money units, and what it was learned from.
+
+    ``var_parts`` is the 99 % value at risk over one bar, in ``PARTS``, of when the limit last moved.
+    """
 
     units: int
     version: int
+    var_parts: int = 0
 
 
 class Counters(msgspec.Struct):
-    """The last number given to a fill, a stop and a signal."""
+    """The last number given to a fill, a stop, a signal and a change of a breaker."""
 
     fills: int = 0
     stops: int = 0
     signals: int = 0
+    breakers: int = 0
 
 
 @dataclass(slots=True)
@@ -49,6 +60,8 @@ class Desk:
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
     those that are open; ``frozen`` says, by instrument, why it may only be reduced.
+    ``remote`` is whether orders are filled by a venue outside the deck, and ``venue`` what is known
+    of it.
     """
 
     account: AccountId
@@ -58,6 +71,7 @@ class Desk:
     assumed: Assumptions
     policy: OrdersSection
     limits: LimitBook
+    settings: Settings
     session: Session = field(default_factory=Session)
     prices: dict[int, int] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
@@ -70,6 +84,13 @@ class Desk:
     counters: Counters = field(default_factory=Counters)
     signals: dict[SignalId, Signal] = field(default_factory=dict)
     frozen: dict[int, str] = field(default_factory=dict)
+    remote: bool = False
+    venue: Venue = field(default_factory=Venue)
+    breakers: Breakers = field(default_factory=Breakers)
+    calls: dict[str, Calls] = field(default_factory=dict)
+    markets: dict[int, Market] = field(default_factory=dict)
+    exposure: Exposure = field(default_factory=Exposure, compare=False)
+    risks: dict[int, int] = field(default_factory=dict, compare=False)
 
     def load(self, reader: Reader) -> None:
         """Take everything up where the database left it; reservations follow from the orders."""
@@ -78,15 +99,21 @@ class Desk:
             self.prices[row["instrument"]] = row["price_units"]
             self.missed[row["instrument"]] = row["missed"]
         for row in reader.rows("execution.limits"):
-            self.learned[row["instrument"]] = Learned(row["position_limit_units"], row["version"])
+            self.learned[row["instrument"]] = Learned(
+                row["position_limit_units"], row["version"], row["var99_parts"]
+            )
         read_book(self.limits, reader, contracts=self.contracts)
         self.accounts = store.read_accounts(reader)
         self.tallies = store.read_tallies(reader)
         self.ledger = store.read_ledger(reader)
         self.stops = read_stops(reader)
         for row in reader.rows("execution.last_numbers"):
-            self.counters = Counters(row["fills"], row["stops"], row["signals"])
+            self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
         self.signals = read_signals(reader)
+        self.venue = read_venue(reader)
+        self.breakers = read_breakers(reader)
+        self.calls = read_calls(reader)
+        self.markets = read_markets(reader)
         for row in reader.rows("execution.frozen"):
             self.frozen[row["instrument"]] = row["reason"]
         self.book = Book()
@@ -94,6 +121,13 @@ class Desk:
             self.book.add(order)
         for order in self.book.working.values():
             reserve(self.accounts[order.agent], order)
+        self.exposure = Exposure()
+        self.risks = {row: learned.var_parts for row, learned in self.learned.items()}
+
+    @property
+    def first_status(self) -> OrderStatus:
+        """What an order is once the gate has let it pass: a remote venue does not have it yet."""
+        return OrderStatus.INTENT if self.remote else OrderStatus.WORKING
 
     def known(self, agent: str) -> AgentId:
         """Return the identity of a registered agent, or refuse."""
@@ -114,6 +148,39 @@ class Desk:
         """Return the tightest limits that persons have set for ``agent`` in instrument ``row``."""
         symbol = self.contracts[row].symbol if row >= 0 else ""
         return self.limits.bounds(self.account, agent, row=row, symbol=symbol)
+
+    def learn(self, row: int, learned: Learned) -> None:
+        """Take up what was learned of instrument ``row``."""
+        self.learned[row] = learned
+        self.risks[row] = learned.var_parts
+        self.exposure.reprice()
+
+    def sums_of(self, agent: AgentId) -> Sums:
+        """Return what ``agent`` holds and has working, added up at the last closes."""
+        self.exposure.update(
+            self.accounts,
+            prices=self.prices,
+            contracts=self.contracts,
+            fee_parts=self.terms.fee_parts,
+            var_parts=self.risks,
+        )
+        return self.exposure.agents.get(agent, NO_SUMS)
+
+    def around(self, agent: AgentId, row: int) -> Around:
+        """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
+        exposure, rows = self.exposure, self.limits.clusters
+        return Around(
+            crowd=exposure.crowds.get(row, NO_CROWD),
+            account_gross=exposure.gross,
+            clusters=tuple(exposure.cluster(rows[name]) for name in self.limits.clusters_of(row)),
+            var_parts=self.risks.get(row, 0),
+            open_orders=self.book.count_of(agent),
+            breakers=self.breakers.concerning(
+                agent, self.contracts[row].symbol if row >= 0 else ""
+            ),
+            cool_down_bars=self.settings.cool_down_bars,
+            slice=self.session.slice,
+        )
 
     def position_limit(self, instrument: int, bounds: Bounds) -> int:
         """Return the position limit in force, in money units: a learned one only tightens."""

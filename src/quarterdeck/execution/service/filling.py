@@ -9,6 +9,7 @@ from quarterdeck.execution.core.amounts import Contract, fee_of
 from quarterdeck.execution.core.book import Order, release
 from quarterdeck.execution.core.ledger import Account, Closed, Holding, book_trade, fill_lines
 from quarterdeck.execution.model import OrderCancelled, OrderFilled
+from quarterdeck.execution.service.breakers import watch_fill
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.signals import executed
 from quarterdeck.kernel.ids import FillId
@@ -25,8 +26,35 @@ class Trade(NamedTuple):
     fee: int
 
 
-def end_order(desk: Desk, order: Order, *, status: OrderStatus, reason: str, step: Step) -> None:
-    """End an order without a further fill and free what it had reserved; its legs follow."""
+_AWAY = (OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.WORKING, OrderStatus.PARTIAL)
+
+
+def end_order(
+    desk: Desk,
+    order: Order,
+    *,
+    status: OrderStatus,
+    reason: str,
+    step: Step,
+    told: bool = False,
+) -> None:
+    """End an order without a further fill and free what it had reserved; its legs follow.
+
+    One that a remote venue has, or may have, ends when that has ``told`` so: until then it is asked
+    to, and the reservation stays.
+    """
+    if desk.remote and order.status in _AWAY and not told:
+        if order.ending is None:
+            order.ending = reason
+            store.write_order_change(step, order)
+            step.record(
+                desk.account,
+                "cancel_asked",
+                order_id=order.order_id,
+                slice=step.slice,
+                reason=reason,
+            )
+        return
     reserved = order.reserving
     desk.book.end(order, status, at=step.at)
     if reserved:
@@ -100,6 +128,7 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
     store.write_fill(step, filled, number=desk.counters.fills, account=desk.account)
     _book(desk, filled, contract=contract, late=late, step=step)
     step.say(filled)
+    watch_fill(desk, filled, step=step)
     executed(desk, order, step=step)
     _legs_of_filled(desk, order, trade.quantity, step=step)
 
@@ -140,7 +169,7 @@ def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> N
     if order.stop_loss is not None or order.take_profit is not None:
         for leg in desk.book.legs_of(order.order_id):
             if leg.status is OrderStatus.HELD:
-                desk.book.move(leg, OrderStatus.WORKING)
+                desk.book.move(leg, desk.first_status)
                 # Whether the bar reached the take-profit before or after the fill is not known.
                 late = leg.leg is Leg.TAKE_PROFIT
                 waits = 0 if late else desk.assumed.latency_bars
@@ -169,6 +198,7 @@ def _trade(
     account: Account, order: Order, trade: Trade, *, contract: Contract, step: Step
 ) -> Closed:
     """Change the account by a fill and write what it holds and has."""
+    account.touched.add(contract.index)
     holding = account.holdings.setdefault(contract.index, Holding())
     signed = order.side.sign * trade.quantity
     closed = book_trade(holding, signed, price=trade.price, contract=contract)

@@ -24,6 +24,7 @@ from quarterdeck.execution.model import (
     ReplaceOrder,
     SubmitOrder,
 )
+from quarterdeck.execution.service.breakers import watch_order
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
@@ -67,12 +68,13 @@ def checked(
     would trade no more than that is judged whole.
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
-    intent = replace(intent, signal_fault=fault)
+    if fault is not None:
+        intent = replace(intent, signal_fault=fault)
     contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
     if contract is None or policy == "allow":
         return intent, []
     last = desk.prices.get(contract.index)
-    found = crossing(intent, desk.book.working.values(), instrument=contract.index, last=last)
+    found = crossing(intent, desk.book.inside(contract.index), instrument=contract.index, last=last)
     found = [order for order in found if order is not replaces]
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
     if policy == "cancel_oldest" or not found:
@@ -130,6 +132,7 @@ def place(
     said = OrderAccepted if verdict.accepted else OrderRefused
     step.say(said(at=step.at, slice=step.slice, order=view))
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
+    watch_order(desk, order, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
         if opposed:
@@ -149,7 +152,8 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
             value=command.order_id[:MAX_REFERENCE],
             accepted="the order_id of a working order of the caller",
         )
-    if old.status not in (OrderStatus.WORKING, OrderStatus.PARTIAL) or old.leg is not None:
+    here = (OrderStatus.INTENT,) if desk.remote else (OrderStatus.WORKING, OrderStatus.PARTIAL)
+    if old.status not in here or old.leg is not None:
         raise Conflict(
             f"the order is {old.status.value}{' and attached to another' if old.leg else ''}",
             code="NOT_REPLACEABLE",
@@ -218,7 +222,7 @@ def _order(
         quantity=intent.quantity or 0,
         limit=intent.limit,
         worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
-        status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
+        status=desk.first_status if accepted else OrderStatus.REFUSED,
         decision=decision,
         at=step.at,
         slice=step.slice,

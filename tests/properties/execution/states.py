@@ -1,0 +1,216 @@
+"""Random states of the gate, by seed: limits at three levels, two agents, and all that surrounds an order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import msgspec
+
+from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
+from quarterdeck.execution.core.breakers import Breaker
+from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure
+from quarterdeck.execution.core.gate import judge
+from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.ledger import Account, Holding
+from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
+from quarterdeck.execution.core.scene import Around, Scene, Standing, scene_of
+from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
+from quarterdeck.kernel.ids import AgentId
+
+MONEY = 1_000_000
+MOST = 400_000 * MONEY
+RANGES: dict[str, tuple[int, int]] = {
+    "max_order_notional": (1, MOST),
+    "max_position_notional": (1, MOST),
+    "max_gross_exposure_ratio": (PARTS // 2, 5 * PARTS),
+    "max_orders_per_bar": (2, 7),
+    "max_daily_loss_fraction": (PARTS // 10, PARTS),
+    "price_collar_fraction": (PARTS // 10, PARTS // 2),
+    "max_missed_bars": (1, 3),
+    "trading_state": (0, 2),
+    "instruments_allowed": (1, 3),
+    "order_types_allowed": (1, 15),
+    "short_sales_allowed": (0, 1),
+    "max_order_quantity": (0, 10**8),
+    "max_concentration_fraction": (0, 2 * PARTS),
+    "max_net_exposure_ratio": (0, 3 * PARTS),
+    "max_credit_notional": (0, MOST),
+    "max_var99_fraction": (0, PARTS),
+    "max_instrument_notional": (0, MOST),
+    "max_cluster_notional": (0, MOST),
+    "max_account_notional": (0, MOST),
+    "max_same_direction_count": (0, 3),
+    "max_open_orders_count": (1, 9),
+    "max_open_notional": (0, MOST),
+}
+"""Every limit with the values that are tried; the first seven are always set."""
+ALWAYS = 7
+CHANCE = 0.05
+"""How often a level sets one of its limits."""
+
+
+def bounds_from(rng: random.Random) -> Bounds:
+    """The tightest of three levels."""
+    names = list(RANGES)
+    deck = {name: rng.randint(*RANGES[name]) for name in names[:ALWAYS]}
+    levels: dict[Level, dict[str, int]] = {(Scope.DECK, ""): deck}
+    for level in ((Scope.AGENT, "a"), (Scope.INSTRUMENT, "AAA")):
+        levels[level] = {
+            name: rng.randint(*RANGES[name]) for name in names if rng.random() < CHANCE
+        }
+    return bounds_of(levels, levels)
+
+
+def contracts_from(rng: random.Random) -> tuple[Contract, ...]:
+    """Two instruments of one kind."""
+    tick, lot = rng.randint(1, 50), rng.choice([1, 10, 100])
+    spare, least = rng.randint(0, 3), rng.randint(0, 50) * MONEY
+    return tuple(
+        Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare)
+        for row, name in enumerate(("AAA", "BBB"))
+    )
+
+
+def account_from(rng: random.Random, name: str) -> Account:
+    """An agent with stakes, some of them working."""
+    account = Account(
+        agent=AgentId(name),
+        number=1,
+        capital=0,
+        realised=0,
+        fees=0,
+        cash=rng.randint(-10_000, 400_000) * MONEY,
+        day_open=rng.randint(1, 400_000) * MONEY,
+        marked=0,
+        orders_in_bar=rng.choice([0, 0, 0, 1, 3]),
+    )
+    for row in (0, 1):
+        if rng.random() < 0.6:
+            quantity = rng.choice([0, rng.randint(-3_000, 3_000)])
+            buys, sells = (rng.choice([0, rng.randint(1, 2_000)]) for _ in range(2))
+            holding = Holding(quantity, quantity * 1_000, buys, sells)
+            holding.buy_price = rng.randint(1, 40_000) if buys else 0
+            holding.sell_price = rng.randint(1, 40_000) if sells else 0
+            if not holding.empty:
+                account.holdings[row] = holding
+    return account
+
+
+def intent_from(rng: random.Random, price: int) -> Intent:
+    """An order of any type, near the price or far from it."""
+    market, stops = rng.random() < 0.4, rng.random() < 0.1
+    near = max(1, price + rng.randint(-price // 20 - 1, price // 20 + 1))
+    return Intent(
+        buy=rng.random() < 0.5,
+        market=market,
+        quantity=rng.choice([None, rng.randint(1, 10_000), rng.randint(1, 10_000)]),
+        limit=None if market else rng.choice([near, near, near, rng.randint(1, 50_000)]),
+        epoch=rng.choice([None, None, None, 5, 4]),
+        stop=near if stops else None,
+        reduce_only=rng.random() < 0.1,
+        post_only=not market and rng.random() < 0.05,
+    )
+
+
+def standing_from(rng: random.Random) -> Standing:
+    """Mostly open; now and then stopped, frozen or closed."""
+    standing = Standing(True, True, 4, 4, False, 5, None, False)
+    if rng.random() < 0.85:
+        return standing
+    return msgspec.structs.replace(
+        standing,
+        raised=rng.choice([4, 5]),
+        agent_stopped=rng.random() < 0.2,
+        frozen=rng.choice([None, "stopped"]),
+        closed=rng.choice([None, None, "the feed has ended"]),
+        reducing_passes=rng.random() < 0.5,
+    )
+
+
+def state(seed: int) -> tuple[Scene, Intent]:
+    """The state and the order of ``seed``."""
+    rng = random.Random(seed)
+    table, bounds = contracts_from(rng), bounds_from(rng)
+    terms = Terms(
+        order_notional=0,
+        position_notional=0,
+        gross_parts=0,
+        orders_per_bar=0,
+        loss_parts=0,
+        collar_parts=rng.randint(1, PARTS // 2),
+        missed_bars=0,
+        fee_parts=rng.randint(0, PARTS // 100),
+        spread_parts=20_000,
+        life_bars=5,
+    )
+    one, other = account_from(rng, "a"), account_from(rng, "b")
+    prices = {row: rng.randint(1, 40_000) for row in (0, 1)}
+    risks = {row: rng.randint(0, PARTS // 4) for row in (0, 1)}
+    exposure = Exposure()
+    exposure.update(
+        {one.agent: one, other.agent: other},
+        prices=prices,
+        contracts=table,
+        fee_parts=terms.fee_parts,
+        var_parts=risks,
+    )
+    breakers: dict[BreakerKind, Breaker] = {}
+    if rng.random() < 0.15:
+        kind = rng.choice(list(BreakerKind))
+        breakers[kind] = Breaker(
+            kind, Scope.AGENT, "a", rng.choice([BreakerState.OPEN, BreakerState.HALF_OPEN])
+        )
+    intent = intent_from(rng, prices[0])
+    learned = rng.choice([MOST, rng.randint(0, MOST)])
+    scene = scene_of(
+        standing_from(rng),
+        one,
+        contract=table[0],
+        buy=intent.buy,
+        price=prices[0],
+        missed=rng.choice([0] * 9 + [2, 4]),
+        terms=terms,
+        bounds=bounds,
+        position_limit=min(bounds.max_position_notional, learned),
+        limit_version=1,
+        sums=exposure.agents.get(one.agent, NO_SUMS),
+        around=Around(
+            crowd=exposure.crowds.get(0, NO_CROWD),
+            account_gross=exposure.gross,
+            clusters=rng.choice([(), (exposure.cluster([0]), exposure.cluster([0, 1]))]),
+            var_parts=risks[0],
+            open_orders=rng.randint(0, 5),
+            breakers=breakers,
+            cool_down_bars=5,
+            slice=9,
+        ),
+    )
+    return scene, intent
+
+
+class Tried:
+    """What was tried: states, those with headroom, and the codes that refused in any of them."""
+
+    def __init__(self) -> None:
+        self.states = 0
+        self.with_headroom = 0
+        self.codes: set[Code] = set()
+
+    def try_state(self, seed: int) -> str | None:
+        """Return what is wrong with the headroom in the state of ``seed``, ``None`` if it is exact."""
+        scene, intent = state(seed)
+        assert scene.contract is not None
+        verdict = judge(scene, intent)
+        self.states += 1
+        self.codes.update(control.code for control, _ in verdict.breaches)
+        headroom, lot = verdict.headroom, scene.contract.lot
+        if headroom % lot:
+            return f"seed {seed}: {headroom} is not whole lots"
+        if judge(scene, replace(intent, quantity=headroom + lot)).accepted:
+            return f"seed {seed}: {headroom} and one lot more passes"
+        if headroom:
+            self.with_headroom += 1
+            if not judge(scene, replace(intent, quantity=headroom)).accepted:
+                return f"seed {seed}: {headroom} does not pass"
+        return None
