@@ -138,6 +138,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of the limit",
         "How much a learned limit must change before it moves.",
     ),
+    "risk.limit_loosening_fraction": (
+        "share of the limit",
+        "The most a learned limit rises in a bar; it falls at once.",
+    ),
+    "risk.size_band_fraction": (
+        "share of the multiplier",
+        "How much the size multiplier must change before it moves.",
+    ),
     "risk.volatility_spike_ratio": (
         "ratio",
         "Forecast over slow volatility from which on a `volatility_spike` event is raised.",

@@ -666,7 +666,7 @@ export interface LevelLimit {
   readonly code: Code;
 }
 
-/** One change of a learned limit: what it became, what it was, and why. */
+/** One change of a learned limit: what it became, what it was, why, and by which model. ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %. */
 export interface LimitChangeView {
   readonly version: number;
   readonly at: string;
@@ -677,12 +677,21 @@ export interface LimitChangeView {
   readonly multiplier: number;
   readonly var99: number;
   readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal;
 }
 
 /** A page of limit changes, newest first. */
 export interface LimitChangesView {
   readonly changes: ReadonlyArray<LimitChangeView>;
   readonly next: number | null;
+}
+
+/** One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %. */
+export interface LimitEffect {
+  readonly cause: string;
+  readonly log_change: number;
 }
 
 /** One limit that can be set: where, in which unit, and what tightens it. */
