@@ -32,8 +32,8 @@ from quarterdeck.execution.store.stops import count_stop, read_stops
 from quarterdeck.execution.store.venue import Venue, read_venue
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
-from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.kernel.time import DAY
+from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
