@@ -66,13 +66,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "orders.self_trade": (
         "policy",
-        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` cancels it and takes its quantity off the new one, `allow` does nothing.",
+        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` takes what would have traded off both, oldest first, `allow` does nothing.",
     ),
     "orders.stop_cancels": (
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
+    "broker.venue": (
+        "venue",
+        "Where orders are filled: `internal`, inside the step, or `remote_paper`, a paper venue behind the port through which a broker is reached, with its own memory in the data folder.",
+    ),
+    "broker.requests_per_bar": (
+        "requests per bar",
+        "What the remote paper venue takes between two bars; an order that is throttled waits.",
+    ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",
@@ -167,6 +175,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
     "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
+    "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
     "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
     **{
         f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")

@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
-    from quarterdeck.library.optimise import Limits, RollingOptimizer, optimize
+    from quarterdeck.library.optimise import Constraints, Group, Limits, RollingOptimizer, optimize
+    from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
 __version__ = "0.1.0"
 __all__ = [
     "Bars",
+    "Constraints",
+    "Group",
     "Limits",
+    "RegimeDetector",
+    "RegimeHistory",
     "RiskForecast",
     "RiskForecaster",
     "RollingOptimizer",
     "__version__",
+    "detect_regimes",
     "forecast_risk",
     "optimize",
     "read_bars",
@@ -29,10 +35,15 @@ __all__ = [
 
 _LIBRARY = {
     "Bars": "bars",
+    "Constraints": "optimise",
+    "Group": "optimise",
     "Limits": "optimise",
+    "RegimeDetector": "regimes",
+    "RegimeHistory": "regimes",
     "RiskForecast": "risk",
     "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
+    "detect_regimes": "regimes",
     "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.stopflag import StopFlag
+from quarterdeck.server.auth import new_secret, read_secret
 from tests.unit.execution.deck import CALM, INSTRUMENTS, SQL, Pace, agent_caller
 from tests.unit.execution.deck import Deck as DeckInMemory
 
@@ -84,6 +86,16 @@ class Deck(DeckInMemory):
         self.folder.announce(url="http://127.0.0.1:1", key="nobody's")
         await journal.read(self._load)
         journal.starts_after(self.sequencer.number)
+        self.session_secret = read_secret(self.folder.session_key)
+        self.signer = Signer(
+            self.folder.path,
+            sql=SQL,
+            chain=self.sequencer._audit,
+            progress=self.sequencer,
+            journal=journal,
+            clock=SystemClock(),
+        )
+        await self.signer.__aenter__()
         if self.sequencer.number == 0:
             self.join(*AGENTS)
             await journal.committed(self.sequencer.number)
@@ -96,6 +108,7 @@ class Deck(DeckInMemory):
         """End in order; what the journal failed with is raised."""
         try:
             if not self.writing.done():
+                await self.signer.drain()
                 await self.journal.drain()
             await self.writing
         finally:
@@ -172,8 +185,12 @@ async def life(
     slices: int,
     asked: Callable[[str], None] = lambda key: None,
     answered: Callable[[str, OrderView], None] = lambda key, view: None,
+    kept: Callable[[str, object], None] = lambda what, value: None,
 ) -> None:
-    """Trade for ``slices`` slices: orders side by side, cancels, a learned limit, stop and re-arm."""
+    """Trade for ``slices`` slices: orders side by side, cancels, a learned limit, stop and re-arm.
+
+    ``kept`` is told what must be in the files beside the database from now on.
+    """
 
     async def one(key: str) -> OrderView:
         asked(key)
@@ -197,11 +214,29 @@ async def life(
         elif pick < 0.3:
             deck.learn(chance.randrange(3), chance.randrange(10**10, 10**11), version=at)
         elif pick < 0.35:
-            await deck.command(RaiseStop(reason="a test"))
-            await one(f"{at}-stopped")
-            raised = deck.flag.raised()
-            await deck.command(deck.rearming(epoch=raised))
+            await stop_and_rearm(deck, kept, meanwhile=lambda at=at: one(f"{at}-stopped"))
+        elif pick < 0.45:
+            await deck.signer.sign(all_now=True)
+            kept("heads", deck.signer.count)
+        elif pick < 0.5:
+            kept("secret", new_secret(deck.folder.session_key))
     await deck.journal.committed(deck.sequencer.number)
+
+
+async def stop_and_rearm(
+    deck: Deck,
+    kept: Callable[[str, object], None],
+    *,
+    meanwhile: Callable[[], Coroutine[Any, Any, object]],
+) -> None:
+    """Stop, do something ``meanwhile``, and re-arm; what is under way is not ``kept`` yet."""
+    kept("stopped", None)
+    await deck.command(RaiseStop(reason="a test"))
+    kept("stopped", True)
+    await meanwhile()
+    kept("stopped", None)
+    await deck.command(deck.rearming(epoch=deck.flag.raised()))
+    kept("stopped", False)
 
 
 def digests(steps: list[Step]) -> dict[int, bytes]:

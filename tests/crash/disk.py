@@ -28,7 +28,8 @@ _numbers = itertools.count(1)
 class Event(NamedTuple):
     """One effect on one file: ``write``, ``truncate`` (``at`` is the size), ``sync``, ``delete``.
 
-    A ``delete`` whose ``at`` is 1 synced the directory as well.
+    A ``delete`` whose ``at`` is 1 synced the directory as well. A ``rename`` has the new name as its
+    ``data``; a ``sync`` of the file "" is one of the directory.
     """
 
     kind: str
@@ -51,21 +52,26 @@ class Row(tuple):  # type: ignore[type-arg]  # noqa: SLOT001
 
 @dataclass
 class Disk:
-    """Records what reaches the disk; ``before`` is told of every call and may raise its failure."""
+    """Records what reaches the disk; ``before`` is told of every call and may raise its failure.
+
+    ``before_ours`` is the same for files that are not SQLite's.
+    """
 
     synchronous: str = "FULL"
     before: Callable[[str, str], None] = lambda call, file: None
+    before_ours: Callable[[str, str], None] = lambda call, file: None
     events: list[Event] = field(default_factory=list)
 
-    def connect(self, path: Path) -> sqlite3.Connection:
-        """Return a connection for the journal; its VFS lives as long as it does."""
+    def connect(self, path: Path, *, mode: str = "WAL") -> sqlite3.Connection:
+        """Return a connection for the journal, or for a copy; its VFS lives as long as it does."""
         name = f"watched-{next(_numbers)}"
         vfs = _Vfs(name, self)
-        connection = apsw.Connection(str(path), vfs=name)
+        connection = _Connection(str(path), vfs=name)
         _ALIVE[id(connection)] = vfs
         connection.row_trace = _named
         as_driver = cast("sqlite3.Connection", connection)
-        prepare(as_driver, synchronous=self.synchronous)
+        if mode == "WAL":
+            prepare(as_driver, synchronous=self.synchronous)
         return as_driver
 
 
@@ -82,6 +88,15 @@ def _named(cursor: Any, row: tuple[Any, ...]) -> Row:
     made = Row(row)
     made.names = tuple(column[0] for column in cursor.get_description())
     return made
+
+
+class _Connection(apsw.Connection):
+    """A connection that is copied as the standard driver's is."""
+
+    def backup(self, target: Any) -> None:  # type: ignore[override]
+        with apsw.Connection.backup(target, "main", self, "main") as copying:
+            while not copying.done:
+                copying.step(-1)
 
 
 class _Vfs(apsw.VFS):
@@ -125,11 +140,17 @@ class _File(apsw.VFSFile):
 
 @dataclass
 class _Stored:
-    """One file: what is certain, what was done since, and a deleted one that may come back."""
+    """One file: what is certain, what was done since, and a deleted one that may come back.
+
+    A name that is new in the directory is not ``linked`` until that is synced: it may be missing, or
+    be that of the file ``before``.
+    """
 
     certain: bytes | None = None
     since: list[Event] = field(default_factory=list)
     deleted: bytes | None = None
+    linked: bool = True
+    before: bytes | None = None
 
 
 class PowerLoss:
@@ -153,12 +174,25 @@ class PowerLoss:
             content = self._found(stored, chance)
             if content is not None:
                 (folder / name).write_bytes(content)
+                (folder / name).chmod(0o600)
 
     def _happen(self, event: Event) -> None:
+        if event.file == "":
+            self._directory_synced()
+            return
+        # SQLite syncs the directory itself when it first syncs a new file.
+        known = event.file in self._files
         stored = self._files.setdefault(event.file, _Stored())
+        if not known:
+            stored.linked = event.file.startswith("core.db")
         match event.kind:
+            case "rename":
+                del self._files[event.file]
+                old = self._files.get(event.data.decode(), _Stored())
+                stored.linked, stored.before = False, old.certain
+                self._files[event.data.decode()] = stored
             case "sync":
-                if stored.certain is None:
+                if stored.certain is None and stored.linked:
                     # The first sync of a new file syncs its directory, and what was deleted there.
                     self._directory_synced()
                 stored.certain = _applied(stored.certain or b"", iter(stored.since))
@@ -174,9 +208,12 @@ class PowerLoss:
 
     def _directory_synced(self) -> None:
         for stored in self._files.values():
-            stored.deleted = None
+            stored.deleted = stored.before = None
+            stored.linked = True
 
     def _found(self, stored: _Stored, chance: random.Random) -> bytes | None:
+        if not stored.linked and chance.random() < 0.3:
+            return stored.before
         if stored.deleted is not None and chance.random() < 0.3:
             return stored.deleted
         if stored.certain is None and (not stored.since or chance.random() < 0.3):

@@ -14,17 +14,24 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from quarterdeck.kernel.errors import DomainError
 from quarterdeck.runtime import audit, journal
+from quarterdeck.runtime.audit import AuditChain
+from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.database import SCHEMA_VERSION, ConnectionReader, connect, state_digest
+from quarterdeck.runtime.signing import Signer
+from quarterdeck.runtime.stopflag import StopFlag
+from quarterdeck.server.auth import read_secret
 from tests.crash import counters
 from tests.crash.deck import Deck, digests, life
 from tests.crash.disk import Disk, PowerLoss
+from tests.crash.files import our_files
 from tests.unit.execution.deck import SQL
 
 T = TypeVar("T")
@@ -52,6 +59,11 @@ class Past:
     acknowledged: list[tuple[int, int]] = field(default_factory=list)
     ends: set[int] = field(default_factory=lambda: {0})
     known: dict[int, bytes] = field(default_factory=dict)
+    kept: list[tuple[int, str, object]] = field(default_factory=list)
+
+    def keep(self, what: str, value: object) -> None:
+        """Note what the files beside the database hold from now on; ``None`` is under way."""
+        self.kept.append((len(self.disk.events), what, value))
 
 
 @dataclass
@@ -65,6 +77,7 @@ class Verdict:
     torn: int = 0
     unbalanced: int = 0
     broken_chain: int = 0
+    wrong_file: int = 0
     first: str = ""
 
     def count(self, finding: str | None, *, where: str) -> None:
@@ -75,7 +88,8 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        return not (self.lost + self.unreadable + self.torn + self.unbalanced + self.broken_chain)
+        wrong = self.lost + self.unreadable + self.torn + self.unbalanced + self.broken_chain
+        return not (wrong + self.wrong_file)
 
 
 @contextmanager
@@ -102,7 +116,7 @@ def lived(folder: Path, seed: int, *, slices: int = 20, synchronous: str = "FULL
         for _ in range(chance.randrange(1, 4)):
             await deck.open()
             for _ in range(slices // 4):
-                await life(deck, chance, slices=chance.randrange(1, 4))
+                await life(deck, chance, slices=chance.randrange(1, 4), kept=past.keep)
                 if chance.random() < 0.5:
                     deck.journal._folding.begin()
                     await asyncio.sleep(0)
@@ -111,15 +125,20 @@ def lived(folder: Path, seed: int, *, slices: int = 20, synchronous: str = "FULL
 
     # Odd lives run on real threads: commits and folding then meet in the middle.
     loop = InlineLoop if seed % 2 == 0 else asyncio.SelectorEventLoop
-    with _small_log(), asyncio.Runner(loop_factory=loop) as runner:
+    with _small_log(), our_files(folder, past.disk), asyncio.Runner(loop_factory=loop) as runner:
         runner.run(live())
     # All steps of a batch are acknowledged after the same event; the last of them ends it.
     past.ends |= set(dict(past.acknowledged).values())
     return past
 
 
-def judged(folder: Path, past: Past, *, acknowledged: int) -> str | None:
-    """Return what is wrong with an image, ``None`` if nothing is."""
+def judged(
+    folder: Path, past: Past, *, acknowledged: int, held: Mapping[str, object]
+) -> str | None:
+    """Return what is wrong with an image, ``None`` if nothing is.
+
+    ``held`` is what the files beside the database were known to hold; in the image it may be newer.
+    """
     path = folder / "core.db"
     if not path.exists():
         return "lost" if acknowledged else None
@@ -128,7 +147,9 @@ def judged(folder: Path, past: Past, *, acknowledged: int) -> str | None:
     except sqlite3.DatabaseError:
         return "unreadable"
     try:
-        return _judged(connection, past, acknowledged=acknowledged)
+        return _judged(connection, past, acknowledged=acknowledged) or (
+            _beside(folder, connection, past, held=held) if acknowledged else None
+        )
     except sqlite3.DatabaseError:
         return "unreadable"
     finally:
@@ -156,6 +177,52 @@ def _judged(connection: sqlite3.Connection, past: Past, *, acknowledged: int) ->
     return None
 
 
+def _beside(
+    folder: Path, connection: sqlite3.Connection, past: Past, *, held: Mapping[str, object]
+) -> str | None:
+    """Judge the stop flag, the signed heads and the secret of an image as a start would."""
+    flag = StopFlag(folder / "stop.flag")
+    flag.open(new_run=False)
+    acknowledged = connection.execute("SELECT acknowledged FROM execution_session").fetchone()
+    stopped = flag.raised() != (acknowledged[0] if acknowledged else 0)
+    flag.close()
+    if held.get("stopped", False) not in (None, stopped):
+        return "wrong_file"
+    signer = Signer(
+        folder,
+        sql=SQL,
+        chain=AuditChain(),
+        progress=NO_STEPS,
+        journal=NO_STEPS,
+        clock=SystemClock(),
+    )
+    try:
+        signer._take_up(connection)
+        secret = read_secret(folder / "session.key")
+    except DomainError:
+        return "wrong_file"
+    known = [value for _, what, value in past.kept if what == "secret"]
+    newer = known[known.index(held["secret"]) :] if "secret" in held else [secret]
+    if signer.count < int(str(held.get("heads", 0))) or secret not in newer:
+        return "wrong_file"
+    return None
+
+
+class _NoSteps:
+    """What stands in for a journal where nothing is written."""
+
+    number = 0
+
+    async def committed(self, number: int) -> None:
+        return None
+
+    async def read(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        raise RuntimeError("an image has no journal")
+
+
+NO_STEPS = _NoSteps()
+
+
 def tried(
     seed: int, *, images: int | None = None, synchronous: str = "FULL", slices: int = 20
 ) -> Verdict:
@@ -171,14 +238,21 @@ def tried(
             points = sorted(chance.sample(points, min(images, len(points))))
         power, acknowledged = PowerLoss(past.disk.events), iter(past.acknowledged)
         following, known = next(acknowledged, None), 0
+        held: dict[str, object] = {}
+        kept = iter([*past.kept, (len(past.disk.events) + 1, "", None)])
+        at, what, value = next(kept)
         for point in points:
             power.advance(point)
             while following is not None and following[0] <= point:
                 known, following = following[1], next(acknowledged, None)
+            while at <= point:
+                held[what] = value
+                at, what, value = next(kept)
             image = folder / "image"
             power.image(image, chance)
             verdict.count(
-                judged(image, past, acknowledged=known), where=f"seed {seed}, event {point}"
+                judged(image, past, acknowledged=known, held=held),
+                where=f"seed {seed}, event {point}",
             )
             shutil.rmtree(image, ignore_errors=True)
     return verdict
@@ -208,6 +282,7 @@ def main() -> int:
             torn=verdict.torn,
             unbalanced=verdict.unbalanced,
             broken_chains=verdict.broken_chain,
+            wrong_files=verdict.wrong_file,
         )
         made += verdict.images
         print(f"seed {seed}: {verdict}", flush=True)

@@ -17,7 +17,9 @@ def test_no_acknowledged_step_is_lost_and_the_database_is_whole(seed: int) -> No
 
 
 def test_without_the_syncs_the_same_images_show_losses() -> None:
-    assert tried(2, images=50, synchronous="NORMAL").lost > 5
+    sloppy = tried(2, images=100, synchronous="NORMAL")
+    assert sloppy.lost > 5
+    assert sloppy.wrong_file > 5
     careless = tried(2, images=50, synchronous="OFF")
     assert careless.lost > 5
     assert careless.unreadable > 5

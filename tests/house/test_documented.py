@@ -302,7 +302,7 @@ def test_every_command_that_a_document_names_exists(document: Path) -> None:
         for name in re.findall(r"(?:^|\s|/)quarterdeck ([a-z]+)(?=\s|$)", line):
             # A folder is called so as well.
             if name not in known and not re.search(
-                rf"(?:clone|http|cd) .*quarterdeck {name}", line
+                rf"(?:clone|http|cd|import) .*quarterdeck {name}", line
             ):
                 unknown.append(line.strip())
         options = re.findall(r"\s(--[a-z-]+)", line) if "scripts/run" in line else []

@@ -59,6 +59,7 @@ GOOD: dict[str, Json] = {
     "POST /orders/{order_id}/replace": {
         "idempotency_key": "r", "quantity": "1", "limit_price": "80", "stop_price": None,
     },
+    "POST /orders/{order_id}/settle": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
         "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import msgspec
 
+from quarterdeck.agents.core.skill import Skill, SkillKey
 from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
+from quarterdeck.kernel.vocabulary import Regime, TaskType
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -43,6 +45,27 @@ def save_outcomes(name: AgentId, outcomes: Outcomes, step: Step) -> None:
         failed=outcomes.failed,
         streak=outcomes.streak,
     )
+
+
+def save_skill(key: SkillKey, skill: Skill, step: Step) -> None:
+    """Write one record of what an agent is worth."""
+    agent, kind, regime = key
+    step.write("agents.skill_saved", agent=agent, type=kind.value, regime=regime, **skill._asdict())
+
+
+def read_skills(reader: Reader) -> dict[SkillKey, Skill]:
+    """Return every record of what an agent is worth."""
+    return {
+        (AgentId(row["agent"]), TaskType(row["type"]), str(row["regime"])): Skill(
+            **{name: row[name] for name in Skill._fields}
+        )
+        for row in reader.rows("agents.skills")
+    }
+
+
+def read_regimes(reader: Reader) -> dict[str, Regime]:
+    """Return the last regime heard of each instrument."""
+    return {str(row["symbol"]): Regime(row["regime"]) for row in reader.rows("agents.regimes")}
 
 
 def save_key(key: Key, step: Step) -> None:

@@ -65,6 +65,22 @@ CREATE TABLE tasks (
   progress REAL,  -- hashed
   note TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE agent_skills (
+  agent TEXT NOT NULL,  -- hashed
+  type TEXT NOT NULL,  -- hashed
+  regime TEXT NOT NULL,  -- hashed
+  weight REAL NOT NULL,  -- hashed
+  gain REAL NOT NULL,  -- hashed
+  trials INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  duration_ms REAL NOT NULL,  -- unhashed
+  score_ppm INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, type, regime)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE work_regimes (
+  symbol TEXT PRIMARY KEY,  -- hashed
+  regime TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
@@ -108,6 +124,23 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   lease_until = :lease_until, order_key = :order_key, factors = :factors,
   tried = :tried, not_before = :not_before, progress = :progress, note = :note
 WHERE number = :number
+
+-- skill_saved --
+INSERT INTO agent_skills (agent, type, regime, weight, gain, trials, slice, duration_ms, score_ppm)
+VALUES (:agent, :type, :regime, :weight, :gain, :trials, :slice, :duration_ms, :score_ppm)
+ON CONFLICT (agent, type, regime) DO UPDATE SET weight = excluded.weight, gain = excluded.gain,
+  trials = excluded.trials, slice = excluded.slice, duration_ms = excluded.duration_ms,
+  score_ppm = excluded.score_ppm
+
+-- skills --
+SELECT * FROM agent_skills ORDER BY agent, type, regime
+
+-- regime_saved --
+INSERT INTO work_regimes (symbol, regime) VALUES (:symbol, :regime)
+ON CONFLICT (symbol) DO UPDATE SET regime = excluded.regime
+
+-- regimes --
+SELECT * FROM work_regimes ORDER BY symbol
 
 -- open_tasks --
 SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'ready', 'leased') ORDER BY number

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
@@ -40,6 +41,7 @@ from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
 from quarterdeck.runtime.pacer import FeedStatus
 from quarterdeck.runtime.policy import OPERATOR_CALLER
+from quarterdeck.runtime.seal import Seal
 from quarterdeck.runtime.sequencer import Hear
 from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.space import SpaceAdmission, SpaceWatch, unwritable
@@ -68,6 +70,16 @@ SPARED: frozenset[type[Command]] = frozenset(
 """What is carried out even while the disk is low."""
 
 Talk = Callable[[], Coroutine[None, None, None]]
+
+
+def seal_of(engine: Engine) -> Seal:
+    """Return the seal that an orderly end puts on the run's database."""
+    journal, folder = engine.journal, engine.plan.folder
+
+    def whole() -> bool:
+        return journal.durable == engine.sequencer.number and not engine.supervisor.failed()
+
+    return Seal(folder.core, seal=folder.seal, whole=whole, step=lambda: journal.durable)
 
 
 class Deck:
@@ -107,6 +119,7 @@ class Deck:
             guard=self.guard,
         )
         engine.routes.hearers.update(self.routes_of_a_step())
+        self.seal = seal_of(engine)
         self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
         self.door = SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED)
         self.signer = Signer(
@@ -154,7 +167,7 @@ class Deck:
             RegimeChanged: (one.execution.hear, one.risk.hear, one.agents.hear),
             LimitsChanged: (one.execution.hear,),
             AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
-            OrderFilled: (one.performance.hear,),
+            OrderFilled: (one.performance.hear, one.risk.hear),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -166,10 +179,11 @@ class Deck:
         return [
             Component("disk space", self.space, run=self.space.run, detail=self.space.detail),
             Component("stop flag", self._stop_flag()),
+            Component("seal", self.seal, detail=self.seal.detail),
             Component(
                 "journal",
                 engine.journal,
-                needs=("stop flag",),
+                needs=("stop flag", "seal"),
                 run=self._journaled,
                 drain=engine.journal.drain,
                 detail=lambda: f"step {engine.journal.durable} on disk",
@@ -198,6 +212,7 @@ class Deck:
                 detail=lambda: f"{self.signer.count} heads signed",
             ),
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
+            *couriers(engine, self.parts),
             Component(
                 "server",
                 self._served(),

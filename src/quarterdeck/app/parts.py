@@ -74,6 +74,7 @@ class Capabilities:
         self.regime = RegimeService(symbols=symbols, config=config.regime)
         self.risk = RiskService(
             symbols=symbols,
+            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
             hard_units=to_units(
@@ -96,6 +97,7 @@ class Capabilities:
             breakers=config.breakers,
             paper=config.paper,
             orders=config.orders,
+            remote=config.broker.venue != "internal",
             stop=stop,
             pace=pacer,
             stopwatch=wall,

@@ -291,8 +291,46 @@ def optimize(options: argparse.Namespace) -> int:
             lookback=options.lookback,
             periods_per_year=options.periods_per_year,
             as_json=options.json,
+            plot=options.plot,
+            walk_every=options.every if options.walk_forward else None,
+            asked=optimise.Asked(
+                confidence=options.confidence,
+                groups=tuple(options.group),
+                current=options.current,
+                benchmark=options.benchmark,
+                max_turnover=options.max_turnover,
+                cost_bps=options.cost_bps,
+                max_gross=options.max_gross,
+                max_assets=options.max_assets,
+            ),
         )
     )
+
+
+def regimes(options: argparse.Namespace) -> int:
+    """Print the market regimes of the symbols in a file."""
+    return _analytic(options, "regimes")
+
+
+def indicators(options: argparse.Namespace) -> int:
+    """Print the indicators of the symbols in a file."""
+    return _analytic(options, "indicators")
+
+
+def _analytic(options: argparse.Namespace, which: str) -> int:
+    from quarterdeck.runtime import kernels
+
+    kernels.prepare()
+    from quarterdeck.cli import analytics
+
+    chosen = analytics.Options(
+        file=options.file,
+        symbols=None if options.symbols is None else tuple(options.symbols.split(",")),
+        last=options.last,
+        plot=options.plot,
+        as_json=options.json,
+    )
+    return analytics.regimes(chosen) if which == "regimes" else analytics.indicators(chosen)
 
 
 def risk(options: argparse.Namespace) -> int:

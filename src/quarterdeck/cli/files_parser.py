@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from quarterdeck.cli import commands
+from quarterdeck.cli.optimise_parser import fill
 from quarterdeck.cli.parsing import Commands, add_command, json_option
 
 
@@ -16,41 +18,7 @@ def add_optimize(subparsers: Commands) -> None:
         does="the portfolio of a file's symbols that is best by an objective; figures are per year",
         example="quarterdeck optimize closes.parquet --objective risk-parity --json",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
-    parser.add_argument(
-        "--objective",
-        default="max-sharpe",
-        choices=(
-            "max-sharpe",
-            "min-volatility",
-            "max-return",
-            "equal-weight",
-            "risk-parity",
-            "hrp",
-        ),
-        help="what it is best by (default %(default)s)",
-    )
-    numbers: tuple[tuple[str, float | None, str], ...] = (
-        ("--risk-free", 0.0, "the risk-free rate per year (default %(default)s)"),
-        ("--vol-cap", None, "largest volatility per year; max-return needs it"),
-        ("--min-weight", 0.0, "least weight of a symbol (default %(default)s)"),
-        ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
-    )
-    for name, default, text in numbers:
-        parser.add_argument(name, type=float, default=default, metavar="X", help=text)
-    parser.add_argument(
-        "--lookback",
-        type=int,
-        metavar="N",
-        help="only the last N returns (default: the whole file)",
-    )
-    parser.add_argument(
-        "--periods-per-year",
-        type=int,
-        default=252,
-        metavar="N",
-        help="by which figures are annualised (default %(default)s, the trading days)",
-    )
+    fill(parser)
     json_option(parser)
     parser.set_defaults(command=commands.optimize)
 
@@ -84,3 +52,43 @@ def add_risk(subparsers: Commands) -> None:
     )
     json_option(parser)
     parser.set_defaults(command=commands.risk)
+
+
+def add_regimes(subparsers: Commands) -> None:
+    """Add ``quarterdeck regimes``."""
+    parser = add_command(
+        subparsers,
+        "regimes",
+        does="the market regime of each symbol in a file, told from the past alone at every bar",
+        example="quarterdeck regimes bars.csv --symbols AAPL --plot aapl.png",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw one symbol's prices over its regimes"
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.regimes)
+
+
+def add_indicators(subparsers: Commands) -> None:
+    """Add ``quarterdeck indicators``."""
+    parser = add_command(
+        subparsers,
+        "indicators",
+        does="RSI, MACD, ADX, Bollinger bands and ATR of each symbol in a file",
+        example="quarterdeck indicators bars.parquet --last 5",
+    )
+    _analytic(parser)
+    parser.set_defaults(command=commands.indicators, plot=None)
+
+
+def _analytic(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--last",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the last N bars of each symbol (default %(default)s)",
+    )
+    json_option(parser)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
-from quarterdeck.cli.files_parser import add_optimize, add_risk
+from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
 
@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
         _add_order,
         _add_simulate,
         add_optimize,
+        add_regimes,
+        add_indicators,
         add_risk,
     ):
         add(subparsers)

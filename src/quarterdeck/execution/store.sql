@@ -164,6 +164,8 @@ CREATE TABLE execution_orders (
   replaces TEXT,  -- hashed
   live_slice INTEGER NOT NULL,  -- hashed
   session_day INTEGER,  -- hashed
+  sent_units INTEGER,  -- hashed
+  ending TEXT,  -- hashed
   epoch INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
@@ -229,6 +231,47 @@ CREATE TABLE execution_frozen (
   reason TEXT NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_venue (
+  id INTEGER PRIMARY KEY,  -- hashed
+  sequence INTEGER NOT NULL,  -- hashed
+  compared_slice INTEGER  -- hashed
+) STRICT;
+CREATE TABLE execution_venue_fills (
+  fill_id TEXT PRIMARY KEY,  -- hashed
+  order_id TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_differences (
+  subject TEXT PRIMARY KEY,  -- hashed
+  ours INTEGER NOT NULL,  -- hashed
+  theirs INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+
+-- venue_saved --
+INSERT INTO execution_venue (id, sequence, compared_slice) VALUES (1, :sequence, :compared_slice)
+ON CONFLICT (id) DO UPDATE SET
+  sequence = excluded.sequence, compared_slice = excluded.compared_slice
+
+-- venue --
+SELECT sequence, compared_slice FROM execution_venue
+
+-- venue_fill_saved --
+INSERT INTO execution_venue_fills (fill_id, order_id) VALUES (:fill_id, :order_id)
+
+-- venue_fills --
+SELECT fill_id FROM execution_venue_fills ORDER BY fill_id
+
+-- difference_saved --
+INSERT INTO execution_differences (subject, ours, theirs, at)
+VALUES (:subject, :ours, :theirs, :at)
+ON CONFLICT (subject) DO UPDATE SET
+  ours = excluded.ours, theirs = excluded.theirs, at = excluded.at
+
+-- difference_ended --
+DELETE FROM execution_differences WHERE subject = :subject
+
+-- differences --
+SELECT subject, ours, theirs FROM execution_differences ORDER BY subject
 
 -- frozen_saved --
 INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
@@ -425,7 +468,7 @@ VALUES
 UPDATE execution_orders
 SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
   value_units = :value_units, final_at = :final_at, triggered = :triggered,
-  live_slice = :live_slice, session_day = :session_day
+  live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending
 WHERE number = :number
 
 -- remembered_orders --
@@ -433,7 +476,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
@@ -443,7 +486,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -455,7 +498,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders WHERE order_id = :order_id
 
 -- fill_saved --

@@ -8,8 +8,10 @@ import numpy.typing as npt
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
 from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.budget import Budget
-from quarterdeck.portfolio.core.estimate import sample_covariance
+from quarterdeck.portfolio.core.estimate import sample_moments
 from quarterdeck.portfolio.core.optimum import Optimum
+from quarterdeck.portfolio.core.polytope import Constraints, Group
+from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.solve import (
     BOUNDED,
@@ -22,22 +24,47 @@ from quarterdeck.portfolio.core.solve import (
     weights_of,
 )
 
-__all__ = ["BOUNDED", "OBJECTIVES", "Limits", "RollingOptimizer", "optimize"]
+__all__ = [
+    "BOUNDED",
+    "OBJECTIVES",
+    "Constraints",
+    "Group",
+    "Limits",
+    "RollingOptimizer",
+    "optimize",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-def optimize(returns: FloatArray, *, objective: str, limits: Limits | None = None) -> Optimum:
+def optimize(
+    returns: FloatArray,
+    *,
+    objective: str,
+    limits: Limits | None = None,
+    constraints: Constraints | None = None,
+    confidence: float = 0.95,
+) -> Optimum:
     """Return the portfolio of ``returns`` (t, n) that is best by ``objective``, per period.
 
     Mean and sample covariance are those of the whole array; gaps must have been taken out. The gap
     of max-return is a share of its return, that of risk-parity the largest relative error of a
-    contribution; equal-weight and hrp are the best of nothing and have none.
+    contribution; equal-weight and hrp are the best of nothing and have none. ``constraints`` go with
+    the objectives of ``RESTRICTED``, ``confidence`` with min-cvar.
     """
-    covariance = sample_covariance(returns, reproducible=False)
+    mean, covariance = sample_moments(returns)
+    if constraints is not None or objective not in OBJECTIVES:
+        return solve_restricted(
+            objective,
+            returns,
+            moments=(mean, covariance),
+            limits=Limits() if limits is None else limits,
+            constraints=Constraints() if constraints is None else constraints,
+            confidence=confidence,
+        )
     return solve(
         objective,
-        mean=np.asarray(returns.mean(axis=0), dtype=np.float64),
+        mean=mean,
         covariance=covariance,
         limits=Limits() if limits is None else limits,
     )

@@ -76,6 +76,13 @@ PUBLISHED = (
         meaning="forecast volatility over its slow level",
     ),
     Number(
+        name="risk.holdings_var99_money",
+        unit="money",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="99 % value at risk of what an agent holds, and of the whole deck, for the next bar",
+    ),
+    Number(
         name="risk.coverage_p",
         unit="fraction",
         subject="instrument",
@@ -150,6 +157,45 @@ class RisksView(Answer, frozen=True):
     """Present forecasts by instrument."""
 
     instruments: tuple[RiskView, ...]
+
+
+class GetHoldingsRisk(Query, frozen=True):
+    """Ask what is held at present may lose in the next bar."""
+
+
+class ComponentRiskView(Answer, frozen=True):
+    """One instrument's part of what is held: ``value`` at the last close, short negative.
+
+    ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a
+    hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known.
+    """
+
+    symbol: str
+    value: Decimal
+    var99_share: float | None
+    marginal_var99: float | None
+
+
+class HoldingsRiskView(Answer, frozen=True):
+    """What one agent, or the whole deck, may lose in the next bar, in money; null where unknown.
+
+    It takes 250 bars common to everything held.
+    """
+
+    subject: str
+    gross: Decimal
+    var95: Decimal | None
+    es95: Decimal | None
+    var99: Decimal | None
+    es99: Decimal | None
+    components: tuple[ComponentRiskView, ...]
+
+
+class HoldingsView(Answer, frozen=True):
+    """The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts."""
+
+    subjects: tuple[HoldingsRiskView, ...]
+    coverage: tuple[CoverageView, ...]
 
 
 class GetLimitChanges(Query, frozen=True):

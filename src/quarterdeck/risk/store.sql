@@ -36,6 +36,36 @@ CREATE TABLE risk_marks (
   active INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_positions (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  quantity_units INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_deck_forecasts (
+  slice INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  lost REAL,  -- hashed
+  var95 REAL,  -- hashed
+  es95 REAL,  -- hashed
+  var99 REAL,  -- hashed
+  es99 REAL  -- hashed
+) STRICT;
+
+-- position_saved --
+INSERT INTO risk_positions (agent, instrument, quantity_units)
+VALUES (:agent, :instrument, :quantity_units)
+ON CONFLICT (agent, instrument) DO UPDATE SET quantity_units = excluded.quantity_units
+
+-- positions --
+SELECT agent, instrument, quantity_units FROM risk_positions ORDER BY agent, instrument
+
+-- deck_forecast_saved --
+INSERT INTO risk_deck_forecasts (slice, at, lost, var95, es95, var99, es99)
+VALUES (:slice, :at, :lost, :var95, :es95, :var99, :es99)
+
+-- deck_forecasts --
+SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
 INSERT INTO risk_limits (instrument, symbol, version, position_limit_units, regime, at)

@@ -69,6 +69,18 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+VENUES = ("internal", "remote_paper")
+
+
+class BrokerSection(_Section, frozen=True):
+    """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
+    through which a broker is reached.
+    """
+
+    venue: str = "internal"
+    requests_per_bar: PositiveInt = 1_000
+
+
 class LevelEntry(_Section, frozen=True):
     """One limit at one level, as written in the file; its name and value are checked by the gate."""
 
@@ -215,6 +227,7 @@ class AgentsSection(_Section, frozen=True):
     retry_most_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 60_000
     dead_after_agents: PositiveInt = 3
     quarantine_failures: PositiveInt = 10
+    hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
     schedule: tuple[ScheduleEntry, ...] = ()
 
 
@@ -257,6 +270,7 @@ class Config(_Section, frozen=True):
     limits: LimitsSection = LimitsSection()
     breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
+    broker: BrokerSection = BrokerSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -326,6 +340,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
     ):
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
+    if config.broker.venue not in VENUES:
+        raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config
 
 

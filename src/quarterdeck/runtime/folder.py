@@ -16,8 +16,10 @@ RUN_FILES = (
     "core.db",
     "core.db-wal",
     "core.db-shm",
+    "core.seal",
     "stop.flag",
     "stop.reason",
+    "venue.requests",
     "audit.heads",
     "session.key",
     "deck.json",
@@ -31,8 +33,10 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.core = path / "core.db"
+        self.seal = path / "core.seal"
         self.stop_flag = path / "stop.flag"
         self.stop_reason = path / "stop.reason"
+        self.venue_requests = path / "venue.requests"
         self.session_key = path / "session.key"
         self._address = path / "deck.json"
         self._lock: IO[bytes] | None = None

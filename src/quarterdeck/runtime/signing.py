@@ -298,6 +298,11 @@ class Signer:
         newest: dict[str, Head] = {}
         for number, line in enumerate([*lines, *stored[len(lines) :]], start=1):
             head = parsed(line, number=number, previous=self._previous)
+            if head is None and number > len(stored):
+                # Power was lost while it was appended: it was never in the table, nor shown.
+                del lines[number - 1 :]
+                os.truncate(self._path, sum(len(line) + 1 for line in lines))
+                break
             if head is None:
                 raise _refusal(f"head {number} is not whole, not in its place or not signed")
             newest[head.partition] = head

@@ -25,6 +25,8 @@ POLL_S = 0.005
 _MAGIC = b"QDSTOP01"
 _WORD = struct.Struct("<Q")
 _RAISED, _SEEN, _MARK = 0, 8, 16
+_MOST = 2**62
+"""The word never gets here by ones: what is above was damaged, and does not fit the database."""
 
 
 class StopFlag:
@@ -59,10 +61,11 @@ class StopFlag:
         return self._map is not None and not self._lost
 
     def raised(self) -> int:
-        """Return word 0; -1, which no epoch equals, when the flag cannot be read."""
+        """Return word 0; -1, which no epoch equals, when the flag cannot be read or is damaged."""
         if self._map is None or self._lost:
             return -1
-        return int(_WORD.unpack_from(self._map, _RAISED)[0])
+        word = int(_WORD.unpack_from(self._map, _RAISED)[0])
+        return word if word <= _MOST else -1
 
     def raise_(self) -> int:
         """Raise the word by one, on disk before this returns, and return it."""
@@ -112,6 +115,8 @@ class StopFlag:
 def _check(path: Path, content: bytes) -> None:
     if len(content) < SIZE or content[_MARK : _MARK + len(_MAGIC)] != _MAGIC:
         raise OSError(errno.EINVAL, "it is short or no stop flag", str(path))
+    if _WORD.unpack_from(content, _RAISED)[0] > _MOST:
+        raise OSError(errno.EINVAL, "its word is damaged", str(path))
 
 
 def raise_flag(path: Path) -> int:

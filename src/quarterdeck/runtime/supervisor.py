@@ -97,6 +97,10 @@ class Supervisor:
             self._failure = error
         self._quit.set()
 
+    def failed(self) -> bool:
+        """Return whether the deck ends because of an error."""
+        return self._failure is not None
+
     def ready(self) -> bool:
         """Return whether every component is up."""
         return all(phase is Phase.READY for phase, _ in self._phases.values())

@@ -164,7 +164,10 @@ class Carrier:
                     self.bell.nudge_in(answer.due_ms / 1000)
                 if future is None or done or left <= 0 or self.closing:
                     return receipt.answer, receipt.step
-                if not await patience.wait(future, left):
+                wait = left
+                if isinstance(answer, ClaimAnswer) and answer.kept and answer.retry_after_ms:
+                    wait = min(left, answer.retry_after_ms / 1000)
+                if not await patience.wait(future, wait) and (patience.gone or wait == left):
                     return receipt.answer, receipt.step
             finally:
                 if future is not None:

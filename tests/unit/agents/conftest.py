@@ -247,6 +247,8 @@ def memory(service: AgentsService) -> dict[str, object]:
         "keys": service.issued,
         "tasks": board.tasks,
         "counts": board.counts,
+        "skills": service.skills.records,
+        "regimes": service.regimes,
         "outcomes": board.outcomes,
         "recurring": board.recurring,
         "last": (board.last_number, board.last_finished),

@@ -31,17 +31,17 @@ for seed in range(12):
     lanes = np.stack([np.arange(12) % needs, np.arange(12) % 3 == 0, np.arange(12) % 2,
                       draw.integers(-1, n, 12), np.arange(12) % 5], axis=1).astype(np.int64)
     head, last = np.full(12, -1), np.full(12, -1)
-    tasks = np.full((count, 5), -1)
+    tasks = np.full((count, 6), -1)
     for place, key in enumerate(np.sort(draw.integers(0, 10**9, count))):
         lane = int(draw.integers(0, 12))
-        tasks[place] = (key, place, -1, last[lane], key + 5 * 10**8)
+        tasks[place] = (key, place, -1, last[lane], key + 5 * 10**8, key + 3 * 10**8)
         if last[lane] < 0: head[lane] = place
         else: tasks[last[lane], 2] = place
         last[lane] = place
     for agent in range(n):
         for plenty in (0, 1):
             told = np.zeros(m.TOLD + 2 * m.TOP, dtype=np.int64)
-            place = m.pick(agent, 6 * 10**8, plenty, lanes, head, tasks, may[:, agent].copy(), starts,
+            place = m.pick(agent, 6 * 10**8, plenty, 20_000, lanes, head, tasks, may[:, agent].copy(), starts,
                            able, rooms, scores, seed, told)
             digest.update(np.int64(place).tobytes() + told.tobytes())
     plan = np.full((count, 2), -1)

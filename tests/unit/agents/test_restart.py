@@ -24,7 +24,7 @@ AGENDA = AgentsSection(
 )
 WHO = ("trend", "breakout", "ann")
 ACTIONS = (
-    "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "fail",
+    "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "complete", "fail",
     "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart",
 )  # fmt: skip
 actions = st.lists(
@@ -132,6 +132,7 @@ def test_finished_tasks_are_forgotten_alike(monkeypatch) -> None:
     deck = opened()
     for _ in range(8):
         task = deck.task("d")
+        deck.pass_seconds(1)
         claim = deck.claim("ann").claim
         deck.complete("ann", task.task_id, claim.lease_token)
         assert memory(deck.restarted()) == memory(deck.service)

@@ -72,9 +72,11 @@ async def nothing(deck: Deck) -> None:
 
 @pytest.fixture(scope="module")
 def run_that_ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder as a crash leaves it: whole, and without the seal of an orderly end."""
     path = tmp_path_factory.mktemp("whole") / "deck"
     deck = lived(path, nothing)
     assert deck.guard.sound()
+    (path / "core.seal").unlink()
     return path
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
+from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import (
     Decision,
     GetRearm,
@@ -189,6 +190,8 @@ def agent_caller(name: str, *scopes: Permission) -> Caller:
 class Deck:
     """One service behind a real sequencer, restartable at any moment."""
 
+    remote = False
+
     def __init__(
         self,
         *,
@@ -198,6 +201,7 @@ class Deck:
         breakers: BreakersSection | None = None,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
+        remote: bool = False,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
@@ -205,6 +209,7 @@ class Deck:
         # Off where a test is not about them: what is counted is far from any threshold.
         self.breakers = breakers or CALM
         self.instruments = instruments
+        self.remote = remote
         self.flag = Flag()
         self.pace = pace or Pace()
         self.clock = VirtualClock(start=START)
@@ -223,6 +228,7 @@ class Deck:
             limits=self.limits,
             paper=self.paper,
             orders=self.orders,
+            remote=self.remote,
             breakers=self.breakers,
             stop=self.flag,
             pace=self.pace,
@@ -230,7 +236,7 @@ class Deck:
         )
         commands = {
             operation.input: Binding(operation, self.service)
-            for operation in OPERATIONS
+            for operation in (*OPERATIONS, *COURIERS)
             if operation.effect is Effect.COMMAND
         }
         hears = dict.fromkeys(

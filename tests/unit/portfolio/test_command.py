@@ -64,3 +64,47 @@ def test_what_cannot_be_answered_is_refused_in_one_line(
     for options in (["--objective", "max-return"], ["--lookback", "500"], ["--lookback", "1"]):
         assert main(["optimize", str(tmp_path / "c.csv"), *options]) == 1
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_constraints_are_kept_to_and_bad_ones_name_what_is_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closes(tmp_path / "c.csv")
+    asked = ["optimize", str(tmp_path / "c.csv"), "--objective", "min-cvar", "--json"]
+    grouped = ["--group", "ab=A+B:0.1:0.4", "--current", "A=0.5,C=0.5", "--max-turnover", "0.2"]
+    assert main([*asked, *grouped]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert 0.1 - 1e-9 <= said["weights"][0] + said["weights"][1] <= 0.4 + 1e-9
+    assert said["cvar"] > 0.0
+    assert said["warning"] is None
+    assert said["observations"] == 199
+    for bad, word in (
+        (["--group", "ab=A+Z:0:1"], "Z"),
+        (["--group", "ab"], "NAME=A+B+C:LOW:HIGH"),
+        (["--current", "A=x"], "number"),
+        (["--max-turnover", "0.1"], "current"),
+        (["--group", "a=A:0.6:1", "--group", "b=B:0.6:1"], "group a"),
+    ):
+        assert main([*asked, *bad]) == 1
+        assert word in capsys.readouterr().err
+
+
+def test_a_walk_forward_always_shows_equal_weights_and_the_frontier_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closes(tmp_path / "c.csv")
+    asked = ["optimize", str(tmp_path / "c.csv"), "--objective", "min-volatility"]
+    walk = [*asked, "--walk-forward", "--lookback", "60", "--cost-bps", "10"]
+    assert main([*walk, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said) == {"min-volatility", "equal-weight"}
+    assert said["min-volatility"]["cost"] > 0.0
+    assert main(walk) == 0
+    assert "equal-weight" in capsys.readouterr().out
+    assert main([*asked, "--walk-forward", "--lookback", "60"]) == 1
+    assert "--cost-bps" in capsys.readouterr().err
+    assert main([*asked, "--plot"]) == 0
+    drawing = capsys.readouterr().out
+    assert drawing.count("o") >= 3
+    assert "X" in drawing
+    assert "% a year" in drawing

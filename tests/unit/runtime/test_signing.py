@@ -113,6 +113,15 @@ def test_half_a_line_that_is_in_no_table_is_dropped(chain: Chained) -> None:
     assert chain.heads.read_bytes() == whole
 
 
+@pytest.mark.parametrize("damage", [b"\0\0\0\n", b"{}\n", b"\xff" * 40 + b"\n\n" + b"\0" * 9])
+def test_damaged_lines_that_are_in_no_table_are_dropped(chain: Chained, damage: bytes) -> None:
+    whole = chain.heads.read_bytes()
+    with chain.heads.open("ab") as file:
+        file.write(damage)
+    assert taken_up(chain) == 3
+    assert chain.heads.read_bytes() == whole
+
+
 def test_a_shortened_chain_does_not_start(chain: Chained) -> None:
     with closing(chain.open()) as connection:
         connection.execute("DELETE FROM audit WHERE sequence > 4")

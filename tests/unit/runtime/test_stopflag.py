@@ -67,6 +67,18 @@ def test_a_missing_short_or_foreign_flag_of_an_old_run_means_stopped(
     flag.close()
 
 
+def test_a_word_that_cannot_be_true_means_stopped_and_is_not_raised(tmp_path: Path) -> None:
+    path = tmp_path / "stop.flag"
+    opened(path).close()
+    with path.open("r+b") as file:
+        file.write(b"\xff" * 8)
+    flag = opened(path, new_run=False)
+    assert flag.raised() == -1
+    with pytest.raises(OSError, match="damaged"):
+        raise_flag(path)
+    flag.close()
+
+
 def test_raising_a_flag_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         raise_flag(tmp_path / "stop.flag")

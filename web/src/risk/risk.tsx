@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, GroundingsView, GroundingView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -50,6 +50,18 @@ const FORECASTS: ReadonlyArray<Column<RiskView>> = [
   { name: "Size", right: true, hint: "Volatility scaling of new positions", show: (row) => row.multiplier === null ? <Maybe text={DASH} why={why(row)} /> : <span className="ml-auto flex max-w-44 items-center justify-end gap-2 whitespace-nowrap"><Bar share={row.multiplier} label={`size multiplier ${fixed(row.multiplier)}`} />× {fixed(row.multiplier)}</span> },
   { name: "Position limit", right: true, hint: "Per agent", show: (row) => <Maybe text={money(row.position_limit)} why={why(row)} /> },
   { name: "Residuals", right: true, hint: "Observations that the forecast rests on", show: (row) => row.have < row.need ? <span className="text-faint">{why(row)}</span> : count(row.have) },
+];
+
+const YOUNG = "250 bars common to everything held are needed";
+
+const HELD: ReadonlyArray<Column<HoldingsRiskView>> = [
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "Gross", right: true, show: (row) => money(row.gross) },
+  { name: "VaR 95", right: true, show: (row) => <Maybe text={money(row.var95)} why={YOUNG} /> },
+  { name: "ES 95", right: true, show: (row) => <Maybe text={money(row.es95)} why={YOUNG} /> },
+  { name: "VaR 99", right: true, show: (row) => <Maybe text={money(row.var99)} why={YOUNG} /> },
+  { name: "ES 99", right: true, show: (row) => <Maybe text={money(row.es99)} why={YOUNG} /> },
+  { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)}`).join(" · ")}</span> },
 ];
 
 interface Verdict {
@@ -140,6 +152,9 @@ export default function Risk() {
       <StopPanel />
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
+      </ViewPanel>
+      <ViewPanel<HoldingsView> title="What is held may lose in the next bar" path="/risk/holdings" className="shrink-0" note={() => "in money, with the dependence the instruments have shown"}>
+        {(data) => <Table label="Held" columns={HELD} rows={data.subjects} rowKey={(row) => row.subject} empty="Nothing is held." />}
       </ViewPanel>
       <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
         {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}

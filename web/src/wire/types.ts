@@ -194,6 +194,17 @@ export interface Briefing {
   readonly work: ReadonlyArray<Claim>;
 }
 
+/** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
+export interface BrokerView {
+  readonly venue: string;
+  readonly remote: boolean;
+  readonly sequence: number;
+  readonly compared_slice: number | null;
+  readonly in_flight: number;
+  readonly unknown: ReadonlyArray<string>;
+  readonly differences: ReadonlyArray<DifferenceView>;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -229,12 +240,13 @@ export interface Claim {
   readonly because: string;
 }
 
-/** The claim, or null with the reason and when asking again makes sense. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
+/** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
 export interface ClaimAnswer {
   readonly claim: Claim | null;
   readonly more: ReadonlyArray<Claim>;
   readonly reason: string | null;
   readonly retry_after_ms: number | null;
+  readonly kept: boolean;
   readonly due_ms: number | null;
 }
 
@@ -265,6 +277,14 @@ export interface CompleteWork {
   readonly result?: Readonly<Record<string, unknown>>;
   readonly failed?: boolean;
   readonly reason?: string;
+}
+
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+export interface ComponentRiskView {
+  readonly symbol: string;
+  readonly value: Decimal;
+  readonly var99_share: number | null;
+  readonly marginal_var99: number | null;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -349,6 +369,13 @@ export interface Decision {
   readonly breaches: ReadonlyArray<Breach>;
 }
 
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+export interface DifferenceView {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+}
+
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
@@ -430,10 +457,11 @@ export interface ExecutionReport {
   readonly ledger_balanced: boolean;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
+  readonly regime: Regime | null;
   readonly held: number;
   readonly limit: number;
   readonly able: number;
@@ -505,6 +533,23 @@ export interface GroundingView {
 /** Grounding by agent. */
 export interface GroundingsView {
   readonly agents: ReadonlyArray<GroundingView>;
+}
+
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+export interface HoldingsRiskView {
+  readonly subject: string;
+  readonly gross: Decimal;
+  readonly var95: Decimal | null;
+  readonly es95: Decimal | null;
+  readonly var99: Decimal | null;
+  readonly es99: Decimal | null;
+  readonly components: ReadonlyArray<ComponentRiskView>;
+}
+
+/** The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts. */
+export interface HoldingsView {
+  readonly subjects: ReadonlyArray<HoldingsRiskView>;
+  readonly coverage: ReadonlyArray<CoverageView>;
 }
 
 /** Indicator values of one instrument at its last close; ``None`` until defined. */
@@ -1248,6 +1293,12 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
+export interface SettleOrder {
+  readonly order_id: string;
+  readonly reason: string;
+}
+
 /** What became of one report: the task's state, or the code of its refusal. */
 export interface Settled {
   readonly task_id: string;
@@ -1298,6 +1349,25 @@ export interface SignalView {
 export interface SignalsView {
   readonly signals: ReadonlyArray<SignalView>;
   readonly next: number | null;
+}
+
+/** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
+export interface SkillView {
+  readonly type: TaskType;
+  readonly regime: string;
+  readonly trials: number;
+  readonly weight: number;
+  readonly mean: number;
+  readonly error: number;
+  readonly score: number;
+  readonly duration_ms: number | null;
+}
+
+/** All records of an agent, by type and regime, and the regime that prevails now. */
+export interface SkillsView {
+  readonly agent: string;
+  readonly prevailing: Regime | null;
+  readonly skills: ReadonlyArray<SkillView>;
 }
 
 /** One live slice: ``bars`` are ``[open, high, low, close, volume or null]`` by symbol. */

@@ -30,7 +30,7 @@ PAST = -(2**59)
 """What orders a task that is past due lies below this, any other above."""
 NEVER = 2**61
 """When a task without a bound is due."""
-TOLD = 6
+TOLD = 7
 """Where the best agents and their scores begin in what a pick tells."""
 
 
@@ -184,9 +184,9 @@ def dispatch(
         Machine time, microseconds.
     head : ndarray of shape (l,), int64
         First task of each lane, -1 where it is empty. Advanced.
-    tasks : ndarray of shape (t, 5), int64
-        Per task its key, its number, the places of the next and previous task of its lane, and when it
-        is due.
+    tasks : ndarray of shape (t, 6), int64
+        Per task its key, its number, the places of the next and previous task of its lane, when it is
+        due, and until when it is kept for the agent that does it best.
     agents : ndarray of shape (n, 4), int64
         As in ``best_agent``; the leases held are counted up.
     plan : ndarray of shape (most, 2), int64
@@ -276,6 +276,7 @@ def pick(
     agent: int,
     now_us: int,
     plentiful: int,
+    margin: int,
     lanes: Ints,
     head: Ints,
     tasks: Ints,
@@ -289,20 +290,23 @@ def pick(
 ) -> int:
     """Return the place of the task that ``agent`` gets when it asks now, or -1.
 
-    The first task in order that it can do and has room for; one that it failed last goes to another
-    that has room. While there is room for all tasks, the one that fewest agents can do goes first
+    The first task in order that it can do and has room for. One that it failed last goes to another
+    that has room, and for a moment one is kept for an agent with room that does it better. While there is room for all tasks, the one that fewest agents can do goes first
     among those of one priority.
 
     Parameters
     ----------
     plentiful : int
         1 if there are at least as many free slots as ready tasks.
+    margin : int
+        How much better another's score must be.
     may : ndarray of shape (requirements,), int64
         1 where ``agent`` meets the requirement.
-    told : ndarray of shape (14,), int64
+    told : ndarray of shape (15,), int64
         Filled with the agent's score, how many lanes had work for it, how many of these were spared
         for pressing work, how many were kept from it because it failed their tasks last, how many
-        agents had room, 1 if the task was past due, and then the best agents and their scores.
+        agents had room, 1 if the task was past due, how many lanes were kept for a better agent, and
+        then the best agents and their scores.
 
     The other parameters are those of ``dispatch``.
     """
@@ -334,6 +338,10 @@ def pick(
             passed[first] = 1
             continue
         told[0] = scores[lanes[first, 2], agent] - agents[agent, 3]
+        if now_us < tasks[task, 5] and best != agent and worth[0] > told[0] + margin:
+            told[6] += 1
+            passed[first] = 1
+            continue
         told[4] = _rivals(lanes[first, 0], whole, able_from, able, agents)
         told[5] = 1 if when[first] < PAST else 0
         for place in range(TOP):
@@ -403,12 +411,12 @@ def warm_up() -> None:
     """Compile the kernels, or load them from the cache, by calling each once on one task."""
     lanes = np.array([[0, 0, 0, NONE, 0]], dtype=np.int64)
     head = np.zeros(1, dtype=np.int64)
-    tasks = np.array([[0, 1, NONE, NONE, NEVER]], dtype=np.int64)
+    tasks = np.array([[0, 1, NONE, NONE, NEVER, 0]], dtype=np.int64)
     able_from, able = np.array([0, 1]), np.zeros(1, dtype=np.int64)
     agents = np.array([[0, 1, 1, 0]], dtype=np.int64)
     scores = np.zeros((1, 1), dtype=np.int64)
     told, one = np.empty(TOLD + 2 * TOP, dtype=np.int64), np.ones(1, dtype=np.int64)
-    pick(0, 0, 1, lanes, head, tasks, one, able_from, able, agents, scores, 1, told)
+    pick(0, 0, 1, 0, lanes, head, tasks, one, able_from, able, agents, scores, 1, told)
     plan = np.empty((1, 2), dtype=np.int64)
     dispatch(1, 0, lanes, head, tasks, able_from, able, agents, scores, 1, plan)
     auction(np.ones((1, 1), dtype=np.int64), 1, np.empty(1, np.int64), np.empty(1, np.int64))

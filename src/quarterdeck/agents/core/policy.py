@@ -30,7 +30,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     worth ``weight_s`` seconds of waiting; ``longest_wait_s`` bounds the wait of the priorities it
     names. Owners named in ``shares`` have that many turns where others have one. ``retry_*`` bound the
     rest between attempts. A task that so many different agents failed is dead, and an agent that failed
-    so often in a row is quarantined. ``seed`` in [0, 2**31) chooses among equals.
+    so often in a row is quarantined. A task is kept ``hold_ms`` for an agent with room that does it
+    better. ``seed`` in [0, 2**31) chooses among equals.
     """
 
     load_threshold: float = 0.7
@@ -41,6 +42,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     retry_most_ms: int = 60_000
     dead_after_agents: int = 3
     quarantine_failures: int = 5
+    hold_ms: int = 0
     seed: int = 0
 
     def ordinary_slots(self, slots: int) -> int:

@@ -16,11 +16,13 @@ from quarterdeck.agents.core.task import Agent, Task
 from quarterdeck.agents.model import AgentState, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority, TaskType
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 from quarterdeck.maths.arrays import Ints
 
-UNKNOWN_PPM = 500_000
-"""What an agent's work is taken to be worth before anything is known of it."""
+UNKNOWN_PPM = 750_000
+"""What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
+MARGIN_PPM = 20_000
+"""How much better another agent must be for a task to be kept for it a moment."""
 _TYPES = tuple(TaskType)
 _NONE = matching.NONE
 
@@ -40,11 +42,12 @@ class Fleet:
     """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
 
     __slots__ = (
-        "_needs", "_stale", "able", "able_from", "index", "known", "may", "policy", "rooms", "scores",
+        "_needs", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.regime: Regime | None = None
         self.index: dict[AgentId, int] = {}
         self.known: list[Agent] = []
         self.rooms: Ints = np.zeros((0, 4), dtype=np.int64)
@@ -77,6 +80,10 @@ class Fleet:
             held, ordinary, slots, _ = (int(n) for n in self.rooms[place])
             self.rooms[place, 0] = held + by
             self.rooms[place, 3] = matching.load_cost(held + by, ordinary, slots)
+
+    def set_score(self, agent: AgentId, kind: TaskType, ppm: int) -> None:
+        """Set what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""
+        self.scores[_TYPES.index(kind), self.index[agent]] = ppm
 
     def room(self, agent: AgentId) -> tuple[int, int, int]:
         """Return the leases that ``agent`` holds, its slots for ordinary work, and all its slots."""
@@ -121,7 +128,7 @@ class Fleet:
 
     def content(self) -> object:
         """Return all that decides, in an order of its own."""
-        return sorted(
+        return self.regime, sorted(
             (agent.name, agent, self.rooms[place].tolist(), self.scores[:, place].tolist())
             for place, agent in enumerate(self.known)
         )
@@ -153,7 +160,7 @@ class Pool:
         self._places: dict[TaskId, int] = {}
         self._at: list[TaskId | None] = []
         self._free_places: list[int] = []
-        self._tasks: Ints = np.zeros((64, 5), dtype=np.int64)
+        self._tasks: Ints = np.zeros((64, 6), dtype=np.int64)
         self._lane_of: Ints = np.full(64, _NONE, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -207,7 +214,8 @@ class Pool:
             before = int(self._tasks[before, 3])
         after = int(self._head[lane] if before == _NONE else self._tasks[before, 2])
         due = self.policy.due_us(task.priority, task.ready_machine_at // MICROSECOND)
-        self._tasks[place] = (task.order_key, task.number, after, before, due)
+        kept = task.ready_machine_at // MICROSECOND + self.policy.hold_ms * 1_000
+        self._tasks[place] = (task.order_key, task.number, after, before, due, kept)
         self._lane_of[place] = lane
         self._link(before, place, lane=lane)
         self._link(place, after, lane=lane)
@@ -240,6 +248,7 @@ class Pool:
             index,
             machine_at // MICROSECOND,
             int(self.fleet.free() >= len(self._places)),
+            MARGIN_PPM,
             self._lane[:lanes],
             self._head[:lanes],
             self._tasks,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from quarterdeck.agents.core import why as reasons
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.skill import PPM, Skill, SkillKey, estimate
 from quarterdeck.agents.core.task import Agent, Key, Outcomes, Task
 from quarterdeck.agents.model import (
     AgentState,
@@ -13,6 +14,7 @@ from quarterdeck.agents.model import (
     Claim,
     KeyView,
     Presence,
+    SkillView,
     TaskState,
     TaskView,
 )
@@ -63,6 +65,21 @@ def agent_view(
         failed_in_a_row=streak,
         success_fraction=completed / (completed + failed) if completed + failed else None,
         last_seen=_instant(last_seen.get(agent.name)),
+    )
+
+
+def skill_view(key: SkillKey, record: Skill, overall: Skill, *, slice_index: int) -> SkillView:
+    """Return a record as of ``slice_index`` with what is not known about it."""
+    mean, error, weight = estimate(record, overall, slice_index=slice_index)
+    return SkillView(
+        type=key[1],
+        regime=key[2],
+        trials=record.trials,
+        weight=weight,
+        mean=mean,
+        error=error,
+        score=record.score_ppm / PPM,
+        duration_ms=record.duration_ms or None,
     )
 
 

@@ -33,11 +33,12 @@ _NONE = matching.NONE
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The task chosen and by which factors, or none and why."""
+    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps."""
 
     task_id: TaskId | None
     because: str
     factors: Factors | None = None
+    kept: bool = False
 
 
 def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
@@ -64,14 +65,17 @@ def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at
     task_id, told = pool.pick(agent.name, machine_at=machine_at)
     if task_id is None:
         text = _nothing_for(agent)
-        if told[3]:
+        kept = bool(told[6])
+        if kept:
+            text = "the ready tasks are kept a moment for agents that do such work better"
+        elif told[3]:
             text = f"the ready tasks failed with {agent.name} last and another agent can take them"
         elif told[2]:
             text = (
                 f"{agent.name} holds {held} of its {ordinary} slots for ordinary work; "
                 f"the other {slots - ordinary} are kept for urgent tasks"
             )
-        return Choice(task_id=None, because=text)
+        return Choice(task_id=None, because=text, kept=kept)
     task = tasks[task_id]
     factors = _factors(agent, task, pool, told=told, machine_at=machine_at)
     return Choice(task_id=task_id, because=_sentence(agent, task, factors), factors=factors)
@@ -188,6 +192,7 @@ def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Na
     return Factors(
         agent=agent.name,
         score_ppm=int(told[0]),
+        regime=fleet.regime,
         held=held,
         limit=int(fleet.rooms[fleet.index[agent.name], 2 if whole else 1]),
         able=int(able.size),
@@ -215,8 +220,10 @@ def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
     text = (
         f"{agent.name} can do {', '.join(task.needs)}; first of {factors.among} ready {rank}; "
         f"{factors.held + 1} of {factors.limit} slots in use; "
-        f"asked first of {factors.with_room} with room"
+        f"asked first of {factors.with_room} with room; scores {factors.score_ppm / 1e6:.2f}"
     )
+    if factors.regime is not None:
+        text += f" in regime {factors.regime.value}"
     if task.attempt:
         text += f"; attempt {task.attempt + 1} of {task.max_attempts}"
     return text if task.failed_by is None else f"{text} after {task.failed_by} failed it"

@@ -30,6 +30,7 @@ from quarterdeck.agents.model.people import (
     GetAgent,
     GetAgents,
     GetKeys,
+    GetSkills,
     IssueKey,
     KeyIssued,
     KeysView,
@@ -38,6 +39,8 @@ from quarterdeck.agents.model.people import (
     RegisterAgent,
     ResumeAgent,
     RevokeKey,
+    SkillsView,
+    SkillView,
 )
 from quarterdeck.agents.model.tasks import (
     AgentVerdict,
@@ -89,6 +92,7 @@ __all__ = [
     "GetAgent",
     "GetAgents",
     "GetKeys",
+    "GetSkills",
     "GetTask",
     "GetTaskWhy",
     "GetTasks",
@@ -107,6 +111,8 @@ __all__ = [
     "RevokeKey",
     "Settled",
     "SettledAnswer",
+    "SkillView",
+    "SkillsView",
     "SubmitTask",
     "SubmitTasks",
     "SubmittedAnswer",

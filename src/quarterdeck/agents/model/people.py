@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from quarterdeck.agents.model.facts import (
     AgentState,
     Presence,
 )
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Command, Query
+from quarterdeck.kernel.vocabulary import Regime, TaskType
 
 
 class RegisterAgent(Command, frozen=True):
@@ -117,6 +120,37 @@ class AgentView(Answer, frozen=True):
     failed_in_a_row: int
     success_fraction: float | None
     last_seen: str | None
+
+
+class SkillView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent is worth at one type of work in one regime, or in ``any``.
+
+    ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts
+    outcomes that have not faded; ``score`` is what assignment goes by.
+    """
+
+    type: TaskType
+    regime: str
+    trials: int
+    weight: float
+    mean: float
+    error: float
+    score: float
+    duration_ms: float | None
+
+
+class GetSkills(Query, frozen=True):
+    """Ask what an agent has shown so far."""
+
+    agent: str
+
+
+class SkillsView(Answer, frozen=True):
+    """All records of an agent, by type and regime, and the regime that prevails now."""
+
+    agent: AgentId
+    prevailing: Regime | None
+    skills: tuple[SkillView, ...]
 
 
 class AgentsView(Answer, frozen=True):

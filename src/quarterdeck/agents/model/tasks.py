@@ -11,7 +11,7 @@ from quarterdeck.agents.model.facts import (
 )
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Answer, Json, Query
-from quarterdeck.kernel.vocabulary import Priority, TaskType
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 
 
 class TaskView(Answer, frozen=True):
@@ -65,11 +65,13 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
 
     ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's
     turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says
-    that it had waited too long to stand behind anything. Of ``able`` agents ``with_room`` had room.
+    that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the
+    agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room.
     """
 
     agent: AgentId
     score_ppm: int
+    regime: Regime | None
     held: int
     limit: int
     able: int

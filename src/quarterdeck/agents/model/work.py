@@ -111,6 +111,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class ClaimAnswer(Answer, frozen=True):
     """The claim, or null with the reason and when asking again makes sense.
 
+    ``kept`` says that ready work is kept a moment for agents that do it better.
     ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next,
     in machine milliseconds from now: a retry, the end of a lease, an expiry.
     """
@@ -119,6 +120,7 @@ class ClaimAnswer(Answer, frozen=True):
     more: tuple[Claim, ...] = ()
     reason: str | None = None
     retry_after_ms: int | None = None
+    kept: bool = False
     due_ms: int | None = None
 
 

@@ -11,17 +11,19 @@ from quarterdeck.agents.core import agenda, keys, news, roster, views
 from quarterdeck.agents.core.agenda import Entry
 from quarterdeck.agents.core.board import MAX_FINISHED_KEPT, Board
 from quarterdeck.agents.core.policy import Policy
+from quarterdeck.agents.core.skill import Skills
 from quarterdeck.agents.core.task import Agent, Key
 from quarterdeck.agents.model import (
     AgentRegistered,
     Claim,
 )
 from quarterdeck.agents.ports import Secrets
+from quarterdeck.agents.service import scoring
 from quarterdeck.agents.service.telling import ask_for_review, take_turns, tell
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority
+from quarterdeck.kernel.vocabulary import Priority, Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import AgentsSection
@@ -49,9 +51,12 @@ class AgentsService:
         "members": State.JOURNALED,
         "issued": State.JOURNALED,
         "board": State.JOURNALED,
+        "skills": State.JOURNALED,
+        "regimes": State.JOURNALED,
         "agenda": State.VIEW,
         "last_seen": State.VIEW,
         "seen_at": State.VIEW,
+        "seen_slice": State.VIEW,
     }
 
     def __init__(
@@ -71,10 +76,13 @@ class AgentsService:
         self.members: dict[AgentId, Agent] = {}
         self.issued: dict[str, Key] = {}
         self.board = Board(self.policy)
+        self.skills = Skills()
+        self.regimes: dict[str, Regime] = {}
         self.agenda: tuple[Entry, ...] = ()
         # When an agent last asked for or reported work: of this process's life, so not journaled.
         self.last_seen: dict[AgentId, Nanos] = {}
         self.seen_at = Nanos(0)
+        self.seen_slice = 0
 
     def load(self, reader: Reader) -> None:
         """Take up agents, keys and tasks where the database left them."""
@@ -88,23 +96,28 @@ class AgentsService:
             agents=self.members.values(),
             policy=self.policy,
         )
+        self.skills = Skills(store.read_skills(reader))
+        self.regimes = store.read_regimes(reader)
+        scoring.put_scores(self)
         self.agenda = agenda.parsed(self.schedule)
 
     def hear(self, message: Message, step: Step) -> None:
         """Keep the agenda, end leases, ask for reviews and take up the built-in agents."""
         match message:
             case BarsClosed():
-                self.seen_at = step.machine_at
+                self.seen_at, self.seen_slice = step.machine_at, step.slice
                 at, machine_at = step.at, step.machine_at
                 tell(self, self.board.expire(at=at, machine_at=machine_at), step=step)
                 overtaken = self.board.overtake(message.index, at=at, machine_at=machine_at)
                 tell(self, overtaken, step=step)
+                scoring.fade(self, step=step)
                 # Before trading opens nothing comes round: there is nothing to act on.
                 if not message.warming_up:
                     take_turns(self, step=step)
                 for numbers in news.numbers_of(self.board, self.members):
                     step.say(numbers)
             case RegimeChanged():
+                scoring.note_regime(self, message, step=step)
                 ask_for_review(self, message, step=step)
             case AgentRegistered() if message.agent not in self.members:
                 slots = self.builtin_slots.get(message.agent, 1)
@@ -152,4 +165,5 @@ def policy_of(config: AgentsSection) -> Policy:
         retry_most_ms=config.retry_most_ms,
         dead_after_agents=config.dead_after_agents,
         quarantine_failures=config.quarantine_failures,
+        hold_ms=config.hold_ms,
     )

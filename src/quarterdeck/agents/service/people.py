@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from quarterdeck.agents import store
 from quarterdeck.agents.core import intake, roster, views
+from quarterdeck.agents.core.skill import ANY
 from quarterdeck.agents.model import (
     AgentRegistered,
     AgentState,
@@ -17,6 +18,7 @@ from quarterdeck.agents.model import (
     GetAgent,
     GetAgents,
     GetKeys,
+    GetSkills,
     IssueKey,
     KeyIssued,
     KeysView,
@@ -25,6 +27,7 @@ from quarterdeck.agents.model import (
     RegisterAgent,
     ResumeAgent,
     RevokeKey,
+    SkillsView,
 )
 from quarterdeck.agents.service.telling import PARTITION
 from quarterdeck.kernel.errors import Conflict
@@ -161,6 +164,27 @@ def agent(
     """Return one agent."""
     agent = roster.known(service.members, query.agent)
     return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
+
+
+def skills(
+    service: AgentsService,
+    query: GetSkills,
+    caller: Caller,  # noqa: ARG001
+) -> SkillsView:
+    """Return what one agent has shown so far."""
+    name = roster.known(service.members, query.agent).name
+    now, records = service.board.ready.fleet.regime, service.skills.records
+    return SkillsView(
+        agent=name,
+        prevailing=now,
+        skills=tuple(
+            views.skill_view(
+                key, record, records[name, key[1], ANY], slice_index=service.seen_slice
+            )
+            for key, record in sorted(records.items())
+            if key[0] == name
+        ),
+    )
 
 
 def issued_keys(

@@ -12,6 +12,7 @@ from quarterdeck.agents.core import agenda, news
 from quarterdeck.agents.core.board import Board, ended_attempt
 from quarterdeck.agents.core.task import Birth, Change
 from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.agents.service import scoring
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.sequencer import Step
@@ -33,6 +34,7 @@ def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> No
             if name is not None:
                 outcomes = service.board.outcomes[name]
                 store.save_outcomes(name, outcomes, step)
+                scoring.note_outcome(service, change.task, name, step=step)
                 _quarantine(service, name, outcomes.streak, step=step)
         for message in news.news_of(change, at=step.at, slice_index=step.slice):
             step.say(message)

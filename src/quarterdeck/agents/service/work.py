@@ -161,7 +161,8 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
     return ClaimAnswer(
         claim=None,
         reason=choice.because,
-        retry_after_ms=RETRY_AFTER_MS,
+        retry_after_ms=service.policy.hold_ms if choice.kept else RETRY_AFTER_MS,
+        kept=choice.kept,
         due_ms=None if due is None else max(0, due - machine_at) // MILLISECOND + 1,
     )
 

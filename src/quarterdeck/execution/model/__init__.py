@@ -21,6 +21,12 @@ from quarterdeck.execution.model.breakers import (
     GetBreakers,
     ResetBreaker,
 )
+from quarterdeck.execution.model.broker import (
+    BrokerView,
+    DifferenceView,
+    GetBroker,
+    SettleOrder,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -118,6 +124,7 @@ __all__ = [
     "BreakerState",
     "BreakerView",
     "BreakersView",
+    "BrokerView",
     "CancelOrder",
     "CancelSignal",
     "ChangeStatus",
@@ -126,6 +133,7 @@ __all__ = [
     "ConflictView",
     "ConflictsView",
     "Decision",
+    "DifferenceView",
     "EquityMarked",
     "ExecutionReport",
     "FillView",
@@ -134,6 +142,7 @@ __all__ = [
     "GetAccounts",
     "GetBreakerEvents",
     "GetBreakers",
+    "GetBroker",
     "GetConflicts",
     "GetExecutionReport",
     "GetFills",
@@ -179,6 +188,7 @@ __all__ = [
     "ResetBreaker",
     "Scope",
     "SetLimit",
+    "SettleOrder",
     "SignalStateView",
     "SignalView",
     "SignalsView",

@@ -82,6 +82,7 @@ class ExecutionService:
         paper: PaperSection,
         breakers: BreakersSection,
         orders: OrdersSection,
+        remote: bool = False,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -96,6 +97,7 @@ class ExecutionService:
             terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            remote=remote,
             limits=book_of(limits, terms, account=account, symbols=symbols),
             settings=settings_of(breakers),
         )

@@ -29,9 +29,11 @@ from quarterdeck.execution.store.breakers import (
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.execution.store.stops import count_stop, read_stops
+from quarterdeck.execution.store.venue import Venue, read_venue
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
 from quarterdeck.kernel.time import DAY
+from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -64,6 +66,8 @@ class Desk:
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
     those that are open; ``frozen`` says, by instrument, why it may only be reduced.
+    ``remote`` is whether orders are filled by a venue outside the deck, and ``venue`` what is known
+    of it.
     """
 
     account: AccountId
@@ -86,6 +90,8 @@ class Desk:
     counters: Counters = field(default_factory=Counters)
     signals: dict[SignalId, Signal] = field(default_factory=dict)
     frozen: dict[int, str] = field(default_factory=dict)
+    remote: bool = False
+    venue: Venue = field(default_factory=Venue)
     breakers: Breakers = field(default_factory=Breakers)
     calls: dict[str, Calls] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
@@ -111,6 +117,7 @@ class Desk:
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
         self.signals = read_signals(reader)
+        self.venue = read_venue(reader)
         self.breakers = read_breakers(reader)
         self.calls = read_calls(reader)
         self.markets = read_markets(reader)
@@ -124,6 +131,11 @@ class Desk:
             reserve(self.accounts[order.agent], order)
         self.exposure = Exposure()
         self.risks = {row: learned.var_parts for row, learned in self.learned.items()}
+
+    @property
+    def first_status(self) -> OrderStatus:
+        """What an order is once the gate has let it pass: a remote venue does not have it yet."""
+        return OrderStatus.INTENT if self.remote else OrderStatus.WORKING
 
     def known(self, agent: str) -> AgentId:
         """Return the identity of a registered agent, or refuse."""

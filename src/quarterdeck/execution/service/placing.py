@@ -156,7 +156,8 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
             value=command.order_id[:MAX_REFERENCE],
             accepted="the order_id of a working order of the caller",
         )
-    if old.status not in (OrderStatus.WORKING, OrderStatus.PARTIAL) or old.leg is not None:
+    here = (OrderStatus.INTENT,) if desk.remote else (OrderStatus.WORKING, OrderStatus.PARTIAL)
+    if old.status not in here or old.leg is not None:
         raise Conflict(
             f"the order is {old.status.value}{' and attached to another' if old.leg else ''}",
             code="NOT_REPLACEABLE",
@@ -225,7 +226,7 @@ def _order(
         quantity=intent.quantity or 0,
         limit=intent.limit,
         worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
-        status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
+        status=desk.first_status if accepted else OrderStatus.REFUSED,
         decision=decision,
         at=step.at,
         slice=step.slice,

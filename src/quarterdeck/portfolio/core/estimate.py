@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,9 @@ from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.portfolio.core.sums import scatter
 
 FloatArray = npt.NDArray[np.float64]
+
+CANCELLED: Final = 0.1
+"""Largest share of a sum of squares that may be its mean's and still be taken off afterwards."""
 
 
 def sample_covariance(returns: FloatArray, *, reproducible: bool = True) -> FloatArray:
@@ -41,13 +47,65 @@ def sample_covariance(returns: FloatArray, *, reproducible: bool = True) -> Floa
     >>> sample_covariance(np.array([[0.01, 0.0], [0.03, 0.0]])).round(6).tolist()
     [[0.0002, 0.0], [0.0, 0.0]]
     """
+    if not reproducible:
+        return sample_moments(returns)[1]
     if returns.ndim != 2 or returns.shape[1] == 0 or not np.isfinite(returns).all():
         raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
     if returns.shape[0] < 2:
         raise NotEnoughData("a covariance", have=returns.shape[0], need=2)
-    centred = returns - returns.mean(axis=0)
-    sums = scatter(centred) if reproducible else centred.T @ centred
+    sums = scatter(returns - returns.mean(axis=0))
     return np.asarray(sums / (returns.shape[0] - 1), dtype=np.float64)
+
+
+def sample_moments(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and sample covariance by the linear algebra library, in one pass where that is safe.
+
+    Parameters
+    ----------
+    returns : ndarray of shape (t, n), float64
+        As in ``sample_covariance``.
+
+    Returns
+    -------
+    mean : ndarray of shape (n,), float64
+    covariance : ndarray of shape (n, n), float64
+        Exactly symmetric; its last bits depend on the processor.
+
+    Notes
+    -----
+    Sums of products about 0 are put about the mean by taking t m m' off. That loses no more than
+    ``CANCELLED`` of their digits' worth; where means are larger the returns are centred first.
+
+    Raises
+    ------
+    InvalidInput, NotEnoughData
+        As ``sample_covariance``.
+
+    Examples
+    --------
+    >>> mean, covariance = sample_moments(np.array([[0.01, 0.0], [0.03, 0.0]]))
+    >>> mean.round(9).tolist(), covariance.round(9).tolist()
+    ([0.02, 0.0], [[0.0002, 0.0], [0.0, 0.0]])
+    """
+    if returns.ndim != 2 or returns.shape[1] == 0:
+        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+    t = returns.shape[0]
+    if t < 2:
+        raise NotEnoughData("a covariance", have=t, need=2)
+    mean = np.asarray(np.ones(t) @ returns / t, dtype=np.float64)
+    sums = returns.T @ returns
+    squares = np.diag(sums)
+    # What is not finite shows in its own square.
+    if not np.isfinite(squares).all() and not np.isfinite(returns).all():
+        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+    if (t * mean * mean <= CANCELLED * squares).all():
+        part = math.sqrt(t) * mean
+        sums -= np.outer(part, part)
+    else:
+        centred = returns - mean
+        sums = centred.T @ centred
+    sums /= t - 1
+    return mean, np.asarray(sums, dtype=np.float64)
 
 
 def turnover(current: FloatArray, target: FloatArray) -> float:

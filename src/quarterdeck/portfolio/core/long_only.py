@@ -16,7 +16,12 @@ import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core.hierarchy import hierarchical_weights
-from quarterdeck.portfolio.core.nonnegative import SOLVED, gradient_of, nonnegative_minimum
+from quarterdeck.portfolio.core.nonnegative import (
+    SOLVED,
+    gradient_of,
+    nonnegative_minimum,
+    proof_of,
+)
 from quarterdeck.portfolio.core.parity import contribution_error, parity_point
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,9 +67,7 @@ def least_volatile(
     if status != SOLVED or not 0.0 < total < math.inf:
         return None
     weights = y / total
-    slope = gradient_of(sigma, weights)
-    excess = 2.0 * (float((weights * slope).sum()) - float(slope.min()))
-    return weights, max(excess, 0.0)
+    return weights, float(proof_of(sigma, weights)[1])
 
 
 def best_ratio(

@@ -34,7 +34,7 @@ SLACK: Final = 1e-12
 DEPENDENT: Final = 1e-13
 """Share of an asset's variance not explained by those held, below which it is their combination."""
 
-TOGETHER: Final = 0.5
+TOGETHER: Final = 0.7
 """Share of the best score from which assets enter together with the best."""
 
 CHANGES_PER_ASSET: Final = 12
@@ -77,6 +77,7 @@ def warm_up() -> None:
     """Compile this module's kernels on two assets."""
     nonnegative_minimum(np.diag([1.0, 4.0]), np.ones(2), start=np.zeros(2))
     gradient_of(np.eye(2), np.ones(2))
+    proof_of(np.eye(2), np.full(2, 0.5))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -84,12 +85,71 @@ def gradient_of(matrix: FloatArray, y: FloatArray) -> FloatArray:
     """Return S y of a symmetric S; rows of assets not held are not read."""
     n = y.size
     found = np.zeros(n)
+    held = np.empty(n, np.int64)
+    k = 0
     for i in range(n):
         if y[i] != 0.0:
-            held = y[i]
-            for j in range(n):
-                found[j] += held * matrix[i, j]
+            held[k] = i
+            k += 1
+    # Four rows in one pass read and write the sums a quarter as often.
+    whole = k - k % 4
+    for i in range(0, whole, 4):
+        p, q, r, s = held[i], held[i + 1], held[i + 2], held[i + 3]
+        w, x, v, z = y[p], y[q], y[r], y[s]
+        one, two, three, four = matrix[p], matrix[q], matrix[r], matrix[s]
+        for j in range(n):
+            found[j] += (w * one[j] + x * two[j]) + (v * three[j] + z * four[j])
+    for i in range(whole, k):
+        p = held[i]
+        w, one = y[p], matrix[p]
+        for j in range(n):
+            found[j] += w * one[j]
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def proof_of(matrix: FloatArray, weights: FloatArray) -> tuple[float, float, float]:
+    """Return the variance of weights w >= 0 that sum to 1, and what shows it is the least.
+
+    The second figure bounds how far a variance lies above the least one without shorts: 2 g'w minus
+    twice the least element of the gradient g = S w. The third is the largest violation of the
+    first-order conditions as a share of the largest gradient.
+    """
+    gradient = gradient_of(matrix, weights)
+    n = weights.size
+    variance, level, held, least, size = 0.0, 0.0, 0, np.inf, 0.0
+    for i in range(n):
+        variance += weights[i] * gradient[i]
+        least = min(least, gradient[i])
+        size = max(size, abs(gradient[i]))
+        if weights[i] > 0.0:
+            level += gradient[i]
+            held += 1
+    level /= held
+    stray = 0.0
+    for i in range(n):
+        apart = gradient[i] - level
+        stray = max(stray, abs(apart) if weights[i] > 0.0 else -apart)
+    return variance, max(2.0 * (variance - least), 0.0), stray / size if size > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _along(left: FloatArray, right: FloatArray, count: int) -> float:
+    """Return the sum of the first ``count`` products, added in four interleaved chains.
+
+    One chain waits for every addition to finish before the next; four keep the processor busy. The
+    order is fixed all the same.
+    """
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = count - count % 4
+    for i in range(0, whole, 4):
+        a += left[i] * right[i]
+        b += left[i + 1] * right[i + 1]
+        c += left[i + 2] * right[i + 2]
+        d += left[i + 3] * right[i + 3]
+    for i in range(whole, count):
+        a += left[i] * right[i]
+    return (a + b) + (c + d)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -97,9 +157,7 @@ def _border(matrix: FloatArray, factor: FloatArray, held: IntArray, k: int, asse
     """Write row k of the factor for ``asset`` and return the variance those held do not explain."""
     left: float = matrix[asset, asset]
     for i in range(k):
-        total = matrix[asset, held[i]]
-        for j in range(i):
-            total -= factor[i, j] * factor[k, j]
+        total = matrix[asset, held[i]] - _along(factor[i], factor[k], i)
         factor[k, i] = total / factor[i, i]
         left -= factor[k, i] * factor[k, i]
     return left
@@ -128,10 +186,7 @@ def _drop(factor: FloatArray, held: IntArray, k: int, gone: int) -> None:
 def _solve(factor: FloatArray, k: int, right: FloatArray) -> None:
     """Replace ``right[:k]`` by the solution of L L' x = right."""
     for i in range(k):
-        total = right[i]
-        for j in range(i):
-            total -= factor[i, j] * right[j]
-        right[i] = total / factor[i, i]
+        right[i] = (right[i] - _along(factor[i], right, i)) / factor[i, i]
     for i in range(k - 1, -1, -1):
         right[i] /= factor[i, i]
         value = right[i]
@@ -247,7 +302,7 @@ def _admit(
 ) -> int:
     """Let in what is nearly as good as the best, which is in already; return how many are held."""
     # More at once would leave again one by one, which costs more than their entering saved.
-    most = k + k // 8
+    most = k + k // 2
     for j in range(score.size):
         if k < most and j != best and score[j] > share * score[best]:
             left = _border(matrix, factor, held, k, j)

@@ -43,6 +43,8 @@ class Optimum:
         nothing was. All figures are those of the covariance as given.
     solver : str
         What found the weights.
+    cvar : float or None
+        Mean loss of the worst periods, as a positive fraction; None where it was not minimised.
     """
 
     weights: FloatArray
@@ -54,6 +56,7 @@ class Optimum:
     ridge: float
     solver: str
     kkt_residual: float | None = None
+    cvar: float | None = None
 
 
 def measured(
@@ -66,6 +69,7 @@ def measured(
     ridge: float,
     solver: str,
     kkt_residual: float | None = None,
+    cvar: float | None = None,
 ) -> Optimum:
     """Return the figures of ``weights`` under ``cov`` and, where given, ``mean``.
 
@@ -78,7 +82,7 @@ def measured(
     mean : ndarray of shape (n,), float64, or None
     risk_free : float or None
         In the units of ``mean``; None leaves the Sharpe ratio out.
-    optimality_gap, ridge, solver, kkt_residual
+    optimality_gap, ridge, solver, kkt_residual, cvar
         Taken over as they are.
 
     Raises
@@ -108,4 +112,5 @@ def measured(
         ridge=ridge,
         solver=solver,
         kkt_residual=kkt_residual,
+        cvar=cvar,
     )

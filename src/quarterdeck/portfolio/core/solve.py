@@ -19,7 +19,9 @@ from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.certificate import kkt_residual
-from quarterdeck.portfolio.core.nonnegative import gradient_of
+from quarterdeck.portfolio.core.constrained import SOLVER as GENERAL
+from quarterdeck.portfolio.core.constrained import QuadraticProgramme, richest
+from quarterdeck.portfolio.core.nonnegative import gradient_of, proof_of
 from quarterdeck.portfolio.core.optimise import (
     equal_weight,
     excess_variance,
@@ -28,6 +30,7 @@ from quarterdeck.portfolio.core.optimise import (
     sharpe_gap,
 )
 from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -105,6 +108,10 @@ def solve(
     ([0.8, 0.2], True)
     """
     _refuse_misfits(objective, limits)
+    if objective == "min-volatility" and not limits.bounded and not rounded and spread(covariance):
+        found = long_only.least_volatile(covariance)
+        if found is not None:
+            return _calmest(found[0], mean=mean, covariance=covariance, limits=limits)
     if objective in BOUNDED:
         return _quadratic(
             objective, mean=mean, covariance=covariance, limits=limits, rounded=rounded
@@ -127,10 +134,7 @@ def solve(
             gap = long_only.parity_error(covariance, weights)
         residual, solver = gap, "coordinate-descent"
     else:
-        assert limits.vol_cap is not None
-        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
-        best = abs(float((weights * mean).sum())) + missed
-        gap, solver = missed / best if best > 0.0 else 0.0, long_only.SOLVER
+        weights, gap, residual, solver = _richest(mean, covariance, limits=limits, budget=whole)
     return measured(
         weights,
         covariance,
@@ -140,6 +144,43 @@ def solve(
         kkt_residual=residual,
         ridge=0.0,
         solver=solver,
+    )
+
+
+def _richest(
+    mean: FloatArray, covariance: FloatArray, *, limits: Limits, budget: Budget
+) -> tuple[FloatArray, float, float | None, str]:
+    """Return weights, gap, residual and solver of the highest return at the volatility cap."""
+    assert limits.vol_cap is not None
+    try:
+        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
+    except DomainError as refusal:
+        if refusal.code != "NOT_SOLVED":
+            raise
+        # Where some portfolio has no risk the active set has no answer; the general solver has.
+        programme = QuadraticProgramme(
+            covariance, mean, polytope=polytope_of(budget, Constraints())
+        )
+        found = richest(programme, volatility_cap=limits.vol_cap)
+        return budget.repaired(found.weights), found.gap, found.residual, GENERAL
+    best = abs(float((weights * mean).sum())) + missed
+    return weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
+
+
+def _calmest(
+    weights: FloatArray, *, mean: FloatArray, covariance: FloatArray, limits: Limits
+) -> Optimum:
+    """Return the answer of the plainest and commonest question with as little ado as it needs."""
+    variance, surplus, residual = proof_of(covariance, weights)
+    return measured(
+        weights,
+        covariance,
+        mean=mean,
+        risk_free=limits.risk_free,
+        optimality_gap=1.0 - math.sqrt(max(variance - surplus, 0.0) / variance),
+        kkt_residual=residual,
+        ridge=0.0,
+        solver=long_only.SOLVER,
     )
 
 

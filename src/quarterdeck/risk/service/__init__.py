@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
+from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.vocabulary import Regime, Severity
 from quarterdeck.market.model import BarsClosed, Floats
 from quarterdeck.performance.model import AgentScored
@@ -27,6 +28,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -36,9 +38,11 @@ from quarterdeck.risk.core.judgement import (
 )
 from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
 from quarterdeck.risk.model import (
+    GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
+    HoldingsView,
     LimitChangesView,
     LimitsChanged,
     RiskEventKind,
@@ -47,6 +51,8 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskView,
 )
+from quarterdeck.risk.service.changes import say_limit
+from quarterdeck.risk.service.holdings import Holdings
 from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import page, unknown_symbol
@@ -79,6 +85,8 @@ class RiskService:
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
         "_judgement": State.CHECKPOINTED,
+        "_joint": State.CHECKPOINTED,
+        "_holdings": State.JOURNALED,
         "_limits": State.JOURNALED,
         "_regimes": State.JOURNALED,
         "_version": State.JOURNALED,
@@ -87,7 +95,13 @@ class RiskService:
     }
 
     def __init__(
-        self, *, symbols: tuple[str, ...], config: RiskSection, capital_units: int, hard_units: int
+        self,
+        *,
+        symbols: tuple[str, ...],
+        quantity_scales: tuple[int, ...],
+        config: RiskSection,
+        capital_units: int,
+        hard_units: int,
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
@@ -98,6 +112,8 @@ class RiskService:
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
+        self._joint = JointState(n)
+        self._holdings = Holdings(symbols, quantity_scales=quantity_scales)
         self._limits: dict[int, tuple[int, int]] = {}
         self._regimes: dict[int, Regime] = {}
         self._version = 0
@@ -112,6 +128,7 @@ class RiskService:
             if row["position_limit_units"] is not None:
                 units = int(row["position_limit_units"])
                 self._limits[instrument] = (int(row["version"]), units)
+        self._holdings.load(reader)
         self._version = int(reader.rows("risk.last_version")[0]["version"])
         self._events = int(reader.rows("risk.last_event")[0]["number"])
         self._marks = {
@@ -123,6 +140,8 @@ class RiskService:
         match message:
             case BarsClosed():
                 self._on_bars(message, step)
+            case OrderFilled():
+                self._holdings.fill(message, step)
             case RegimeChanged():
                 self._regimes[message.instrument] = message.regime
                 self._save_limit(message.instrument, step)
@@ -141,6 +160,7 @@ class RiskService:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
+        arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
         return arrays
 
@@ -148,6 +168,7 @@ class RiskService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
+        self._holdings.refresh(self._filters, self._joint)
 
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
@@ -166,6 +187,7 @@ class RiskService:
                 forecast=self._forecast,
                 tails=self._filters.tails,
             )
+            remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
             update_bank(
                 self._filters,
                 bars.rows,
@@ -173,12 +195,15 @@ class RiskService:
                 out=self._forecast,
                 ohl=(bars.open, bars.high, bars.low),
             )
+            self._holdings.refresh(self._filters, self._joint)
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
         loss = np.full(len(self._symbols), np.nan)
         loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
         foreseen = self._forecast[:, VAR99].copy()
+        lost = self._holdings.lost(-loss)
         self.absorb(bars)
+        self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
         for breach in var_breaches(loss, foreseen):
             self._raise(
@@ -263,7 +288,7 @@ class RiskService:
         because = f"99 % VaR {var99:.2%} a bar, budget {budget:.2%} of capital"
         if stressed:
             because += f" ({self._regimes[row].value} regime)"
-        self._say_limit(
+        say_limit(
             LimitsChanged(
                 at=step.at,
                 slice=step.slice,
@@ -278,30 +303,6 @@ class RiskService:
             ),
             step,
         )
-
-    @staticmethod
-    def _say_limit(change: LimitsChanged, step: Step) -> None:
-        step.write(
-            "risk.limit_change_saved",
-            version=change.version,
-            slice=change.slice,
-            at=change.at,
-            symbol=change.symbol,
-            position_limit_units=change.position_limit_units,
-            previous_units=change.previous_units,
-            multiplier=change.multiplier,
-            var99=change.var99_fraction,
-            because=change.because,
-        )
-        step.record(
-            "paper",
-            "limit_changed",
-            symbol=change.symbol,
-            version=change.version,
-            limit=text_of(change.position_limit_units, MONEY_SCALE),
-            because=change.because,
-        )
-        step.say(change)
 
     def _multiplier(self, row: int, slow: float) -> float:
         multiplier = volatility_multiplier(float(self._forecast[row, VOLATILITY]), slow)
@@ -418,6 +419,10 @@ class RiskService:
                 if query.symbol in (None, symbol)
             )
         )
+
+    def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
+        """Return what is held at the last close may lose in the next bar."""
+        return self._holdings.view()
 
     def _view(self, row: int, slow: float) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)

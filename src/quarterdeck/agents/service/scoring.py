@@ -1,0 +1,94 @@
+"""What agents are worth, learned from every outcome and put where the matcher looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from quarterdeck.agents import store
+from quarterdeck.agents.core.skill import EVERYBODY, SkillKey
+from quarterdeck.agents.core.task import Task
+from quarterdeck.agents.model import TaskState
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import MILLISECOND
+from quarterdeck.kernel.vocabulary import REGIMES, Regime, TaskType
+from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.runtime.sequencer import Step
+
+if TYPE_CHECKING:
+    from quarterdeck.agents.service import AgentsService
+
+REFRESH_SLICES = 20
+"""How often records that nobody added to are let fade."""
+
+
+def note_outcome(service: AgentsService, task: Task, agent: AgentId, *, step: Step) -> None:
+    """Take in how an attempt of ``agent`` ended; a result may name its own ``score`` in [0, 1]."""
+    changed = service.skills.note(
+        agent,
+        task.type,
+        _regime_of(service, task),
+        quality=_quality(task) if task.state is TaskState.COMPLETED else None,
+        took_ms=max(0, step.machine_at - (task.started_machine_at or step.machine_at))
+        / MILLISECOND,
+        slice_index=step.slice,
+    )
+    _take_up(service, changed, step=step)
+
+
+def fade(service: AgentsService, *, step: Step) -> None:
+    """Let what is known fade, every few slices."""
+    if step.slice % REFRESH_SLICES == 0:
+        _take_up(service, tuple(service.skills.refreshed(step.slice)), step=step)
+
+
+def note_regime(service: AgentsService, change: RegimeChanged, *, step: Step) -> None:
+    """Remember an instrument's regime; where another one prevails now, agents are worth what they
+    are worth in that.
+    """
+    service.regimes[change.symbol] = change.regime
+    step.write("agents.regime_saved", symbol=change.symbol, regime=change.regime.value)
+    if prevailing(service.regimes.values()) is not service.board.ready.fleet.regime:
+        put_scores(service)
+
+
+def put_scores(service: AgentsService) -> None:
+    """Put every agent's scores in the prevailing regime where the matcher looks."""
+    fleet = service.board.ready.fleet
+    fleet.regime = prevailing(service.regimes.values())
+    for agent in service.members:
+        for kind in TaskType:
+            fleet.set_score(agent, kind, service.skills.score_ppm(agent, kind, fleet.regime))
+
+
+def prevailing(regimes: Iterable[Regime]) -> Regime | None:
+    """Return the regime that most instruments are in, of equals the first named; None without any.
+
+    >>> prevailing([Regime.RANGING, Regime.VOLATILE, Regime.VOLATILE]).value
+    'volatile'
+    """
+    counts = Counter(regimes)
+    return min(counts, key=lambda one: (-counts[one], REGIMES.index(one)), default=None)
+
+
+def _take_up(service: AgentsService, changed: Iterable[SkillKey], *, step: Step) -> None:
+    fleet, done = service.board.ready.fleet, set[tuple[AgentId, TaskType]]()
+    for key in changed:
+        store.save_skill(key, service.skills.records[key], step)
+        agent, kind, _ = key
+        if agent != EVERYBODY and (agent, kind) not in done:
+            done.add((agent, kind))
+            fleet.set_score(agent, kind, service.skills.score_ppm(agent, kind, fleet.regime))
+
+
+def _regime_of(service: AgentsService, task: Task) -> Regime | None:
+    symbol = task.input.get("symbol")
+    known = service.regimes.get(symbol) if isinstance(symbol, str) else None
+    return known or service.board.ready.fleet.regime
+
+
+def _quality(task: Task) -> float:
+    score = (task.result or {}).get("score")
+    named = isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+    return float(score) if named else 1.0  # type: ignore[arg-type]

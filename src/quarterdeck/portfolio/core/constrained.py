@@ -1,0 +1,311 @@
+"""Quadratic objectives under groups, turnover, costs, leverage and tracking, by an interior point.
+
+The proof is ours: at the answer the gradient with the solver's multipliers gives a plane that no
+allowed portfolio lies below, whatever the solver believed. The largest Sharpe ratio, and the highest
+return at a volatility cap, are the least of variance / 2 - t x return for one t, found by a bracketed
+secant.
+
+References
+----------
+Schwan, Jiang, Kuhn & Jones (2023), PIQP, arXiv:2304.00290. Boyd & Vandenberghe (2004), Convex
+Optimization, section 5.1, for the bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.portfolio.core.linear import linear_minimum
+from quarterdeck.portfolio.core.polytope import FEASIBLE, Polytope, infeasible
+
+FloatArray = npt.NDArray[np.float64]
+
+SOLVER: Final = "piqp"
+
+TOLERANCE, FINE = 1e-10, 1e-12
+"""Asked of the solver in scaled units, at t = 0 and where a root in t is looked for, which the errors
+of the programmes must not hide; what was reached is measured."""
+
+ACCEPTED: Final = 1e-6
+"""Largest proven gap of a variance, in units of the mean variance, that counts as solved."""
+
+ROOT_STEPS: Final = 60
+"""Programmes solved for one Sharpe ratio or volatility cap; about eight are usual."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Weights with the objective's proven distance from the best, relative, and its conditions'."""
+
+    weights: FloatArray
+    gap: float
+    residual: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """A solved programme: its x, weights, variance and net return, and what is left to gain."""
+
+    x: FloatArray
+    weights: FloatArray
+    variance: float
+    gain: float
+    surplus: float
+    residual: float
+
+
+class QuadraticProgramme:
+    """The least of variance / 2 - t x net return over an allowed set, for one t after another.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (n, n), float64
+        Per period; finite, symmetric, positive semidefinite.
+    excess : ndarray of shape (n,), float64
+        Expected returns, above the risk-free rate where that matters; finite.
+    polytope : Polytope
+        The allowed set; its trading costs are taken off the return.
+    benchmark : ndarray of shape (n,), float64, or None
+        Weights from which variance is counted; None is no holding at all.
+    """
+
+    def __init__(
+        self,
+        covariance: FloatArray,
+        excess: FloatArray,
+        *,
+        polytope: Polytope,
+        benchmark: FloatArray | None = None,
+    ) -> None:
+        self.unit = float(np.diag(covariance).mean())
+        if not self.unit > 0.0:
+            raise DomainError("no asset moves, so there is no risk to reduce", code="NO_RISK")
+        self.sigma = covariance / self.unit
+        self.polytope = polytope
+        self.benchmark = np.zeros(excess.size) if benchmark is None else benchmark
+        spread = polytope.spread
+        self.net = spread.T @ excess - polytope.cost
+        self.excess = excess
+        self.steepest = float(np.abs(self.net).max())
+        self.quadratic = self._carried(spread)
+        apart = polytope.offset - self.benchmark
+        self.linear = spread.T @ (self.sigma @ apart) if apart.any() else np.zeros(spread.shape[1])
+
+    def _carried(self, spread: FloatArray) -> FloatArray:
+        """Return spread'S spread; the columns of spread are those of plus or minus unit matrices."""
+        n = self.sigma.shape[0]
+        if spread.shape[1] == n:
+            return np.asfortranarray(self.sigma)
+        signs = [spread[0, first] for first in range(0, spread.shape[1], n)]
+        return np.asfortranarray(np.kron(np.outer(signs, signs), self.sigma))
+
+    def highest(self) -> _Point | None:
+        """Return the allowed weights of the highest net return; None where there are none."""
+        some = self.polytope
+        x = linear_minimum(
+            -self.net / max(self.steepest, 1e-300),
+            equal=(some.equal, some.equal_right),
+            rows=(some.rows, some.rows_low, some.rows_high),
+            bounds=(some.lower, some.upper),
+        )
+        if x is None:
+            return None
+        none = np.zeros(some.equal.shape[0])
+        return self._point(x, 0.0, equal=none, prices=np.zeros(len(some.names)))
+
+    def at(self, t: float) -> _Point:
+        """Return the least of variance / 2 - t x net return.
+
+        Raises
+        ------
+        DomainError
+            ``INFEASIBLE`` with the conflicting constraints, or ``NOT_SOLVED``.
+        """
+        import piqp  # loaded on the first optimisation: the process starts without it
+
+        some = self.polytope
+        # A large t would make every tolerance meaningless: the programme is solved in its own size.
+        size = 1.0 / (1.0 + t * self.steepest)
+        solver = piqp.DenseSolver()
+        for name in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
+            setattr(solver.settings, name, FINE if t else TOLERANCE)
+        solver.settings.check_duality_gap = True
+        solver.settings.reg_lower_limit = 1e-14
+        rows = bool(some.names)
+        solver.setup(
+            self.quadratic * size if t else self.quadratic,
+            (self.linear - t * self.net) * size,
+            np.asfortranarray(some.equal),
+            some.equal_right,
+            np.asfortranarray(some.rows) if rows else None,
+            some.rows_low if rows else None,
+            some.rows_high if rows else None,
+            some.lower,
+            some.upper,
+        )
+        solver.solve()
+        found = solver.result
+        x = np.array(found.x, dtype=np.float64)
+        if not np.isfinite(x).all():
+            raise infeasible(some)
+        x = np.clip(x, some.lower, some.upper)
+        if some.missed(x) > FEASIBLE:
+            raise infeasible(some)
+        prices = np.array(found.z_u) - np.array(found.z_l) if rows else np.zeros(0)
+        point = self._point(x, t, equal=np.array(found.y) / size, prices=prices / size)
+        if point.surplus * size > ACCEPTED:
+            raise infeasible(some)
+        return point
+
+    def _point(self, x: FloatArray, t: float, *, equal: FloatArray, prices: FloatArray) -> _Point:
+        some = self.polytope
+        gradient = self.quadratic @ x + self.linear - t * self.net
+        reduced = gradient + some.equal.T @ equal + some.rows.T @ prices
+        # No allowed v has a smaller gradient'v than this, for any multipliers whatever.
+        ends = np.where(prices > 0.0, some.rows_high, some.rows_low)
+        floor = np.where(reduced > 0.0, some.lower, some.upper) @ reduced
+        floor -= equal @ some.equal_right + prices @ ends
+        inside = (x > some.lower + FEASIBLE) & (x < some.upper - FEASIBLE)
+        size = float(np.abs(gradient).max(initial=0.0))
+        stray = float(np.abs(reduced[inside]).max(initial=0.0))
+        weights = some.weights(x)
+        apart = weights - self.benchmark
+        return _Point(
+            x=x,
+            weights=weights,
+            variance=max(float(apart @ (self.sigma @ apart)), 0.0),
+            gain=float(self.net @ x + self.excess @ some.offset),
+            surplus=max(float(gradient @ x - floor), 0.0),
+            residual=stray / size if size > 0.0 else 0.0,
+        )
+
+
+def calmest(programme: QuadraticProgramme) -> Solved:
+    """Return the allowed weights of least variance, or of least variance against the benchmark."""
+    point = programme.at(0.0)
+    least = max(point.variance - 2.0 * point.surplus, 0.0)
+    # A variance of (nearly) none is the best there is: what is left is rounding.
+    gap = 1.0 - math.sqrt(least / point.variance) if point.variance > 1e-14 else 0.0
+    return Solved(weights=point.weights, gap=gap, residual=point.residual)
+
+
+def best_net_ratio(programme: QuadraticProgramme) -> Solved:
+    """Return the allowed weights with the largest ratio of net excess return to deviation.
+
+    Raises
+    ------
+    DomainError
+        ``NO_EXCESS_RETURN`` where no allowed portfolio earns more than the risk-free rate after
+        costs, ``RISKLESS_EXCESS`` where one does so without risk, and as ``QuadraticProgramme.at``.
+    """
+    calm, top = programme.at(0.0), programme.highest()
+    if top is None or top.gain <= 0.0:
+        raise _poor()
+    first = calm if calm.gain > 0.0 else top
+    point, t = _root(
+        programme,
+        max(first.variance, 1e-12) / first.gain,
+        left=lambda one, t: one.variance - t * one.gain,
+        done=_even,
+    )
+    if point.variance <= 1e-14:
+        raise DomainError(
+            "a portfolio earns more than the risk-free rate with no risk that the covariance can "
+            "tell from none; the Sharpe ratio has no maximum",
+            code="RISKLESS_EXCESS",
+        )
+    least = calm.variance - 2.0 * calm.surplus
+    slack = point.surplus + abs(point.variance - t * point.gain)
+    gap = slack / math.sqrt(point.variance * least) if least > 0.0 else 1.0
+    return Solved(weights=point.weights, gap=min(gap, 1.0), residual=point.residual)
+
+
+def richest(programme: QuadraticProgramme, *, volatility_cap: float) -> Solved:
+    """Return the allowed weights of the highest net return at a volatility of at most the cap.
+
+    Raises
+    ------
+    InvalidInput
+        If the cap is below the least volatility there is.
+    DomainError
+        As ``QuadraticProgramme.at``.
+    """
+    cap = volatility_cap**2 / programme.unit
+    calm = programme.at(0.0)
+    if cap < calm.variance * (1.0 - 1e-9):
+        least = math.sqrt(calm.variance * programme.unit)
+        raise InvalidInput.of(
+            "vol_cap", volatility_cap, f"at least {least:.6g}, the least there is"
+        )
+    top = programme.highest()
+    if top is not None and top.variance <= cap:
+        return Solved(weights=top.weights, gap=0.0, residual=0.0)
+    point, t = _root(
+        programme,
+        1.0 / programme.steepest,
+        left=lambda one, _: cap - one.variance,
+        done=lambda _, left: 0.0 <= left <= 1e-12 * cap,
+    )
+    best = point.gain + (point.surplus + 0.5 * max(cap - point.variance, 0.0)) / t
+    scale = max(abs(best), 1e-300)
+    return Solved(
+        weights=point.weights, gap=max(best - point.gain, 0.0) / scale, residual=point.residual
+    )
+
+
+def _even(point: _Point, left: float) -> bool:
+    return abs(left) <= 1e-12 * point.variance
+
+
+def _root(
+    programme: QuadraticProgramme,
+    start: float,
+    *,
+    left: Callable[[_Point, float], float],
+    done: Callable[[_Point, float], bool],
+) -> tuple[_Point, float]:
+    """Return the programme at the t where ``left`` turns from positive to negative, and t."""
+    low, high, t = 0.0, math.inf, start
+    at_low, at_high = math.nan, math.nan
+    point = programme.at(t)
+    best = None
+    for _ in range(ROOT_STEPS):
+        value = left(point, t)
+        if value >= 0.0:
+            best = point, t
+        if done(point, value):
+            return point, t
+        if value > 0.0:
+            low, at_low = t, value
+        else:
+            high, at_high = t, value
+        if not math.isfinite(high):
+            # Beyond this the return outweighs any risk: the portfolio no longer changes.
+            if t * programme.steepest > 1e9:
+                return point, t
+            t *= 4.0
+        else:
+            known = math.isfinite(at_low)
+            cut = low + (high - low) * at_low / (at_low - at_high) if known else 0.5 * (low + high)
+            inside = low + 1e-3 * (high - low) < cut < high - 1e-3 * (high - low)
+            t = cut if inside else 0.5 * (low + high)
+            if not low < t < high or high - low <= 1e-15 * high:
+                break
+        point = programme.at(t)
+    if best is None:
+        return point, t
+    return best
+
+
+def _poor() -> DomainError:
+    return DomainError(
+        "no allowed portfolio is expected to earn more than the risk-free rate after costs",
+        code="NO_EXCESS_RETURN",
+    )

@@ -1,0 +1,216 @@
+"""One objective under groups, turnover, costs, leverage, tracking, cardinality or whole lots.
+
+The tail objective takes all of these. The quadratic ones take no lots, and a largest number of assets
+by a heuristic: the smallest weights are dropped and the rest solved again until few enough are left.
+Its gap is against the optimum without that limit, so it bounds how far the best such portfolio can be.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.portfolio.core.budget import Budget
+from quarterdeck.portfolio.core.constrained import (
+    SOLVER,
+    QuadraticProgramme,
+    Solved,
+    best_net_ratio,
+    calmest,
+    richest,
+)
+from quarterdeck.portfolio.core.linear import SOLVER as LINEAR
+from quarterdeck.portfolio.core.optimum import Optimum, measured
+from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
+from quarterdeck.portfolio.core.solve import OBJECTIVES, Limits
+from quarterdeck.portfolio.core.tail import least_tail
+
+FloatArray = npt.NDArray[np.float64]
+
+RESTRICTED: Final = ("max-sharpe", "min-volatility", "max-return", "tracking", "min-cvar")
+"""Objectives that take constraints; risk parity and hierarchical risk parity have one answer only."""
+
+HELD: Final = 1e-9
+"""Weight from which an asset counts as held."""
+
+KEPT: Final = 0.8
+"""Share of the assets kept in one round of dropping the smallest weights."""
+
+
+def solve_restricted(
+    objective: str,
+    returns: FloatArray,
+    *,
+    moments: tuple[FloatArray, FloatArray],
+    limits: Limits,
+    constraints: Constraints,
+    confidence: float,
+) -> Optimum:
+    """Return the portfolio that is best by ``objective`` under ``constraints``.
+
+    Parameters
+    ----------
+    objective : str
+        One of ``RESTRICTED``. ``tracking`` is least volatility of the difference to the benchmark,
+        with a gap of its own; all figures returned are those of the weights alone.
+    returns : ndarray of shape (t, n), float64
+        Per period; read by ``min-cvar`` only.
+    moments : pair of ndarrays
+        Mean (n,) and covariance (n, n) per period.
+    limits, constraints
+        What weights must keep to. Costs are taken off the return, so only ``max-sharpe`` and
+        ``max-return`` take them.
+    confidence : float
+        Of the CVaR.
+
+    Raises
+    ------
+    InvalidInput
+        If the objective cannot take what is asked.
+    DomainError
+        ``INFEASIBLE`` names constraints that exclude each other; ``NO_EXCESS_RETURN``,
+        ``RISKLESS_EXCESS`` and ``NOT_SOLVED`` as the objective's solver says.
+    """
+    _refuse_misfits(objective, limits, constraints)
+    n = moments[0].size
+    budget = Budget.of(n, lower=limits.min_weight, upper=limits.max_weight)
+    if objective == "min-cvar":
+        tail = least_tail(
+            returns,
+            polytope=polytope_of(budget, constraints),
+            constraints=constraints,
+            confidence=confidence,
+            start=np.full(n, 1.0 / n),
+        )
+        size = max(abs(tail.cvar), 1e-300)
+        gap = max(tail.cvar - tail.bound, 0.0) / size
+        found = Solved(weights=tail.weights, gap=gap, residual=gap)
+        return _answer(found, budget, moments=moments, limits=limits, solver=LINEAR, cvar=tail.cvar)
+    solved = _quadratic(
+        objective, moments=moments, limits=limits, constraints=constraints, budget=budget
+    )
+    return _answer(solved, budget, moments=moments, limits=limits, solver=SOLVER, cvar=None)
+
+
+def _quadratic(
+    objective: str,
+    *,
+    moments: tuple[FloatArray, FloatArray],
+    limits: Limits,
+    constraints: Constraints,
+    budget: Budget,
+) -> Solved:
+    solved = _once(objective, moments, limits=limits, constraints=constraints, budget=budget)
+    most = constraints.max_assets
+    if most is None:
+        return solved
+    ideal = _value(objective, solved.weights, moments=moments, limits=limits, beside=constraints)
+    lower, upper = budget.lower.copy(), budget.upper.copy()
+    while (held := int((np.abs(solved.weights) > HELD).sum())) > most:
+        kept = max(most, int(held * KEPT))
+        gone = np.argsort(-np.abs(solved.weights), kind="stable")[kept:]
+        if (lower[gone] > 0.0).any():
+            raise InvalidInput.of("max_assets", most, "as many as have a lower bound above 0")
+        lower[gone], upper[gone] = np.minimum(lower[gone], 0.0), np.maximum(lower[gone], 0.0)
+        lower[gone] = 0.0
+        fewer = Budget.of(lower.size, lower=lower, upper=upper)
+        solved = _once(objective, moments, limits=limits, constraints=constraints, budget=fewer)
+    reached = _value(objective, solved.weights, moments=moments, limits=limits, beside=constraints)
+    lost = max(reached - ideal, 0.0) / max(abs(reached), abs(ideal), 1e-300)
+    return Solved(weights=solved.weights, gap=lost + solved.gap, residual=solved.residual)
+
+
+def _once(
+    objective: str,
+    moments: tuple[FloatArray, FloatArray],
+    *,
+    limits: Limits,
+    constraints: Constraints,
+    budget: Budget,
+) -> Solved:
+    mean, covariance = moments
+    programme = QuadraticProgramme(
+        covariance,
+        mean - (limits.risk_free if objective == "max-sharpe" else 0.0),
+        polytope=polytope_of(budget, constraints),
+        benchmark=constraints.benchmark if objective == "tracking" else None,
+    )
+    match objective:
+        case "max-sharpe":
+            return best_net_ratio(programme)
+        case "max-return":
+            assert limits.vol_cap is not None
+            return richest(programme, volatility_cap=limits.vol_cap)
+        case _:
+            return calmest(programme)
+
+
+def _value(
+    objective: str,
+    weights: FloatArray,
+    *,
+    moments: tuple[FloatArray, FloatArray],
+    limits: Limits,
+    beside: Constraints,
+) -> float:
+    """Return what the objective makes small."""
+    mean, covariance = moments
+    apart = weights
+    if objective == "tracking" and beside.benchmark is not None:
+        apart = weights - beside.benchmark
+    deviation = math.sqrt(max(float(apart @ covariance @ apart), 0.0))
+    gain = float(mean @ weights)
+    if beside.cost is not None and beside.current is not None:
+        gain -= float((np.abs(weights - beside.current) * beside.cost).sum())
+    if objective == "max-return":
+        return -gain
+    if objective == "max-sharpe":
+        return -(gain - limits.risk_free) / deviation if deviation > 0.0 else 0.0
+    return deviation
+
+
+def _answer(
+    solved: Solved,
+    budget: Budget,
+    *,
+    moments: tuple[FloatArray, FloatArray],
+    limits: Limits,
+    solver: str,
+    cvar: float | None,
+) -> Optimum:
+    return measured(
+        np.clip(solved.weights, budget.lower, budget.upper),
+        moments[1],
+        mean=moments[0],
+        risk_free=limits.risk_free,
+        optimality_gap=solved.gap,
+        kkt_residual=solved.residual,
+        ridge=0.0,
+        solver=solver,
+        cvar=cvar,
+    )
+
+
+def _refuse_misfits(objective: str, limits: Limits, constraints: Constraints) -> None:
+    if objective not in RESTRICTED:
+        known = ", ".join(dict.fromkeys((*OBJECTIVES, *RESTRICTED)))
+        only = f"{', '.join(RESTRICTED)} with constraints"
+        raise InvalidInput.of("objective", objective, only if objective in OBJECTIVES else known)
+    if (limits.vol_cap is None) is (objective == "max-return"):
+        wanted = "a volatility cap: without one all goes to the highest net return"
+        none = "no cap: only max-return takes one"
+        accepted = wanted if objective == "max-return" else none
+        raise InvalidInput.of("vol_cap", limits.vol_cap, accepted)
+    if constraints.cost is not None and objective not in ("max-sharpe", "max-return"):
+        accepted = "no cost: it is in units of return; max_turnover bounds trading"
+        raise InvalidInput.of("cost", constraints.cost, accepted)
+    if (constraints.benchmark is None) is (objective == "tracking"):
+        accepted = "weights to track" if objective == "tracking" else "none: only tracking takes it"
+        raise InvalidInput.of("benchmark", constraints.benchmark, accepted)
+    if constraints.lots is not None and objective != "min-cvar":
+        accepted = "no lots: only min-cvar takes whole lots"
+        raise InvalidInput.of("lots", "given", accepted)

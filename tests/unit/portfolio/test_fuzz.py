@@ -1,0 +1,24 @@
+"""Problems nobody would pose on purpose get an answer that is proven, or a clear refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.portfolio_fuzz import answered, problem
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_no_problem_of_a_seed_fails(block: int) -> None:
+    failed = {
+        seed: said
+        for seed in range(40 * block, 40 * block + 40)
+        if (said := answered(problem(seed))) is not None
+    }
+    assert failed == {}
+
+
+def test_a_seed_is_always_the_same_problem() -> None:
+    one, other = problem(17), problem(17)
+    assert one.objective == other.objective
+    np.testing.assert_array_equal(one.returns, other.returns)
