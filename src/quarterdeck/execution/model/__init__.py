@@ -27,6 +27,13 @@ from quarterdeck.execution.model.broker import (
     GetBroker,
     SettleOrder,
 )
+from quarterdeck.execution.model.drill import (
+    DrillAsked,
+    DrillProof,
+    DrillView,
+    GetDrill,
+    StartDrill,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -131,6 +138,9 @@ __all__ = [
     "ConflictsView",
     "Decision",
     "DifferenceView",
+    "DrillAsked",
+    "DrillProof",
+    "DrillView",
     "EquityMarked",
     "ExecutionReport",
     "FillView",
@@ -141,6 +151,7 @@ __all__ = [
     "GetBreakers",
     "GetBroker",
     "GetConflicts",
+    "GetDrill",
     "GetExecutionReport",
     "GetFills",
     "GetGate",
@@ -187,6 +198,7 @@ __all__ = [
     "SignalView",
     "SignalsView",
     "StandingStop",
+    "StartDrill",
     "StopScope",
     "StopView",
     "SubmitOrder",
