@@ -72,6 +72,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
+    "orders.drill_every_hours": (
+        "hours",
+        "How often the stop is drilled against a shadow account, in machine time; 0 for never. Flat-out replays are never drilled by themselves.",
+    ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "broker.venue": (
         "venue",

@@ -67,6 +67,7 @@ class OrdersSection(_Section, frozen=True):
     self_trade: str = "cancel_newest"
     stop_cancels: str = "all"
     stop_lets_reduce: bool = False
+    drill_every_hours: Annotated[float, msgspec.Meta(ge=0.0, le=8_760.0)] = 24.0
 
 
 VENUES = ("internal", "remote_paper")

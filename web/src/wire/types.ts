@@ -390,6 +390,31 @@ export interface DrainAgent {
   readonly reason: string;
 }
 
+/** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
+export interface DrillProof {
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number;
+  readonly done_ms: number;
+  readonly orders: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly cancelled: number;
+}
+
+/** The last drill; ``number`` is 0 and the rest null before the first. Times are the machine's. ``proven_at`` is when a drill last found no fault. */
+export interface DrillView {
+  readonly number: number;
+  readonly at: string | null;
+  readonly proven_at: string | null;
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number | null;
+  readonly done_ms: number | null;
+  readonly orders: number | null;
+  readonly accepted: number | null;
+  readonly refused: number | null;
+  readonly cancelled: number | null;
+}
+
 /** Where an episode stands. */
 export type EpisodeState = "acknowledged" | "firing" | "resolved";
 
@@ -1449,6 +1474,10 @@ export interface StandingStop {
   readonly refused_since: number;
   readonly cancelled: number;
   readonly stop_ms: number | null;
+}
+
+/** Ask for a drill now; it runs beside trading and changes nothing in it. */
+export interface StartDrill {
 }
 
 /** What a stop concerns. */

@@ -34,7 +34,7 @@ PATIENCE_S = 120.0
 LIFE_S = 600.0
 """Virtual seconds within which a life must end; the longest feed takes less than 60 s."""
 SWEEPS = 50
-ELSEWHERE = frozenset({"server"})
+ELSEWHERE = frozenset({"stop drill", "server"})
 """Components that a simulation leaves out: sockets."""
 
 
