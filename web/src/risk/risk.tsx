@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -27,6 +27,13 @@ const BREAKERS: ReadonlyArray<Column<BreakerView>> = [
   { name: "Why", show: (row) => <span>{row.reason}<span className="block text-xs text-faint">{row.evidence}</span></span> },
   { name: "Opened", right: true, hint: "How often in this run", show: (row) => count(row.trips) },
   { name: "", right: true, show: (row) => row.state === "closed" ? null : <ReasonCommand name="Reset" ask="Why?" send={(reason) => rest.post<BreakerView>("/breakers/reset", { kind: row.kind, scope: row.scope, subject: row.subject, reason })} /> },
+];
+
+const GROUNDING: ReadonlyArray<Column<GroundingView>> = [
+  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Beliefs sent", right: true, show: (row) => count(row.premises) },
+  { name: "Held", right: true, show: (row) => count(row.grounded) },
+  { name: "Grounding", right: true, hint: "Believed prices that held, of those sent", show: (row) => <Maybe text={percent(row.score)} why="no order has said the price it believes" /> },
 ];
 
 function why(row: RiskView): string {
@@ -154,6 +161,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<BreakersView> title="Circuit breakers" path="/breakers" className="shrink-0" note={() => "counted in market time"}>
         {(data) => <Table label="Circuit breakers" columns={BREAKERS} rows={data.breakers} rowKey={(row) => `${row.kind} ${row.scope} ${row.subject}`} empty="No circuit breaker has opened in this run." />}
+      </ViewPanel>
+      <ViewPanel<GroundingsView> title="Grounding" path="/gate/grounding" className="shrink-0" note={() => "prices that agents believed, held against the last close"}>
+        {(data) => <Table label="Grounding" columns={GROUNDING} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has an account." />}
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
