@@ -104,6 +104,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.believed_price_tolerance_fraction": (
+        "fraction of price",
+        "How far a price that an order says its agent believes may be from the last close (FALSE_PREMISE).",
+    ),
     "limits.levels": (
         "list of tables",
         "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",
@@ -137,6 +141,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "risk.limit_band_fraction": (
         "fraction of the limit",
         "How much a learned limit must change before it moves.",
+    ),
+    "risk.limit_loosening_fraction": (
+        "share of the limit",
+        "The most a learned limit rises in a bar; it falls at once.",
+    ),
+    "risk.size_band_fraction": (
+        "share of the multiplier",
+        "How much the size multiplier must change before it moves.",
     ),
     "risk.volatility_spike_ratio": (
         "ratio",

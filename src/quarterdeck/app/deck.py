@@ -165,7 +165,7 @@ class Deck:
                 self.front.crew.hear,
                 self.checkpoints.hear,
             ),
-            RegimeChanged: (one.risk.hear, one.agents.hear),
+            RegimeChanged: (one.execution.hear, one.risk.hear, one.agents.hear),
             LimitsChanged: (one.execution.hear,),
             AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
             OrderFilled: (one.performance.hear, one.risk.hear),

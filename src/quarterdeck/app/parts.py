@@ -70,8 +70,9 @@ class Capabilities:
     ) -> None:
         config, symbols = plan.config, plan.feed.symbols
         self.instruments = listed(plan.feed)
-        self.market = MarketService(instruments=self.instruments, timeframe=timeframe_of(plan.feed))
-        self.regime = RegimeService(symbols=symbols, config=config.regime)
+        timeframe = timeframe_of(plan.feed)
+        self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
+        self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
         self.risk = RiskService(
             symbols=symbols,
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),

@@ -298,6 +298,8 @@ def optimize(options: argparse.Namespace) -> int:
             lookback=options.lookback,
             periods_per_year=options.periods_per_year,
             as_json=options.json,
+            plot=options.plot,
+            walk_every=options.every if options.walk_forward else None,
             asked=optimise.Asked(
                 confidence=options.confidence,
                 groups=tuple(options.group),

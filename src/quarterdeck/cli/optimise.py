@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quarterdeck.cli.optimise_views import WalkTerms, drawn, print_walk
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.library.bars import Bars, read_bars, slices
@@ -61,6 +62,8 @@ class Options:
     lookback: int | None
     periods_per_year: int
     as_json: bool
+    plot: bool
+    walk_every: int | None
     asked: Asked
 
 
@@ -72,6 +75,8 @@ def run(options: Options) -> int:
         raise InvalidInput.of("--lookback", options.lookback, "2 periods or more")
     bars = read_bars(options.file)
     returns, as_of = _joint_returns(bars)
+    if options.walk_every is not None:
+        return print_walk(returns, _walk_terms(options, bars.symbols), as_json=options.as_json)
     if options.lookback is not None:
         if len(returns) < options.lookback:
             raise NotEnoughData("--lookback", have=len(returns), need=options.lookback)
@@ -80,12 +85,7 @@ def run(options: Options) -> int:
     found = optimize(
         returns,
         objective=options.objective,
-        limits=Limits(
-            risk_free=options.risk_free / year,
-            vol_cap=None if options.vol_cap is None else options.vol_cap / math.sqrt(year),
-            min_weight=options.min_weight,
-            max_weight=options.max_weight,
-        ),
+        limits=_limits(options),
         constraints=options.asked.constraints(bars.symbols),
         confidence=options.asked.confidence,
     )
@@ -97,7 +97,38 @@ def run(options: Options) -> int:
         print(json.dumps(answer))
     else:
         _table(found, symbols=bars.symbols, answer=answer)
+    if options.plot:
+        print(drawn(returns, found, year=year), file=sys.stderr if options.as_json else sys.stdout)
     return 0
+
+
+def _limits(options: Options) -> Limits:
+    year = options.periods_per_year
+    return Limits(
+        risk_free=options.risk_free / year,
+        vol_cap=None if options.vol_cap is None else options.vol_cap / math.sqrt(year),
+        min_weight=options.min_weight,
+        max_weight=options.max_weight,
+    )
+
+
+def _walk_terms(options: Options, symbols: tuple[str, ...]) -> WalkTerms:
+    if options.lookback is None:
+        raise InvalidInput.of("--lookback", None, "the periods each rebalancing looks back on")
+    if options.asked.cost_bps is None:
+        raise InvalidInput.of("--cost-bps", None, "what trading costs, 0 where nothing")
+    # The cost is paid by the walk; nothing is held before it begins.
+    asked = replace(options.asked, cost_bps=None)
+    return WalkTerms(
+        objective=options.objective,
+        limits=_limits(options),
+        constraints=asked.constraints(symbols),
+        confidence=options.asked.confidence,
+        window=options.lookback,
+        every=options.walk_every or 1,
+        cost=options.asked.cost_bps * 1e-4,
+        year=options.periods_per_year,
+    )
 
 
 def _joint_returns(bars: Bars) -> tuple[Floats, Nanos]:

@@ -32,6 +32,21 @@ def fill(parser: argparse.ArgumentParser) -> None:
         help="only the last N returns (default: the whole file)",
     )
     parser.add_argument(
+        "--walk-forward",
+        action="store_true",
+        help="what following it would have earned after --cost-bps, beside equal weights",
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=21,
+        metavar="N",
+        help="periods between rebalancings of a walk forward (default %(default)s)",
+    )
+    parser.add_argument(
+        "--plot", action="store_true", help="draw the efficient frontier and where this lies on it"
+    )
+    parser.add_argument(
         "--periods-per-year",
         type=int,
         default=252,

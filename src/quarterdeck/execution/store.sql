@@ -89,8 +89,13 @@ CREATE TABLE execution_calls (
 CREATE TABLE execution_markets (
   instrument INTEGER PRIMARY KEY,  -- hashed
   closes TEXT NOT NULL,  -- hashed
-  volumes TEXT NOT NULL  -- hashed
+  volumes TEXT NOT NULL,  -- hashed
+  regime TEXT  -- hashed
 ) STRICT;
+CREATE TABLE execution_windows (
+  agent TEXT PRIMARY KEY,  -- hashed
+  counts TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
   number INTEGER NOT NULL,  -- hashed
@@ -410,13 +415,21 @@ ON CONFLICT (agent) DO UPDATE SET
 SELECT agent, call, calls, slice, refused, churn, execution, executions
 FROM execution_calls ORDER BY agent
 
+-- window_saved --
+INSERT INTO execution_windows (agent, counts) VALUES (:agent, :counts)
+ON CONFLICT (agent) DO UPDATE SET counts = excluded.counts
+
+-- windows --
+SELECT agent, counts FROM execution_windows ORDER BY agent
+
 -- market_saved --
-INSERT INTO execution_markets (instrument, closes, volumes)
-VALUES (:instrument, :closes, :volumes)
-ON CONFLICT (instrument) DO UPDATE SET closes = excluded.closes, volumes = excluded.volumes
+INSERT INTO execution_markets (instrument, closes, volumes, regime)
+VALUES (:instrument, :closes, :volumes, :regime)
+ON CONFLICT (instrument) DO UPDATE SET
+  closes = excluded.closes, volumes = excluded.volumes, regime = excluded.regime
 
 -- markets --
-SELECT instrument, closes, volumes FROM execution_markets ORDER BY instrument
+SELECT instrument, closes, volumes, regime FROM execution_markets ORDER BY instrument
 
 -- account_saved --
 INSERT INTO execution_accounts

@@ -87,3 +87,24 @@ def test_constraints_are_kept_to_and_bad_ones_name_what_is_accepted(
     ):
         assert main([*asked, *bad]) == 1
         assert word in capsys.readouterr().err
+
+
+def test_a_walk_forward_always_shows_equal_weights_and_the_frontier_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closes(tmp_path / "c.csv")
+    asked = ["optimize", str(tmp_path / "c.csv"), "--objective", "min-volatility"]
+    walk = [*asked, "--walk-forward", "--lookback", "60", "--cost-bps", "10"]
+    assert main([*walk, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said) == {"min-volatility", "equal-weight"}
+    assert said["min-volatility"]["cost"] > 0.0
+    assert main(walk) == 0
+    assert "equal-weight" in capsys.readouterr().out
+    assert main([*asked, "--walk-forward", "--lookback", "60"]) == 1
+    assert "--cost-bps" in capsys.readouterr().err
+    assert main([*asked, "--plot"]) == 0
+    drawing = capsys.readouterr().out
+    assert drawing.count("o") >= 3
+    assert "X" in drawing
+    assert "% a year" in drawing
