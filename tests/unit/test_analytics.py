@@ -62,7 +62,7 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(symbols=symbols, config=PortfolioSection())
+        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,
