@@ -72,6 +72,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
+    "orders.drill_every_hours": (
+        "hours",
+        "How often the stop is drilled against a shadow account, in machine time; 0 for never. Flat-out replays are never drilled by themselves.",
+    ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "broker.venue": (
         "venue",
@@ -137,6 +141,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "risk.limit_band_fraction": (
         "fraction of the limit",
         "How much a learned limit must change before it moves.",
+    ),
+    "risk.limit_loosening_fraction": (
+        "share of the limit",
+        "The most a learned limit rises in a bar; it falls at once.",
+    ),
+    "risk.size_band_fraction": (
+        "share of the multiplier",
+        "How much the size multiplier must change before it moves.",
     ),
     "risk.volatility_spike_ratio": (
         "ratio",

@@ -22,6 +22,7 @@ from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, R
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.regime.model import GetRegimeChanges, GetRegimes, GetRegimeSpans, RegimeChanged
 from quarterdeck.regime.service import RegimeService
+from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
     GetHoldingsRisk,
     GetLimitChanges,
@@ -53,7 +54,7 @@ class Line:
     def __post_init__(self) -> None:
         symbols = FEED.symbols
         self.market = MarketService(instruments=listed(FEED), timeframe=timeframe_of(FEED))
-        self.regime = RegimeService(symbols=symbols, config=RegimeSection())
+        self.regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d")
         self.risk = RiskService(
             symbols=symbols,
             quantity_scales=SCALES,
@@ -61,7 +62,7 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(symbols=symbols, config=PortfolioSection())
+        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,
@@ -177,6 +178,27 @@ def test_a_learned_limit_never_exceeds_the_persons_and_follows_the_var(line: Lin
         assert change.var99_fraction * change.position_limit_units <= 0.015 * CAPITAL * (1 + 1e-9)
     page = asyncio.run(line.risk.limit_changes(GetLimitChanges(limit=3), OPERATOR, line.history()))
     assert page.changes[0].version == len(changes)
+
+
+def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_of_it(
+    line: Line,
+) -> None:
+    changes = of(line, LimitsChanged)
+    page = asyncio.run(
+        line.risk.limit_changes(GetLimitChanges(limit=1_000), OPERATOR, line.history())
+    )
+    assert [view.version for view in page.changes] == [c.version for c in reversed(changes)]
+    for change, view in zip(reversed(changes), page.changes, strict=True):
+        assert isinstance(change, LimitsChanged)
+        assert view.effects == change.effects
+        assert 1 <= len(change.effects) <= 3
+        assert view.model == change.model == MODEL
+        expected = change.var99_fraction * change.position_limit_units
+        assert change.loss99_units == pytest.approx(expected, abs=2.0)
+        if change.previous_units is not None:
+            # It falls as far as it must, and rises by a twentieth at most.
+            most = max(change.previous_units, HARD // 20) * 0.05
+            assert change.position_limit_units - change.previous_units <= most + 1
 
 
 def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:

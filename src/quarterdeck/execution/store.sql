@@ -246,6 +246,32 @@ CREATE TABLE execution_differences (
   theirs INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_drills (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  faults TEXT NOT NULL,  -- hashed
+  orders INTEGER NOT NULL,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- unhashed
+  cancelled INTEGER NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL,  -- unhashed
+  in_force_ms REAL NOT NULL,  -- unhashed
+  done_ms REAL NOT NULL  -- unhashed
+) STRICT;
+
+-- drill_saved --
+INSERT INTO execution_drills
+  (number, at, faults, orders, accepted, refused, cancelled, machine_at, in_force_ms, done_ms)
+VALUES
+  (:number, :at, :faults, :orders, :accepted, :refused, :cancelled, :machine_at, :in_force_ms,
+   :done_ms)
+
+-- last_drill --
+SELECT number, faults, orders, accepted, refused, cancelled, machine_at, in_force_ms, done_ms
+FROM execution_drills ORDER BY number DESC LIMIT 1
+
+-- last_proof --
+SELECT machine_at FROM execution_drills WHERE faults = '[]' ORDER BY number DESC LIMIT 1
 
 -- venue_saved --
 INSERT INTO execution_venue (id, sequence, compared_slice) VALUES (1, :sequence, :compared_slice)

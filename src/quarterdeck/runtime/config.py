@@ -67,6 +67,7 @@ class OrdersSection(_Section, frozen=True):
     self_trade: str = "cancel_newest"
     stop_cancels: str = "all"
     stop_lets_reduce: bool = False
+    drill_every_hours: Annotated[float, msgspec.Meta(ge=0.0, le=8_760.0)] = 24.0
 
 
 VENUES = ("internal", "remote_paper")
@@ -143,7 +144,9 @@ class BreakersSection(_Section, frozen=True):
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
-    ``limit_band_fraction`` is the change a learned limit must make before it moves;
+    ``limit_band_fraction`` is the change a learned limit must make before it moves, and
+    ``limit_loosening_fraction`` the most it then rises in a bar (it falls at once);
+    ``size_band_fraction`` is the change that the size multiplier must make;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
     ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
     is reported, once ``coverage_alarm_bars`` of them are judged.
@@ -151,6 +154,8 @@ class RiskSection(_Section, frozen=True):
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
+    limit_loosening_fraction: Fraction = 0.05
+    size_band_fraction: Fraction = 0.15
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001

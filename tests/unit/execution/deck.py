@@ -349,6 +349,9 @@ class Deck:
                     multiplier=1.0,
                     var99_fraction=0.02,
                     because="a test",
+                    effects=(),
+                    model="a test",
+                    loss99_units=0,
                 )
             ]
         )
