@@ -72,6 +72,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
+    "orders.drill_every_hours": (
+        "hours",
+        "How often the stop is drilled against a shadow account, in machine time; 0 for never. Flat-out replays are never drilled by themselves.",
+    ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "broker.venue": (
         "venue",
@@ -100,6 +104,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.believed_price_tolerance_fraction": (
+        "fraction of price",
+        "How far a price that an order says its agent believes may be from the last close (FALSE_PREMISE).",
+    ),
     "limits.levels": (
         "list of tables",
         "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",

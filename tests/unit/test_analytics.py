@@ -55,7 +55,7 @@ class Line:
     def __post_init__(self) -> None:
         symbols = FEED.symbols
         self.market = MarketService(instruments=listed(FEED), timeframe=timeframe_of(FEED))
-        self.regime = RegimeService(symbols=symbols, config=RegimeSection())
+        self.regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d")
         self.risk = RiskService(
             symbols=symbols,
             quantity_scales=SCALES,
@@ -63,7 +63,7 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(symbols=symbols, config=PortfolioSection())
+        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,

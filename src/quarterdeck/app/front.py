@@ -66,6 +66,10 @@ class Keyring:
             return OPERATOR_CALLER
         return self._agents.authenticate(key)
 
+    def called(self, waiting: Sequence[AgentId]) -> Sequence[AgentId]:
+        """Return which of the agents that wait for work should ask for it now."""
+        return self._agents.called(waiting)
+
 
 class Front:
     """The desk over the capabilities, bound to the one registry of operations."""

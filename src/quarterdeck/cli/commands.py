@@ -266,6 +266,13 @@ def agent(options: argparse.Namespace) -> int:
     )
 
 
+def drill(options: argparse.Namespace) -> int:
+    """Drill the stop."""
+    from quarterdeck.cli import drill
+
+    return drill.run(options.data_dir, last=options.last, as_json=options.json)
+
+
 def order(options: argparse.Namespace) -> int:
     """Preview, submit, replace or cancel an order as an agent, take a signal back, see conflicts."""
     from quarterdeck.cli import orders

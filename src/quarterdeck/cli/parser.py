@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         _add_doctor,
         _add_stop,
         _add_rearm,
+        _add_drill,
         _add_limits,
         _add_breakers,
         _add_keys,
@@ -284,6 +285,19 @@ def _add_breakers(subparsers: Commands) -> None:
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.breakers)
+
+
+def _add_drill(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "drill",
+        does="prove the stop: its real path, against a shadow account beside trading",
+        example="quarterdeck drill",
+    )
+    parser.add_argument("--last", action="store_true", help="only show what the last one proved")
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.drill)
 
 
 def _add_keys(subparsers: Commands) -> None:

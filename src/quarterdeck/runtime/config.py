@@ -67,6 +67,7 @@ class OrdersSection(_Section, frozen=True):
     self_trade: str = "cancel_newest"
     stop_cancels: str = "all"
     stop_lets_reduce: bool = False
+    drill_every_hours: Annotated[float, msgspec.Meta(ge=0.0, le=8_760.0)] = 24.0
 
 
 VENUES = ("internal", "remote_paper")
@@ -111,6 +112,7 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    believed_price_tolerance_fraction: Fraction = 0.02
     levels: tuple[LevelEntry, ...] = ()
     clusters: tuple[ClusterEntry, ...] = ()
 
