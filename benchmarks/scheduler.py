@@ -64,7 +64,15 @@ def fleet(seed: int) -> tuple[np.ndarray, ...]:
     )
     head = np.full(count, -1, dtype=np.int64)
     unlinked = np.full(TASKS, -1)
-    columns = [keys, np.arange(TASKS), unlinked, unlinked, ready + 10 * start[-1], 0 * ready]
+    columns = [
+        keys,
+        np.arange(TASKS),
+        unlinked,
+        unlinked,
+        ready + 10 * start[-1],
+        0 * ready,
+        unlinked,
+    ]
     tasks = np.stack(columns, axis=1).astype(np.int64)
     last = np.full(count, -1, dtype=np.int64)
     for place in np.lexsort((np.arange(TASKS), keys)):

@@ -66,13 +66,21 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "orders.self_trade": (
         "policy",
-        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` cancels it and takes its quantity off the new one, `allow` does nothing.",
+        "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` takes what would have traded off both, oldest first, `allow` does nothing.",
     ),
     "orders.stop_cancels": (
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
+    "broker.venue": (
+        "venue",
+        "Where orders are filled: `internal`, inside the step, or `remote_paper`, a paper venue behind the port through which a broker is reached, with its own memory in the data folder.",
+    ),
+    "broker.requests_per_bar": (
+        "requests per bar",
+        "What the remote paper venue takes between two bars; an order that is throttled waits.",
+    ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",
@@ -92,6 +100,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.believed_price_tolerance_fraction": (
+        "fraction of price",
+        "How far a price that an order says its agent believes may be from the last close (FALSE_PREMISE).",
+    ),
     "limits.levels": (
         "list of tables",
         "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",
@@ -125,6 +137,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "risk.limit_band_fraction": (
         "fraction of the limit",
         "How much a learned limit must change before it moves.",
+    ),
+    "risk.limit_loosening_fraction": (
+        "share of the limit",
+        "The most a learned limit rises in a bar; it falls at once.",
+    ),
+    "risk.size_band_fraction": (
+        "share of the multiplier",
+        "How much the size multiplier must change before it moves.",
     ),
     "risk.volatility_spike_ratio": (
         "ratio",

@@ -23,7 +23,7 @@ from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.server.auth import new_secret, read_secret
-from tests.unit.execution.deck import INSTRUMENTS, SQL, Pace, agent_caller
+from tests.unit.execution.deck import CALM, INSTRUMENTS, SQL, Pace, agent_caller
 from tests.unit.execution.deck import Deck as DeckInMemory
 
 AGENTS = ("a", "b", "c")
@@ -59,7 +59,7 @@ class Deck(DeckInMemory):
         self.folder = DataFolder(folder)
         self.connect_by = connect
         self.limits, self.paper = limits, PaperSection(order_life_bars=3)
-        self.orders = OrdersSection()
+        self.orders, self.breakers = OrdersSection(), CALM
         self.instruments, self.pace = INSTRUMENTS, Pace()
         self.clock = SystemClock()  # type: ignore[assignment]
         self.on_commit = on_commit

@@ -62,15 +62,16 @@ class Disk:
     before_ours: Callable[[str, str], None] = lambda call, file: None
     events: list[Event] = field(default_factory=list)
 
-    def connect(self, path: Path) -> sqlite3.Connection:
-        """Return a connection for the journal; its VFS lives as long as it does."""
+    def connect(self, path: Path, *, mode: str = "WAL") -> sqlite3.Connection:
+        """Return a connection for the journal, or for a copy; its VFS lives as long as it does."""
         name = f"watched-{next(_numbers)}"
         vfs = _Vfs(name, self)
-        connection = apsw.Connection(str(path), vfs=name)
+        connection = _Connection(str(path), vfs=name)
         _ALIVE[id(connection)] = vfs
         connection.row_trace = _named
         as_driver = cast("sqlite3.Connection", connection)
-        prepare(as_driver, synchronous=self.synchronous)
+        if mode == "WAL":
+            prepare(as_driver, synchronous=self.synchronous)
         return as_driver
 
 
@@ -87,6 +88,15 @@ def _named(cursor: Any, row: tuple[Any, ...]) -> Row:
     made = Row(row)
     made.names = tuple(column[0] for column in cursor.get_description())
     return made
+
+
+class _Connection(apsw.Connection):
+    """A connection that is copied as the standard driver's is."""
+
+    def backup(self, target: Any) -> None:  # type: ignore[override]
+        with apsw.Connection.backup(target, "main", self, "main") as copying:
+            while not copying.done:
+                copying.step(-1)
 
 
 class _Vfs(apsw.VFS):

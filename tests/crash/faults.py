@@ -2,7 +2,7 @@
 
     python -m tests.crash.faults [--seconds 600]
 
-Every N of one life (birth, trade, stop, folded log, restart, end) in turn, going on where the
+Every N of one life (birth, trade, stop, signed heads, folded log, backup, restart, end) in turn, going on where the
 counters say the last run on this commit ended. What was acknowledged is there, what was refused is not.
 """
 
@@ -12,29 +12,28 @@ import argparse
 import asyncio
 import builtins
 import errno
-import io
-import os
 import random
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import apsw
 
 from quarterdeck.execution.model import Code, OrderView, RaiseStop
 from quarterdeck.kernel.errors import Conflict, DomainError
+from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
-from quarterdeck.runtime import audit
+from quarterdeck.runtime import audit, backup
 from quarterdeck.runtime.database import ConnectionReader, connect, state_digest
 from tests.crash import counters
 from tests.crash.deck import AGENTS, Deck, digests, life
 from tests.crash.disk import Disk
+from tests.crash.files import our_files
 from tests.crash.power_loss import InlineLoop, _fast, _small_log
 from tests.unit.execution.deck import SQL
 
@@ -64,37 +63,48 @@ class Fault:
             failure = _FAILURES.get(call, apsw.FullError if self.nth % 2 else apsw.IOError)
             raise failure(f"planted: call {self.nth}, {self.failed}")
 
+    def before_ours(self, call: str, file: str) -> None:
+        """Fail in the system's words."""
+        if self.count(call, file):
+            full = self.nth % 2 and call in ("write", "open")
+            code = errno.ENOSPC if full else errno.EIO
+            raise OSError(code, f"planted: call {self.nth}, {self.failed}")
+
 
 @contextmanager
-def failing_files(folder: Path, fault: Fault) -> Iterator[None]:
-    """Let our own files under ``folder`` fail as well: what is opened, synced, renamed, removed."""
-    real: dict[tuple[Any, str], Any] = {}
-
-    def patch(where: Any, name: str, call: str) -> None:
-        original = real[(where, name)] = getattr(where, name)
-
-        def patched(target: Any, *arguments: Any, **more: Any) -> Any:
-            ours = call == "sync" or str(target).startswith(str(folder))
-            if ours and fault.count(call, str(target).rpartition("/")[2]):
-                raise OSError(errno.EIO, f"planted: call {fault.nth}, {fault.failed}")
-            return original(target, *arguments, **more)
-
-        setattr(where, name, patched)
-
-    patch(io, "open", "open")
-    patch(os, "open", "open")
-    patch(os, "fsync", "sync")
-    patch(os, "rename", "rename")
-    patch(os, "replace", "rename")
-    patch(os, "unlink", "delete")
-    # SQLite goes on after some failures, as it may; that they were swallowed is not for the screen.
+def silenced() -> Iterator[None]:
+    """SQLite goes on after some failures, as it may; that they were swallowed is not for the screen."""
     swallowed, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
     try:
         yield
     finally:
         sys.unraisablehook = swallowed
-        for (where, name), original in real.items():
-            setattr(where, name, original)
+
+
+class _Sqlite:
+    """The driver as ``backup`` uses it, on the watched disk."""
+
+    Error = (sqlite3.Error, apsw.Error)
+    Row = sqlite3.Row
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def connect(self, path: Path, **_options: object) -> sqlite3.Connection:
+        return self._disk.connect(path, mode="DELETE")
+
+
+@contextmanager
+def backups_on(disk: Disk) -> Iterator[None]:
+    """Let backups read and write through ``disk``: SQLite twice in a process would lose its locks."""
+    driver, opened = backup.sqlite3, backup.database.connect
+    backup.sqlite3 = _Sqlite(disk)  # type: ignore[assignment]
+    backup.database.connect = lambda path, **_options: disk.connect(path)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        backup.sqlite3 = driver
+        backup.database.connect = opened
 
 
 @dataclass
@@ -104,15 +114,14 @@ class Lived:
     asked: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     stop_asked: bool = False
+    backed_up: str = ""
     error: str = ""
 
 
-def workload(
-    folder: Path, fault: Fault, *, connect: Callable[[Path], sqlite3.Connection]
-) -> tuple[Lived, Deck]:
+def workload(folder: Path, disk: Disk) -> tuple[Lived, Deck]:
     """Live until the end or the fault; the process then lets go of everything and is gone."""
     lived, chance = Lived(), random.Random(7)
-    deck = Deck(folder, connect=connect)
+    deck = Deck(folder, connect=disk.connect)
 
     async def live() -> None:
         for _ in range(2):
@@ -128,6 +137,9 @@ def workload(
                 deck.journal._folding.begin()
                 await asyncio.sleep(0)
                 await stopped(deck)
+                await deck.signer.sign(all_now=True)
+                await deck.journal.committed(deck.sequencer.number)
+                backed_up(deck)
             except BaseException:
                 # The supervisor lets go of the parts in reverse, whatever the first failure was.
                 await _let_go(deck)
@@ -139,9 +151,17 @@ def workload(
         await deck.command(RaiseStop(reason="a test"))
         await deck.command(deck.rearming(epoch=deck.flag.raised()))
 
+    def backed_up(deck: Deck) -> None:
+        target = folder.with_name("backup")
+        if not target.exists():
+            made = backup.back_up(folder, target, sql=SQL, at=Nanos(0), version="test")
+            lived.backed_up = made.digest
+
     with (
+        silenced(),
         _small_log(),
-        failing_files(folder, fault),
+        our_files(folder.parent, disk),
+        backups_on(disk),
         asyncio.Runner(loop_factory=InlineLoop) as runner,
     ):
         try:
@@ -168,10 +188,10 @@ def tried(nth: int) -> tuple[str | None, Fault]:
     """Let the ``nth`` call fail; return what was wrong afterwards, ``None`` if nothing."""
     with tempfile.TemporaryDirectory(prefix="faults-", dir=_fast()) as name:
         folder, fault = Path(name) / "deck", Fault(nth)
-        disk = Disk(before=fault.before)
-        lived, deck = workload(folder, fault, connect=disk.connect)
+        disk = Disk(before=fault.before, before_ours=fault.before_ours)
+        lived, deck = workload(folder, disk)
         fault.nth = 0
-        return _judged(folder, lived, deck), fault
+        return _judged(folder, lived, deck) or _restored(folder, lived), fault
 
 
 def _judged(folder: Path, lived: Lived, deck: Deck) -> str | None:
@@ -195,6 +215,20 @@ def _judged(folder: Path, lived: Lived, deck: Deck) -> str | None:
         return asyncio.run(start())
     except (DomainError, OSError, sqlite3.Error) as error:
         return f"the deck does not start again: {type(error).__name__}: {error} ({lived.error})"
+
+
+def _restored(folder: Path, lived: Lived) -> str | None:
+    """Put the backup in place elsewhere: one that was answered must be whole, and so must any."""
+    target = folder.with_name("backup")
+    if not target.exists():
+        return "the backup is missing" if lived.backed_up else None
+    try:
+        made = backup.restore(target, folder.with_name("restored"), sql=SQL, fresh=False)
+    except DomainError as error:
+        return f"the backup is not whole: {error} ({lived.error})"
+    if lived.backed_up not in ("", made.digest):
+        return "the backup is another one"
+    return None
 
 
 async def _rearmed(deck: Deck, view: OrderView, *, for_good: bool) -> OrderView | None:

@@ -2,9 +2,13 @@
 
     python -m tests.crash.kill_loop --cycles 300 [--seed N]
 
-Two client processes with keys of their own order as fast as they are answered. What was
-acknowledged is on disk; an idempotency key has at most one order, one answer and one fill, whoever
-asked how often. Cycles go on where the counters say the last run ended, in a fresh data folder.
+Two client processes with keys of their own order as fast as they are answered, a third stops trading
+and re-arms it, and in every other cycle a fourth takes a backup, so that the kill also falls into a
+stop and into a backup. What was acknowledged is on disk; an idempotency key has at most one order, one
+answer and one fill, whoever asked how often; no order was accepted between a stop and the re-arming
+after it; what was stopped and not re-armed is stopped afterwards; a backup is whole, with all that was
+acknowledged before it began, or not there. Cycles go on where the counters say the last run ended, in
+a fresh data folder.
 """
 
 from __future__ import annotations
@@ -12,25 +16,32 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.runtime import audit
+from quarterdeck.kernel.errors import DomainError
+from quarterdeck.runtime import audit, backup
 from quarterdeck.runtime.database import ConnectionReader, connect
+from quarterdeck.runtime.stopflag import StopFlag
 from tests.crash import counters
 from tests.journeys.decks import RunningDeck, agent_key, start
 from tests.unit.execution.deck import SQL
 
 CLIENTS = ("north", "south")
 CLIENT = Path(__file__).with_name("client.py")
+KEEPER = Path(__file__).with_name("keeper.py")
 SPEED = "4"
+PATIENCE_S = 300.0
+"""Seconds for one start: a machine that is busy with ten other things still finishes it."""
 Json = dict[str, Any]
 
 
@@ -41,6 +52,8 @@ class Findings:
     answered: int = 0
     unknown: int = 0
     repeated: int = 0
+    stops: int = 0
+    backups: int = 0
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -68,18 +81,48 @@ class KillLoop:
         self.cycle += 1
         deck = start(self.data_dir, "--speed", SPEED)
         clients: list[subprocess.Popen[bytes]] = []
+        copying: Copying | None = None
         try:
-            deck.wait_until_open()
+            deck.wait_until_open(seconds=PATIENCE_S)
             for name in CLIENTS:
                 if name not in self.keys:
                     self.keys[name] = agent_key(deck, name)
             clients = [self._client(deck, name) for name in CLIENTS]
-            time.sleep(load_s * self.chance.uniform(0.2, 1.0))
+            clients.append(self._keeper(deck))
+            moment = load_s * self.chance.uniform(0.2, 1.0)
+            if self.cycle % 2 == 0:
+                copying = Copying(self.folder, self.data_dir, known=self._acknowledged())
+                # The kill falls somewhere into the copy, or just before or after it.
+                copying.wait_until_at_work()
+                moment = self.chance.uniform(0.0, 0.1)
+            time.sleep(moment)
         finally:
             deck.kill()
+            if copying is not None and self.chance.random() < 0.3:
+                copying.process.kill()
             for client in clients:
                 client.wait(timeout=30)
-        return self._checked()
+        findings = self._checked()
+        if copying is not None:
+            copying.judge(findings)
+        return findings
+
+    def _acknowledged(self) -> dict[str, str]:
+        """Return what clients have been told so far, in earlier cycles and in this one."""
+        known = dict(self.answers)
+        for name in CLIENTS:
+            for entry in _entries(self._history(name)):
+                if entry["what"] == "answered":
+                    known[entry["body"]["idempotency_key"]] = entry["order_id"]
+        return known
+
+    def _keeper(self, deck: RunningDeck) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                sys.executable, "-S", "-E", str(KEEPER), deck.url, deck.operator_key,
+                str(self._history("keeper")), f"{self.seed}-{self.cycle}",
+            ]
+        )  # fmt: skip
 
     def _client(self, deck: RunningDeck, name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -100,15 +143,14 @@ class KillLoop:
         connection = connect(self.data_dir / "core.db", read_only=True)
         try:
             self._compare(connection, findings)
+            self._stops(connection, findings)
         finally:
             connection.close()
         return findings
 
     def _read(self, name: str, findings: Findings) -> None:
-        path = self._history(name)
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        for line in lines[self.seen.get(name, 0) :]:
-            entry: Json = json.loads(line)
+        entries = _entries(self._history(name))
+        for entry in entries[self.seen.get(name, 0) :]:
             key = entry["body"]["idempotency_key"]
             if entry["what"] == "answered":
                 findings.answered += 1
@@ -118,10 +160,37 @@ class KillLoop:
             elif entry["what"] == "unknown":
                 findings.unknown += 1
         asked = Counter(
-            json.loads(line)["body"]["idempotency_key"] for line in lines if '"asked"' in line
+            entry["body"]["idempotency_key"] for entry in entries if entry["what"] == "asked"
         )
         findings.repeated += sum(count - 1 for count in asked.values())
-        self.seen[name] = len(lines)
+        self.seen[name] = len(entries)
+
+    def _stops(self, connection: sqlite3.Connection, findings: Findings) -> None:
+        """Hold the keeper's history against the flag, the session and the order of the records."""
+        entries = _entries(self._history("keeper"))
+        findings.stops = sum(entry["what"] == "stopped" for entry in entries)
+        acknowledged = connection.execute("SELECT acknowledged FROM execution_session").fetchone()
+        flag = StopFlag(self.data_dir / "stop.flag")
+        flag.open(new_run=False)
+        raised = flag.raised()
+        flag.close()
+        epochs = [int(entry["epoch"]) for entry in entries if entry["what"] == "stopped"]
+        if raised < max(epochs, default=0):
+            findings.lost.append(f"stop {max(epochs)}: the flag says {raised}")
+        last = entries[-1]["what"] if entries else "nothing"
+        if last == "stopped" and raised == acknowledged[0]:
+            findings.lost.append(f"stop {raised}: trading is open and nobody re-armed it")
+        stopped = False
+        for kind, text in connection.execute(
+            "SELECT json_extract(record, '$.kind'), CAST(record AS TEXT) FROM audit"
+            " WHERE partition = 'paper' ORDER BY sequence"
+        ):
+            if kind == "trading_halted":
+                stopped = True
+            elif kind == "trading_resumed":
+                stopped = False
+            elif kind == "order_accepted" and stopped:
+                findings.broken.append(f"accepted while stopped: {text[:200]}")
 
     def _compare(self, connection: sqlite3.Connection, findings: Findings) -> None:
         orders: dict[str, list[str]] = {}
@@ -158,6 +227,60 @@ class KillLoop:
                 findings.broken.append(f"audit chain {name} breaks at {broken}")
 
 
+class Copying:
+    """A backup that another process takes while the server is killed; ``known`` must be in it."""
+
+    def __init__(self, folder: Path, data_dir: Path, *, known: dict[str, str]) -> None:
+        self.target = folder / "backup"
+        self.known = known
+        shutil.rmtree(self.target, ignore_errors=True)
+        shutil.rmtree(folder / "restored", ignore_errors=True)
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "quarterdeck", "backup", str(self.target),
+                "--data-dir", str(data_dir),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def wait_until_at_work(self) -> None:
+        """Wait until it copies, or has ended."""
+        partial, deadline = self.target.with_name("backup.partial"), time.monotonic() + 30
+        while not (partial.exists() or self.target.exists() or self.process.poll() is not None):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.002)
+
+    def judge(self, findings: Findings) -> None:
+        """Restore what there is; a backup that said it was taken must be there."""
+        said, _ = self.process.communicate(timeout=60)
+        if not self.target.exists():
+            if self.process.returncode == 0:
+                findings.broken.append(f"no backup: {said.decode()[-200:]}")
+            return
+        restored = self.target.with_name("restored")
+        try:
+            backup.restore(self.target, restored, sql=SQL, fresh=False)
+        except DomainError as error:
+            findings.broken.append(f"the backup is not whole: {error}")
+            return
+        findings.backups += 1
+        with closing(connect(restored / "core.db", read_only=True)) as connection:
+            kept = dict(
+                connection.execute("SELECT idempotency_key, order_id FROM execution_orders")
+            )
+        findings.lost += [
+            f"{key} is not in the backup" for key in self.known if kept.get(key) != self.known[key]
+        ]
+
+
+def _entries(path: Path) -> list[Json]:
+    """Return the whole lines of a history."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.kill_loop")
     parser.add_argument("--cycles", type=int, default=50)
@@ -174,6 +297,7 @@ def main() -> int:
                 kills=1,
                 answered=findings.answered,
                 without_an_answer=findings.unknown,
+                backups=findings.backups,
                 lost=len(findings.lost),
                 duplicated=len(findings.duplicated),
                 broken=len(findings.broken),

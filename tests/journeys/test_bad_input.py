@@ -48,17 +48,18 @@ GOOD: dict[str, Json] = {
         "idempotency_key": "k", "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit",
         "limit_price": "80", "task_id": "t", "signal_id": "s", "epoch": 0, "stop_price": None,
         "time_in_force": "gtc", "reduce_only": False, "post_only": False, "stop_loss": "70",
-        "take_profit": "90",
+        "take_profit": "90", "believed_price": "80", "believed_at": "2008-09-15T00:00:00Z",
     },
     "POST /orders/preview": {
         "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit", "limit_price": "80",
         "stop_price": None, "time_in_force": "gtc", "reduce_only": False, "post_only": False,
-        "stop_loss": "70", "take_profit": "90",
+        "stop_loss": "70", "take_profit": "90", "believed_price": "80", "believed_at": "2008-09-15T00:00:00Z",
     },
     "POST /orders/{order_id}/cancel": {"idempotency_key": "c"},
     "POST /orders/{order_id}/replace": {
         "idempotency_key": "r", "quantity": "1", "limit_price": "80", "stop_price": None,
     },
+    "POST /orders/{order_id}/settle": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
         "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,

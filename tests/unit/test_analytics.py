@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from quarterdeck.adapters.feeds.listing import listed, timeframe_of
+from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.errors import InvalidInput, NotFound
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Regime
+from quarterdeck.kernel.vocabulary import OrderStatus, Regime, Side
 from quarterdeck.market.model import BarsClosed, FeedEnded, GetBars, GetIndicators, GetInstruments
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance.model import AgentScored
@@ -21,7 +22,9 @@ from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, R
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.regime.model import GetRegimeChanges, GetRegimes, GetRegimeSpans, RegimeChanged
 from quarterdeck.regime.service import RegimeService
+from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
+    GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
@@ -39,6 +42,7 @@ from tests.unit.stages import Store, StoreHistory, arrived, embedded, said, step
 FEED = embedded()
 CAPITAL = 100_000 * 10**6
 HARD = 40_000 * 10**6
+SCALES = tuple(one.quantity_scale for one in listed(FEED))
 
 
 @dataclass
@@ -50,9 +54,13 @@ class Line:
     def __post_init__(self) -> None:
         symbols = FEED.symbols
         self.market = MarketService(instruments=listed(FEED), timeframe=timeframe_of(FEED))
-        self.regime = RegimeService(symbols=symbols, config=RegimeSection())
+        self.regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d")
         self.risk = RiskService(
-            symbols=symbols, config=RiskSection(), capital_units=CAPITAL, hard_units=HARD
+            symbols=symbols,
+            quantity_scales=SCALES,
+            config=RiskSection(),
+            capital_units=CAPITAL,
+            hard_units=HARD,
         )
         self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
         self.checkpoints = Checkpoints(
@@ -172,6 +180,27 @@ def test_a_learned_limit_never_exceeds_the_persons_and_follows_the_var(line: Lin
     assert page.changes[0].version == len(changes)
 
 
+def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_of_it(
+    line: Line,
+) -> None:
+    changes = of(line, LimitsChanged)
+    page = asyncio.run(
+        line.risk.limit_changes(GetLimitChanges(limit=1_000), OPERATOR, line.history())
+    )
+    assert [view.version for view in page.changes] == [c.version for c in reversed(changes)]
+    for change, view in zip(reversed(changes), page.changes, strict=True):
+        assert isinstance(change, LimitsChanged)
+        assert view.effects == change.effects
+        assert 1 <= len(change.effects) <= 3
+        assert view.model == change.model == MODEL
+        expected = change.var99_fraction * change.position_limit_units
+        assert change.loss99_units == pytest.approx(expected, abs=2.0)
+        if change.previous_units is not None:
+            # It falls as far as it must, and rises by a twentieth at most.
+            most = max(change.previous_units, HARD // 20) * 0.05
+            assert change.position_limit_units - change.previous_units <= most + 1
+
+
 def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
     breaches = [
         event
@@ -206,6 +235,7 @@ def test_a_forecast_whose_coverage_fails_is_reported_once() -> None:
     line = Line()
     line.risk = RiskService(
         symbols=FEED.symbols,
+        quantity_scales=SCALES,
         config=RiskSection(coverage_alarm_p=0.1, coverage_alarm_bars=50),
         capital_units=CAPITAL,
         hard_units=HARD,
@@ -277,6 +307,7 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int) -> None:
         "risk_limit_changes",
         "risk_events",
         "risk_marks",
+        "risk_deck_forecasts",
         "portfolio_proposals",
     ):
         assert after.store.all(table) == whole.store.all(table), table
@@ -307,3 +338,76 @@ def test_views_answer_for_one_symbol_or_all_and_refuse_an_unknown_one(line: Line
     for limit in (0, -1, 513):
         with pytest.raises(InvalidInput):
             line.market.bars(GetBars(symbol="SPX", limit=limit), OPERATOR)
+
+
+def filled(index: int, *, agent: str, instrument: int, side: Side, units: int) -> OrderFilled:
+    return OrderFilled(
+        at=Nanos(index),
+        slice=index,
+        fill_id=FillId(f"f{index}"),
+        order_id=OrderId(f"o{index}"),
+        agent=AgentId(agent),
+        instrument=instrument,
+        symbol=FEED.symbols[instrument],
+        side=side,
+        quantity_units=units,
+        price_units=1,
+        fee_units=0,
+        realised_units=0,
+        closed=False,
+        order_status=OrderStatus.FILLED,
+    )
+
+
+def holding(*, until: int) -> Line:
+    """A line whose agents bought at slice 300."""
+    line = Line()
+    line.run(0, 300)
+    step = step_at(300, Nanos(300))
+    line.risk.hear(
+        filled(300, agent="a", instrument=0, side=Side.BUY, units=30 * 10 ** SCALES[0]), step
+    )
+    line.risk.hear(
+        filled(300, agent="a", instrument=1, side=Side.SELL, units=4 * 10 ** SCALES[1]), step
+    )
+    line.risk.hear(
+        filled(300, agent="b", instrument=2, side=Side.BUY, units=9 * 10 ** SCALES[2]), step
+    )
+    line.store.commit(step)
+    line.run(300, until)
+    return line
+
+
+def test_what_is_held_is_forecast_together_and_its_parts_add_up() -> None:
+    line = holding(until=420)
+    view = line.risk.holdings(GetHoldingsRisk(), OPERATOR)
+    assert [one.subject for one in view.subjects] == ["deck", "a", "b"]
+    deck, a, b = view.subjects
+    assert deck.gross == a.gross + b.gross
+    for one in view.subjects:
+        assert one.var99 is not None
+        assert one.es99 is not None
+        assert 0 < one.var99 < one.es99 < one.gross
+        shares = [part.var99_share for part in one.components]
+        assert sum(share for share in shares if share is not None) == pytest.approx(1.0)
+    assert a.var99 is not None
+    assert b.var99 is not None
+    assert deck.var99 is not None
+    assert deck.var99 <= a.var99 + b.var99
+    assert view.coverage[0].observations == 119
+    rows = line.store.all("risk_deck_forecasts")
+    assert len(rows) == 420
+
+
+def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:
+    before = holding(until=410)
+    after = Line(store=before.store)
+    for service in (after.market, after.regime, after.risk, after.portfolio):
+        service.load(after.store.reader())
+    catch_up(after.checkpoints, after.store.reader(), cursor=409, absorb=after.absorb)
+    ask = GetHoldingsRisk()
+    assert after.risk.holdings(ask, OPERATOR) == before.risk.holdings(ask, OPERATOR)
+    after.run(410, 430)
+    whole = holding(until=430)
+    assert after.store.all("risk_deck_forecasts") == whole.store.all("risk_deck_forecasts")
+    assert after.risk.holdings(ask, OPERATOR) == whole.risk.holdings(ask, OPERATOR)

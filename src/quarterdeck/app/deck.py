@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
@@ -163,7 +164,12 @@ class Deck:
                 self.front.crew.hear,
                 self.checkpoints.hear,
             ),
-            RegimeChanged: (one.risk.hear, one.portfolio.hear, one.agents.hear),
+            RegimeChanged: (
+                one.execution.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.agents.hear,
+            ),
             LimitsChanged: (one.execution.hear,),
             AgentRegistered: (
                 one.agents.hear,
@@ -171,7 +177,7 @@ class Deck:
                 one.performance.hear,
                 one.portfolio.hear,
             ),
-            OrderFilled: (one.performance.hear, one.portfolio.hear),
+            OrderFilled: (one.performance.hear, one.risk.hear, one.portfolio.hear),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -216,6 +222,7 @@ class Deck:
                 detail=lambda: f"{self.signer.count} heads signed",
             ),
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
+            *couriers(engine, self.parts),
             Component(
                 "server",
                 self._served(),

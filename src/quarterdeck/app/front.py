@@ -15,6 +15,7 @@ from quarterdeck.app.parts import Capabilities
 from quarterdeck.client.model import Briefing
 from quarterdeck.crew import CREW
 from quarterdeck.crew.turn import Member
+from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import OrderView
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.ids import AgentId
@@ -65,6 +66,10 @@ class Keyring:
             return OPERATOR_CALLER
         return self._agents.authenticate(key)
 
+    def called(self, waiting: Sequence[AgentId]) -> Sequence[AgentId]:
+        """Return which of the agents that wait for work should ask for it now."""
+        return self._agents.called(waiting)
+
 
 class Front:
     """The desk over the capabilities, bound to the one registry of operations."""
@@ -110,6 +115,9 @@ class Front:
             registry.add(operations)
             offered.extend((service, operation) for operation in operations)
         routes.commands[NoteAccess] = Binding(NOTE_ACCESS, self._access)
+        for own in COURIERS:
+            told: type[Command] = own.input  # type: ignore[assignment]
+            routes.commands[told] = Binding(own, parts.execution)
         routes.commands[NoteCondition] = Binding(NOTE_CONDITION, ConditionDesk())
         for answering, operation in offered:
             if operation.effect is Effect.COMMAND:

@@ -70,10 +70,12 @@ class Capabilities:
     ) -> None:
         config, symbols = plan.config, plan.feed.symbols
         self.instruments = listed(plan.feed)
-        self.market = MarketService(instruments=self.instruments, timeframe=timeframe_of(plan.feed))
-        self.regime = RegimeService(symbols=symbols, config=config.regime)
+        timeframe = timeframe_of(plan.feed)
+        self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
+        self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
         self.risk = RiskService(
             symbols=symbols,
+            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
             hard_units=to_units(
@@ -96,6 +98,7 @@ class Capabilities:
             breakers=config.breakers,
             paper=config.paper,
             orders=config.orders,
+            remote=config.broker.venue != "internal",
             stop=stop,
             pace=pacer,
             stopwatch=wall,

@@ -89,8 +89,13 @@ CREATE TABLE execution_calls (
 CREATE TABLE execution_markets (
   instrument INTEGER PRIMARY KEY,  -- hashed
   closes TEXT NOT NULL,  -- hashed
-  volumes TEXT NOT NULL  -- hashed
+  volumes TEXT NOT NULL,  -- hashed
+  regime TEXT  -- hashed
 ) STRICT;
+CREATE TABLE execution_windows (
+  agent TEXT PRIMARY KEY,  -- hashed
+  counts TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execution_accounts (
   agent TEXT PRIMARY KEY,  -- hashed
   number INTEGER NOT NULL,  -- hashed
@@ -159,6 +164,8 @@ CREATE TABLE execution_orders (
   replaces TEXT,  -- hashed
   live_slice INTEGER NOT NULL,  -- hashed
   session_day INTEGER,  -- hashed
+  sent_units INTEGER,  -- hashed
+  ending TEXT,  -- hashed
   epoch INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
@@ -224,6 +231,47 @@ CREATE TABLE execution_frozen (
   reason TEXT NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_venue (
+  id INTEGER PRIMARY KEY,  -- hashed
+  sequence INTEGER NOT NULL,  -- hashed
+  compared_slice INTEGER  -- hashed
+) STRICT;
+CREATE TABLE execution_venue_fills (
+  fill_id TEXT PRIMARY KEY,  -- hashed
+  order_id TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_differences (
+  subject TEXT PRIMARY KEY,  -- hashed
+  ours INTEGER NOT NULL,  -- hashed
+  theirs INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+
+-- venue_saved --
+INSERT INTO execution_venue (id, sequence, compared_slice) VALUES (1, :sequence, :compared_slice)
+ON CONFLICT (id) DO UPDATE SET
+  sequence = excluded.sequence, compared_slice = excluded.compared_slice
+
+-- venue --
+SELECT sequence, compared_slice FROM execution_venue
+
+-- venue_fill_saved --
+INSERT INTO execution_venue_fills (fill_id, order_id) VALUES (:fill_id, :order_id)
+
+-- venue_fills --
+SELECT fill_id FROM execution_venue_fills ORDER BY fill_id
+
+-- difference_saved --
+INSERT INTO execution_differences (subject, ours, theirs, at)
+VALUES (:subject, :ours, :theirs, :at)
+ON CONFLICT (subject) DO UPDATE SET
+  ours = excluded.ours, theirs = excluded.theirs, at = excluded.at
+
+-- difference_ended --
+DELETE FROM execution_differences WHERE subject = :subject
+
+-- differences --
+SELECT subject, ours, theirs FROM execution_differences ORDER BY subject
 
 -- frozen_saved --
 INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
@@ -341,13 +389,21 @@ ON CONFLICT (agent) DO UPDATE SET
 SELECT agent, call, calls, slice, refused, churn, execution, executions
 FROM execution_calls ORDER BY agent
 
+-- window_saved --
+INSERT INTO execution_windows (agent, counts) VALUES (:agent, :counts)
+ON CONFLICT (agent) DO UPDATE SET counts = excluded.counts
+
+-- windows --
+SELECT agent, counts FROM execution_windows ORDER BY agent
+
 -- market_saved --
-INSERT INTO execution_markets (instrument, closes, volumes)
-VALUES (:instrument, :closes, :volumes)
-ON CONFLICT (instrument) DO UPDATE SET closes = excluded.closes, volumes = excluded.volumes
+INSERT INTO execution_markets (instrument, closes, volumes, regime)
+VALUES (:instrument, :closes, :volumes, :regime)
+ON CONFLICT (instrument) DO UPDATE SET
+  closes = excluded.closes, volumes = excluded.volumes, regime = excluded.regime
 
 -- markets --
-SELECT instrument, closes, volumes FROM execution_markets ORDER BY instrument
+SELECT instrument, closes, volumes, regime FROM execution_markets ORDER BY instrument
 
 -- account_saved --
 INSERT INTO execution_accounts
@@ -412,7 +468,7 @@ VALUES
 UPDATE execution_orders
 SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
   value_units = :value_units, final_at = :final_at, triggered = :triggered,
-  live_slice = :live_slice, session_day = :session_day
+  live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending
 WHERE number = :number
 
 -- remembered_orders --
@@ -420,7 +476,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
@@ -430,7 +486,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -442,7 +498,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders WHERE order_id = :order_id
 
 -- fill_saved --

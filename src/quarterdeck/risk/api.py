@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from quarterdeck.risk.model import (
+    GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
+    HoldingsView,
     LimitChangesView,
     RiskEventsView,
     RisksView,
@@ -24,6 +26,17 @@ OPERATIONS = (
         input=GetRisk,
         output=RisksView,
         function=RiskService.risks,
+    ),
+    Operation(
+        name="risk.holdings",
+        summary="Forecast VaR and ES of what each agent and the deck hold, with each part's share.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/holdings",
+        input=GetHoldingsRisk,
+        output=HoldingsView,
+        function=RiskService.holdings,
     ),
     Operation(
         name="risk.events",

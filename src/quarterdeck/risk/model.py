@@ -5,9 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock, Severity
+
+
+class LimitEffect(msgspec.Struct, frozen=True):
+    """One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %."""
+
+    cause: str
+    log_change: float
 
 
 class LimitsChanged(Message, frozen=True):
@@ -15,7 +24,9 @@ class LimitsChanged(Message, frozen=True):
 
     ``position_limit_units`` is the largest position, as money units per agent, whose one-bar 99 %
     VaR stays within the budget; ``multiplier`` in (0, 1] is the volatility scaling that goes into
-    new positions; ``because`` says what moved it.
+    new positions; ``because`` says what moved it, ``effects`` are the largest causes (at most three),
+    ``model`` what computed it, and ``loss99_units`` the expected effect: what a full position may lose
+    in a bar at 99 %.
     """
 
     at: Nanos
@@ -28,6 +39,9 @@ class LimitsChanged(Message, frozen=True):
     multiplier: float
     var99_fraction: float
     because: str
+    effects: tuple[LimitEffect, ...]
+    model: str
+    loss99_units: int
 
 
 class RiskEventKind(StrEnum):
@@ -74,6 +88,13 @@ PUBLISHED = (
         subject="instrument",
         clock=Clock.MARKET,
         meaning="forecast volatility over its slow level",
+    ),
+    Number(
+        name="risk.holdings_var99_money",
+        unit="money",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="99 % value at risk of what an agent holds, and of the whole deck, for the next bar",
     ),
     Number(
         name="risk.coverage_p",
@@ -152,6 +173,45 @@ class RisksView(Answer, frozen=True):
     instruments: tuple[RiskView, ...]
 
 
+class GetHoldingsRisk(Query, frozen=True):
+    """Ask what is held at present may lose in the next bar."""
+
+
+class ComponentRiskView(Answer, frozen=True):
+    """One instrument's part of what is held: ``value`` at the last close, short negative.
+
+    ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a
+    hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known.
+    """
+
+    symbol: str
+    value: Decimal
+    var99_share: float | None
+    marginal_var99: float | None
+
+
+class HoldingsRiskView(Answer, frozen=True):
+    """What one agent, or the whole deck, may lose in the next bar, in money; null where unknown.
+
+    It takes 250 bars common to everything held.
+    """
+
+    subject: str
+    gross: Decimal
+    var95: Decimal | None
+    es95: Decimal | None
+    var99: Decimal | None
+    es99: Decimal | None
+    components: tuple[ComponentRiskView, ...]
+
+
+class HoldingsView(Answer, frozen=True):
+    """The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts."""
+
+    subjects: tuple[HoldingsRiskView, ...]
+    coverage: tuple[CoverageView, ...]
+
+
 class GetLimitChanges(Query, frozen=True):
     """Ask for the last ``limit`` changes of learned limits (1 to 1,000), newest first."""
 
@@ -160,7 +220,10 @@ class GetLimitChanges(Query, frozen=True):
 
 
 class LimitChangeView(Answer, frozen=True):
-    """One change of a learned limit: what it became, what it was, and why."""
+    """One change of a learned limit: what it became, what it was, why, and by which model.
+
+    ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %.
+    """
 
     version: int
     at: str
@@ -171,6 +234,9 @@ class LimitChangeView(Answer, frozen=True):
     multiplier: float
     var99: float
     because: str
+    effects: tuple[LimitEffect, ...]
+    model: str
+    loss99: Decimal
 
 
 class LimitChangesView(Answer, frozen=True):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.risk.core.judgement import Judgement
 from quarterdeck.risk.model import (
+    ComponentRiskView,
     CoverageView,
+    HoldingsRiskView,
     LimitChangeView,
+    LimitEffect,
     RecentCoverageView,
     RiskEventKind,
     RiskEventView,
@@ -47,7 +55,15 @@ def limit_change_of(row: Mapping[str, Any]) -> LimitChangeView:
         multiplier=row["multiplier"],
         var99=row["var99"],
         because=row["because"],
+        effects=msgspec.json.decode(row["effects"], type=tuple[LimitEffect, ...]),
+        model=row["model"],
+        loss99=from_units(row["loss99_units"], MONEY_SCALE),
     )
+
+
+def effects_text(effects: tuple[LimitEffect, ...]) -> str:
+    """Return the effects as they are written down."""
+    return msgspec.json.encode(effects).decode()
 
 
 def coverage_view(always: Judgement, recent: Judgement, *, tail: float) -> CoverageView:
@@ -65,3 +81,43 @@ def coverage_view(always: Judgement, recent: Judgement, *, tail: float) -> Cover
         fz0=always.fz0,
         recent=RecentCoverageView(**recent._asdict()),
     )
+
+
+def holdings_view(
+    subject: str,
+    weights: npt.NDArray[np.float64],
+    *,
+    var: npt.NDArray[np.float64],
+    es: npt.NDArray[np.float64],
+    marginal: npt.NDArray[np.float64],
+    symbols: tuple[str, ...],
+) -> HoldingsRiskView:
+    """Return the view of what a subject holds, ``weights`` in money; levels are 95 and 99 %."""
+    total = float(var[1])
+    components = []
+    for i in np.flatnonzero(weights).tolist():
+        slope = float(marginal[i])
+        known = slope == slope and total > 0.0
+        components.append(
+            ComponentRiskView(
+                symbol=symbols[i],
+                value=_money(float(weights[i])),
+                var99_share=float(weights[i]) * slope / total if known else None,
+                marginal_var99=slope if known else None,
+            )
+        )
+    figures = [_money(float(x)) if x == x else None for x in (var[0], es[0], var[1], es[1])]
+    return HoldingsRiskView(
+        subject=subject,
+        gross=_money(float(np.abs(weights).sum())),
+        var95=figures[0],
+        es95=figures[1],
+        var99=figures[2],
+        es99=figures[3],
+        components=tuple(components),
+    )
+
+
+def _money(value: float) -> Decimal:
+    """Return an analytic figure to the cent; it is never booked."""
+    return Decimal(repr(value)).quantize(Decimal("0.01"))

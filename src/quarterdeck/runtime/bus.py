@@ -33,6 +33,10 @@ class Subscription:
         while not self._queue:
             self._arrived.clear()
             await self._arrived.wait()
+        return self.taken()
+
+    def taken(self) -> list[tuple[int, Message]]:
+        """Return all messages that are there, with their steps, without waiting."""
         taken = list(self._queue)
         self._queue.clear()
         return taken

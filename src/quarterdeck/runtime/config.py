@@ -69,6 +69,18 @@ class OrdersSection(_Section, frozen=True):
     stop_lets_reduce: bool = False
 
 
+VENUES = ("internal", "remote_paper")
+
+
+class BrokerSection(_Section, frozen=True):
+    """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
+    through which a broker is reached.
+    """
+
+    venue: str = "internal"
+    requests_per_bar: PositiveInt = 1_000
+
+
 class LevelEntry(_Section, frozen=True):
     """One limit at one level, as written in the file; its name and value are checked by the gate."""
 
@@ -99,6 +111,7 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    believed_price_tolerance_fraction: Fraction = 0.02
     levels: tuple[LevelEntry, ...] = ()
     clusters: tuple[ClusterEntry, ...] = ()
 
@@ -130,7 +143,9 @@ class BreakersSection(_Section, frozen=True):
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
-    ``limit_band_fraction`` is the change a learned limit must make before it moves;
+    ``limit_band_fraction`` is the change a learned limit must make before it moves, and
+    ``limit_loosening_fraction`` the most it then rises in a bar (it falls at once);
+    ``size_band_fraction`` is the change that the size multiplier must make;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
     ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
     is reported, once ``coverage_alarm_bars`` of them are judged.
@@ -138,6 +153,8 @@ class RiskSection(_Section, frozen=True):
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
+    limit_loosening_fraction: Fraction = 0.05
+    size_band_fraction: Fraction = 0.15
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
@@ -257,6 +274,7 @@ class Config(_Section, frozen=True):
     limits: LimitsSection = LimitsSection()
     breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
+    broker: BrokerSection = BrokerSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -326,6 +344,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
     ):
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
+    if config.broker.venue not in VENUES:
+        raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config
 
 

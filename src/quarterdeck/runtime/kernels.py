@@ -24,6 +24,7 @@ KERNEL_MODULES = (
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
+    "quarterdeck.risk.core.joint",
     "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",
     "quarterdeck.performance.core.returns",

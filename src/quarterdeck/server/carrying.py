@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from quarterdeck.agents.model import ClaimAnswer, ClaimWork
 from quarterdeck.execution.model import OrderView
 from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.runtime.pacer import FeedState, FeedStatus
 from quarterdeck.runtime.policy import Caller
@@ -19,31 +20,37 @@ from quarterdeck.server.ports import Ports
 MAX_WAIT_MS = 20_000
 """Longest wait of a claim: below the time-outs of the hosts that agents run in."""
 MAX_WAITING = 2_000
+CALLED_AGAIN_S = 1.0
+"""When those who still wait are looked at again after others were called."""
 """Most callers that may wait for work at one time."""
 
 
-class Bell:
-    """Wakes everybody who waits for work; a ring is a hint, never a promise."""
+Called = Callable[[Sequence[AgentId]], Sequence[AgentId]]
+"""Which of the agents that wait should ask now."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
+
+class Bell:
+    """Wakes those who wait for work and for whom there is some; a ring is a hint, never a promise."""
+
+    def __init__(self, called: Called) -> None:
+        self._called = called
+        self._waiting: dict[asyncio.Future[None], AgentId] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def wait(self) -> asyncio.Future[None]:
-        """Return a future that the next ring resolves."""
+    def wait(self, agent: AgentId) -> asyncio.Future[None]:
+        """Return a future that is resolved when there is work for ``agent``."""
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(
                 f"{MAX_WAITING} callers wait for work already", code="TOO_MANY_WAITING"
             )
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self._waiting[future] = agent
         return future
 
     def forget(self, future: asyncio.Future[None]) -> None:
         """Stop waiting; forgetting twice is harmless."""
         future.cancel()
-        if future in self._waiting:
-            self._waiting.remove(future)
+        self._waiting.pop(future, None)
 
     def nudge_in(self, seconds: float) -> None:
         """Wake one caller in ``seconds``, or earlier if that was asked for: something is due then."""
@@ -57,17 +64,31 @@ class Bell:
 
     def _nudge(self) -> None:
         self._timer = None
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-                return
+        self.ring()
+        if self._waiting:
+            # Whoever asks makes what is due happen: a retry, the end of a lease.
+            self._wake(next(iter(self._waiting)))
 
     def ring(self) -> None:
+        """Wake those for whom there is work now."""
+        if self._waiting:
+            called = set(self._called(sorted(set(self._waiting.values()))))
+            for future, agent in list(self._waiting.items()):
+                if agent in called:
+                    self._wake(future)
+            if called and self._waiting:
+                # Who was called may be gone: then the work is anybody's again.
+                self.nudge_in(CALLED_AGAIN_S)
+
+    def ring_out(self) -> None:
         """Wake everybody."""
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
+        for future in list(self._waiting):
+            self._wake(future)
+
+    def _wake(self, future: asyncio.Future[None]) -> None:
+        del self._waiting[future]
+        if not future.done():
+            future.set_result(None)
 
 
 class Patience:
@@ -142,7 +163,7 @@ class Carrier:
     def close(self) -> None:
         """Admit nothing more and let everybody who waits go."""
         self.closing = True
-        self.bell.ring()
+        self.bell.ring_out()
 
     async def _claim(
         self, command: ClaimWork, caller: Caller, *, patience: Patience
@@ -154,7 +175,7 @@ class Carrier:
         until = loop.time() + command.wait_ms / 1000
         while True:
             # Listening before asking: work that becomes ready in between is not missed.
-            future = self.bell.wait() if command.wait_ms else None
+            future = self.bell.wait(caller.identity) if command.wait_ms else None
             try:
                 receipt = await self.ports.commands.submit(once, caller)
                 left = until - loop.time()

@@ -93,7 +93,7 @@ def create_app(
     hosts = HostList(ports.config)
     rates = RateLimit(per_minute=ports.config.requests_per_minute, clock=ports.clock)
     turnstile = Turnstile(doorman=Doorman(keys=ports.keys, sessions=sessions), rates=rates)
-    bell = Bell()
+    bell = Bell(ports.keys.called)
     carrier = Carrier(ports=ports, bell=bell)
     hub = Hub(ports, bell=bell)
     traffic = Traffic()

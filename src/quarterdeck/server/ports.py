@@ -43,10 +43,14 @@ class Views(Protocol):
 
 
 class Keys(Protocol):
-    """Knows the agents' keys."""
+    """Knows the agents: by their keys, and which work there is for whom."""
 
     def authenticate(self, key: str) -> Caller | None:
         """Return who holds ``key``, or ``None`` when it is unknown or revoked."""
+        ...
+
+    def called(self, waiting: Sequence[AgentId]) -> Sequence[AgentId]:
+        """Return which of the agents that wait for work should ask for it now."""
         ...
 
 

@@ -31,10 +31,10 @@ for seed in range(12):
     lanes = np.stack([np.arange(12) % needs, np.arange(12) % 3 == 0, np.arange(12) % 2,
                       draw.integers(-1, n, 12), np.arange(12) % 5], axis=1).astype(np.int64)
     head, last = np.full(12, -1), np.full(12, -1)
-    tasks = np.full((count, 6), -1)
+    tasks = np.full((count, 7), -1)
     for place, key in enumerate(np.sort(draw.integers(0, 10**9, count))):
         lane = int(draw.integers(0, 12))
-        tasks[place] = (key, place, -1, last[lane], key + 5 * 10**8, key + 3 * 10**8)
+        tasks[place] = (key, place, -1, last[lane], key + 5 * 10**8, key + 3 * 10**8, draw.integers(-1, n))
         if last[lane] < 0: head[lane] = place
         else: tasks[last[lane], 2] = place
         last[lane] = place
@@ -169,3 +169,37 @@ def why(deck, task_id, *, agent=None, service=None):
 
     query = GetTaskWhy(task_id=task_id, agent=agent)
     return asyncio.run(reading.explain(service or deck.service, query, None, deck.history))
+
+
+def test_a_round_calls_those_for_whom_there_is_work_and_keeps_it_for_them(deck_with) -> None:
+    deck = deck_with(AgentsSection(hold_ms=2_000))
+    for name, capabilities in (("ann", "c"), ("bob", "cd"), ("cat", "e")):
+        deck.outside(name, *capabilities, slots=1)
+    waiting = ["ann", "bob", "cat", "nobody"]
+    assert deck.service.called(waiting) == ()
+    common, rare = deck.task("c"), deck.task("d")
+    assert deck.service.called(waiting) == ("ann", "bob")
+    assert deck.service.called(waiting) == (), "both tasks are kept"
+    # Bob asks first, and would have the older task, but then nobody could do the other one.
+    assert held(deck.claim("bob")).task_id == rare.task_id
+    assert held(deck.claim("ann")).task_id == common.task_id
+
+
+def test_what_a_round_keeps_is_anybodys_after_a_moment(deck_with) -> None:
+    deck = deck_with(AgentsSection(hold_ms=2_000))
+    deck.outside("ann", "c")
+    deck.outside("bob", "c")
+    task = deck.task("c")
+    (called,) = deck.service.called(["ann", "bob"])
+    other = {"ann": "bob", "bob": "ann"}[called]
+    assert deck.claim(other).kept
+    deck.pass_seconds(2)
+    assert held(deck.claim(other)).task_id == task.task_id
+
+
+def test_work_that_nobody_waits_for_does_not_hide_other_work(deck) -> None:
+    deck.outside("ann", "c")
+    for _ in range(200):
+        deck.task("z", priority=Priority.CRITICAL)
+    deck.task("c", priority=Priority.LOW)
+    assert deck.service.called(["ann"]) == ("ann",)

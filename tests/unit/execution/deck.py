@@ -13,6 +13,7 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
+from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import (
     Decision,
     GetRearm,
@@ -30,6 +31,7 @@ from quarterdeck.kernel.messages import Command, Message, Query
 from quarterdeck.kernel.time import DAY, Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
@@ -93,7 +95,7 @@ CALM = BreakersSection(
     volume_spike_ratio=1_000_000.0,
     volatility_halt_fraction=1.0,
 )
-PRICES = ("stop_price", "stop_loss", "take_profit")
+PRICES = ("stop_price", "stop_loss", "take_profit", "believed_price")
 
 
 def order_type(limit: object, stop: object) -> OrderType:
@@ -188,6 +190,8 @@ def agent_caller(name: str, *scopes: Permission) -> Caller:
 class Deck:
     """One service behind a real sequencer, restartable at any moment."""
 
+    remote = False
+
     def __init__(
         self,
         *,
@@ -197,6 +201,7 @@ class Deck:
         breakers: BreakersSection | None = None,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
+        remote: bool = False,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
@@ -204,6 +209,7 @@ class Deck:
         # Off where a test is not about them: what is counted is far from any threshold.
         self.breakers = breakers or CALM
         self.instruments = instruments
+        self.remote = remote
         self.flag = Flag()
         self.pace = pace or Pace()
         self.clock = VirtualClock(start=START)
@@ -222,6 +228,7 @@ class Deck:
             limits=self.limits,
             paper=self.paper,
             orders=self.orders,
+            remote=self.remote,
             breakers=self.breakers,
             stop=self.flag,
             pace=self.pace,
@@ -229,10 +236,12 @@ class Deck:
         )
         commands = {
             operation.input: Binding(operation, self.service)
-            for operation in OPERATIONS
+            for operation in (*OPERATIONS, *COURIERS)
             if operation.effect is Effect.COMMAND
         }
-        hears = dict.fromkeys((AgentRegistered, BarsClosed, LimitsChanged), (self.service.hear,))
+        hears = dict.fromkeys(
+            (AgentRegistered, BarsClosed, LimitsChanged, RegimeChanged), (self.service.hear,)
+        )
         self.sequencer = Sequencer(
             run=RunId("t"),
             routes=Routes(hearers=hears, commands=commands),
@@ -340,6 +349,9 @@ class Deck:
                     multiplier=1.0,
                     var99_fraction=0.02,
                     because="a test",
+                    effects=(),
+                    model="a test",
+                    loss99_units=0,
                 )
             ]
         )

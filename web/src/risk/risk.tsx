@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -29,6 +29,13 @@ const BREAKERS: ReadonlyArray<Column<BreakerView>> = [
   { name: "", right: true, show: (row) => row.state === "closed" ? null : <ReasonCommand name="Reset" ask="Why?" send={(reason) => rest.post<BreakerView>("/breakers/reset", { kind: row.kind, scope: row.scope, subject: row.subject, reason })} /> },
 ];
 
+const GROUNDING: ReadonlyArray<Column<GroundingView>> = [
+  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Beliefs sent", right: true, show: (row) => count(row.premises) },
+  { name: "Held", right: true, show: (row) => count(row.grounded) },
+  { name: "Grounding", right: true, hint: "Believed prices that held, of those sent", show: (row) => <Maybe text={percent(row.score)} why="no order has said the price it believes" /> },
+];
+
 function why(row: RiskView): string {
   return row.reason ?? `${row.have} of ${row.need} observations`;
 }
@@ -43,6 +50,18 @@ const FORECASTS: ReadonlyArray<Column<RiskView>> = [
   { name: "Size", right: true, hint: "Volatility scaling of new positions", show: (row) => row.multiplier === null ? <Maybe text={DASH} why={why(row)} /> : <span className="ml-auto flex max-w-44 items-center justify-end gap-2 whitespace-nowrap"><Bar share={row.multiplier} label={`size multiplier ${fixed(row.multiplier)}`} />× {fixed(row.multiplier)}</span> },
   { name: "Position limit", right: true, hint: "Per agent", show: (row) => <Maybe text={money(row.position_limit)} why={why(row)} /> },
   { name: "Residuals", right: true, hint: "Observations that the forecast rests on", show: (row) => row.have < row.need ? <span className="text-faint">{why(row)}</span> : count(row.have) },
+];
+
+const YOUNG = "250 bars common to everything held are needed";
+
+const HELD: ReadonlyArray<Column<HoldingsRiskView>> = [
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "Gross", right: true, show: (row) => money(row.gross) },
+  { name: "VaR 95", right: true, show: (row) => <Maybe text={money(row.var95)} why={YOUNG} /> },
+  { name: "ES 95", right: true, show: (row) => <Maybe text={money(row.es95)} why={YOUNG} /> },
+  { name: "VaR 99", right: true, show: (row) => <Maybe text={money(row.var99)} why={YOUNG} /> },
+  { name: "ES 99", right: true, show: (row) => <Maybe text={money(row.es99)} why={YOUNG} /> },
+  { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)}`).join(" · ")}</span> },
 ];
 
 interface Verdict {
@@ -134,11 +153,17 @@ export default function Risk() {
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
+      <ViewPanel<HoldingsView> title="What is held may lose in the next bar" path="/risk/holdings" className="shrink-0" note={() => "in money, with the dependence the instruments have shown"}>
+        {(data) => <Table label="Held" columns={HELD} rows={data.subjects} rowKey={(row) => row.subject} empty="Nothing is held." />}
+      </ViewPanel>
       <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
         {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<BreakersView> title="Circuit breakers" path="/breakers" className="shrink-0" note={() => "counted in market time"}>
         {(data) => <Table label="Circuit breakers" columns={BREAKERS} rows={data.breakers} rowKey={(row) => `${row.kind} ${row.scope} ${row.subject}`} empty="No circuit breaker has opened in this run." />}
+      </ViewPanel>
+      <ViewPanel<GroundingsView> title="Grounding" path="/gate/grounding" className="shrink-0" note={() => "prices that agents believed, held against the last close"}>
+        {(data) => <Table label="Grounding" columns={GROUNDING} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has an account." />}
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}

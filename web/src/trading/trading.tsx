@@ -3,13 +3,13 @@ import { RefusalCard } from "../overview/refusal";
 import { Choice } from "../parts/choice";
 import { Id, Names, SideWord, StateWord, When } from "../parts/cells";
 import { PlainCommand } from "../parts/command";
-import { DASH, asked, exact, fixed, money, price, words } from "../parts/format";
+import { DASH, asked, count, exact, fixed, money, price, words } from "../parts/format";
 import { Change, Maybe } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
-import type { AccountView, AccountsView, ConflictView, ConflictsView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+import type { AccountView, AccountsView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
 
 function DecisionCell({ order }: { order: OrderView }) {
   const [open, setOpen] = useState(false);
@@ -67,6 +67,12 @@ const POSITIONS: ReadonlyArray<Column<PositionView>> = [
   { name: "Last", right: true, show: (row) => <Maybe text={price(row.last_price)} why="no bar yet" /> },
   { name: "Value", right: true, show: (row) => <Maybe text={money(row.value, { whole: false })} why="no price" /> },
   { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} why="no price" /> },
+];
+
+const DIFFERENCES: ReadonlyArray<Column<DifferenceView>> = [
+  { name: "What differs", lead: true, show: (row) => row.subject },
+  { name: "Ours", right: true, hint: "In the smallest units", show: (row) => count(row.ours) },
+  { name: "The broker's", right: true, hint: "In the smallest units", show: (row) => count(row.theirs) },
 ];
 
 const CONFLICTS: ReadonlyArray<Column<ConflictView>> = [
@@ -133,6 +139,9 @@ export default function Trading() {
       </div>
       <ViewPanel<ConflictsView> title="Between our own agents" path="/positions/conflicts" className="shrink-0" note={() => "instruments that several agents hold"}>
         {(data) => <Table label="Conflicts" columns={CONFLICTS} rows={data.conflicts} rowKey={(row) => row.symbol} empty="No two agents hold the same instrument." />}
+      </ViewPanel>
+      <ViewPanel<BrokerView> title="Broker" path="/broker" className="shrink-0" note={(data) => `${data.venue}${data.remote ? `, report ${data.sequence}` : ""}${data.unknown.length > 0 ? `; no answer about ${data.unknown.join(", ")}` : ""}`}>
+        {(data) => <Table label="Differences" columns={DIFFERENCES} rows={data.differences} rowKey={(row) => row.subject} empty={data.remote ? "Our books and the broker's agree." : "Orders fill inside the deck: there are no other books."} />}
       </ViewPanel>
       <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? "the ledger balances" : <span className="text-stop-text">the ledger does not balance</span>}>
         {(data) => <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />}

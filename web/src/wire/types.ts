@@ -211,6 +211,25 @@ export interface Briefing {
   readonly work: ReadonlyArray<Claim>;
 }
 
+/** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
+export interface BrokerView {
+  readonly venue: string;
+  readonly remote: boolean;
+  readonly sequence: number;
+  readonly compared_slice: number | null;
+  readonly in_flight: number;
+  readonly unknown: ReadonlyArray<string>;
+  readonly differences: ReadonlyArray<DifferenceView>;
+}
+
+/** One level: its share of the judged bars, their mean confidence and the share that was right. */
+export interface CalibrationLevel {
+  readonly level: ConfidenceLevel;
+  readonly share: number;
+  readonly confidence: number | null;
+  readonly right: number | null;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -266,7 +285,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -283,6 +302,14 @@ export interface CompleteWork {
   readonly result?: Readonly<Record<string, unknown>>;
   readonly failed?: boolean;
   readonly reason?: string;
+}
+
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+export interface ComponentRiskView {
+  readonly symbol: string;
+  readonly value: Decimal;
+  readonly var99_share: number | null;
+  readonly marginal_var99: number | null;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -365,6 +392,13 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+export interface DifferenceView {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
 }
 
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
@@ -513,6 +547,36 @@ export interface GateView {
   readonly limits: ReadonlyArray<LimitView>;
 }
 
+/** One agent's grounding: believed prices that held over believed prices sent, null without any. */
+export interface GroundingView {
+  readonly agent: string;
+  readonly premises: number;
+  readonly grounded: number;
+  readonly score: number | null;
+}
+
+/** Grounding by agent. */
+export interface GroundingsView {
+  readonly agents: ReadonlyArray<GroundingView>;
+}
+
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+export interface HoldingsRiskView {
+  readonly subject: string;
+  readonly gross: Decimal;
+  readonly var95: Decimal | null;
+  readonly es95: Decimal | null;
+  readonly var99: Decimal | null;
+  readonly es99: Decimal | null;
+  readonly components: ReadonlyArray<ComponentRiskView>;
+}
+
+/** The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts. */
+export interface HoldingsView {
+  readonly subjects: ReadonlyArray<HoldingsRiskView>;
+  readonly coverage: ReadonlyArray<CoverageView>;
+}
+
 /** Indicator values of one instrument at its last close; ``None`` until defined. */
 export interface IndicatorView {
   readonly symbol: string;
@@ -619,7 +683,7 @@ export interface LevelLimit {
   readonly code: Code;
 }
 
-/** One change of a learned limit: what it became, what it was, and why. */
+/** One change of a learned limit: what it became, what it was, why, and by which model. ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %. */
 export interface LimitChangeView {
   readonly version: number;
   readonly at: string;
@@ -630,12 +694,21 @@ export interface LimitChangeView {
   readonly multiplier: number;
   readonly var99: number;
   readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal;
 }
 
 /** A page of limit changes, newest first. */
 export interface LimitChangesView {
   readonly changes: ReadonlyArray<LimitChangeView>;
   readonly next: number | null;
+}
+
+/** One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %. */
+export interface LimitEffect {
+  readonly cause: string;
+  readonly log_change: number;
 }
 
 /** One limit that can be set: where, in which unit, and what tightens it. */
@@ -734,6 +807,17 @@ export interface MarketLine {
   readonly var99: number | null;
   readonly size_multiplier: number | null;
   readonly position_limit: Decimal | null;
+}
+
+/** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
+export interface MarketRegimeView {
+  readonly regime: Regime;
+  readonly probability: number | null;
+  readonly breadth: Readonly<Record<string, number>>;
+  readonly dispersion: number | null;
+  readonly correlation: number | null;
+  readonly instruments: number;
+  readonly reason: string | null;
 }
 
 /** The market at the close of slice ``slice``. */
@@ -1041,6 +1125,20 @@ export interface RegimeBrief {
   readonly duration_bars: number;
 }
 
+/** How one instrument's confidence has held; ``error`` is null below ``need`` judged bars. */
+export interface RegimeCalibration {
+  readonly symbol: string;
+  readonly judged: number;
+  readonly need: number;
+  readonly error: number | null;
+  readonly levels: ReadonlyArray<CalibrationLevel>;
+}
+
+/** How confidence has held, by instrument. */
+export interface RegimeCalibrationView {
+  readonly instruments: ReadonlyArray<RegimeCalibration>;
+}
+
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
@@ -1065,6 +1163,22 @@ export interface RegimeChangesView {
 export interface RegimeSpansView {
   readonly symbol: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
+}
+
+/** One regime's figures: spans so far, share of bars, mean bars of ended spans, what followed. ``duration_bars`` and ``followed_by`` are null where no span of it has ended. */
+export interface RegimeStatistics {
+  readonly regime: Regime;
+  readonly spans: number;
+  readonly frequency: number;
+  readonly duration_bars: number | null;
+  readonly followed_by: Readonly<Record<string, number>> | null;
+}
+
+/** The figures of all regimes of one instrument since its first label. */
+export interface RegimeStatisticsView {
+  readonly symbol: string;
+  readonly timeframe: string;
+  readonly regimes: ReadonlyArray<RegimeStatistics>;
 }
 
 /** The present regime of one instrument. Before ``need`` bars there is no regime: ``regime`` is ``undetermined``, ``confidence`` and ``shares`` are null and ``reason`` says how many bars there are. */
@@ -1254,6 +1368,12 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
+export interface SettleOrder {
+  readonly order_id: string;
+  readonly reason: string;
+}
+
 /** What became of one report: the task's state, or the code of its refusal. */
 export interface Settled {
   readonly task_id: string;
@@ -1387,6 +1507,8 @@ export interface SubmitOrder {
   readonly post_only?: boolean;
   readonly stop_loss?: Decimal | null;
   readonly take_profit?: Decimal | null;
+  readonly believed_price?: Decimal | null;
+  readonly believed_at?: string | null;
 }
 
 /** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */

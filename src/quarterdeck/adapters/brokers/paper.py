@@ -63,6 +63,7 @@ class PaperBroker:
         self._orders: dict[str, _Order] = {}
         self._reports: list[BrokerReport] = []
         self._positions: dict[int, int] = {}
+        self._cash = 0
 
     async def submit(self, order: BrokerOrder) -> BrokerState:
         """Take an order; a known id is answered as it stands."""
@@ -114,6 +115,7 @@ class PaperBroker:
             sequence=len(self._reports),
             working=tuple(o.state() for o in self._orders.values() if not o.status.final),
             positions={row: held for row, held in sorted(self._positions.items()) if held},
+            cash=self._cash,
         )
 
     async def reports(self, after: int) -> tuple[BrokerReport, ...]:
@@ -166,7 +168,9 @@ class PaperBroker:
             fee=fee_of(found.price * found.quantity * contract.unit_value, parts),
         )
         order.fills.append(fill)
-        self._positions[row] = self._positions.get(row, 0) + asked.side.sign * found.quantity
+        signed = asked.side.sign * found.quantity
+        self._positions[row] = self._positions.get(row, 0) + signed
+        self._cash -= signed * found.price * contract.unit_value + fill.fee
         full = order.filled == order.quantity
         order.status = OrderStatus.FILLED if full else OrderStatus.PARTIAL
         self._report(order, fill)

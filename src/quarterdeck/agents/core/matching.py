@@ -184,9 +184,10 @@ def dispatch(
         Machine time, microseconds.
     head : ndarray of shape (l,), int64
         First task of each lane, -1 where it is empty. Advanced.
-    tasks : ndarray of shape (t, 6), int64
+    tasks : ndarray of shape (t, 7), int64
         Per task its key, its number, the places of the next and previous task of its lane, when it is
-        due, and until when it is kept for the agent that does it best.
+        due, until when it is kept for the agent that does it best, and who that is where it was promised
+        in a round, -1 otherwise.
     agents : ndarray of shape (n, 4), int64
         As in ``best_agent``; the leases held are counted up.
     plan : ndarray of shape (most, 2), int64
@@ -338,7 +339,11 @@ def pick(
             passed[first] = 1
             continue
         told[0] = scores[lanes[first, 2], agent] - agents[agent, 3]
-        if now_us < tasks[task, 5] and best != agent and worth[0] > told[0] + margin:
+        promised = tasks[task, 6]
+        better = best != agent and worth[0] > told[0] + margin
+        if promised != NONE:
+            better = promised != agent
+        if now_us < tasks[task, 5] and better:
             told[6] += 1
             passed[first] = 1
             continue
@@ -411,7 +416,7 @@ def warm_up() -> None:
     """Compile the kernels, or load them from the cache, by calling each once on one task."""
     lanes = np.array([[0, 0, 0, NONE, 0]], dtype=np.int64)
     head = np.zeros(1, dtype=np.int64)
-    tasks = np.array([[0, 1, NONE, NONE, NEVER, 0]], dtype=np.int64)
+    tasks = np.array([[0, 1, NONE, NONE, NEVER, 0, NONE]], dtype=np.int64)
     able_from, able = np.array([0, 1]), np.zeros(1, dtype=np.int64)
     agents = np.array([[0, 1, 1, 0]], dtype=np.int64)
     scores = np.zeros((1, 1), dtype=np.int64)

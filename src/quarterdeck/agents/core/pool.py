@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec.structs import replace
 
@@ -21,6 +23,10 @@ from quarterdeck.maths.arrays import Ints
 
 UNKNOWN_PPM = 750_000
 """What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
+MAX_ROUND, MAX_SLOTS_EACH = 128, 8
+"""How many tasks and slots a round looks at, and how many slots of one agent."""
+ROUND_STEP_PPM = 20_000
+"""How far from the best sum a round may end, per task: a fiftieth of the range."""
 MARGIN_PPM = 20_000
 """How much better another agent must be for a task to be kept for it a moment."""
 _TYPES = tuple(TaskType)
@@ -160,7 +166,7 @@ class Pool:
         self._places: dict[TaskId, int] = {}
         self._at: list[TaskId | None] = []
         self._free_places: list[int] = []
-        self._tasks: Ints = np.zeros((64, 6), dtype=np.int64)
+        self._tasks: Ints = np.zeros((64, 7), dtype=np.int64)
         self._lane_of: Ints = np.full(64, _NONE, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -215,7 +221,7 @@ class Pool:
         after = int(self._head[lane] if before == _NONE else self._tasks[before, 2])
         due = self.policy.due_us(task.priority, task.ready_machine_at // MICROSECOND)
         kept = task.ready_machine_at // MICROSECOND + self.policy.hold_ms * 1_000
-        self._tasks[place] = (task.order_key, task.number, after, before, due, kept)
+        self._tasks[place] = (task.order_key, task.number, after, before, due, kept, _NONE)
         self._lane_of[place] = lane
         self._link(before, place, lane=lane)
         self._link(place, after, lane=lane)
@@ -261,6 +267,68 @@ class Pool:
             told,
         )
         return (None if place == _NONE else self._at[place]), told
+
+    def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
+        """Return the first task that a round promised to ``agent``, if it still has room for it."""
+        now, index = machine_at // MICROSECOND, self.fleet.index[agent]
+        used = self._tasks[: len(self._at)]
+        mine = np.flatnonzero(
+            (self._lane_of[: len(self._at)] != _NONE) & (used[:, 6] == index) & (now < used[:, 5])
+        )
+        held, ordinary, slots, _ = self.fleet.rooms[index]
+        for place in mine[np.argsort(used[mine, 0], kind="stable")]:
+            if held < (slots if self._lane[self._lane_of[place], 1] else ordinary):
+                return self._at[int(place)]
+        return None
+
+    def hold_round(self, waiting: Sequence[AgentId], *, machine_at: Nanos) -> tuple[AgentId, ...]:
+        """Give the first ready tasks to waiting agents as well as can be; return who has to ask.
+
+        Band by band an auction finds who does what best together; a task is kept for its agent for a
+        moment, and after that it is anybody's. Nothing is given out before its agent asks.
+        """
+        self.fleet.refresh()
+        now = machine_at // MICROSECOND
+        agents = np.array([self.fleet.index[name] for name in waiting], dtype=np.int64)
+        places = self._first_places(agents, now)
+        if not places.size:
+            return ()
+        room = self.fleet.rooms[agents]
+        called: set[int] = set()
+        bands = self._lane[self._lane_of[places], 4]
+        for band in np.unique(bands):
+            whole = int(band) < len(PRESSING)
+            free = np.maximum(room[:, 2 if whole else 1] - room[:, 0], 0)
+            slots = np.repeat(np.arange(agents.size), np.minimum(free, MAX_SLOTS_EACH))
+            slots = slots[:MAX_ROUND]
+            mine = places[bands == band]
+            if not slots.size:
+                continue
+            lanes = self._lane[self._lane_of[mine]]
+            may = self.fleet.may[np.ix_(lanes[:, 0], agents[slots])]
+            worth = (self.fleet.scores[np.ix_(lanes[:, 2], agents[slots])] + 1) * may
+            holder = np.empty(mine.size, dtype=np.int64)
+            price = np.empty(slots.size, dtype=np.int64)
+            matching.auction(np.ascontiguousarray(worth), ROUND_STEP_PPM, holder, price)
+            for place, slot in zip(mine, holder, strict=True):
+                if slot != _NONE:
+                    room[slots[slot], 0] += 1
+                    self._tasks[place, 5:] = now + self.policy.hold_ms * 1_000, agents[slots[slot]]
+                    called.add(int(agents[slots[slot]]))
+        return tuple(sorted(self.fleet.known[index].name for index in called))
+
+    def _first_places(self, agents: Ints, now: int) -> Ints:
+        """Return, in order, where the first tasks stand that ``agents`` can do and nobody was promised."""
+        used, lane_of = self._tasks[: len(self._at)], self._lane_of[: len(self._at)]
+        can = np.asarray(self.fleet.may[:, agents].any(axis=1), dtype=np.bool_)
+        free = (lane_of != _NONE) & ((used[:, 6] == _NONE) | (now >= used[:, 5]))
+        open_ = np.flatnonzero(free & can[self._lane[lane_of, 0]])
+        rows = used[open_]
+        when = np.where(now >= rows[:, 4], rows[:, 4] - matching.FIRST, rows[:, 0])
+        if open_.size > MAX_ROUND:
+            first = np.argpartition(when, MAX_ROUND)[:MAX_ROUND]
+            open_, when, rows = open_[first], when[first], rows[first]
+        return open_[np.lexsort((rows[:, 1], when))]
 
     def among(self, agent: AgentId) -> int:
         """Return how many ready tasks ``agent`` can do."""

@@ -63,6 +63,8 @@ def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at
     if not len(pool):
         return Choice(task_id=None, because=_nothing_for(agent))
     task_id, told = pool.pick(agent.name, machine_at=machine_at)
+    promised = pool.promised(agent.name, machine_at=machine_at)
+    task_id = promised if promised is not None else task_id
     if task_id is None:
         text = _nothing_for(agent)
         kept = bool(told[6])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -148,6 +148,11 @@ class AgentsService:
             kind=CallerKind.AGENT,
             permissions=frozenset(Permission(scope) for scope in kept.scopes),
         )
+
+    def called(self, waiting: Sequence[AgentId]) -> tuple[AgentId, ...]:
+        """Return which of the agents that wait for work should ask now, with a task kept for each."""
+        known = [name for name in waiting if name in self.members]
+        return self.board.ready.hold_round(known, machine_at=self.seen_at)
 
     def held_claims(self, agent: AgentId) -> tuple[Claim, ...]:
         """Return the work that ``agent`` holds, oldest lease first."""

@@ -26,6 +26,7 @@ PARTITION = "paper"
 
 def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> None:
     """Write every change and say what it means; who failed too often in a row is quarantined."""
+    service.seen_at = step.machine_at
     for change in changes:
         store.save_task(change, step)
         if ended_attempt(change.task, change.was):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.api import breakers, history, limits, views
+from quarterdeck.execution.api import breakers, history, limits, venue, views
 from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
@@ -295,6 +295,6 @@ _HISTORY = (
 )
 
 OPERATIONS: tuple[Operation, ...] = (
-    _COMMANDS + _MEMORY + _HISTORY + limits.OPERATIONS + breakers.OPERATIONS
+    _COMMANDS + _MEMORY + _HISTORY + venue.OPERATIONS + limits.OPERATIONS + breakers.OPERATIONS
 )
 """All operations of execution."""

@@ -24,6 +24,7 @@ class Order:
     ``stop_loss`` and ``take_profit`` are the prices of the orders attached to it; such an order has
     its ``parent`` and ``leg``. ``live_slice`` is the slice since which it waits, ``session_day``
     the day of the session it could first fill in. ``epoch`` is the stop epoch it was judged under.
+    ``sent`` is the quantity that a remote venue has of it, ``ending`` why that was asked to end it.
     """
 
     number: int
@@ -60,6 +61,8 @@ class Order:
     live_slice: int = 0
     session_day: int | None = None
     epoch: int = 0
+    sent: int | None = None
+    ending: str | None = None
 
     @property
     def remaining(self) -> int:

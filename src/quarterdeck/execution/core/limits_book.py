@@ -37,8 +37,22 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     max_gross_exposure_ratio: int
     max_orders_per_bar: int
     max_daily_loss_fraction: int
+    believed_price_tolerance_fraction: int
     trading_state: int | None = None
+    mandate_until: int | None = None
     instruments_allowed: int | None = None
+    regimes_allowed: int | None = None
+    believed_price_required: int | None = None
+    max_believed_age_bars: int | None = None
+    stop_loss_required: int | None = None
+    window_collar_fraction: int | None = None
+    max_participation_fraction: int | None = None
+    max_orders_per_day: int | None = None
+    max_messages_per_bar: int | None = None
+    max_identical_orders_per_bar: int | None = None
+    max_cancel_ratio: int | None = None
+    max_orders_per_trade: int | None = None
+    loss_cooldown_bars: int | None = None
     order_types_allowed: int | None = None
     short_sales_allowed: int | None = None
     max_order_quantity: int | None = None
@@ -87,7 +101,10 @@ class LimitBook:
     version: int = 0
     changes: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
-    _known: dict[tuple[str, AgentId, int], Bounds] = field(default_factory=dict, compare=False)
+    _wide: dict[AgentId, tuple[dict[str, int], dict[str, str]]] = field(
+        default_factory=dict, compare=False
+    )
+    _known: dict[tuple[AgentId, int], Bounds] = field(default_factory=dict, compare=False)
 
     def value(self, level: Level, name: str) -> int | None:
         """Return what is set at ``level``; ``None`` for nothing."""
@@ -102,20 +119,25 @@ class LimitBook:
         if not self.levels.get(level, {name: 0}):
             del self.levels[level]
         self._known.clear()
+        self._wide.clear()
 
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
-        key = (account, agent, row)
+        key = (agent, row)
         found = self._known.get(key)
         if found is None:
-            touched: list[Level] = [(Scope.DECK, ""), (Scope.ACCOUNT, account)]
-            touched.append((Scope.AGENT, agent))
+            wide = self._wide.get(agent)
+            if wide is None:
+                everywhere = ((Scope.DECK, ""), (Scope.ACCOUNT, account), (Scope.AGENT, agent))
+                wide = self._wide[agent] = merged({}, {}, levels=self.levels, touched=everywhere)
+            touched: list[Level] = []
             if row >= 0:
-                touched.append((Scope.INSTRUMENT, symbol))
-                touched.extend((Scope.CLUSTER, name) for name in self.clusters_of(row))
+                touched = [(Scope.INSTRUMENT, symbol)]
+                touched += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
+            values, named = merged(*wide, levels=self.levels, touched=touched)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            found = self._known[key] = bounds_of(self.levels, touched)
+            found = self._known[key] = Bounds(levels=named, **values)
         return found
 
     def overtaken(self, level: Level, name: str) -> list[int]:
@@ -141,15 +163,30 @@ def bounds_of(levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level
     touched : iterable of Level
         The levels of one order, the widest first: of equal values the widest is named.
     """
-    merged: dict[str, int] = {}
-    named: dict[str, str] = {}
+    values, named = merged({}, {}, levels=levels, touched=touched)
+    return Bounds(levels=named, **values)
+
+
+def merged(
+    values: Mapping[str, int],
+    named: Mapping[str, str],
+    *,
+    levels: Mapping[Level, Mapping[str, int]],
+    touched: Iterable[Level],
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Return ``values`` and what set them, tightened by what the levels ``touched`` set."""
+    found, by = dict(values), dict(named)
     for level in touched:
-        for name, value in levels.get(level, {}).items():
-            held = merged.get(name)
+        limits = levels.get(level)
+        if not limits:
+            continue
+        name_of_level = level_name(level)
+        for name, value in limits.items():
+            held = found.get(name)
             kept = value if held is None else LIMITS[name].tightest(held, value)
             if kept != held:
-                merged[name], named[name] = kept, level_name(level)
-    return Bounds(levels=named, **merged)
+                found[name], by[name] = kept, name_of_level
+    return found, by
 
 
 def level_name(level: Level) -> str:

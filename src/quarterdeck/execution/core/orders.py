@@ -6,6 +6,7 @@
              -> HELD -> WORKING                attached to an order that has not filled yet
     WORKING -> PARTIAL* -> FILLED | CANCELLED | EXPIRED
     SENT, WORKING, PARTIAL -> UNKNOWN          the venue's answer is missing
+    SENT -> INTENT | WITHHELD                  nothing reached it: it waits, or the stop was raised
     UNKNOWN -> WORKING | PARTIAL | a final state, when the venue has been asked
 
 No state follows a final one. A fill that is reported after the end is booked as it happened and the
@@ -28,9 +29,22 @@ _ENDS = frozenset(
 MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.HELD: frozenset({OrderStatus.WORKING, OrderStatus.INTENT, OrderStatus.CANCELLED}),
     OrderStatus.INTENT: frozenset(
-        {OrderStatus.SENT, OrderStatus.WITHHELD, OrderStatus.CANCELLED, OrderStatus.UNKNOWN}
+        {
+            OrderStatus.SENT,
+            OrderStatus.WITHHELD,
+            OrderStatus.CANCELLED,
+            OrderStatus.EXPIRED,
+            OrderStatus.UNKNOWN,
+        }
     ),
-    OrderStatus.SENT: _ENDS | {OrderStatus.WORKING, OrderStatus.PARTIAL, OrderStatus.UNKNOWN},
+    OrderStatus.SENT: _ENDS
+    | {
+        OrderStatus.WORKING,
+        OrderStatus.PARTIAL,
+        OrderStatus.UNKNOWN,
+        OrderStatus.INTENT,
+        OrderStatus.WITHHELD,
+    },
     OrderStatus.UNKNOWN: _ENDS | {OrderStatus.WORKING, OrderStatus.PARTIAL},
     OrderStatus.WORKING: _ENDS | {OrderStatus.PARTIAL, OrderStatus.UNKNOWN},
     OrderStatus.PARTIAL: _ENDS | {OrderStatus.PARTIAL, OrderStatus.UNKNOWN},
@@ -58,6 +72,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
     post_only: bool = False
+    believed_price: Decimal | None = None
+    believed_at: str | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import msgspec
+
+from quarterdeck.execution.core import windows
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top
 from quarterdeck.execution.core.breakers import Breaker
-from quarterdeck.execution.core.exposure import NO_PART, Crowd, Part, Sums, reserved
+from quarterdeck.execution.core.exposure import NO_CROWD, NO_PART, Crowd, Part, Sums, reserved
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds
 from quarterdeck.execution.model import BreakerKind
 from quarterdeck.kernel.money import MAX_UNITS
+from quarterdeck.kernel.time import Nanos
 
 UNBOUNDED = MAX_UNITS
 """The answer of a control that does not mind the quantity: no order is larger."""
@@ -20,8 +23,7 @@ NOTHING = Holding()
 """The stake in an instrument that an agent neither holds nor has orders in; never changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What decides whether anybody may trade at all.
 
     ``closed`` says why trading is not open, ``None`` when it is. ``epoch`` is the one in force for
@@ -41,8 +43,7 @@ class Standing:
     frozen: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What surrounds one order: everybody else, and what works.
 
     ``crowd`` is everybody in the instrument, ``account_gross`` everybody everywhere, ``clusters``
@@ -52,13 +53,18 @@ class Around:
     the present one.
     """
 
-    crowd: Crowd = field(default_factory=Crowd)
+    crowd: Crowd = NO_CROWD
     account_gross: int = 0
     clusters: tuple[int, ...] = ()
     var_parts: int = 0
     open_orders: int = 0
-    breakers: Mapping[BreakerKind, Breaker] = field(default_factory=dict)
+    breakers: Mapping[BreakerKind, Breaker] = {}
     cool_down_bars: int = 0
+    at: Nanos = Nanos(0)
+    day: int = 0
+    timeframe: str = ""
+    window: windows.Agent = msgspec.field(default_factory=windows.Agent)
+    market: windows.Market = msgspec.field(default_factory=windows.Market)
     slice: int = 0
 
 
@@ -66,8 +72,7 @@ NOWHERE = Around()
 """Nothing around an order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """The state one order is judged by. Money in money units, prices and quantities in units.
 
     ``contract`` and ``price`` (the last close) are ``None`` where unknown; ``missed`` counts the

@@ -1,4 +1,6 @@
-"""What is said to a broker and what it says back; quantities and prices in units.
+"""What is said to a broker, what it says back, and how both enter the steps of the deck.
+
+Quantities and prices are in units.
 
 Two kinds of failure are told apart and never mixed: a *definite* one, after which nothing has
 happened, and an *ambiguous* one, after which the order may or may not exist.
@@ -12,8 +14,11 @@ happened, and an *ambiguous* one, after which the order may or may not exist.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side, TimeInForce
 
 
@@ -69,8 +74,112 @@ class BrokerReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokerBooks(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a broker holds, true as of the report ``sequence``."""
+    """All that a broker holds, true as of the report ``sequence``.
+
+    ``cash`` is all that trading has brought (+) or cost (-) since the account began, fees included, in
+    money units.
+    """
 
     sequence: int
     working: tuple[BrokerState, ...]
     positions: dict[int, int]
+    cash: int
+
+
+class TakeErrands(Command, frozen=True):
+    """Ask what is to be said to the broker now; what is to be sent counts as on its way from then on.
+
+    ``restarted`` is true once after a start: what was on its way then has an unknown outcome.
+    """
+
+    restarted: bool = False
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is to have another whole quantity at the broker."""
+
+    client_id: str
+    quantity: int
+    limit: int | None
+
+
+class Errands(Answer, frozen=True):
+    """What is to be said to the broker, in this order, as long as the stop's word is ``raised``.
+
+    ``submits`` may be sent only under that word; ``cancels`` and ``questions`` always. ``sequence`` is
+    the last report taken in, ``slice`` the last slice in which anything of this was decided.
+    """
+
+    raised: int
+    slice: int
+    sequence: int
+    cancels: tuple[str, ...]
+    changes: tuple[Change, ...]
+    submits: tuple[BrokerOrder, ...]
+    questions: tuple[str, ...]
+
+
+class NoteOutcome(Command, frozen=True):
+    """Take in what became of one order that was sent or asked about.
+
+    ``answered`` comes with its ``state``. ``rejected`` is definite: the broker will not have it.
+    ``untaken`` is definite as well: nothing reached it, and it may be sent later. ``withheld`` is our
+    own doing: the stop was raised before the bytes left. ``unknown`` is everything else.
+    """
+
+    client_id: str
+    outcome: Literal["answered", "rejected", "untaken", "withheld", "unknown"]
+    state: BrokerState | None = None
+    reason: str = ""
+
+
+class NoteReports(Command, frozen=True):
+    """Take in reports of the broker, in whatever order and however often they came."""
+
+    reports: tuple[BrokerReport, ...]
+
+
+class NoteBooks(Command, frozen=True):
+    """Compare our books with the broker's, and freeze what differs."""
+
+    books: BrokerBooks
+
+
+class Noted(Answer, frozen=True):
+    """It is taken in; ``sequence`` is the last report that is."""
+
+    sequence: int
+
+
+class GetBroker(Query, frozen=True):
+    """Ask how our books and the broker's stand to each other."""
+
+
+class DifferenceView(Answer, frozen=True):
+    """Where they differ: an instrument's position, an order's open quantity, or the cash; in units."""
+
+    subject: str
+    ours: int
+    theirs: int
+
+
+class BrokerView(Answer, frozen=True):
+    """The broker as the deck knows it; ``remote`` is false for the venue inside the deck.
+
+    ``compared_slice`` is the slice of the last comparison, null before the first.
+    """
+
+    venue: str
+    remote: bool
+    sequence: int
+    compared_slice: int | None
+    in_flight: int
+    unknown: tuple[str, ...]
+    differences: tuple[DifferenceView, ...]
+
+
+class SettleOrder(Command, frozen=True):
+    """Declare, as a person who asked the broker, that an order of unknown outcome never arrived."""
+
+    order_id: str
+    reason: str

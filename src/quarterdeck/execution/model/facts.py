@@ -129,6 +129,13 @@ PUBLISHED = (
         meaning="orders refused since the slice before",
     ),
     Number(
+        name="execution.broker_differences_count",
+        unit="differences",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="where our books and a remote broker's differ; said when that changes",
+    ),
+    Number(
         name="execution.breakers_count",
         unit="breakers",
         subject="agent",

@@ -30,6 +30,7 @@ from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
 )
+from quarterdeck.execution.service.counting import note_regime
 from quarterdeck.execution.service.desk import Desk, Learned
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.halting import (
@@ -49,6 +50,7 @@ from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
@@ -80,6 +82,7 @@ class ExecutionService:
         paper: PaperSection,
         breakers: BreakersSection,
         orders: OrdersSection,
+        remote: bool = False,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -94,6 +97,7 @@ class ExecutionService:
             terms=terms,
             assumed=store.assumptions_of(paper),
             policy=orders,
+            remote=remote,
             limits=book_of(limits, terms, account=account, symbols=symbols),
             settings=settings_of(breakers),
         )
@@ -114,11 +118,12 @@ class ExecutionService:
                 # A stop raised from another process cancels before anything can fill.
                 notice(self.desk, self.stop.raised(), step)
                 close_slice(self.desk, message, step)
+            case RegimeChanged():
+                note_regime(self.desk, message.instrument, regime=message.regime.value, step=step)
             case LimitsChanged():
                 units = max(0, message.position_limit_units)
                 risk = parts_up(message.var99_fraction)
-                self.desk.learned[message.instrument] = Learned(units, message.version, risk)
-                self.desk.exposure.reprice()
+                self.desk.learn(message.instrument, Learned(units, message.version, risk))
                 step.write(
                     "execution.limit_saved",
                     instrument=message.instrument,

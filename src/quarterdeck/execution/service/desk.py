@@ -18,14 +18,22 @@ from quarterdeck.execution.core.scene import NOTHING, Around
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
-from quarterdeck.execution.core.windows import Market
+from quarterdeck.execution.core.windows import NO_MARKET, NO_WINDOW, Agent, Market
 from quarterdeck.execution.model import StopScope
-from quarterdeck.execution.store.breakers import read_breakers, read_calls, read_markets
+from quarterdeck.execution.store.breakers import (
+    read_breakers,
+    read_calls,
+    read_markets,
+    read_windows,
+)
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.execution.store.stops import count_stop, read_stops
+from quarterdeck.execution.store.venue import Venue, read_venue
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
+from quarterdeck.kernel.time import DAY
+from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -58,6 +66,8 @@ class Desk:
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
     those that are open; ``frozen`` says, by instrument, why it may only be reduced.
+    ``remote`` is whether orders are filled by a venue outside the deck, and ``venue`` what is known
+    of it.
     """
 
     account: AccountId
@@ -80,10 +90,14 @@ class Desk:
     counters: Counters = field(default_factory=Counters)
     signals: dict[SignalId, Signal] = field(default_factory=dict)
     frozen: dict[int, str] = field(default_factory=dict)
+    remote: bool = False
+    venue: Venue = field(default_factory=Venue)
     breakers: Breakers = field(default_factory=Breakers)
     calls: dict[str, Calls] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
+    windows: dict[str, Agent] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=Exposure, compare=False)
+    risks: dict[int, int] = field(default_factory=dict, compare=False)
 
     def load(self, reader: Reader) -> None:
         """Take everything up where the database left it; reservations follow from the orders."""
@@ -103,9 +117,11 @@ class Desk:
         for row in reader.rows("execution.last_numbers"):
             self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
         self.signals = read_signals(reader)
+        self.venue = read_venue(reader)
         self.breakers = read_breakers(reader)
         self.calls = read_calls(reader)
         self.markets = read_markets(reader)
+        self.windows = read_windows(reader)
         for row in reader.rows("execution.frozen"):
             self.frozen[row["instrument"]] = row["reason"]
         self.book = Book()
@@ -114,6 +130,12 @@ class Desk:
         for order in self.book.working.values():
             reserve(self.accounts[order.agent], order)
         self.exposure = Exposure()
+        self.risks = {row: learned.var_parts for row, learned in self.learned.items()}
+
+    @property
+    def first_status(self) -> OrderStatus:
+        """What an order is once the gate has let it pass: a remote venue does not have it yet."""
+        return OrderStatus.INTENT if self.remote else OrderStatus.WORKING
 
     def known(self, agent: str) -> AgentId:
         """Return the identity of a registered agent, or refuse."""
@@ -135,6 +157,12 @@ class Desk:
         symbol = self.contracts[row].symbol if row >= 0 else ""
         return self.limits.bounds(self.account, agent, row=row, symbol=symbol)
 
+    def learn(self, row: int, learned: Learned) -> None:
+        """Take up what was learned of instrument ``row``."""
+        self.learned[row] = learned
+        self.risks[row] = learned.var_parts
+        self.exposure.reprice()
+
     def sums_of(self, agent: AgentId) -> Sums:
         """Return what ``agent`` holds and has working, added up at the last closes."""
         self.exposure.update(
@@ -142,7 +170,7 @@ class Desk:
             prices=self.prices,
             contracts=self.contracts,
             fee_parts=self.terms.fee_parts,
-            var_parts=self.var_parts,
+            var_parts=self.risks,
         )
         return self.exposure.agents.get(agent, NO_SUMS)
 
@@ -153,19 +181,19 @@ class Desk:
             crowd=exposure.crowds.get(row, NO_CROWD),
             account_gross=exposure.gross,
             clusters=tuple(exposure.cluster(rows[name]) for name in self.limits.clusters_of(row)),
-            var_parts=self.var_parts.get(row, 0),
+            var_parts=self.risks.get(row, 0),
             open_orders=self.book.count_of(agent),
             breakers=self.breakers.concerning(
                 agent, self.contracts[row].symbol if row >= 0 else ""
             ),
             cool_down_bars=self.settings.cool_down_bars,
             slice=self.session.slice,
+            at=self.session.at,
+            day=self.session.at // DAY,
+            timeframe=self.session.timeframe,
+            window=self.windows.get(agent, NO_WINDOW),
+            market=self.markets.get(row, NO_MARKET),
         )
-
-    @property
-    def var_parts(self) -> dict[int, int]:
-        """The 99 % value at risk of each instrument over one bar, as it was last learned."""
-        return {row: learned.var_parts for row, learned in self.learned.items()}
 
     def position_limit(self, instrument: int, bounds: Bounds) -> int:
         """Return the position limit in force, in money units: a learned one only tightens."""

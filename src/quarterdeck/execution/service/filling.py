@@ -26,8 +26,35 @@ class Trade(NamedTuple):
     fee: int
 
 
-def end_order(desk: Desk, order: Order, *, status: OrderStatus, reason: str, step: Step) -> None:
-    """End an order without a further fill and free what it had reserved; its legs follow."""
+_AWAY = (OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.WORKING, OrderStatus.PARTIAL)
+
+
+def end_order(
+    desk: Desk,
+    order: Order,
+    *,
+    status: OrderStatus,
+    reason: str,
+    step: Step,
+    told: bool = False,
+) -> None:
+    """End an order without a further fill and free what it had reserved; its legs follow.
+
+    One that a remote venue has, or may have, ends when that has ``told`` so: until then it is asked
+    to, and the reservation stays.
+    """
+    if desk.remote and order.status in _AWAY and not told:
+        if order.ending is None:
+            order.ending = reason
+            store.write_order_change(step, order)
+            step.record(
+                desk.account,
+                "cancel_asked",
+                order_id=order.order_id,
+                slice=step.slice,
+                reason=reason,
+            )
+        return
     reserved = order.reserving
     desk.book.end(order, status, at=step.at)
     if reserved:
@@ -142,7 +169,7 @@ def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> N
     if order.stop_loss is not None or order.take_profit is not None:
         for leg in desk.book.legs_of(order.order_id):
             if leg.status is OrderStatus.HELD:
-                desk.book.move(leg, OrderStatus.WORKING)
+                desk.book.move(leg, desk.first_status)
                 # Whether the bar reached the take-profit before or after the fill is not known.
                 late = leg.leg is Leg.TAKE_PROFIT
                 waits = 0 if late else desk.assumed.latency_bars

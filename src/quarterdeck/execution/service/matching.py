@@ -25,7 +25,7 @@ def work_orders(desk: Desk, bars: Mapping[int, Bar], step: Step) -> None:
             continue
         if _session_over(desk, order, step=step):
             continue
-        bar = bars.get(order.instrument)
+        bar = None if desk.remote else bars.get(order.instrument)
         if bar is not None and _open_quantity(desk, order):
             _meet(desk, order, bar, taken=taken, step=step)
         if not order.status.final:
@@ -114,7 +114,7 @@ def _let_go(desk: Desk, order: Order, *, step: Step) -> None:
     """End an order that may not wait any longer."""
     waited = desk.session.slice - order.live_slice
     life = desk.assumed.life_bars
-    if order.time_in_force.at_once:
+    if order.time_in_force.at_once and not desk.remote:
         status, reason = OrderStatus.EXPIRED, "it was for at once, and there was no more"
     elif order.reduce_only and not _held_against(desk, order):
         status, reason = OrderStatus.CANCELLED, "there is nothing left to reduce"

@@ -26,6 +26,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.execution.service.breakers import watch_order
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
+from quarterdeck.execution.service.counting import count_order
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.own_orders import give_way
@@ -50,6 +51,8 @@ def asked_of(order: SubmitOrder | PreviewOrder) -> Asked:
         post_only=order.post_only,
         stop_loss=order.stop_loss,
         take_profit=order.take_profit,
+        believed_price=order.believed_price,
+        believed_at=order.believed_at,
     )
 
 
@@ -68,7 +71,8 @@ def checked(
     would trade no more than that is judged whole.
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
-    intent = replace(intent, signal_fault=fault)
+    if fault is not None:
+        intent = replace(intent, signal_fault=fault)
     contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
     if contract is None or policy == "allow":
         return intent, []
@@ -132,6 +136,7 @@ def place(
     step.say(said(at=step.at, slice=step.slice, order=view))
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
     watch_order(desk, order, step=step)
+    count_order(desk, order, scene=scene, intent=intent, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
         if opposed:
@@ -151,7 +156,8 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
             value=command.order_id[:MAX_REFERENCE],
             accepted="the order_id of a working order of the caller",
         )
-    if old.status not in (OrderStatus.WORKING, OrderStatus.PARTIAL) or old.leg is not None:
+    here = (OrderStatus.INTENT,) if desk.remote else (OrderStatus.WORKING, OrderStatus.PARTIAL)
+    if old.status not in here or old.leg is not None:
         raise Conflict(
             f"the order is {old.status.value}{' and attached to another' if old.leg else ''}",
             code="NOT_REPLACEABLE",
@@ -220,7 +226,7 @@ def _order(
         quantity=intent.quantity or 0,
         limit=intent.limit,
         worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
-        status=OrderStatus.WORKING if accepted else OrderStatus.REFUSED,
+        status=desk.first_status if accepted else OrderStatus.REFUSED,
         decision=decision,
         at=step.at,
         slice=step.slice,

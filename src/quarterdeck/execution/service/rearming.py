@@ -22,6 +22,7 @@ from quarterdeck.execution.service.halting import (
     scope_of,
     standing_stop,
 )
+from quarterdeck.execution.service.reconciling import differing
 from quarterdeck.execution.store import write_account, write_session
 from quarterdeck.execution.store.stops import write_stop
 from quarterdeck.kernel.errors import Conflict
@@ -147,6 +148,7 @@ def _blocked(desk: Desk, scope: Scope, *, raised: int, stands: bool) -> tuple[st
         found.append(f"the outcome of {', '.join(unknown)} is unknown: the broker has not answered")
     if not desk.balanced():
         found.append("the ledger does not agree with the accounts")
+    found.extend(differing(desk, scope))
     return tuple(found)
 
 

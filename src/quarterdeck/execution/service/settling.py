@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution import store
+from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.ledger import Account, capital_lines
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.core.venue import Bar
@@ -55,7 +57,7 @@ def open_account(desk: Desk, joined: AgentRegistered, step: Step) -> None:
 
 def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     """Fill and expire working orders by the slice's bars, then mark every account at its closes."""
-    arrived = _bars_of(desk, bars)
+    arrived = bars_of(desk.contracts, bars)
     if bars.at // DAY != desk.session.at // DAY or desk.session.slice < 0:
         for account in desk.accounts.values():
             account.day_open = account.marked
@@ -71,13 +73,13 @@ def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     step.say(NumbersPublished(name="execution.breakers_count", values=open_breakers(desk)))
 
 
-def _bars_of(desk: Desk, bars: BarsClosed) -> dict[int, Bar]:
+def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
     """Return the slice's bars; a volume that the source does not have is ``None``."""
     found = {}
     for row, units, volume in zip(
         bars.rows.tolist(), bars.price_units.tolist(), bars.volume.tolist(), strict=True
     ):
-        scale = desk.contracts[row].quantity_scale
+        scale = contracts[row].quantity_scale
         whole = None if math.isnan(volume) else int(volume * 10**scale)
         opened, high, low, close = units
         found[row] = Bar(opened, high, low, close, whole)

@@ -243,6 +243,8 @@ def write_order_change(step: Step, order: Order) -> None:
         triggered=int(order.triggered),
         live_slice=order.live_slice,
         session_day=order.session_day,
+        sent_units=order.sent,
+        ending=order.ending,
     )
 
 
@@ -283,6 +285,8 @@ def order_of(row: Row) -> Order:
         live_slice=row["live_slice"],
         session_day=row["session_day"],
         epoch=row["epoch"],
+        sent=row["sent_units"],
+        ending=row["ending"],
     )
 
 

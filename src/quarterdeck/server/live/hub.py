@@ -104,7 +104,7 @@ class Hub:
         self.resyncs += 1
         self.streams = {}
         self._missed = True
-        self._bell.ring()
+        self._bell.ring_out()
         for client in self.clients:
             client.restart()
 

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
-from quarterdeck.kernel.vocabulary import Regime, Severity
-from quarterdeck.market.model import BarsClosed, Floats
+from quarterdeck.kernel.money import MONEY_SCALE, from_units
+from quarterdeck.kernel.vocabulary import Severity
+from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
@@ -27,6 +28,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -34,19 +36,22 @@ from quarterdeck.risk.core.judgement import (
     recently,
     since_start,
 )
-from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
+from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.model import (
+    GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
+    HoldingsView,
     LimitChangesView,
-    LimitsChanged,
     RiskEventKind,
     RiskEventRaised,
     RiskEventsView,
     RisksView,
     RiskView,
 )
+from quarterdeck.risk.service.holdings import Holdings
+from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import page, unknown_symbol
@@ -58,8 +63,6 @@ TAILS = (0.05, 0.01)
 """The share of losses beyond 95 % and 99 % value at risk."""
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
-STRESSED = (Regime.VOLATILE, Regime.BREAKDOWN)
-"""The regimes in which a learned limit is scaled down further."""
 
 
 class RiskService:
@@ -73,46 +76,47 @@ class RiskService:
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "_config": State.FIXED,
-        "_capital_units": State.FIXED,
-        "_hard_units": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
         "_judgement": State.CHECKPOINTED,
+        "_joint": State.CHECKPOINTED,
+        "_holdings": State.JOURNALED,
+        "_scaling": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
-        "_regimes": State.JOURNALED,
-        "_version": State.JOURNALED,
         "_events": State.JOURNALED,
         "_marks": State.JOURNALED,
     }
 
     def __init__(
-        self, *, symbols: tuple[str, ...], config: RiskSection, capital_units: int, hard_units: int
+        self,
+        *,
+        symbols: tuple[str, ...],
+        quantity_scales: tuple[int, ...],
+        config: RiskSection,
+        capital_units: int,
+        hard_units: int,
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
         self._config = config
-        self._capital_units = capital_units
-        self._hard_units = hard_units
         self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
-        self._limits: dict[int, tuple[int, int]] = {}
-        self._regimes: dict[int, Regime] = {}
-        self._version = 0
+        self._joint = JointState(n)
+        self._holdings = Holdings(symbols, quantity_scales=quantity_scales)
+        self._scaling: Floats = np.full(n, np.nan)
+        self._limits = LearnedLimits(
+            symbols, config=config, capital_units=capital_units, hard_units=hard_units
+        )
         self._events = 0
         self._marks: set[tuple[RiskEventKind, str]] = set()
 
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
-        for row in reader.rows("risk.limits"):
-            instrument = int(row["instrument"])
-            self._regimes[instrument] = Regime(row["regime"])
-            if row["position_limit_units"] is not None:
-                units = int(row["position_limit_units"])
-                self._limits[instrument] = (int(row["version"]), units)
-        self._version = int(reader.rows("risk.last_version")[0]["version"])
+        self._limits.load(reader)
+        self._holdings.load(reader)
         self._events = int(reader.rows("risk.last_event")[0]["number"])
         self._marks = {
             (RiskEventKind(row["kind"]), str(row["subject"])) for row in reader.rows("risk.marks")
@@ -123,9 +127,10 @@ class RiskService:
         match message:
             case BarsClosed():
                 self._on_bars(message, step)
+            case OrderFilled():
+                self._holdings.fill(message, step)
             case RegimeChanged():
-                self._regimes[message.instrument] = message.regime
-                self._save_limit(message.instrument, step)
+                self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
                 self._mark(
                     RiskEventKind.DRAWDOWN,
@@ -139,8 +144,13 @@ class RiskService:
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
-        arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
+        arrays: dict[str, Array] = {
+            "forecast": self._forecast,
+            "hits": self._hits,
+            "scaling": self._scaling,
+        }
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
+        arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
         return arrays
 
@@ -148,6 +158,7 @@ class RiskService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
+        self._holdings.refresh(self._filters, self._joint)
 
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
@@ -166,6 +177,7 @@ class RiskService:
                 forecast=self._forecast,
                 tails=self._filters.tails,
             )
+            remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
             update_bank(
                 self._filters,
                 bars.rows,
@@ -173,12 +185,29 @@ class RiskService:
                 out=self._forecast,
                 ohl=(bars.open, bars.high, bars.low),
             )
+            self._scale_sizes(bars.rows)
+            self._holdings.refresh(self._filters, self._joint)
+
+    def _scale_sizes(self, rows: Ints) -> None:
+        """Let the size multipliers of ``rows`` follow their volatility, outside a band."""
+        slow = slow_volatility(self._filters)
+        for row in rows.tolist():
+            volatility = float(self._forecast[row, VOLATILITY])
+            if volatility != volatility:
+                continue
+            self._scaling[row] = banded_multiplier(
+                float(self._scaling[row]),
+                volatility_multiplier(volatility, float(slow[row])),
+                band=self._config.size_band_fraction,
+            )
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
         loss = np.full(len(self._symbols), np.nan)
         loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
         foreseen = self._forecast[:, VAR99].copy()
+        lost = self._holdings.lost(-loss)
         self.absorb(bars)
+        self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
         for breach in var_breaches(loss, foreseen):
             self._raise(
@@ -193,7 +222,13 @@ class RiskService:
         self._watch_volatility(slow, step)
         self._watch_coverage(step)
         for row in bars.rows.tolist():
-            self._move_limit(row, slow=float(slow[row]), step=step)
+            self._limits.move(
+                row,
+                volatility=float(self._forecast[row, VOLATILITY]),
+                var99=float(self._forecast[row, VAR99]),
+                multiplier=self._multiplier(row),
+                step=step,
+            )
         self._publish(slow, step)
 
     def _watch_volatility(self, slow: Floats, step: Step) -> None:
@@ -234,92 +269,8 @@ class RiskService:
             found[symbol] = least
         step.say(NumbersPublished(name="risk.coverage_p", values=found))
 
-    def _move_limit(self, row: int, *, slow: float, step: Step) -> None:
-        var99 = float(self._forecast[row, VAR99])
-        if var99 != var99:
-            return
-        stressed = self._regimes.get(row, Regime.UNDETERMINED) in STRESSED
-        budget = self._config.position_var99_budget_fraction
-        if stressed:
-            budget *= self._config.stressed_regime_multiplier
-        proposed = position_limit(
-            var99=var99,
-            budget_fraction=budget,
-            capital_units=self._capital_units,
-            hard_limit_units=self._hard_units,
-        )
-        _, held = self._limits.get(row, (0, None))
-        units = banded_limit(
-            held,
-            proposed,
-            band=self._config.limit_band_fraction,
-            hard_limit_units=self._hard_units,
-        )
-        if units == held:
-            return
-        self._version += 1
-        self._limits[row] = (self._version, units)
-        self._save_limit(row, step)
-        because = f"99 % VaR {var99:.2%} a bar, budget {budget:.2%} of capital"
-        if stressed:
-            because += f" ({self._regimes[row].value} regime)"
-        self._say_limit(
-            LimitsChanged(
-                at=step.at,
-                slice=step.slice,
-                version=self._version,
-                instrument=row,
-                symbol=self._symbols[row],
-                position_limit_units=units,
-                previous_units=held,
-                multiplier=self._multiplier(row, slow),
-                var99_fraction=var99,
-                because=because,
-            ),
-            step,
-        )
-
-    @staticmethod
-    def _say_limit(change: LimitsChanged, step: Step) -> None:
-        step.write(
-            "risk.limit_change_saved",
-            version=change.version,
-            slice=change.slice,
-            at=change.at,
-            symbol=change.symbol,
-            position_limit_units=change.position_limit_units,
-            previous_units=change.previous_units,
-            multiplier=change.multiplier,
-            var99=change.var99_fraction,
-            because=change.because,
-        )
-        step.record(
-            "paper",
-            "limit_changed",
-            symbol=change.symbol,
-            version=change.version,
-            limit=text_of(change.position_limit_units, MONEY_SCALE),
-            because=change.because,
-        )
-        step.say(change)
-
-    def _multiplier(self, row: int, slow: float) -> float:
-        multiplier = volatility_multiplier(float(self._forecast[row, VOLATILITY]), slow)
-        if self._regimes.get(row, Regime.UNDETERMINED) in STRESSED:
-            multiplier *= self._config.stressed_regime_multiplier
-        return multiplier
-
-    def _save_limit(self, row: int, step: Step) -> None:
-        version, units = self._limits.get(row, (0, None))
-        step.write(
-            "risk.limit_saved",
-            instrument=row,
-            symbol=self._symbols[row],
-            version=version,
-            position_limit_units=units,
-            regime=self._regimes.get(row, Regime.UNDETERMINED).value,
-            at=step.at,
-        )
+    def _multiplier(self, row: int) -> float:
+        return float(self._scaling[row]) * self._limits.stress(row)
 
     def _mark(
         self,
@@ -410,20 +361,23 @@ class RiskService:
         """Return the present forecasts and learned limits."""
         if query.symbol is not None and query.symbol not in self._symbols:
             raise unknown_symbol(query.symbol, self._symbols)
-        slow = slow_volatility(self._filters)
         return RisksView(
             instruments=tuple(
-                self._view(row, float(slow[row]))
+                self._view(row)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
             )
         )
 
-    def _view(self, row: int, slow: float) -> RiskView:
+    def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
+        """Return what is held at the last close may lose in the next bar."""
+        return self._holdings.view()
+
+    def _view(self, row: int) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         known = have >= MIN_RESIDUALS
         line = self._forecast[row].tolist()
-        version, units = self._limits.get(row, (0, None))
+        version, units = self._limits.in_force(row)
         return RiskView(
             symbol=self._symbols[row],
             volatility=line[VOLATILITY] if known else None,
@@ -431,7 +385,7 @@ class RiskService:
             es95=line[ES95] if known else None,
             var99=line[VAR99] if known else None,
             es99=line[ES99] if known else None,
-            multiplier=self._multiplier(row, slow) if known else None,
+            multiplier=self._multiplier(row) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
             coverage=tuple(

@@ -1,0 +1,150 @@
+"""What the agents hold, what it may lose in the next bar, and how such forecasts have held."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quarterdeck.execution.model import OrderFilled
+from quarterdeck.kernel.messages import NumbersPublished
+from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.market.model import Floats
+from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
+from quarterdeck.risk.core.bank import BankState
+from quarterdeck.risk.core.joint import JointState, PortfolioForecast, forecast_portfolios
+from quarterdeck.risk.core.judgement import JudgementState, judge_slice, recently, since_start
+from quarterdeck.risk.model import HoldingsRiskView, HoldingsView
+from quarterdeck.risk.store import coverage_view, holdings_view
+from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.state import Reader
+
+DECK = "deck"
+"""The subject that is everything held together; no agent may have this name as long as it is one."""
+DIGITS = 12
+"""Decimals a journaled share keeps: beyond them machines may differ."""
+EXPECTED = ("var95", "es95", "var99", "es99")
+"""What is journaled of the deck's forecast, as shares of its gross value."""
+ROW = np.zeros(1, dtype=np.int64)
+
+
+class Holdings:
+    """Positions by agent, from their fills, and the forecasts of what they may lose.
+
+    Everything here is journaled: the positions as they are, and a row a slice of what the whole deck
+    was forecast to lose and lost, from which the judgement is built again.
+    """
+
+    def __init__(self, symbols: tuple[str, ...], *, quantity_scales: tuple[int, ...]) -> None:
+        self._symbols = symbols
+        self._units = np.array([10.0**-scale for scale in quantity_scales])
+        self._quantities: dict[str, list[int]] = {}
+        self._weights: dict[str, Floats] = {}
+        self._forecast: PortfolioForecast | None = None
+        self._expected: Floats = np.full((1, 5), np.nan)
+        self._judgement = JudgementState(1, 2)
+        self._counts = no_counts(1, 2)
+
+    def load(self, reader: Reader) -> None:
+        """Take up positions, and judge again what was journaled."""
+        for row in reader.rows("risk.positions"):
+            line = self._quantities.setdefault(str(row["agent"]), [0] * len(self._symbols))
+            line[int(row["instrument"])] = int(row["quantity_units"])
+        for row in reader.rows("risk.deck_forecasts"):
+            if row["lost"] is not None:
+                self._judge(float(row["lost"]))
+            known = [np.nan if row[name] is None else float(row[name]) for name in EXPECTED]
+            self._expected = np.array([[np.nan, *known]])
+
+    def fill(self, message: OrderFilled, step: Step) -> None:
+        """Take a fill into its agent's position."""
+        agent = str(message.agent)
+        line = self._quantities.setdefault(agent, [0] * len(self._symbols))
+        sign = 1 if message.side is Side.BUY else -1
+        line[message.instrument] += sign * message.quantity_units
+        step.write(
+            "risk.position_saved",
+            agent=agent,
+            instrument=message.instrument,
+            quantity_units=line[message.instrument],
+        )
+
+    def refresh(self, bank: BankState, joint: JointState) -> None:
+        """Value what is held at the last closes and forecast its loss; changes no journaled state."""
+        close = np.nan_to_num(bank.close)
+        by_agent = {
+            agent: np.array(line, dtype=np.float64) * self._units * close
+            for agent, line in sorted(self._quantities.items())
+            if any(line)
+        }
+        self._weights = {}
+        self._forecast = None
+        if by_agent:
+            together = np.sum(list(by_agent.values()), axis=0)
+            self._weights = {DECK: np.asarray(together, dtype=np.float64), **by_agent}
+            self._forecast = forecast_portfolios(
+                joint, bank, np.array(list(self._weights.values())), tails=bank.tails
+            )
+
+    def lost(self, returns: Floats) -> float | None:
+        """Return what the deck lost in a bar over its gross value before it; None if it held nothing."""
+        weights = self._weights.get(DECK)
+        if weights is None or not weights.any():
+            return None
+        return round(
+            -float(weights @ np.nan_to_num(returns)) / float(np.abs(weights).sum()), DIGITS
+        )
+
+    def journal(self, lost: float | None, step: Step) -> None:
+        """Judge the forecast that was, save the one that is, and publish each agent's."""
+        if lost is not None:
+            self._judge(lost)
+        self._expected = np.full((1, 5), np.nan)
+        values: dict[str, float | None] = {}
+        if self._forecast is not None:
+            for k, (subject, weights) in enumerate(self._weights.items()):
+                var = float(self._forecast.var[k, 1])
+                values[subject] = round(var, 2) if var == var else None
+                gross = float(np.abs(weights).sum())
+                if subject == DECK and gross > 0.0:
+                    pairs = np.stack((self._forecast.var[k], self._forecast.es[k]), axis=1)
+                    self._expected[0, 1:] = np.round(pairs.ravel() / gross, DIGITS)
+        saved = [None if value != value else float(value) for value in self._expected[0, 1:]]
+        step.write(
+            "risk.deck_forecast_saved",
+            slice=step.slice,
+            at=step.at,
+            lost=lost,
+            **dict(zip(EXPECTED, saved, strict=True)),
+        )
+        step.say(NumbersPublished(name="risk.holdings_var99_money", values=dict(values)))
+
+    def view(self) -> HoldingsView:
+        """Return the forecasts of what is held at present, the deck's first."""
+        subjects: list[HoldingsRiskView] = []
+        if self._forecast is not None:
+            for k, (subject, weights) in enumerate(self._weights.items()):
+                subjects.append(
+                    holdings_view(
+                        subject,
+                        weights,
+                        var=self._forecast.var[k],
+                        es=self._forecast.es[k],
+                        marginal=self._forecast.marginal[k, 1],
+                        symbols=self._symbols,
+                    )
+                )
+        coverage = []
+        for level, tail in enumerate((0.05, 0.01)):
+            counts = HitCounts(*self._counts[0, level, :-1].tolist())
+            coverage.append(
+                coverage_view(
+                    since_start(self._judgement, 0, level, counts=counts, tail=tail),
+                    recently(self._judgement, 0, level, tail=tail),
+                    tail=tail,
+                )
+            )
+        return HoldingsView(subjects=tuple(subjects), coverage=tuple(coverage))
+
+    def _judge(self, lost: float) -> None:
+        loss, tails = np.array([lost]), np.array([0.05, 0.01])
+        judge_slice(self._judgement, ROW, loss=loss, forecast=self._expected, tails=tails)
+        count_hits(self._counts, ROW, loss=loss, forecast=self._expected[:, 1::2])

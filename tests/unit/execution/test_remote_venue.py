@@ -1,0 +1,403 @@
+"""A remote venue: what leaves is on disk first, what has no answer is asked about, what differs freezes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.adapters.brokers.kept import KeptPaperBroker
+from quarterdeck.adapters.brokers.paper import PaperBroker
+from quarterdeck.app.courier import Courier
+from quarterdeck.execution.model import (
+    CancelOrder,
+    GetAccounts,
+    GetOrder,
+    GetStop,
+    OrderView,
+    RaiseStop,
+)
+from quarterdeck.execution.model.broker import (
+    BrokerBooks,
+    BrokerOrder,
+    BrokerReport,
+    BrokerState,
+    BrokerView,
+    GetBroker,
+    OutcomeUnknown,
+    SettleOrder,
+)
+from quarterdeck.kernel.errors import Conflict, Overloaded, Unavailable
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.bus import Bus
+from quarterdeck.runtime.config import OrdersSection, PaperSection
+from tests.unit.execution.deck import Deck, codes
+
+S = OrderStatus
+SYMBOLS = ("AAA", "BBB")
+
+
+class Line:
+    """The way to a venue: ``says`` is what happens to the next requests, then nothing does."""
+
+    def __init__(self, venue: KeptPaperBroker) -> None:
+        self.venue = venue
+        self.says: list[str] = []
+        self.sent: list[str] = []
+        self.silent = False
+        self.lies: dict[str, Any] = {}
+
+    def _mood(self) -> str:
+        return self.says.pop(0) if self.says else "kind"
+
+    async def submit(self, order: BrokerOrder) -> BrokerState:
+        mood = self._mood()
+        if mood == "busy":
+            raise Overloaded("too many", code="THROTTLED")
+        self.sent.append(order.client_id)
+        if mood == "lost":
+            raise OutcomeUnknown(order.client_id)
+        state = await self.venue.submit(order)
+        if mood == "deaf":
+            raise OutcomeUnknown(order.client_id)
+        return state
+
+    async def cancel(self, client_id: str) -> BrokerState:
+        if self._mood() in ("lost", "deaf"):
+            raise OutcomeUnknown(client_id)
+        return await self.venue.cancel(client_id)
+
+    async def replace(self, client_id: str, *, quantity: int, limit: int | None) -> BrokerState:
+        return await self.venue.replace(client_id, quantity=quantity, limit=limit)
+
+    async def find(self, client_id: str) -> BrokerState | None:
+        if self.silent:
+            raise OutcomeUnknown(client_id)
+        return await self.venue.find(client_id)
+
+    async def books(self) -> BrokerBooks:
+        if self.silent:
+            raise Unavailable("no answer", code="UNCONNECTED")
+        books = await self.venue.books()
+        return BrokerBooks(
+            sequence=books.sequence,
+            working=books.working,
+            positions=self.lies.get("positions", books.positions),
+            cash=books.cash,
+        )
+
+    async def reports(self, after: int) -> tuple[BrokerReport, ...]:
+        if self.silent:
+            raise Unavailable("no answer", code="UNCONNECTED")
+        found = await self.venue.reports(after)
+        return (*reversed(found), *found)
+
+
+class World:
+    """A deck, its courier and the venue; any of them can go down alone."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        orders = options.pop("orders", OrdersSection(self_trade="allow"))
+        paper = PaperSection(max_participation_fraction=1.0, order_life_bars=50)
+        self.deck = Deck(remote=True, orders=orders, paper=paper, **options)
+        self.path = path / "venue.requests"
+        self.bus = Bus()
+        asyncio.run(self._open())
+        self.deck.join("a", "b")
+        self.bars()
+
+    async def _open(self) -> None:
+        venue = PaperBroker(
+            contracts=self.deck.desk.contracts, assumed=self.deck.desk.assumed, requests_per_bar=99
+        )
+        kept = await KeptPaperBroker(venue, self.path).__aenter__()
+        self.line = Line(kept)
+        self.courier = Courier(
+            self.line,
+            market=kept,
+            contracts=self.deck.desk.contracts,
+            stop=self.deck.flag,
+            commands=self.deck.sequencer,
+            committed=self.bus.subscribe(1_000),
+        )
+        await self.courier.begin()
+
+    def restart(self) -> None:
+        """Both ends go down and come back, and remember what was on disk."""
+        before = self.line
+        self.deck.restart()
+        self.bus = Bus()
+
+        async def again() -> None:
+            await before.venue.__aexit__()
+            await self._open()
+
+        asyncio.run(again())
+        self.line.sent = before.sent
+
+    def bars(self, price: int = 10_000) -> None:
+        self.deck.bars({0: price, 1: price // 2})
+        self.bus.publish(self.deck.sequencer.number, self.deck.last.messages)
+
+    def turn(self, *says: str) -> None:
+        self.line.says = list(says)
+        asyncio.run(self.courier.turn())
+
+    def look(self, order: OrderView) -> OrderView:
+        found: OrderView = self.deck.ask(GetOrder(order_id=order.order_id))
+        return found
+
+    def broker(self) -> BrokerView:
+        found: BrokerView = self.deck.ask(GetBroker())
+        return found
+
+
+Opens = Callable[..., World]
+
+
+@pytest.fixture
+def open_world(tmp_path: Path) -> Iterator[Opens]:
+    worlds: list[World] = []
+
+    def opened(**options: Any) -> World:
+        worlds.append(World(tmp_path, **options))
+        return worlds[-1]
+
+    yield opened
+    for world in worlds:
+        asyncio.run(world.line.venue.__aexit__())
+
+
+def test_an_order_leaves_after_its_commit_and_fills_by_reports(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+    assert (order.status, world.line.sent) == (S.INTENT, [])
+    world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.WORKING, [order.order_id])
+    world.bars()
+    # The bar closed here; what the venue made of it is known when it has been asked.
+    assert world.look(order).status is S.WORKING
+    world.turn()
+    done = world.look(order)
+    assert (done.status, done.filled) == (S.FILLED, 10)
+    assert world.deck.desk.accounts["a"].holdings[0].quantity == 10
+    assert world.deck.ask(GetAccounts()).balanced
+    assert (world.broker().differences, world.broker().compared_slice) == ((), 1)
+
+
+def test_bytes_leave_only_after_the_step_that_says_so_is_on_disk(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+    seen: list[str] = []
+
+    async def submit(asked: BrokerOrder) -> BrokerState:
+        row = world.deck.connection.execute(
+            "SELECT status FROM execution_orders WHERE order_id = ?", (asked.client_id,)
+        ).fetchone()
+        seen.append(row["status"])
+        return await world.line.venue.submit(asked)
+
+    world.line.submit = submit
+    world.turn()
+    assert seen == ["sent"]
+    assert world.look(order).status is S.WORKING
+
+
+@pytest.mark.parametrize("mood", ["lost", "deaf"])
+def test_without_an_answer_an_order_is_unknown_reserved_and_never_sent_again(
+    open_world: Opens, mood: str
+) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+    world.line.silent = True
+    world.turn(mood)
+    assert world.look(order).status is S.UNKNOWN
+    for _ in range(3):
+        world.restart()
+        world.line.silent = True
+        world.bars()
+        world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.UNKNOWN, [order.order_id])
+    assert world.deck.desk.accounts["a"].holdings[0].buys == 10
+    world.deck.send(RaiseStop(reason="look"))
+    with pytest.raises(Conflict) as refusal:
+        world.deck.rearm(epoch=1, reason="hope")
+    assert refusal.value.code == "UNKNOWN_ORDERS"
+    world.line.silent = False
+    world.turn()
+    if mood == "deaf":
+        # It had arrived, and filled meanwhile.
+        assert world.look(order).filled == 10
+    else:
+        assert world.look(order).status is S.UNKNOWN
+        settled = world.deck.send(SettleOrder(order_id=order.order_id, reason="asked by phone"))
+        assert settled.status is S.CANCELLED
+    world.deck.rearm(epoch=1, reason="known")
+    assert world.line.sent == [order.order_id]
+
+
+def test_a_crash_between_commit_and_bytes_sends_nothing_twice(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+
+    async def dies(_: BrokerOrder) -> BrokerState:
+        raise KeyboardInterrupt
+
+    world.line.submit = dies
+    with pytest.raises(KeyboardInterrupt):
+        world.turn()
+    world.restart()
+    assert world.look(order).status is S.UNKNOWN
+    world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.UNKNOWN, [])
+
+
+def test_a_stop_between_decision_and_bytes_withholds_the_order(open_world: Opens) -> None:
+    world = open_world()
+    early, late = (world.deck.order("AAA", "buy", n) for n in (10, 11))
+
+    async def submit(asked: BrokerOrder) -> BrokerState:
+        state = await world.line.venue.submit(asked)
+        # Raised by another process while the first is on the line.
+        world.deck.flag.raise_()
+        return state
+
+    world.line.submit = submit
+    world.turn()
+    assert (world.look(early).status, world.look(late).status) == (S.WORKING, S.WITHHELD)
+    assert world.deck.desk.accounts["a"].holdings[0].buys == 10
+    third = world.deck.order("AAA", "buy", 1)
+    assert codes(third) == ["STALE_EPOCH"]
+
+
+def test_a_stop_asks_the_venue_to_cancel_and_says_so_when_it_has(open_world: Opens) -> None:
+    world = open_world()
+    resting = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    unsent = world.deck.order("AAA", "buy", 10, limit=99)
+    world.deck.send(RaiseStop(reason="odd"))
+    assert world.look(unsent).status is S.CANCELLED
+    assert world.look(resting).status is S.WORKING
+    world.turn("lost")
+    assert world.look(resting).status is S.WORKING
+    world.restart()
+    world.turn()
+    assert world.look(resting).status is S.CANCELLED
+    assert 0 not in world.deck.desk.accounts["a"].holdings
+
+
+def test_a_fill_that_crosses_the_cancel_is_booked(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    world.deck.send(CancelOrder(idempotency_key="c", order_id=order.order_id), "a")
+    world.bars(9_800)
+    world.turn()
+    done = world.look(order)
+    assert (done.status, done.filled) == (S.FILLED, 10)
+    assert world.broker().differences == ()
+
+
+def test_a_throttled_order_waits_and_is_sent_later(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+    world.turn("busy")
+    assert world.look(order).status is S.INTENT
+    world.turn()
+    assert world.look(order).status is S.WORKING
+
+
+def test_what_differs_freezes_and_is_re_armed_only_when_it_agrees(open_world: Opens) -> None:
+    world = open_world()
+    world.deck.order("AAA", "buy", 10)
+    world.turn()
+    world.bars()
+    world.line.lies = {"positions": {0: 7}}
+    world.turn()
+    (difference,) = world.broker().differences
+    assert (difference.subject, difference.ours, difference.theirs) == ("position AAA", 10, 7)
+    assert world.deck.ask(GetStop()).stopped_instruments == ("AAA",)
+    world.restart()
+    assert codes(world.deck.order("AAA", "buy", 1)) == ["FROZEN"]
+    assert world.deck.order("AAA", "sell", 1).status is S.INTENT
+    with pytest.raises(Conflict) as refusal:
+        world.deck.rearm(epoch=0, reason="hope", instrument="AAA")
+    assert refusal.value.code == "NOT_RECONCILED"
+    world.turn()
+    assert world.broker().differences == ()
+    world.deck.rearm(epoch=0, reason="it agrees", instrument="AAA")
+    assert world.deck.order("AAA", "buy", 1).status is S.INTENT
+
+
+def test_no_answer_is_never_flat(open_world: Opens) -> None:
+    world = open_world()
+    world.deck.order("AAA", "buy", 10)
+    world.turn()
+    world.bars()
+    world.turn()
+    world.line.silent = True
+    world.bars()
+    world.turn()
+    assert world.deck.desk.accounts["a"].holdings[0].quantity == 10
+    assert world.broker().differences == ()
+    assert not world.deck.ask(GetStop()).stopped_instruments
+
+
+def test_attached_exits_are_sent_when_their_order_fills_and_one_ends_the_other(
+    open_world: Opens,
+) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10, stop_loss=95, take_profit=105)
+    for price in (10_000, 10_000, 10_600):
+        world.turn()
+        world.bars(price)
+    for _ in range(3):
+        world.turn()
+    legs = [o for o in world.deck.desk.book.orders.values() if o.parent == order.order_id]
+    assert {leg.leg.value: leg.status for leg in legs} == {
+        "stop_loss": S.CANCELLED,
+        "take_profit": S.FILLED,
+    }
+    assert 0 not in world.deck.desk.accounts["a"].holdings
+    assert world.broker().differences == ()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_the_line_does_the_books_agree_in_the_end(open_world: Opens, seed: int) -> None:
+    world, chance = open_world(), random.Random(seed)
+    price = 10_000
+    for number in range(40):
+        for _ in range(chance.randrange(3)):
+            terms: dict[str, Any] = {"by": chance.choice("ab")}
+            if chance.random() < 0.4:
+                terms["limit"] = price // 100 + chance.choice((-1, 0, 1))
+            world.deck.order(
+                "AAA", chance.choice(("buy", "sell")), chance.randrange(1, 20), **terms
+            )
+        open_ = list(world.deck.desk.book.working.values())
+        if open_ and chance.random() < 0.3:
+            order = chance.choice(open_)
+            cancel = CancelOrder(idempotency_key=f"c{number}", order_id=order.order_id)
+            world.deck.send(cancel, order.agent)
+        world.line.silent = chance.random() < 0.2
+        if chance.random() < 0.8:
+            world.turn(*(chance.choice(("kind", "lost", "deaf", "busy")) for _ in range(3)))
+        if chance.random() < 0.2:
+            world.restart()
+        price += chance.randrange(-80, 81)
+        world.bars(price)
+    world.line.silent = False
+    for _ in range(3):
+        world.turn()
+        world.bars(price)
+    for name in world.broker().unknown:
+        world.deck.send(SettleOrder(order_id=name, reason="it was lost on the line"))
+    world.turn()
+    world.turn()
+    assert len(world.line.sent) == len(set(world.line.sent))
+    assert world.broker().differences == ()
+    assert world.deck.ask(GetAccounts()).balanced
