@@ -85,6 +85,23 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+export interface AttributionRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
+/** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
+export interface AttributionView {
+  readonly by: string;
+  readonly rows: ReadonlyArray<AttributionRow>;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** One audit record; ``hash`` binds it to all before it. */
 export interface AuditRecordView {
   readonly sequence: number;
@@ -1276,7 +1293,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
