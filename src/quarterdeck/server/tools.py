@@ -397,6 +397,11 @@ TELLINGS: Mapping[str, Telling] = {
         detail=True,
         read_only=True,
     ),
+    "get_drill": Telling(
+        text="What the last drill of the emergency stop proved, and when.",
+        reply=whole,
+        read_only=True,
+    ),
     "get_conflicts": Telling(
         text="Instruments that several of our agents hold: gross, net, and what netting saves.",
         reply=conflicts_reply,

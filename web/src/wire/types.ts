@@ -85,6 +85,23 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+export interface AttributionRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
+/** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
+export interface AttributionView {
+  readonly by: string;
+  readonly rows: ReadonlyArray<AttributionRow>;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** One audit record; ``hash`` binds it to all before it. */
 export interface AuditRecordView {
   readonly sequence: number;
@@ -388,6 +405,31 @@ export interface DifferenceView {
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
+}
+
+/** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
+export interface DrillProof {
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number;
+  readonly done_ms: number;
+  readonly orders: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly cancelled: number;
+}
+
+/** The last drill; ``number`` is 0 and the rest null before the first. Times are the machine's. ``proven_at`` is when a drill last found no fault. */
+export interface DrillView {
+  readonly number: number;
+  readonly at: string | null;
+  readonly proven_at: string | null;
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number | null;
+  readonly done_ms: number | null;
+  readonly orders: number | null;
+  readonly accepted: number | null;
+  readonly refused: number | null;
+  readonly cancelled: number | null;
 }
 
 /** Where an episode stands. */
@@ -1251,7 +1293,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -1449,6 +1491,10 @@ export interface StandingStop {
   readonly refused_since: number;
   readonly cancelled: number;
   readonly stop_ms: number | null;
+}
+
+/** Ask for a drill now; it runs beside trading and changes nothing in it. */
+export interface StartDrill {
 }
 
 /** What a stop concerns. */

@@ -27,6 +27,13 @@ from quarterdeck.execution.model.broker import (
     GetBroker,
     SettleOrder,
 )
+from quarterdeck.execution.model.drill import (
+    DrillAsked,
+    DrillProof,
+    DrillView,
+    GetDrill,
+    StartDrill,
+)
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
     EquityMarked,
@@ -134,6 +141,9 @@ __all__ = [
     "ConflictsView",
     "Decision",
     "DifferenceView",
+    "DrillAsked",
+    "DrillProof",
+    "DrillView",
     "EquityMarked",
     "ExecutionReport",
     "FillView",
@@ -144,6 +154,7 @@ __all__ = [
     "GetBreakers",
     "GetBroker",
     "GetConflicts",
+    "GetDrill",
     "GetExecutionReport",
     "GetFills",
     "GetGate",
@@ -193,6 +204,7 @@ __all__ = [
     "SignalView",
     "SignalsView",
     "StandingStop",
+    "StartDrill",
     "StopScope",
     "StopView",
     "SubmitOrder",
