@@ -315,9 +315,6 @@ class RiskService:
             text=f"has {{observed:.0%}} of its 99 % VaR from {symbol}",
         )
 
-    def _stale(self, row: int) -> bool:
-        return int(self._missed[row]) >= self._config.stale_after_bars
-
     def _multiplier(self, row: int) -> float:
         return float(self._scaling[row]) * self._limits.stress(row)
 
@@ -356,7 +353,8 @@ class RiskService:
 
     def _view(self, row: int) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        known = have >= MIN_RESIDUALS and not self._stale(row)
+        stale = int(self._missed[row]) >= self._config.stale_after_bars
+        known = have >= MIN_RESIDUALS and not stale
         reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
         if have >= MIN_RESIDUALS and not known:
             reason = f"stale: no bar for {self._missed[row]} slices"
