@@ -111,7 +111,7 @@ PERHAPS = (
 """JSON that some field of some kind may hold; elsewhere it must be refused."""
 VIEWS = (
     "/overview", "/accounts", "/positions", "/ledger", "/orders", "/gate/decisions", "/fills",
-    "/signals", "/gate", "/gate/stop", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
+    "/signals", "/gate", "/gate/stop", "/limits", "/breakers", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
     "/audit", "/execution/report",
 )  # fmt: skip
 

@@ -357,3 +357,10 @@ def risk(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Fold the books anew and compare."""
+    from quarterdeck.cli import verify
+
+    return verify.run(options.data_dir, as_json=options.json)

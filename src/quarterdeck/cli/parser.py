@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         _add_breakers,
         _add_keys,
         _add_audit,
+        _add_verify,
         _add_backup,
         _add_restore,
         _add_agent,
@@ -377,6 +378,18 @@ def _add_audit(subparsers: Commands) -> None:
     for action in (verify, export):
         data_dir(action)
         action.set_defaults(command=commands.audit)
+
+
+def _add_verify(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "verify",
+        does="fold the books in the data folder anew from the first row and compare",
+        example="quarterdeck verify",
+    )
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.verify)
 
 
 def _add_backup(subparsers: Commands) -> None:
