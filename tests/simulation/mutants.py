@@ -24,6 +24,7 @@ from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market import service as market
 from quarterdeck.performance.service import PerformanceService
+from quarterdeck.portfolio.service import attributing
 from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.journal import Journal
@@ -174,6 +175,11 @@ INSIDE = (
         "a fill is counted twice",
         around(filling, "book_trade", twice),
         ("position is fills", "equity"),
+    ),
+    Mutant(
+        "the attribution forgets what trading costs",
+        around(attributing, "take_fill", fee_forgotten),
+        ("attribution",),
     ),
     Mutant(
         "the stop is not checked",

@@ -14,6 +14,7 @@ from hashlib import sha256
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
 from quarterdeck.app.brokerage import couriers
+from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
@@ -168,10 +169,20 @@ class Deck:
                 self.front.crew.hear,
                 self.checkpoints.hear,
             ),
-            RegimeChanged: (one.execution.hear, one.risk.hear, one.agents.hear),
+            RegimeChanged: (
+                one.execution.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.agents.hear,
+            ),
             LimitsChanged: (one.execution.hear,),
-            AgentRegistered: (one.agents.hear, one.execution.hear, one.performance.hear),
-            OrderFilled: (one.performance.hear, one.risk.hear),
+            AgentRegistered: (
+                one.agents.hear,
+                one.execution.hear,
+                one.performance.hear,
+                one.portfolio.hear,
+            ),
+            OrderFilled: (one.performance.hear, one.risk.hear, one.portfolio.hear),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -210,6 +221,7 @@ class Deck:
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
             *couriers(engine, self.parts),
             drilling(engine, self.parts),
+            deadmen(engine, self.parts),
             Component(
                 "server",
                 self._served(),

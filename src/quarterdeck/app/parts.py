@@ -92,7 +92,7 @@ class Capabilities:
                 field="limits.max_position_notional",
             ),
         )
-        self.portfolio = PortfolioService(symbols=symbols, config=config.portfolio)
+        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,

@@ -174,6 +174,7 @@ class Guard:
             self._books.shadow,
             execution=parts.execution,
             agents=parts.agents,
+            portfolio=parts.portfolio,
             raised=self._engine.stop.raised(),
             machine_at=self._engine.wall.now(),
         )

@@ -20,6 +20,7 @@ from quarterdeck.app.invariants.rules import (
     Moment,
     Verdict,
     Violation,
+    attribution_adds_up,
     books_agree_with_fills,
     entries_balance,
     equity_adds_up,
@@ -31,6 +32,7 @@ from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message
+from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
@@ -109,6 +111,7 @@ class Watch:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
         self._agents = cast("AgentsService", named["agents"])
+        self._portfolio = cast("PortfolioService", named["portfolio"])
         self._alerts = named["alerts"]
         self._raised = raised
         self._read = read
@@ -204,7 +207,7 @@ class Watch:
         """Hold the rules on the whole state."""
         self._since_full = 0
         now = self.moment()
-        for check in IN_FULL:
+        for check in (*IN_FULL, attribution_adds_up):
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
@@ -217,6 +220,7 @@ class Watch:
             self.shadow(),
             execution=self._execution,
             agents=self._agents,
+            portfolio=self._portfolio,
             raised=self._raised(),
             machine_at=self.machine_at,
         )
