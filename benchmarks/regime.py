@@ -1,10 +1,13 @@
 """RegimeBench: how well regimes are told, on data nobody chose anything on. Seeds are fixed.
 
-REAL-LABELS and VOL train heads on half of the embedded stocks until 2004-08 and test on the other
+SIM trains heads on simulated markets of three families, whose regimes are known bar by bar, beside all
+peers. REAL-BB tells bull and bear markets of stocks and of an index. REAL-LABELS and VOL train heads on half of the embedded stocks until 2004-08 and test on the other
 half from a year later on, with the row of sign-flipped prices beside them. CAUSALITY removes, alters and
 streams what comes after a bar. What was chosen on validation data, and how many variants were tried,
 stands in docs/reference/regimes.md.
 """
+
+# needs: bench
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ kernels.prepare()
 
 import numpy as np  # noqa: E402
 
-from benchmarks._regimes import causality, real  # noqa: E402
+from benchmarks._regimes import bulls, causality, real, simulated  # noqa: E402
 from benchmarks._regimes.scoring import balanced_accuracy  # noqa: E402
 from quarterdeck.market.model import INDICATOR_NAMES  # noqa: E402
 from quarterdeck.regime.core.detector import (  # noqa: E402
@@ -84,6 +87,9 @@ def measure() -> Figures:
     progress("CAUSALITY")
     figures["prefix_differences"] = causality.prefix_differences()
     figures["streaming_differences"] = causality.streaming_differences()
+    progress("REAL-BB")
+    figures.update(bulls.figures())
+    figures.update(simulated.figures())
     figures.update(real_labels())
     return figures
 
@@ -97,6 +103,19 @@ if __name__ == "__main__":
                 "us_per_symbol_bar": "at most 15",
                 "prefix_differences": "0",
                 "streaming_differences": "0",
+                "sim_a_balanced_accuracy": "at least .57",
+                "sim_a_switch_ratio": "at most 3.0",
+                "sim_a_missed_share": "at most .24",
+                "sim_a_vs_hmm16_ratio": "at least 1.40",
+                "sim_mean_abc_balanced_accuracy": "at least .49",
+                "sim_unseen_vs_hmm16_ratio": "at least 1.15",
+                "selective_accuracy_at_80pct": "at least .64",
+                "ece_own": "at most .03",
+                "ece_unseen": "shown",
+                "bb_sp500_minus_ma200": "at least -.02",
+                "bb_sp500_switches_per_year": "at most 2",
+                "bb_stocks_minus_ma200": "at least .02",
+                "bb_stocks_switches_per_year": "at most 3.1",
                 "real_label_balanced_accuracy": "at least .53",
                 "real_label_gain_over_causal_rule": "at least .06",
                 "real_label_signflip_balanced_accuracy": "shown: no trend exists there",

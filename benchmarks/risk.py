@@ -22,6 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._reporting import Figures, main, progress
+from benchmarks._risk_adapt import (
+    POLICIES,
+    STRATEGIES,
+    Cell,
+    above_the_persons_limit,
+    cell,
+    positions,
+    series,
+    sizes,
+)
 from benchmarks._risk_data import SPLIT, daily_bars, panel, stocks
 from benchmarks._risk_peers import NORMAL, arch_fhs, newey_west_t, risk_metrics
 from benchmarks._risk_score import Score, score
@@ -204,10 +214,52 @@ def _number(figures: Figures, name: str) -> float:
     return value
 
 
+def adapt(figures: Figures) -> None:
+    """ADAPT: six strategies by 23 series, 2008 on, at ten basis points; a ratio is over fixed size.
+
+    Every figure stands beside a constant scale-down: at equal volatility that leaves the ratio 1.
+    """
+    found: dict[str, list[tuple[str, Cell]]] = {policy: [] for policy in POLICIES}
+    for close, now, slow, first in series():
+        scales = {policy: sizes(policy, now, slow) for policy in POLICIES}
+        for strategy in STRATEGIES:
+            position = positions(strategy, close)
+            for policy in POLICIES:
+                one = cell(close, position, scales[policy], first)
+                if one is not None:
+                    found[policy].append((strategy, one))
+    for policy, suffix in (("default", ""), ("targeting", "_targeting")):
+        cells = [one for _, one in found[policy]]
+        figures[f"adapt_cells{suffix}"] = len(cells)
+        figures[f"max_drawdown_ratio{suffix}"] = float(np.median([c.drawdown for c in cells]))
+        figures[f"sharpe_difference{suffix}"] = float(
+            np.median([c.sharpe_difference for c in cells])
+        )
+        figures[f"sharpe_difference_mean{suffix}"] = float(
+            np.mean([c.sharpe_difference for c in cells])
+        )
+        figures[f"mean_exposure_ratio{suffix}"] = float(np.median([c.exposure for c in cells]))
+        figures[f"max_drawdown_equal_vol_ratio{suffix}"] = float(
+            np.median([c.drawdown_equal_volatility for c in cells])
+        )
+        figures[f"max_drawdown_equal_vol_trend_ratio{suffix}"] = float(
+            np.median(
+                [
+                    c.drawdown_equal_volatility
+                    for name, c in found[policy]
+                    if name in {"buy-hold", "momentum"}
+                ]
+            )
+        )
+    progress("a million random histories of limits")
+    figures["learned_above_human_limits"] = above_the_persons_limit(1_000_000)
+
+
 def measure() -> Figures:
     """Take every figure."""
     figures: Figures = {}
     batch_bank(np.ones((2, 1)))
+    adapt(figures)
     portfolios(figures)
     stocks_and_index(figures)
     with_ranges(figures)
@@ -231,6 +283,12 @@ CLAIMS = {
     "portfolio_cc_share_95": "at least 0.90",
     "portfolio_loss_vs_riskmetrics_99": "at most 0.97",
     "portfolio_var_200_ms": "at most 20",
+    "max_drawdown_ratio": "at most 0.90",
+    "sharpe_difference": "at least -0.01",
+    "mean_exposure_ratio": "at least 0.70",
+    "max_drawdown_equal_vol_ratio": "at most 1.05",
+    "max_drawdown_equal_vol_trend_ratio": "reported; of the default policy",
+    "learned_above_human_limits": "0",
 }
 
 if __name__ == "__main__":

@@ -72,6 +72,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
+    "orders.drill_every_hours": (
+        "hours",
+        "How often the stop is drilled against a shadow account, in machine time; 0 for never. Flat-out replays are never drilled by themselves.",
+    ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "broker.venue": (
         "venue",
@@ -100,6 +104,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How far a limit price may be from the last close (PRICE_COLLAR); it also bounds the worst case of a market order.",
     ),
     "limits.max_missed_bars": ("bars", "How many slices an instrument may lack before orders in it are refused (STALE_DATA)."),
+    "limits.believed_price_tolerance_fraction": (
+        "fraction of price",
+        "How far a price that an order says its agent believes may be from the last close (FALSE_PREMISE).",
+    ),
     "limits.levels": (
         "list of tables",
         "Further limits, each at one level, as `[[limits.levels]]`; of all levels that an order touches the tightest holds.",
@@ -134,6 +142,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of the limit",
         "How much a learned limit must change before it moves.",
     ),
+    "risk.limit_loosening_fraction": (
+        "share of the limit",
+        "The most a learned limit rises in a bar; it falls at once.",
+    ),
+    "risk.size_band_fraction": (
+        "share of the multiplier",
+        "How much the size multiplier must change before it moves.",
+    ),
     "risk.volatility_spike_ratio": (
         "ratio",
         "Forecast over slow volatility from which on a `volatility_spike` event is raised.",
@@ -144,6 +160,18 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
     "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
+    "risk.breach_cluster_hits": (
+        "losses",
+        "Losses beyond the 99 % VaR in 20 judged bars from which on a `breach_cluster` event is raised.",
+    ),
+    "risk.stale_after_bars": (
+        "slices",
+        "Slices without a bar from which on an instrument has no forecast and a `stale_data` event is raised.",
+    ),
+    "risk.concentration_event_fraction": (
+        "share of VaR",
+        "Share of the deck's 99 % VaR from one instrument from which on a `concentration` event is raised.",
+    ),
     "risk.stressed_regime_multiplier": (
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",

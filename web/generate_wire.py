@@ -58,13 +58,13 @@ def structs() -> list[type[msgspec.Struct]]:
 def text_of(schema: Schema) -> str:
     """Return the TypeScript type of one JSON schema."""
     if "$ref" in schema:
-        return cast(str, schema["$ref"]).removeprefix(REF)
+        return cast("str", schema["$ref"]).removeprefix(REF)
     if "enum" in schema:
-        return " | ".join(json.dumps(value) for value in cast(Sequence[object], schema["enum"]))
+        return " | ".join(json.dumps(value) for value in cast("Sequence[object]", schema["enum"]))
     if "const" in schema:
         return json.dumps(schema["const"])
     if "anyOf" in schema:
-        options = cast(Sequence[Schema], schema["anyOf"])
+        options = cast("Sequence[Schema]", schema["anyOf"])
         return " | ".join(dict.fromkeys(text_of(option) for option in options))
     match schema.get("type"):
         case "string":
@@ -79,7 +79,7 @@ def text_of(schema: Schema) -> str:
             return array_text(schema)
         case "object":
             values = schema.get("additionalProperties")
-            inner = text_of(cast(Schema, values)) if isinstance(values, Mapping) else "unknown"
+            inner = text_of(cast("Schema", values)) if isinstance(values, Mapping) else "unknown"
             return f"Readonly<Record<string, {inner or 'unknown'}>>"
         case _:
             return "unknown"
@@ -89,9 +89,9 @@ def array_text(schema: Schema) -> str:
     """Return the TypeScript type of an array, a tuple where its places differ."""
     places = schema.get("prefixItems")
     if places is not None:
-        inner = ", ".join(text_of(place) for place in cast(Sequence[Schema], places))
+        inner = ", ".join(text_of(place) for place in cast("Sequence[Schema]", places))
         return f"readonly [{inner}]"
-    return f"ReadonlyArray<{text_of(cast(Schema, schema.get('items', {})))}>"
+    return f"ReadonlyArray<{text_of(cast('Schema', schema.get('items', {})))}>"
 
 
 def comment(schema: Schema, indent: str = "") -> str:
@@ -104,7 +104,7 @@ def declaration(name: str, schema: Schema, *, optional: frozenset[str]) -> str:
     """Return the declaration of one named type; ``optional`` fields may be left out."""
     if schema.get("type") != "object" or "properties" not in schema:
         return f"{comment(schema)}export type {name} = {text_of(schema)};\n"
-    fields = cast(Mapping[str, Schema], schema["properties"])
+    fields = cast("Mapping[str, Schema]", schema["properties"])
     lines = "".join(
         f"  readonly {field}{'?' if field in optional else ''}: {text_of(kind)};\n"
         for field, kind in fields.items()

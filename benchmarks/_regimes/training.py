@@ -43,11 +43,11 @@ def trained(
     )
     x = standardised(raw, mean, scale).astype(np.float32)
     prior = np.bincount(y, weights=w, minlength=CLASSES) / w.sum()
-    found = _fitted(x, y, w.astype(np.float32), recipe, start=np.log(prior))
+    found = fitted(x, y, w.astype(np.float32), recipe, start=np.log(prior))
     return Head(columns, mean, scale, *found, prior)
 
 
-def _fitted(
+def fitted(
     x: Floats, y: Ints, w: Floats, recipe: Recipe, *, start: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
     draws = np.random.default_rng(recipe.seed)
@@ -55,7 +55,7 @@ def _fitted(
     p = [
         (draws.normal(size=(d, h)) * np.sqrt(2.0 / d)).astype(np.float32),
         np.zeros(h, dtype=np.float32),
-        (draws.normal(size=(h, CLASSES)) * np.sqrt(1.0 / h)).astype(np.float32),
+        (draws.normal(size=(h, start.size)) * np.sqrt(1.0 / h)).astype(np.float32),
         start.astype(np.float32),
     ]
     average = [np.zeros_like(a) for a in p]

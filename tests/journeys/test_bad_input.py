@@ -37,6 +37,7 @@ GOOD: dict[str, Json] = {
         "kind": "loop", "scope": "agent", "subject": "trend", "reason": "r",
     },
     "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
+    "POST /gate/drill": {},
     "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
@@ -48,12 +49,12 @@ GOOD: dict[str, Json] = {
         "idempotency_key": "k", "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit",
         "limit_price": "80", "task_id": "t", "signal_id": "s", "epoch": 0, "stop_price": None,
         "time_in_force": "gtc", "reduce_only": False, "post_only": False, "stop_loss": "70",
-        "take_profit": "90",
+        "take_profit": "90", "believed_price": "80", "believed_at": "2008-09-15T00:00:00Z",
     },
     "POST /orders/preview": {
         "symbol": "IBM", "side": "buy", "quantity": "1", "type": "limit", "limit_price": "80",
         "stop_price": None, "time_in_force": "gtc", "reduce_only": False, "post_only": False,
-        "stop_loss": "70", "take_profit": "90",
+        "stop_loss": "70", "take_profit": "90", "believed_price": "80", "believed_at": "2008-09-15T00:00:00Z",
     },
     "POST /orders/{order_id}/cancel": {"idempotency_key": "c"},
     "POST /orders/{order_id}/replace": {
@@ -110,7 +111,7 @@ PERHAPS = (
 """JSON that some field of some kind may hold; elsewhere it must be refused."""
 VIEWS = (
     "/overview", "/accounts", "/positions", "/ledger", "/orders", "/gate/decisions", "/fills",
-    "/signals", "/gate", "/gate/stop", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
+    "/signals", "/gate", "/gate/stop", "/limits", "/breakers", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
     "/audit", "/execution/report",
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, R
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.regime.model import GetRegimeChanges, GetRegimes, GetRegimeSpans, RegimeChanged
 from quarterdeck.regime.service import RegimeService
+from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
     GetHoldingsRisk,
     GetLimitChanges,
@@ -53,7 +55,7 @@ class Line:
     def __post_init__(self) -> None:
         symbols = FEED.symbols
         self.market = MarketService(instruments=listed(FEED), timeframe=timeframe_of(FEED))
-        self.regime = RegimeService(symbols=symbols, config=RegimeSection())
+        self.regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d")
         self.risk = RiskService(
             symbols=symbols,
             quantity_scales=SCALES,
@@ -61,7 +63,7 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(symbols=symbols, config=PortfolioSection())
+        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,
@@ -177,6 +179,27 @@ def test_a_learned_limit_never_exceeds_the_persons_and_follows_the_var(line: Lin
         assert change.var99_fraction * change.position_limit_units <= 0.015 * CAPITAL * (1 + 1e-9)
     page = asyncio.run(line.risk.limit_changes(GetLimitChanges(limit=3), OPERATOR, line.history()))
     assert page.changes[0].version == len(changes)
+
+
+def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_of_it(
+    line: Line,
+) -> None:
+    changes = of(line, LimitsChanged)
+    page = asyncio.run(
+        line.risk.limit_changes(GetLimitChanges(limit=1_000), OPERATOR, line.history())
+    )
+    assert [view.version for view in page.changes] == [c.version for c in reversed(changes)]
+    for change, view in zip(reversed(changes), page.changes, strict=True):
+        assert isinstance(change, LimitsChanged)
+        assert view.effects == change.effects
+        assert 1 <= len(change.effects) <= 3
+        assert view.model == change.model == MODEL
+        expected = change.var99_fraction * change.position_limit_units
+        assert change.loss99_units == pytest.approx(expected, abs=2.0)
+        if change.previous_units is not None:
+            # It falls as far as it must, and rises by a twentieth at most.
+            most = max(change.previous_units, HARD // 20) * 0.05
+            assert change.position_limit_units - change.previous_units <= most + 1
 
 
 def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
@@ -389,3 +412,51 @@ def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:
     whole = holding(until=430)
     assert after.store.all("risk_deck_forecasts") == whole.store.all("risk_deck_forecasts")
     assert after.risk.holdings(ask, OPERATOR) == whole.risk.holdings(ask, OPERATOR)
+
+
+def test_everything_held_in_one_instrument_is_reported() -> None:
+    line = Line()
+    line.run(0, 305)
+    step = step_at(305, Nanos(305))
+    line.risk.hear(
+        filled(305, agent="a", instrument=0, side=Side.BUY, units=30 * 10 ** SCALES[0]), step
+    )
+    line.store.commit(step)
+    (event,) = [
+        m
+        for m in line.run(305, 310)
+        if isinstance(m, RiskEventRaised) and m.kind is RiskEventKind.CONCENTRATION
+    ]
+    assert event.observed == pytest.approx(1.0)
+    assert event.text == f"deck has 100% of its 99 % VaR from {FEED.symbols[0]}"
+
+
+def halted(bars: BarsClosed, row: int, *, missed: int) -> BarsClosed:
+    """The same slice without one instrument."""
+    kept = bars.rows != row
+    parts = {
+        name: getattr(bars, name)[kept]
+        for name in ("rows", "open", "high", "low", "close", "volume", "price_units")
+    }
+    count = bars.missed.copy()
+    count[row] = missed
+    return msgspec.structs.replace(bars, **parts, missed=count)
+
+
+def test_an_instrument_that_has_no_bars_has_no_forecast_until_it_has_one_again() -> None:
+    line = Line()
+    line.run(0, 320)
+    events = []
+    for index in range(320, 330):
+        step = step_at(index, Nanos(index))
+        bars = line.market.closed(arrived(FEED, index))
+        missed = index - 319 if index < 325 else 0
+        line.risk.hear(halted(bars, 0, missed=missed) if missed else bars, step)
+        events += [e for e in said(step, RiskEventRaised) if e.kind is RiskEventKind.STALE_DATA]
+        view = line.risk.risks(GetRisk(symbol=FEED.symbols[0]), OPERATOR).instruments[0]
+        if missed >= 2:
+            assert (view.var99, view.multiplier) == (None, None)
+            assert view.reason == f"stale: no bar for {missed} slices"
+        else:
+            assert view.var99 is not None
+    assert [event.observed for event in events] == [2.0]

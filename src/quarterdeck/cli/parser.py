@@ -34,10 +34,12 @@ def parser() -> argparse.ArgumentParser:
         _add_doctor,
         _add_stop,
         _add_rearm,
+        _add_drill,
         _add_limits,
         _add_breakers,
         _add_keys,
         _add_audit,
+        _add_verify,
         _add_backup,
         _add_restore,
         _add_agent,
@@ -286,6 +288,19 @@ def _add_breakers(subparsers: Commands) -> None:
         action.set_defaults(command=commands.breakers)
 
 
+def _add_drill(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "drill",
+        does="prove the stop: its real path, against a shadow account beside trading",
+        example="quarterdeck drill",
+    )
+    parser.add_argument("--last", action="store_true", help="only show what the last one proved")
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.drill)
+
+
 def _add_keys(subparsers: Commands) -> None:
     parser = add_command(
         subparsers,
@@ -363,6 +378,18 @@ def _add_audit(subparsers: Commands) -> None:
     for action in (verify, export):
         data_dir(action)
         action.set_defaults(command=commands.audit)
+
+
+def _add_verify(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "verify",
+        does="fold the books in the data folder anew from the first row and compare",
+        example="quarterdeck verify",
+    )
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.verify)
 
 
 def _add_backup(subparsers: Commands) -> None:

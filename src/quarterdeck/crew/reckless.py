@@ -53,6 +53,7 @@ class Scene:
         symbol: str | None = None,
         limit: Decimal | None = None,
         epoch: int | None = None,
+        believed: Decimal | None = None,
     ) -> SubmitOrder:
         """Return an order for this market, or as unlike it as asked for."""
         return SubmitOrder(
@@ -64,6 +65,7 @@ class Scene:
             limit_price=limit,
             task_id=self.task_id,
             epoch=self.briefing.epoch if epoch is None else epoch,
+            believed_price=self.market.price if believed is None else believed,
         )
 
 
@@ -139,6 +141,13 @@ def repeated_key(scene: Scene) -> tuple[SubmitOrder, ...]:
     )
 
 
+def hallucination(scene: Scene) -> tuple[SubmitOrder, ...]:
+    """Return an order made on a price that the market never had."""
+    if scene.market.price is None:
+        return ()
+    return (scene.order(Side.BUY, scene.market.lot, believed=scene.market.price * 2),)
+
+
 def stubborn(scene: Scene) -> tuple[SubmitOrder, ...]:
     """Return the same impossible order again and again, each under a key of its own."""
     if scene.market.price is None:
@@ -160,6 +169,7 @@ PATTERN: tuple[Act, ...] = (
     proper,
     repeated_key,
     old_epoch,
+    hallucination,
 )
 """One after the other, for ever."""
 

@@ -91,6 +91,8 @@ def by(judge: Judge) -> Trade:
                     quantity=abs(moved),
                     task_id=task_id,
                     epoch=briefing.epoch,
+                    believed_price=market.price,
+                    believed_at=briefing.at,
                 )
             )
             decisions.append({"symbol": market.symbol, "change": text(moved), "reason": reason})

@@ -1,6 +1,7 @@
-"""Portfolio: optimal weights from the closes seen so far, proposed and never ordered.
+"""Portfolio: optimal weights from the closes seen so far, and where profit and loss came from.
 
-Says ``RebalanceProposed``. Hears ``BarsClosed``. Asks nobody.
-Keeps a window of joint returns (checkpointed) and its proposals (journaled). Until the window is
-full, or where an objective has no optimum, there are no weights but the reason.
+Says ``RebalanceProposed``, a proposal and never an order. Hears ``BarsClosed``, ``OrderFilled``,
+``RegimeChanged`` and ``AgentRegistered``. Asks nobody. Keeps moments of joint returns and the best
+weights of the last bar (checkpointed), its proposals and the attribution's book (journaled). Until the
+window is full, or where an objective has no optimum, there are no weights but the reason.
 """

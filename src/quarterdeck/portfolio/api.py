@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from quarterdeck.portfolio.model import GetPortfolio, GetProposals, PortfolioView, ProposalsView
+from quarterdeck.portfolio.model import (
+    AttributionView,
+    GetAttribution,
+    GetPortfolio,
+    GetProposals,
+    PortfolioView,
+    ProposalsView,
+)
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
@@ -28,5 +35,16 @@ OPERATIONS = (
         input=GetProposals,
         output=ProposalsView,
         function=PortfolioService.proposals,
+    ),
+    Operation(
+        name="portfolio.attribution",
+        summary="Where profit and loss came from; the parts add up to the ledger.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/portfolio/attribution",
+        input=GetAttribution,
+        output=AttributionView,
+        function=PortfolioService.attribution,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
@@ -169,3 +170,31 @@ class ProposalsView(Answer, frozen=True):
 
     proposals: tuple[ProposalRecord, ...]
     next: int | None
+
+
+class GetAttribution(Query, frozen=True):
+    """Ask where profit and loss came from, by ``agent``, ``strategy``, ``symbol`` or ``regime``."""
+
+    by: str = "agent"
+
+
+class AttributionRow(Answer, frozen=True):
+    """One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact."""
+
+    name: str
+    gain: Decimal
+    cost: Decimal
+    net: Decimal
+
+
+class AttributionView(Answer, frozen=True):
+    """Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit.
+
+    A regime is that of the instrument when the bar began; what is open counts at the last close.
+    """
+
+    by: str
+    rows: tuple[AttributionRow, ...]
+    gain: Decimal
+    cost: Decimal
+    net: Decimal

@@ -12,6 +12,29 @@ CREATE TABLE portfolio_reasons (
   objective TEXT PRIMARY KEY,  -- hashed
   reason TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_cells (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  regime TEXT NOT NULL,  -- hashed
+  gain_units INTEGER NOT NULL,  -- hashed
+  cost_units INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument, regime)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_stakes (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  quantity_units INTEGER NOT NULL,  -- hashed
+  paid_units INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_regimes (
+  instrument INTEGER PRIMARY KEY,  -- hashed
+  regime TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE portfolio_strategies (
+  agent TEXT PRIMARY KEY,  -- hashed
+  strategy TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 
 -- proposal_saved --
 INSERT INTO portfolio_proposals
@@ -35,3 +58,37 @@ ON l.number = p.number ORDER BY p.objective
 
 -- proposals --
 SELECT * FROM portfolio_proposals WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- cell_saved --
+INSERT INTO portfolio_cells (agent, instrument, regime, gain_units, cost_units)
+VALUES (:agent, :instrument, :regime, :gain_units, :cost_units)
+ON CONFLICT (agent, instrument, regime)
+DO UPDATE SET gain_units = excluded.gain_units, cost_units = excluded.cost_units
+
+-- cells --
+SELECT agent, instrument, regime, gain_units, cost_units FROM portfolio_cells
+ORDER BY agent, instrument, regime
+
+-- stake_saved --
+INSERT INTO portfolio_stakes (agent, instrument, quantity_units, paid_units)
+VALUES (:agent, :instrument, :quantity_units, :paid_units)
+ON CONFLICT (agent, instrument)
+DO UPDATE SET quantity_units = excluded.quantity_units, paid_units = excluded.paid_units
+
+-- stakes --
+SELECT agent, instrument, quantity_units, paid_units FROM portfolio_stakes
+WHERE quantity_units <> 0 ORDER BY agent, instrument
+
+-- regime_saved --
+INSERT INTO portfolio_regimes (instrument, regime) VALUES (:instrument, :regime)
+ON CONFLICT (instrument) DO UPDATE SET regime = excluded.regime
+
+-- regimes --
+SELECT instrument, regime FROM portfolio_regimes ORDER BY instrument
+
+-- strategy_saved --
+INSERT INTO portfolio_strategies (agent, strategy) VALUES (:agent, :strategy)
+ON CONFLICT (agent) DO UPDATE SET strategy = excluded.strategy
+
+-- strategies --
+SELECT agent, strategy FROM portfolio_strategies ORDER BY agent

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from quarterdeck.regime.model import (
+    GetMarketRegime,
+    GetRegimeCalibration,
     GetRegimeChanges,
     GetRegimes,
     GetRegimeSpans,
+    GetRegimeStatistics,
+    MarketRegimeView,
+    RegimeCalibrationView,
     RegimeChangesView,
     RegimeSpansView,
+    RegimeStatisticsView,
     RegimesView,
 )
 from quarterdeck.regime.service import RegimeService
@@ -46,5 +52,38 @@ OPERATIONS = (
         input=GetRegimeSpans,
         output=RegimeSpansView,
         function=RegimeService.spans,
+    ),
+    Operation(
+        name="regimes.statistics",
+        summary="How often each regime came, how long it lasted and what followed it.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/regimes/statistics/{symbol}",
+        input=GetRegimeStatistics,
+        output=RegimeStatisticsView,
+        function=RegimeService.statistics,
+    ),
+    Operation(
+        name="regimes.calibration",
+        summary="How the confidence has held against labels as they became knowable.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/regimes/calibration",
+        input=GetRegimeCalibration,
+        output=RegimeCalibrationView,
+        function=RegimeService.calibration,
+    ),
+    Operation(
+        name="regimes.market",
+        summary="The regime of all instruments together, with breadth, dispersion and correlation.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/regimes/market",
+        input=GetMarketRegime,
+        output=MarketRegimeView,
+        function=RegimeService.market,
     ),
 )

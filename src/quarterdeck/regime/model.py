@@ -44,6 +44,13 @@ PUBLISHED = (
         clock=Clock.MARKET,
         meaning="the present regime's calibrated probability",
     ),
+    Number(
+        name="regime.calibration_error_fraction",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="mean distance of confidence from what was right, over the last 500 judged bars",
+    ),
 )
 
 
@@ -120,3 +127,84 @@ class GetRegimeSpans(Query, frozen=True):
 
     symbol: str
     slices: int = 500
+
+
+class GetRegimeStatistics(Query, frozen=True):
+    """Ask how often each regime of ``symbol`` came, how long it lasted and what followed it."""
+
+    symbol: str
+
+
+class RegimeStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """One regime's figures: spans so far, share of bars, mean bars of ended spans, what followed.
+
+    ``duration_bars`` and ``followed_by`` are null where no span of it has ended.
+    """
+
+    regime: Regime
+    spans: int
+    frequency: float
+    duration_bars: float | None
+    followed_by: dict[str, float] | None
+
+
+class RegimeStatisticsView(Answer, frozen=True):
+    """The figures of all regimes of one instrument since its first label."""
+
+    symbol: str
+    timeframe: str
+    regimes: tuple[RegimeStatistics, ...]
+
+
+class GetRegimeCalibration(Query, frozen=True):
+    """Ask how the confidence has held, for one symbol or for all."""
+
+    symbol: str | None = None
+
+
+class CalibrationLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """One level: its share of the judged bars, their mean confidence and the share that was right."""
+
+    level: ConfidenceLevel
+    share: float
+    confidence: float | None
+    right: float | None
+
+
+class RegimeCalibration(msgspec.Struct, frozen=True, kw_only=True):
+    """How one instrument's confidence has held; ``error`` is null below ``need`` judged bars."""
+
+    symbol: str
+    judged: int
+    need: int
+    error: float | None
+    levels: tuple[CalibrationLevel, ...]
+
+
+class RegimeCalibrationView(Answer, frozen=True):
+    """How confidence has held, by instrument."""
+
+    instruments: tuple[RegimeCalibration, ...]
+
+
+class GetMarketRegime(Query, frozen=True):
+    """Ask for the regime of the market as a whole."""
+
+
+class MarketRegimeView(Answer, frozen=True):
+    """All instruments together.
+
+    ``regime`` is the one with the largest mean probability over the instruments that have one, and
+    ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of
+    instruments in each regime. ``dispersion`` is the standard deviation across instruments of the
+    log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns;
+    null where fewer than two instruments have as many bars.
+    """
+
+    regime: Regime
+    probability: float | None
+    breadth: dict[str, float]
+    dispersion: float | None
+    correlation: float | None
+    instruments: int
+    reason: str | None

@@ -11,26 +11,44 @@ import numpy as np
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
-from quarterdeck.market.model import BarsClosed, Ints
+from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.regime.core.calibration import (
+    LEAST_JUDGED,
+    CalibrationState,
+    calibration_of,
+    remember,
+)
 from quarterdeck.regime.core.detector import (
     NOT_ENOUGH_DATA,
     UNDETERMINED,
     Bars,
     nothing_found,
+    recent_closes,
     regime_state,
     update_regimes,
 )
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
 from quarterdeck.regime.core.head import REGIME_COUNT, contributions
+from quarterdeck.regime.core.history import HistoryState, count_slice, statistics_now
 from quarterdeck.regime.core.levels import confidence_of, level_of
+from quarterdeck.regime.core.market_wide import CORRELATION_BARS, market_wide
 from quarterdeck.regime.model import (
+    CalibrationLevel,
+    GetMarketRegime,
+    GetRegimeCalibration,
     GetRegimeChanges,
     GetRegimes,
     GetRegimeSpans,
+    GetRegimeStatistics,
+    MarketRegimeView,
+    RegimeCalibration,
+    RegimeCalibrationView,
     RegimeChanged,
     RegimeChangesView,
     RegimeChangeView,
     RegimeSpansView,
+    RegimeStatistics,
+    RegimeStatisticsView,
     RegimesView,
     RegimeView,
     Trigger,
@@ -56,19 +74,23 @@ class RegimeService:
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "_config": State.FIXED,
+        "_timeframe": State.FIXED,
         "_head": State.FIXED,
         "_detector": State.CHECKPOINTED,
         "_found": State.CHECKPOINTED,
         "_since": State.CHECKPOINTED,
         "_last": State.CHECKPOINTED,
         "_labelled": State.CHECKPOINTED,
+        "_history": State.CHECKPOINTED,
+        "_calibration": State.CHECKPOINTED,
         "_number": State.JOURNALED,
     }
 
-    def __init__(self, *, symbols: tuple[str, ...], config: RegimeSection) -> None:
+    def __init__(self, *, symbols: tuple[str, ...], config: RegimeSection, timeframe: str) -> None:
         n = len(symbols)
         self._symbols = symbols
         self._config = config
+        self._timeframe = timeframe
         self._detector = regime_state(n)
         self._head = shipped_head()
         self._found = nothing_found(n)
@@ -77,6 +99,8 @@ class RegimeService:
         # Slices: the last one heard, and the one of each instrument's first label.
         self._last: Ints = np.full(1, NEVER, dtype=np.int64)
         self._labelled: Ints = np.full(n, NEVER, dtype=np.int64)
+        self._history = HistoryState(n)
+        self._calibration = CalibrationState(n)
         self._number = 0
 
     def load(self, reader: Reader) -> None:
@@ -92,12 +116,12 @@ class RegimeService:
         for row in message.rows.tolist():
             if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._say_change(row, _regime(int(before[row])), since[row], message, step)
-        step.say(
-            NumbersPublished(
-                name="regime.confidence_fraction",
-                values={symbol: self._confidence(row) for row, symbol in enumerate(self._symbols)},
-            )
-        )
+        for name, values in (
+            ("regime.confidence_fraction", self._confidence),
+            ("regime.calibration_error_fraction", self._calibration_error),
+        ):
+            told = {symbol: values(row) for row, symbol in enumerate(self._symbols)}
+            step.say(NumbersPublished(name=name, values=told))
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -107,7 +131,12 @@ class RegimeService:
             "last": self._last,
             "labelled": self._labelled,
         }
-        arrays.update({f"detector.{k}": v for k, v in self._detector.arrays().items()})
+        for part, held in (
+            ("detector", self._detector),
+            ("history", self._history),
+            ("calibration", self._calibration),
+        ):
+            arrays.update({f"{part}.{name}": array for name, array in held.arrays().items()})
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -136,6 +165,16 @@ class RegimeService:
             if self._labelled[row] == NEVER and self._found.labels[row] != NOT_ENOUGH_DATA:
                 self._labelled[row] = bars.index
         self._last[0] = bars.index
+        labels = self._found.labels[bars.rows]
+        count_slice(self._history, bars.rows, labels)
+        sure = [self._confidence(row) for row in bars.rows.tolist()]
+        remember(
+            self._calibration,
+            bars.rows,
+            close=bars.close,
+            labels=labels,
+            confidence=np.array([np.nan if one is None else one for one in sure]),
+        )
 
     def _say_change(
         self, row: int, previous: Regime, since: Ints, bars: BarsClosed, step: Step
@@ -190,6 +229,9 @@ class RegimeService:
         return (
             None if label == NOT_ENOUGH_DATA else confidence_of(label, self._found.posterior[row])
         )
+
+    def _calibration_error(self, row: int) -> float | None:
+        return calibration_of(self._calibration, row).error
 
     def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
         """Return the present regimes."""
@@ -258,6 +300,69 @@ class RegimeService:
             spans=_spans(rows, labelled=labelled, last=last, slices=query.slices),
         )
 
+    def statistics(self, query: GetRegimeStatistics, caller: Caller) -> RegimeStatisticsView:
+        """Return how often each regime came, how long it lasted and what followed it."""
+        found = statistics_now(self._history, self._row(query.symbol))
+        return RegimeStatisticsView(
+            symbol=query.symbol,
+            timeframe=self._timeframe,
+            regimes=tuple(
+                RegimeStatistics(
+                    regime=regime,
+                    spans=int(found.spans[k]),
+                    frequency=float(found.frequency[k]),
+                    duration_bars=_number(found.duration[k]),
+                    followed_by=_shares(found.transitions[k]),
+                )
+                for k, regime in enumerate(REGIMES)
+            ),
+        )
+
+    def calibration(self, query: GetRegimeCalibration, caller: Caller) -> RegimeCalibrationView:
+        """Return how the confidence has held against the labels that became knowable."""
+        rows = range(len(self._symbols)) if query.symbol is None else [self._row(query.symbol)]
+        return RegimeCalibrationView(instruments=tuple(self._calibrated(row) for row in rows))
+
+    def _calibrated(self, row: int) -> RegimeCalibration:
+        found = calibration_of(self._calibration, row)
+        return RegimeCalibration(
+            symbol=self._symbols[row],
+            judged=found.judged,
+            need=LEAST_JUDGED,
+            error=found.error,
+            levels=tuple(
+                CalibrationLevel(
+                    level=level,
+                    share=float(found.share[k]),
+                    confidence=_number(found.confidence[k]),
+                    right=_number(found.right[k]),
+                )
+                for k, level in enumerate(ConfidenceLevel)
+            ),
+        )
+
+    def market(self, query: GetMarketRegime, caller: Caller) -> MarketRegimeView:
+        """Return the regime of all instruments together."""
+        last = range(len(self._symbols))
+        closes = [recent_closes(self._detector, row, CORRELATION_BARS + 1) for row in last]
+        found = market_wide(self._found.labels, self._found.posterior, closes)
+        best = int(found.mean.argmax())
+        flat = found.mean[best] < self._config.abstain_below_share
+        named = bool(found.instruments) and not flat
+        reason = None
+        if not named:
+            none, spread = "no instrument has a regime yet", "the instruments do not agree"
+            reason = spread if found.instruments else none
+        return MarketRegimeView(
+            regime=REGIMES[best] if named else Regime.UNDETERMINED,
+            probability=float(found.mean[best]) if found.instruments else None,
+            breadth={r.value: float(s) for r, s in zip(REGIMES, found.breadth, strict=True)},
+            dispersion=found.dispersion,
+            correlation=found.correlation,
+            instruments=found.instruments,
+            reason=reason,
+        )
+
     def _row(self, symbol: str) -> int:
         if symbol not in self._symbols:
             raise unknown_symbol(symbol, self._symbols)
@@ -266,6 +371,16 @@ class RegimeService:
 
 def _regime(label: int) -> Regime:
     return Regime.UNDETERMINED if label == NOT_ENOUGH_DATA else REGIMES[label]
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+def _shares(row: Floats) -> dict[str, float] | None:
+    if np.isnan(row).any():
+        return None
+    return {regime.value: float(share) for regime, share in zip(REGIMES, row, strict=True)}
 
 
 def _change_of(row: Mapping[str, Any]) -> RegimeChangeView:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock, Severity
+
+
+class LimitEffect(msgspec.Struct, frozen=True):
+    """One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %."""
+
+    cause: str
+    log_change: float
 
 
 class LimitsChanged(Message, frozen=True):
@@ -15,7 +24,9 @@ class LimitsChanged(Message, frozen=True):
 
     ``position_limit_units`` is the largest position, as money units per agent, whose one-bar 99 %
     VaR stays within the budget; ``multiplier`` in (0, 1] is the volatility scaling that goes into
-    new positions; ``because`` says what moved it.
+    new positions; ``because`` says what moved it, ``effects`` are the largest causes (at most three),
+    ``model`` what computed it, and ``loss99_units`` the expected effect: what a full position may lose
+    in a bar at 99 %.
     """
 
     at: Nanos
@@ -28,6 +39,9 @@ class LimitsChanged(Message, frozen=True):
     multiplier: float
     var99_fraction: float
     because: str
+    effects: tuple[LimitEffect, ...]
+    model: str
+    loss99_units: int
 
 
 class RiskEventKind(StrEnum):
@@ -37,10 +51,16 @@ class RiskEventKind(StrEnum):
     VOLATILITY_SPIKE = "volatility_spike"
     DRAWDOWN = "drawdown"
     COVERAGE = "coverage"
+    BREACH_CLUSTER = "breach_cluster"
+    STALE_DATA = "stale_data"
+    CONCENTRATION = "concentration"
 
 
 class RiskEventRaised(Message, frozen=True):
-    """A risk event with its evidence: ``observed`` against ``threshold``, both as fractions."""
+    """A risk event with its evidence: ``observed`` against ``threshold``.
+
+    Both are fractions; hits of a breach cluster and slices of stale data are counts.
+    """
 
     at: Nanos
     slice: int
@@ -206,7 +226,10 @@ class GetLimitChanges(Query, frozen=True):
 
 
 class LimitChangeView(Answer, frozen=True):
-    """One change of a learned limit: what it became, what it was, and why."""
+    """One change of a learned limit: what it became, what it was, why, and by which model.
+
+    ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %.
+    """
 
     version: int
     at: str
@@ -217,6 +240,9 @@ class LimitChangeView(Answer, frozen=True):
     multiplier: float
     var99: float
     because: str
+    effects: tuple[LimitEffect, ...]
+    model: str
+    loss99: Decimal
 
 
 class LimitChangesView(Answer, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ from quarterdeck.risk.model import (
     CoverageView,
     HoldingsRiskView,
     LimitChangeView,
+    LimitEffect,
     RecentCoverageView,
     RiskEventKind,
     RiskEventView,
@@ -53,7 +55,15 @@ def limit_change_of(row: Mapping[str, Any]) -> LimitChangeView:
         multiplier=row["multiplier"],
         var99=row["var99"],
         because=row["because"],
+        effects=msgspec.json.decode(row["effects"], type=tuple[LimitEffect, ...]),
+        model=row["model"],
+        loss99=from_units(row["loss99_units"], MONEY_SCALE),
     )
+
+
+def effects_text(effects: tuple[LimitEffect, ...]) -> str:
+    """Return the effects as they are written down."""
+    return msgspec.json.encode(effects).decode()
 
 
 def coverage_view(always: Judgement, recent: Judgement, *, tail: float) -> CoverageView:

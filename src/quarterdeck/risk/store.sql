@@ -5,7 +5,10 @@ CREATE TABLE risk_limits (
   version INTEGER NOT NULL,  -- hashed
   position_limit_units INTEGER,  -- hashed
   regime TEXT NOT NULL,  -- hashed
-  at INTEGER NOT NULL  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  volatility REAL,  -- hashed
+  var99 REAL,  -- hashed
+  stress REAL  -- hashed
 ) STRICT;
 CREATE TABLE risk_limit_changes (
   version INTEGER PRIMARY KEY,  -- hashed
@@ -16,7 +19,10 @@ CREATE TABLE risk_limit_changes (
   previous_units INTEGER,  -- hashed
   multiplier REAL NOT NULL,  -- hashed
   var99 REAL NOT NULL,  -- hashed
-  because TEXT NOT NULL  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  effects TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL,  -- hashed
+  loss99_units INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE risk_events (
   number INTEGER PRIMARY KEY,  -- hashed
@@ -68,20 +74,25 @@ VALUES (:slice, :at, :lost, :var95, :es95, :var99, :es99)
 SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
-INSERT INTO risk_limits (instrument, symbol, version, position_limit_units, regime, at)
-VALUES (:instrument, :symbol, :version, :position_limit_units, :regime, :at)
+INSERT INTO risk_limits
+(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress)
+VALUES
+(:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress)
 ON CONFLICT (instrument) DO UPDATE SET version = excluded.version,
-position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at
+position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at,
+volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress
 
 -- limits --
-SELECT instrument, version, position_limit_units, regime FROM risk_limits ORDER BY instrument
+SELECT instrument, version, position_limit_units, regime, volatility, var99, stress
+FROM risk_limits ORDER BY instrument
 
 -- limit_change_saved --
 INSERT INTO risk_limit_changes
-(version, slice, at, symbol, position_limit_units, previous_units, multiplier, var99, because)
+(version, slice, at, symbol, position_limit_units, previous_units, multiplier, var99, because,
+effects, model, loss99_units)
 VALUES
 (:version, :slice, :at, :symbol, :position_limit_units, :previous_units, :multiplier, :var99,
-:because)
+:because, :effects, :model, :loss99_units)
 
 -- last_version --
 SELECT COALESCE(MAX(version), 0) AS version FROM risk_limit_changes

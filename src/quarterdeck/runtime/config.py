@@ -67,6 +67,7 @@ class OrdersSection(_Section, frozen=True):
     self_trade: str = "cancel_newest"
     stop_cancels: str = "all"
     stop_lets_reduce: bool = False
+    drill_every_hours: Annotated[float, msgspec.Meta(ge=0.0, le=8_760.0)] = 24.0
 
 
 VENUES = ("internal", "remote_paper")
@@ -111,6 +112,7 @@ class LimitsSection(_Section, frozen=True):
     max_daily_loss_fraction: Fraction = 0.03
     price_collar_fraction: Fraction = 0.05
     max_missed_bars: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1
+    believed_price_tolerance_fraction: Fraction = 0.02
     levels: tuple[LevelEntry, ...] = ()
     clusters: tuple[ClusterEntry, ...] = ()
 
@@ -142,18 +144,28 @@ class BreakersSection(_Section, frozen=True):
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
-    ``limit_band_fraction`` is the change a learned limit must make before it moves;
+    ``limit_band_fraction`` is the change a learned limit must make before it moves, and
+    ``limit_loosening_fraction`` the most it then rises in a bar (it falls at once);
+    ``size_band_fraction`` is the change that the size multiplier must make;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
     ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
-    is reported, once ``coverage_alarm_bars`` of them are judged.
+    is reported, once ``coverage_alarm_bars`` of them are judged; ``breach_cluster_hits`` losses
+    beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
+    ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
+    instrument of ``concentration_event_fraction``.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
+    limit_loosening_fraction: Fraction = 0.05
+    size_band_fraction: Fraction = 0.15
     volatility_spike_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 2.0
     drawdown_event_fraction: Fraction = 0.10
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
     coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
+    breach_cluster_hits: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
+    stale_after_bars: PositiveInt = 2
+    concentration_event_fraction: Fraction = 0.7
     stressed_regime_multiplier: Fraction = 0.5
 
 

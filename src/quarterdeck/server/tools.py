@@ -256,6 +256,8 @@ ORDER_NOTES = {
     "post_only": "only rest",
     "stop_loss": "decimal text, attached exit",
     "take_profit": "decimal text, attached exit",
+    "believed_price": "the price you believe is current; refused if it is not",
+    "believed_at": "its time, RFC 3339",
     "task_id": "the task this order serves",
     "signal_id": "the signal this order follows",
     "epoch": "stop epoch from get_briefing; the order is refused if it has changed",
@@ -393,6 +395,11 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"subject": "an agent or instrument; omit for all"},
         reply=breakers_reply,
         detail=True,
+        read_only=True,
+    ),
+    "get_drill": Telling(
+        text="What the last drill of the emergency stop proved, and when.",
+        reply=whole,
         read_only=True,
     ),
     "get_conflicts": Telling(

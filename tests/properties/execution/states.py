@@ -8,6 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
+from quarterdeck.execution.core.belief import Belief
 from quarterdeck.execution.core.breakers import Breaker
 from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure
 from quarterdeck.execution.core.gate import judge
@@ -15,8 +16,10 @@ from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
 from quarterdeck.execution.core.scene import Around, Scene, Standing, scene_of
+from quarterdeck.execution.core.windows import Agent, Bar, Market
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import Nanos
 
 MONEY = 1_000_000
 MOST = 400_000 * MONEY
@@ -28,6 +31,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "max_daily_loss_fraction": (PARTS // 10, PARTS),
     "price_collar_fraction": (PARTS // 10, PARTS // 2),
     "max_missed_bars": (1, 3),
+    "believed_price_tolerance_fraction": (PARTS // 10, PARTS),
     "trading_state": (0, 2),
     "instruments_allowed": (1, 3),
     "order_types_allowed": (1, 15),
@@ -43,10 +47,23 @@ RANGES: dict[str, tuple[int, int]] = {
     "max_same_direction_count": (0, 3),
     "max_open_orders_count": (1, 9),
     "max_open_notional": (0, MOST),
+    "mandate_until": (8, 12),
+    "regimes_allowed": (1, 511),
+    "believed_price_required": (0, 1),
+    "max_believed_age_bars": (0, 3),
+    "stop_loss_required": (0, 1),
+    "window_collar_fraction": (0, 2 * PARTS),
+    "max_participation_fraction": (0, PARTS),
+    "max_orders_per_day": (0, 5),
+    "max_messages_per_bar": (0, 5),
+    "max_identical_orders_per_bar": (0, 2),
+    "max_cancel_ratio": (0, PARTS),
+    "max_orders_per_trade": (0, 9),
+    "loss_cooldown_bars": (0, 9),
 }
-"""Every limit with the values that are tried; the first seven are always set."""
-ALWAYS = 7
-CHANCE = 0.05
+"""Every limit with the values that are tried; the first eight are always set."""
+ALWAYS = 8
+CHANCE = 0.025
 """How often a level sets one of its limits."""
 
 
@@ -65,7 +82,7 @@ def bounds_from(rng: random.Random) -> Bounds:
 def contracts_from(rng: random.Random) -> tuple[Contract, ...]:
     """Two instruments of one kind."""
     tick, lot = rng.randint(1, 50), rng.choice([1, 10, 100])
-    spare, least = rng.randint(0, 3), rng.randint(0, 50) * MONEY
+    spare, least = rng.randint(0, 3), rng.choice([0, 0, rng.randint(0, 50) * MONEY])
     return tuple(
         Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare)
         for row, name in enumerate(("AAA", "BBB"))
@@ -80,8 +97,8 @@ def account_from(rng: random.Random, name: str) -> Account:
         capital=0,
         realised=0,
         fees=0,
-        cash=rng.randint(-10_000, 400_000) * MONEY,
-        day_open=rng.randint(1, 400_000) * MONEY,
+        cash=rng.randint(-10_000, 4_000_000) * MONEY,
+        day_open=rng.randint(1, 1_000_000) * MONEY,
         marked=0,
         orders_in_bar=rng.choice([0, 0, 0, 1, 3]),
     )
@@ -97,20 +114,53 @@ def account_from(rng: random.Random, name: str) -> Account:
     return account
 
 
-def intent_from(rng: random.Random, price: int) -> Intent:
+def intent_from(rng: random.Random, price: int, *, tick: int) -> Intent:
     """An order of any type, near the price or far from it."""
     market, stops = rng.random() < 0.4, rng.random() < 0.1
     near = max(1, price + rng.randint(-price // 20 - 1, price // 20 + 1))
+    if rng.random() < 0.95:
+        near = max(tick, near // tick * tick)
+    buy = rng.random() < 0.5
     return Intent(
-        buy=rng.random() < 0.5,
+        buy=buy,
         market=market,
         quantity=rng.choice([None, rng.randint(1, 10_000), rng.randint(1, 10_000)]),
-        limit=None if market else rng.choice([near, near, near, rng.randint(1, 50_000)]),
-        epoch=rng.choice([None, None, None, 5, 4]),
+        limit=None if market else rng.choice([near] * 9 + [rng.randint(1, 50_000)]),
+        epoch=rng.choice([None] * 9 + [5, 5, 4]),
         stop=near if stops else None,
         reduce_only=rng.random() < 0.1,
         post_only=not market and rng.random() < 0.05,
+        stop_loss=rng.choice([None, None, tick if buy else 100_000 * tick]),
+        belief=rng.choice(
+            [None] * 5
+            + [Belief(price, Nanos(9)), Belief(price, None), Belief(price * 2, Nanos(10))]
+        ),
     )
+
+
+def window_from(rng: random.Random, intent: Intent) -> Agent:
+    """What the agent did in this bar and the ones before."""
+    window = Agent(
+        bars=[
+            Bar(rng.randint(0, 8), rng.randint(0, 30), 25, rng.randint(0, 25), rng.randint(0, 9))
+        ],
+        day_orders=rng.choice([0, 3, 9]),
+        day=0,
+        losses={0: rng.randint(0, 9)} if rng.random() < 0.3 else {},
+    )
+    bar = window.bar(9)
+    bar.sent, bar.cancelled = rng.randint(0, 4), rng.randint(0, 2)
+    if rng.random() < 0.3:
+        alike = f"0 {'buy' if intent.buy else 'sell'} {intent.limit} {intent.stop}"
+        window.same = {alike: {rng.randint(1, 3_000): rng.randint(1, 2) for _ in range(3)}}
+    return window
+
+
+def market_from(rng: random.Random, price: int) -> Market:
+    """The last bars of the instrument."""
+    closes = [max(1, price + rng.randint(-price // 10 - 1, price // 10 + 1)) for _ in range(20)]
+    volumes = [rng.randint(0, 20_000) for _ in range(rng.choice([3, 20]))]
+    return Market(closes, volumes, rng.choice([None, "ranging", "volatile"]))
 
 
 def standing_from(rng: random.Random) -> Standing:
@@ -161,7 +211,7 @@ def state(seed: int) -> tuple[Scene, Intent]:
         breakers[kind] = Breaker(
             kind, Scope.AGENT, "a", rng.choice([BreakerState.OPEN, BreakerState.HALF_OPEN])
         )
-    intent = intent_from(rng, prices[0])
+    intent = intent_from(rng, prices[0], tick=table[0].tick)
     learned = rng.choice([MOST, rng.randint(0, MOST)])
     scene = scene_of(
         standing_from(rng),
@@ -184,6 +234,10 @@ def state(seed: int) -> tuple[Scene, Intent]:
             breakers=breakers,
             cool_down_bars=5,
             slice=9,
+            at=Nanos(10),
+            timeframe="1d",
+            window=window_from(rng, intent),
+            market=market_from(rng, prices[0]),
         ),
     )
     return scene, intent

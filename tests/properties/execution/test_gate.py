@@ -53,6 +53,7 @@ ALWAYS = {
     "max_daily_loss_fraction": st.integers(1, PARTS),
     "price_collar_fraction": st.integers(1, PARTS // 2),
     "max_missed_bars": st.integers(0, 3),
+    "believed_price_tolerance_fraction": st.integers(1, PARTS),
 }
 SOMETIMES = {
     "trading_state": st.sampled_from([0, 0, 1, 2]),
@@ -70,6 +71,19 @@ SOMETIMES = {
     "max_same_direction_count": st.integers(0, 3),
     "max_open_orders_count": st.integers(1, 9),
     "max_open_notional": amounts,
+    "mandate_until": st.integers(-1, 1),
+    "regimes_allowed": st.integers(1, 511),
+    "believed_price_required": st.integers(0, 1),
+    "max_believed_age_bars": st.integers(0, 3),
+    "stop_loss_required": st.integers(0, 1),
+    "window_collar_fraction": st.integers(0, PARTS),
+    "max_participation_fraction": st.integers(0, PARTS),
+    "max_orders_per_day": st.integers(0, 3),
+    "max_messages_per_bar": st.integers(0, 3),
+    "max_identical_orders_per_bar": st.integers(0, 2),
+    "max_cancel_ratio": st.integers(0, PARTS),
+    "max_orders_per_trade": st.integers(0, 3),
+    "loss_cooldown_bars": st.integers(0, 3),
 }
 always = st.fixed_dictionaries(ALWAYS)
 

@@ -14,7 +14,13 @@ from msgspec.structs import replace
 from quarterdeck.agents.model import Claim, ClaimWork, CompleteWork
 from quarterdeck.client.model import Briefing, MarketBrief
 from quarterdeck.crew import CREW, Member
-from quarterdeck.crew.reckless import BARS_PER_STEP, PATTERN
+from quarterdeck.crew.reckless import (
+    BARS_PER_STEP,
+    PATTERN,
+    STUBBORN,
+    STUBBORN_ROUND,
+    far_from_market,
+)
 from quarterdeck.crew.trade import POSITION_FRACTION, excess_of, size_of
 from quarterdeck.execution.model import (
     AccountView,
@@ -284,7 +290,8 @@ def test_the_reckless_one_makes_every_mistake_in_one_round_and_trades_properly_t
     for step in range(len(PATTERN)):
         given = briefing(market(), slice=step * BARS_PER_STEP + 1)
         made[result("reckless", given)["act"]] = orders("reckless", given)
-    assert len(made) == 9
+    assert len(made) == 10
+    assert made["hallucination"][0].believed_price == Decimal(200)
     assert made["proper"][0].quantity * 100 <= 5_000
     assert made["oversize"][0].quantity * 100 == 500_000
     assert made["off_tick"][0].limit_price == Decimal("99.995")
@@ -296,6 +303,14 @@ def test_the_reckless_one_makes_every_mistake_in_one_round_and_trades_properly_t
     first, second = made["repeated_key"]
     assert first.idempotency_key == second.idempotency_key
     assert first != second
+
+
+def test_the_reckless_one_repeats_itself_until_it_is_parked_in_a_later_round() -> None:
+    step = STUBBORN_ROUND * len(PATTERN) + PATTERN.index(far_from_market)
+    asked = orders("reckless", briefing(market(), slice=step * BARS_PER_STEP + 1))
+    assert len(asked) == STUBBORN
+    assert len({order.idempotency_key for order in asked}) == STUBBORN
+    assert len({order.limit_price for order in asked}) == 1
 
 
 def test_the_reckless_one_does_not_mind_a_stop_and_sells_before_it_buys() -> None:

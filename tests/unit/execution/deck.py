@@ -31,6 +31,7 @@ from quarterdeck.kernel.messages import Command, Message, Query
 from quarterdeck.kernel.time import DAY, Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
@@ -94,7 +95,7 @@ CALM = BreakersSection(
     volume_spike_ratio=1_000_000.0,
     volatility_halt_fraction=1.0,
 )
-PRICES = ("stop_price", "stop_loss", "take_profit")
+PRICES = ("stop_price", "stop_loss", "take_profit", "believed_price")
 
 
 def order_type(limit: object, stop: object) -> OrderType:
@@ -238,7 +239,9 @@ class Deck:
             for operation in (*OPERATIONS, *COURIERS)
             if operation.effect is Effect.COMMAND
         }
-        hears = dict.fromkeys((AgentRegistered, BarsClosed, LimitsChanged), (self.service.hear,))
+        hears = dict.fromkeys(
+            (AgentRegistered, BarsClosed, LimitsChanged, RegimeChanged), (self.service.hear,)
+        )
         self.sequencer = Sequencer(
             run=RunId("t"),
             routes=Routes(hearers=hears, commands=commands),
@@ -346,6 +349,9 @@ class Deck:
                     multiplier=1.0,
                     var99_fraction=0.02,
                     because="a test",
+                    effects=(),
+                    model="a test",
+                    loss99_units=0,
                 )
             ]
         )

@@ -11,9 +11,11 @@ from quarterdeck.execution.core.exposure import Exposure
 from quarterdeck.execution.core.limits import LIMITS, Kind
 from quarterdeck.execution.core.limits_book import ALWAYS_SET, CONFIRM_WITHIN, Bounds
 from quarterdeck.execution.model import (
+    CancelOrder,
     ChangeStatus,
     ConfirmLimit,
     GetGate,
+    GetGrounding,
     GetLimitNames,
     GetLimitRevisions,
     GetLimits,
@@ -23,7 +25,9 @@ from quarterdeck.execution.model import (
     SetLimit,
 )
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
-from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.kernel.time import rfc3339
+from quarterdeck.kernel.vocabulary import ConfidenceLevel, OrderStatus, Regime
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import ClusterEntry, LevelEntry, LimitsSection
 from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
 
@@ -222,7 +226,8 @@ def test_a_value_is_shown_as_it_is_read() -> None:
     values = {
         Kind.MONEY: "12.5", Kind.FRACTION: "0.25", Kind.RATIO: "1.5", Kind.QUANTITY: "3.001",
         Kind.COUNT: "7", Kind.BARS: "7", Kind.STATE: "reducing", Kind.YES: "no",
-        Kind.SYMBOLS: "AAA,CCC", Kind.TYPES: "market,stop_limit",
+        Kind.SYMBOLS: "AAA,CCC", Kind.TYPES: "market,stop_limit", Kind.REGIMES: "ranging,volatile",
+        Kind.INSTANT: "2030-01-01T00:00:00Z",
     }  # fmt: skip
     for name, each in LIMITS.items():
         text = values[each.kind]
@@ -230,7 +235,7 @@ def test_a_value_is_shown_as_it_is_read() -> None:
     assert len(open_deck().ask(GetLimitNames()).names) == len(LIMITS)
 
 
-REFUSED_BY = {
+REFUSED_BY: dict[str, tuple[str, dict[str, object], str]] = {
     "trading_state": ("halted", {}, "TRADING_STATE"),
     "instruments_allowed": ("BBB", {}, "NOT_ALLOWED"),
     "order_types_allowed": ("limit,stop", {}, "ORDER_TYPE"),
@@ -246,8 +251,39 @@ REFUSED_BY = {
     "max_same_direction_count": ("0", {}, "SAME_DIRECTION"),
     "max_open_orders_count": ("0", {}, "OPEN_ORDERS"),
     "max_open_notional": ("999", {}, "OPEN_NOTIONAL"),
+    "mandate_until": ("2004-01-01", {}, "MANDATE"),
+    "regimes_allowed": ("ranging,recovery", {}, "REGIME"),
+    "believed_price_required": ("yes", {}, "FALSE_PREMISE"),
+    "max_believed_age_bars": ("1", {"believed_price": 100}, "FALSE_PREMISE"),
+    "stop_loss_required": ("yes", {}, "STOP_LOSS_MISSING"),
+    "window_collar_fraction": ("0.001", {"limit": 101}, "WINDOW_COLLAR"),
+    "max_participation_fraction": ("0.09", {"volume": 100.0}, "PARTICIPATION"),
+    "max_orders_per_day": ("0", {}, "ORDERS_PER_DAY"),
+    "max_messages_per_bar": ("0", {}, "MESSAGE_RATE"),
+    "max_identical_orders_per_bar": ("0", {}, "DUPLICATE_ORDER"),
+    "max_cancel_ratio": ("0.5", {"churn": 20}, "CANCEL_RATIO"),
+    "max_orders_per_trade": ("1", {"churn": 20}, "ORDER_TO_TRADE"),
+    "loss_cooldown_bars": ("3", {"lose": True}, "COOLDOWN"),
 }
 """What makes an order of 10 AAA at 100 refused, by limit."""
+
+
+def _set_the_scene(deck: Deck, terms: dict[str, object]) -> None:
+    """Bring about what the limit looks back on."""
+    if "learn" in terms:
+        deck.learn(0, 10**15)
+    if "volume" in terms:
+        for _ in range(20):
+            deck.bars({0: 10_000}, volume=terms["volume"])
+    if "lose" in terms:
+        for side in ("buy", "sell"):
+            deck.order("AAA", side, 5)
+            deck.bars({0: 10_000})
+    for number in range(terms.get("churn", 0)):
+        view = deck.order("BBB", "buy", 10, 49)
+        deck.send(CancelOrder(idempotency_key=f"c{number}", order_id=view.order_id), "a")
+        if number % 6 == 5:
+            deck.bars({0: 10_000, 1: 5_000})
 
 
 @pytest.mark.parametrize("name", REFUSED_BY)
@@ -255,10 +291,10 @@ def test_each_limit_refuses_and_its_headroom_passes(name: str) -> None:
     value, terms, code = REFUSED_BY[name]
     assert {*REFUSED_BY, *ALWAYS_SET} == set(LIMITS)
     deck = open_deck(limits=LimitsSection(clusters=TECH))
-    if "learn" in terms:
-        deck.learn(0, 10**15)
+    _set_the_scene(deck, terms)
     limit(deck, name, value, "agent", "a")
-    view = deck.order("AAA", terms.get("side", "buy"), 10)
+    believed = {each: terms[each] for each in ("believed_price",) if each in terms}
+    view = deck.order("AAA", str(terms.get("side", "buy")), 10, terms.get("limit"), **believed)
     assert codes(view) == [code]
     (breach,) = view.decision.breaches
     assert breach.level == "agent a"
@@ -305,6 +341,83 @@ def test_sums_kept_up_to_date_are_those_added_up_anew() -> None:
         deck.desk.exposure = kept
         for account in deck.desk.accounts.values():
             account.touched.clear()
+
+
+def test_a_belief_is_held_against_the_last_close_and_its_age_and_counted() -> None:
+    deck = open_deck()
+    assert deck.order("AAA", "buy", 1, believed_price=101).status is OrderStatus.WORKING
+    for wrong in (103, "97.9", "NaN", "1e999", 0, -1):
+        view = deck.order("AAA", "buy", 1, believed_price=wrong)
+        assert codes(view) == ["FALSE_PREMISE"], wrong
+        assert view.decision.max_allowed_now == 0
+        deck.bars({0: 10_000})
+    for at in ("yesterday", "2200-01-01T00:00:00Z"):
+        view = deck.order("AAA", "buy", 1, believed_price=100, believed_at=at)
+        assert codes(view) == ["FALSE_PREMISE"], at
+    assert codes(deck.order("AAA", "buy", 1, believed_at="2004-11-01")) == ["FALSE_PREMISE"]
+    limit(deck, "max_believed_age_bars", "1", "agent", "a")
+    now = rfc3339(deck.sequencer.at)
+    view = deck.order("AAA", "buy", 1, believed_price=100, believed_at=now)
+    assert view.status is OrderStatus.WORKING
+    for _ in range(2):
+        deck.bars({0: 10_000})
+    assert codes(deck.order("AAA", "buy", 1, believed_price=100, believed_at=now)) == [
+        "FALSE_PREMISE"
+    ]
+    (shown,) = deck.ask(GetGrounding()).agents
+    deck.restart()
+    assert deck.ask(GetGrounding()).agents == (shown,)
+    assert (shown.premises, shown.grounded, shown.score) == (12, 2, pytest.approx(2 / 12, abs=1e-4))
+
+
+def test_the_identical_order_is_refused_and_another_quantity_passes() -> None:
+    deck = open_deck()
+    limit(deck, "max_identical_orders_per_bar", "1")
+    deck.order("AAA", "buy", 10, 99)
+    view = deck.order("AAA", "buy", 10, 99)
+    assert codes(view) == ["DUPLICATE_ORDER"]
+    assert view.decision.retry_at_bars == 1
+    assert deck.order("AAA", "buy", 11, 99).status is OrderStatus.WORKING
+    deck.bars({0: 10_000})
+    assert deck.order("AAA", "buy", 10, 99).status is OrderStatus.WORKING
+
+
+def test_the_regime_that_was_last_told_is_looked_at_also_after_a_restart() -> None:
+    deck = open_deck()
+    limit(deck, "regimes_allowed", "ranging")
+    for regime, refused in ((Regime.VOLATILE, ["REGIME"]), (Regime.RANGING, [])):
+        deck.tell(
+            [
+                RegimeChanged(
+                    at=deck.sequencer.at,
+                    slice=deck.sequencer.slice,
+                    instrument=0,
+                    symbol="AAA",
+                    previous=Regime.UNDETERMINED,
+                    regime=regime,
+                    confidence=0.9,
+                    level=ConfidenceLevel.HIGH,
+                    duration_bars=1,
+                    triggers=(),
+                )
+            ]
+        )
+        deck.restart()
+        assert codes(deck.order("AAA", "buy", 1)) == refused
+
+
+def test_a_cooldown_ends_after_its_bars() -> None:
+    deck = open_deck()
+    limit(deck, "loss_cooldown_bars", "2")
+    for side in ("buy", "sell"):
+        deck.order("AAA", side, 5)
+        deck.bars({0: 10_000, 1: 5_000})
+    view = deck.order("AAA", "buy", 5)
+    assert (codes(view), view.decision.retry_at_bars) == (["COOLDOWN"], 2)
+    assert deck.order("BBB", "buy", 10).status is OrderStatus.WORKING
+    for _ in range(2):
+        deck.bars({0: 10_000, 1: 5_000})
+    assert deck.order("AAA", "buy", 5).status is OrderStatus.WORKING
 
 
 def test_reducing_lets_what_reduces_pass() -> None:

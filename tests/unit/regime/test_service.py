@@ -13,7 +13,14 @@ from quarterdeck.adapters.feeds.listing import listed
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.service import MarketService
 from quarterdeck.regime.core.features import MIN_BARS
-from quarterdeck.regime.model import GetRegimes, GetRegimeSpans, RegimeSpansView
+from quarterdeck.regime.model import (
+    GetMarketRegime,
+    GetRegimeCalibration,
+    GetRegimes,
+    GetRegimeSpans,
+    GetRegimeStatistics,
+    RegimeSpansView,
+)
 from quarterdeck.regime.service import RegimeService
 from quarterdeck.runtime.config import RegimeSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
@@ -30,7 +37,7 @@ class Watched:
     def __init__(self, config: RegimeSection) -> None:
         self.store = Store()
         self.market = MarketService(instruments=listed(FEED), timeframe="1d")
-        self.regime = RegimeService(symbols=FEED.symbols, config=config)
+        self.regime = RegimeService(symbols=FEED.symbols, config=config, timeframe="1d")
 
     def run(self, slices: int) -> None:
         for index in range(slices):
@@ -90,3 +97,39 @@ def test_before_the_first_label_there_are_no_spans() -> None:
     deck = Watched(RegimeSection())
     deck.run(MIN_BARS - 1)
     assert deck.spans(FEED.symbols[1], 500).spans == ()
+
+
+def test_the_figures_of_a_symbol_are_those_of_its_spans(watched: Watched) -> None:
+    symbol = FEED.symbols[1]
+    spans = watched.spans(symbol, 5_000).spans
+    found = watched.regime.statistics(GetRegimeStatistics(symbol=symbol), OPERATOR)
+    assert found.timeframe == "1d"
+    for line in found.regimes:
+        own = [end - begin + 1 for begin, end, regime in spans if regime is line.regime]
+        assert line.spans == len(own)
+        assert line.frequency == pytest.approx(sum(own) / (700 - MIN_BARS + 1))
+        assert (line.followed_by is None) is (line.duration_bars is None)
+
+
+def test_confidence_is_judged_once_labels_are_knowable(watched: Watched) -> None:
+    slow, fast = watched.regime.calibration(GetRegimeCalibration(), OPERATOR).instruments[:2]
+    assert slow.judged == 0
+    assert 50 < fast.judged < fast.need
+    assert fast.error is None
+    assert sum(level.share for level in fast.levels) == pytest.approx(1.0)
+    for level in fast.levels:
+        assert level.right is None or 0.0 <= level.right <= 1.0
+
+
+def test_the_market_as_a_whole_has_breadth_dispersion_and_correlation(watched: Watched) -> None:
+    found = watched.regime.market(GetMarketRegime(), OPERATOR)
+    assert found.instruments == len(FEED.symbols)
+    assert sum(found.breadth.values()) == pytest.approx(1.0)
+    assert found.dispersion is not None
+    assert found.correlation is not None
+    assert 0.0 < found.correlation < 1.0
+    assert (found.reason is None) is (found.regime is not Regime.UNDETERMINED)
+    young = Watched(RegimeSection())
+    young.run(3)
+    empty = young.regime.market(GetMarketRegime(), OPERATOR)
+    assert (empty.probability, empty.reason) == (None, "no instrument has a regime yet")

@@ -4,7 +4,7 @@ import { DASH, count, fixed, money, percent, words } from "../parts/format";
 import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView } from "../wire/types";
+import type { AttributionRow, AttributionView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView } from "../wire/types";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
@@ -74,6 +74,13 @@ const HISTORY: ReadonlyArray<Column<ProposalRecord>> = [
   { name: "Turnover", right: true, show: (row) => <Maybe text={percent(row.turnover, 1)} why="the first of its kind" /> },
 ];
 
+const PARTS: ReadonlyArray<Column<AttributionRow>> = [
+  { name: "Part", lead: true, show: (row) => words(row.name) },
+  { name: "Gain", right: true, show: (row) => money(row.gain, { sign: true, whole: false }) },
+  { name: "Cost", right: true, show: (row) => money(row.cost, { whole: false }) },
+  { name: "Net", right: true, show: (row) => <Change value={row.net} text={money(row.net, { sign: true, whole: false })} arrow={false} /> },
+];
+
 export default function Performance() {
   return (
     <>
@@ -85,6 +92,13 @@ export default function Performance() {
       <ViewPanel<PortfolioView> title="Proposed portfolios" path="/portfolio" className="shrink-0" note={() => "proposals, never orders"}>
         {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
       </ViewPanel>
+      <div className="grid shrink-0 gap-3 lg:grid-cols-3">
+        {(["strategy", "symbol", "regime"] as const).map((by) => (
+          <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
+            {(data) => <Table label={`By ${by}`} columns={PARTS} rows={data.rows} rowKey={(row) => row.name} empty="Nothing has been traded yet." />}
+          </ViewPanel>
+        ))}
+      </div>
       <PagedPanel<ProposalsView> title="Proposals so far" path="/portfolio/proposals" className="shrink-0">
         {(data) => <Table label="Proposals" columns={HISTORY} rows={data.proposals} rowKey={(row) => row.number} empty="Nothing has been proposed yet." />}
       </PagedPanel>

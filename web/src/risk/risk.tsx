@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { StateWord, When } from "../parts/cells";
-import { ReasonCommand } from "../parts/command";
+import { PlainCommand, ReasonCommand } from "../parts/command";
 import { DASH, count, fixed, instant, money, percent, words } from "../parts/format";
 import { Bar, Maybe, SeverityMark } from "../parts/figures";
 import { PageTitle, Panel } from "../parts/panel";
@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -27,6 +27,13 @@ const BREAKERS: ReadonlyArray<Column<BreakerView>> = [
   { name: "Why", show: (row) => <span>{row.reason}<span className="block text-xs text-faint">{row.evidence}</span></span> },
   { name: "Opened", right: true, hint: "How often in this run", show: (row) => count(row.trips) },
   { name: "", right: true, show: (row) => row.state === "closed" ? null : <ReasonCommand name="Reset" ask="Why?" send={(reason) => rest.post<BreakerView>("/breakers/reset", { kind: row.kind, scope: row.scope, subject: row.subject, reason })} /> },
+];
+
+const GROUNDING: ReadonlyArray<Column<GroundingView>> = [
+  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Beliefs sent", right: true, show: (row) => count(row.premises) },
+  { name: "Held", right: true, show: (row) => count(row.grounded) },
+  { name: "Grounding", right: true, hint: "Believed prices that held, of those sent", show: (row) => <Maybe text={percent(row.score)} why="no order has said the price it believes" /> },
 ];
 
 function why(row: RiskView): string {
@@ -138,11 +145,28 @@ function StopPanel() {
   );
 }
 
+function DrillPanel() {
+  return (
+    <ViewPanel<DrillView> title="Stop drill" path="/gate/drill" className="shrink-0" note={() => "the real path, against a shadow account beside trading"}>
+      {(drill) => (
+        <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
+          <p className={`text-base ${drill.faults.length > 0 ? "text-stop-text" : ""}`}>{drill.number === 0 ? "never drilled in this run" : drill.faults.length > 0 ? `failed at ${instant(drill.at ?? "")}: ${drill.faults.join("; ")}` : <>last proven <When at={drill.proven_at ?? ""} />, {fixed((drill.done_ms ?? 0) / 1000, 2)} s</>}</p>
+          {drill.number > 0 && <dl className="flex flex-wrap gap-x-7 gap-y-2">
+            {([["Accepted after", count(drill.accepted ?? 0)], ["Refused", count(drill.refused ?? 0)], ["Cancelled", `${count(drill.cancelled ?? 0)} of ${count(drill.orders ?? 0)}`], ["In force after", drill.in_force_ms === null ? DASH : `${fixed(drill.in_force_ms, 2)} ms`]] as const).map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold">{value}</dd></div>)}
+          </dl>}
+          <div className="ml-auto max-md:ml-0"><PlainCommand name="Drill now" label="Drill the stop now" send={() => rest.post<DrillView>("/gate/drill", {})} /></div>
+        </div>
+      )}
+    </ViewPanel>
+  );
+}
+
 export default function Risk() {
   return (
     <>
       <PageTitle note="what the gate enforces, what is forecast, and what went beyond it">Risk &amp; safety</PageTitle>
       <StopPanel />
+      <DrillPanel />
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
@@ -154,6 +178,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<BreakersView> title="Circuit breakers" path="/breakers" className="shrink-0" note={() => "counted in market time"}>
         {(data) => <Table label="Circuit breakers" columns={BREAKERS} rows={data.breakers} rowKey={(row) => `${row.kind} ${row.scope} ${row.subject}`} empty="No circuit breaker has opened in this run." />}
+      </ViewPanel>
+      <ViewPanel<GroundingsView> title="Grounding" path="/gate/grounding" className="shrink-0" note={() => "prices that agents believed, held against the last close"}>
+        {(data) => <Table label="Grounding" columns={GROUNDING} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has an account." />}
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}

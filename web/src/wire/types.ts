@@ -85,6 +85,23 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+export interface AttributionRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
+/** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
+export interface AttributionView {
+  readonly by: string;
+  readonly rows: ReadonlyArray<AttributionRow>;
+  readonly gain: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** One audit record; ``hash`` binds it to all before it. */
 export interface AuditRecordView {
   readonly sequence: number;
@@ -205,6 +222,14 @@ export interface BrokerView {
   readonly differences: ReadonlyArray<DifferenceView>;
 }
 
+/** One level: its share of the judged bars, their mean confidence and the share that was right. */
+export interface CalibrationLevel {
+  readonly level: ConfidenceLevel;
+  readonly share: number;
+  readonly confidence: number | null;
+  readonly right: number | null;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -260,7 +285,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "ERROR_RATE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TYPE" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -380,6 +405,31 @@ export interface DifferenceView {
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
+}
+
+/** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
+export interface DrillProof {
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number;
+  readonly done_ms: number;
+  readonly orders: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly cancelled: number;
+}
+
+/** The last drill; ``number`` is 0 and the rest null before the first. Times are the machine's. ``proven_at`` is when a drill last found no fault. */
+export interface DrillView {
+  readonly number: number;
+  readonly at: string | null;
+  readonly proven_at: string | null;
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number | null;
+  readonly done_ms: number | null;
+  readonly orders: number | null;
+  readonly accepted: number | null;
+  readonly refused: number | null;
+  readonly cancelled: number | null;
 }
 
 /** Where an episode stands. */
@@ -522,6 +572,19 @@ export interface GateView {
   readonly limits: ReadonlyArray<LimitView>;
 }
 
+/** One agent's grounding: believed prices that held over believed prices sent, null without any. */
+export interface GroundingView {
+  readonly agent: string;
+  readonly premises: number;
+  readonly grounded: number;
+  readonly score: number | null;
+}
+
+/** Grounding by agent. */
+export interface GroundingsView {
+  readonly agents: ReadonlyArray<GroundingView>;
+}
+
 /** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
 export interface HoldingsRiskView {
   readonly subject: string;
@@ -645,7 +708,7 @@ export interface LevelLimit {
   readonly code: Code;
 }
 
-/** One change of a learned limit: what it became, what it was, and why. */
+/** One change of a learned limit: what it became, what it was, why, and by which model. ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %. */
 export interface LimitChangeView {
   readonly version: number;
   readonly at: string;
@@ -656,12 +719,21 @@ export interface LimitChangeView {
   readonly multiplier: number;
   readonly var99: number;
   readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal;
 }
 
 /** A page of limit changes, newest first. */
 export interface LimitChangesView {
   readonly changes: ReadonlyArray<LimitChangeView>;
   readonly next: number | null;
+}
+
+/** One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %. */
+export interface LimitEffect {
+  readonly cause: string;
+  readonly log_change: number;
 }
 
 /** One limit that can be set: where, in which unit, and what tightens it. */
@@ -760,6 +832,17 @@ export interface MarketLine {
   readonly var99: number | null;
   readonly size_multiplier: number | null;
   readonly position_limit: Decimal | null;
+}
+
+/** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
+export interface MarketRegimeView {
+  readonly regime: Regime;
+  readonly probability: number | null;
+  readonly breadth: Readonly<Record<string, number>>;
+  readonly dispersion: number | null;
+  readonly correlation: number | null;
+  readonly instruments: number;
+  readonly reason: string | null;
 }
 
 /** The market at the close of slice ``slice``. */
@@ -1067,6 +1150,20 @@ export interface RegimeBrief {
   readonly duration_bars: number;
 }
 
+/** How one instrument's confidence has held; ``error`` is null below ``need`` judged bars. */
+export interface RegimeCalibration {
+  readonly symbol: string;
+  readonly judged: number;
+  readonly need: number;
+  readonly error: number | null;
+  readonly levels: ReadonlyArray<CalibrationLevel>;
+}
+
+/** How confidence has held, by instrument. */
+export interface RegimeCalibrationView {
+  readonly instruments: ReadonlyArray<RegimeCalibration>;
+}
+
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
@@ -1091,6 +1188,22 @@ export interface RegimeChangesView {
 export interface RegimeSpansView {
   readonly symbol: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
+}
+
+/** One regime's figures: spans so far, share of bars, mean bars of ended spans, what followed. ``duration_bars`` and ``followed_by`` are null where no span of it has ended. */
+export interface RegimeStatistics {
+  readonly regime: Regime;
+  readonly spans: number;
+  readonly frequency: number;
+  readonly duration_bars: number | null;
+  readonly followed_by: Readonly<Record<string, number>> | null;
+}
+
+/** The figures of all regimes of one instrument since its first label. */
+export interface RegimeStatisticsView {
+  readonly symbol: string;
+  readonly timeframe: string;
+  readonly regimes: ReadonlyArray<RegimeStatistics>;
 }
 
 /** The present regime of one instrument. Before ``need`` bars there is no regime: ``regime`` is ``undetermined``, ``confidence`` and ``shares`` are null and ``reason`` says how many bars there are. */
@@ -1180,7 +1293,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -1380,6 +1493,10 @@ export interface StandingStop {
   readonly stop_ms: number | null;
 }
 
+/** Ask for a drill now; it runs beside trading and changes nothing in it. */
+export interface StartDrill {
+}
+
 /** What a stop concerns. */
 export type StopScope = "account" | "agent" | "deck" | "instrument";
 
@@ -1419,6 +1536,8 @@ export interface SubmitOrder {
   readonly post_only?: boolean;
   readonly stop_loss?: Decimal | null;
   readonly take_profit?: Decimal | null;
+  readonly believed_price?: Decimal | null;
+  readonly believed_at?: string | null;
 }
 
 /** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */

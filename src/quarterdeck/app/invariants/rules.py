@@ -29,6 +29,7 @@ from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
+from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.audit import GENESIS, chained
 
 
@@ -49,6 +50,8 @@ class Moment:
     slots: Mapping[str, int]
     raised: int
     machine_at: int
+    earned: Callable[[], Mapping[str, int]]
+    """What the attribution says that every agent has earned, in money units."""
 
 
 Verdict = Violation | None
@@ -59,10 +62,11 @@ def moment_of(
     *,
     execution: ExecutionService,
     agents: AgentsService,
+    portfolio: PortfolioService,
     raised: int,
     machine_at: int,
 ) -> Moment:
-    """Return the moment of two services beside ``shadow``; what they keep to themselves is looked at."""
+    """Return the moment of three services beside ``shadow``; what they keep to themselves is looked at."""
     kept = vars(agents)
     return Moment(
         shadow=shadow,
@@ -71,6 +75,7 @@ def moment_of(
         slots={name: agent.slots for name, agent in kept["members"].items()},
         raised=raised,
         machine_at=machine_at,
+        earned=portfolio.earned,
     )
 
 
@@ -240,6 +245,16 @@ def equity_adds_up(now: Moment, said: EquityMarked) -> Verdict:
         sums = money.capital + said.realised_units[i] + said.unrealised_units[i] - money.fees
         if not (said.equity_units[i] == equity == sums and said.cash_units[i] == money.cash):
             return _wrong("equity", f"{agent}: said {said.equity_units[i]}, {equity}, {sums}")
+    return None
+
+
+def attribution_adds_up(now: Moment) -> Verdict:
+    """The parts of every agent's profit and loss are its equity less its capital, to the last unit."""
+    earned = now.earned()
+    for agent, money in now.shadow.money.items():
+        gained = now.shadow.equity(money) - money.capital
+        if earned.get(agent, 0) != gained:
+            return _wrong("attribution", f"{agent}: {earned.get(agent, 0)} of {gained}")
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import AlertsBook
+from quarterdeck.app.invariants.orders import OrdersBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -19,6 +20,7 @@ from quarterdeck.app.invariants.rules import (
     Moment,
     Verdict,
     Violation,
+    attribution_adds_up,
     books_agree_with_fills,
     entries_balance,
     equity_adds_up,
@@ -30,6 +32,7 @@ from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message
+from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
@@ -79,6 +82,14 @@ class Log:
         return self._digest.hexdigest()
 
 
+class Second(NamedTuple):
+    """The second books, which add up by other code what the deck says and writes."""
+
+    shadow: Shadow
+    alerts: AlertsBook
+    orders: OrdersBook
+
+
 class Watch:
     """Holds the rules after every step of one life.
 
@@ -92,7 +103,7 @@ class Watch:
         *,
         services: tuple[Service, ...],
         raised: Callable[[], int],
-        read: Callable[[], tuple[Shadow, AlertsBook]],
+        read: Callable[[], Second],
         found: Callable[[Violation], None],
         low: Callable[[], bool],
         log: Log,
@@ -100,13 +111,14 @@ class Watch:
         named = {service.name: service for service in services}
         self._execution = cast("ExecutionService", named["execution"])
         self._agents = cast("AgentsService", named["agents"])
+        self._portfolio = cast("PortfolioService", named["portfolio"])
         self._alerts = named["alerts"]
         self._raised = raised
         self._read = read
         self._found = found
         self._low = low
         self._log = log
-        self._books: tuple[Shadow, AlertsBook] | None = None
+        self._books: Second | None = None
         self._since_full = 0
         self._under_way = 0
         self._messages = 0
@@ -115,9 +127,9 @@ class Watch:
 
     def shadow(self) -> Shadow:
         """Return the shadow as it is after the last step."""
-        return self._both()[0]
+        return self._second().shadow
 
-    def _both(self) -> tuple[Shadow, AlertsBook]:
+    def _second(self) -> Second:
         if self._books is None:
             self._books = self._read()
         return self._books
@@ -143,7 +155,8 @@ class Watch:
         self._row(now, *step.rows[0])
         self._follow(now, step, rows=step.rows[1:], agent=step.caller.identity)
         self._hold(entries_balance(step.rows))
-        self._hold(self._both()[1].step_over())
+        self._hold(self._second().alerts.step_over())
+        self._hold(self._second().orders.step_over(now.shadow))
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
         if self._since_full >= FULL_EVERY:
@@ -169,7 +182,8 @@ class Watch:
         if rule is not None:
             self._hold(rule(now, values))
         now.shadow.write(statement, values)
-        self._both()[1].write(statement, values)
+        self._second().alerts.write(statement, values)
+        self._second().orders.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -181,8 +195,9 @@ class Watch:
         if isinstance(message, EquityMarked):
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
+        self._hold(self._second().orders.hear(now, message))
         now.shadow.hear(message)
-        self._hold(self._both()[1].hear(message))
+        self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):
             touched[message.order.agent] = None
         elif isinstance(message, OrderFilled | OrderCancelled):
@@ -192,12 +207,12 @@ class Watch:
         """Hold the rules on the whole state."""
         self._since_full = 0
         now = self.moment()
-        for check in IN_FULL:
+        for check in (*IN_FULL, attribution_adds_up):
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
         episodes = cast("dict[str, Episode]", vars(self._alerts)["_open"])
-        self._hold(self._both()[1].kept({n: e.state.value for n, e in episodes.items()}))
+        self._hold(self._second().alerts.kept({n: e.state.value for n, e in episodes.items()}))
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""
@@ -205,6 +220,7 @@ class Watch:
             self.shadow(),
             execution=self._execution,
             agents=self._agents,
+            portfolio=self._portfolio,
             raised=self._raised(),
             machine_at=self.machine_at,
         )

@@ -295,6 +295,12 @@ _HISTORY = (
 )
 
 OPERATIONS: tuple[Operation, ...] = (
-    _COMMANDS + _MEMORY + _HISTORY + venue.OPERATIONS + limits.OPERATIONS + breakers.OPERATIONS
+    _COMMANDS
+    + _MEMORY
+    + _HISTORY
+    + venue.OPERATIONS
+    + venue.DRILLS
+    + limits.OPERATIONS
+    + breakers.OPERATIONS
 )
 """All operations of execution."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from quarterdeck.execution.api.history import next_of, page_of
+from quarterdeck.execution.core.belief import score
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import CONFIRM_WITHIN, Pending
+from quarterdeck.execution.core.windows import NO_WINDOW
 from quarterdeck.execution.model import (
     ConfirmLimit,
+    GetGrounding,
     GetLimitNames,
     GetLimitRevisions,
     GetLimits,
+    GroundingsView,
+    GroundingView,
     LevelLimit,
     LimitName,
     LimitNamesView,
@@ -79,6 +84,25 @@ async def changes(
     )
 
 
+def grounding(service: ExecutionService, query: GetGrounding, _caller: Caller) -> GroundingsView:
+    """Return how many of each agent's believed prices held."""
+    desk = service.desk
+    names = sorted(desk.accounts) if query.agent is None else [desk.known(query.agent)]
+    rows = []
+    for name in names:
+        window = desk.windows.get(name, NO_WINDOW)
+        share = score(window.premises, window.grounded)
+        rows.append(
+            GroundingView(
+                agent=name,
+                premises=window.premises,
+                grounded=window.grounded,
+                score=None if share is None else round(share, 4),
+            )
+        )
+    return GroundingsView(agents=tuple(rows))
+
+
 def _pending(desk: Desk, change: Pending) -> PendingChange:
     limit = LIMITS[change.name]
     value, previous = change.value, change.previous
@@ -128,6 +152,17 @@ OPERATIONS = (
         input=GetLimitRevisions,
         output=LimitRevisionsView,
         function=changes,
+    ),
+    Operation(
+        name="gate.grounding",
+        method="GET",
+        path="/gate/grounding",
+        summary="How many of the prices that agents said they believed held, by agent.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetGrounding,
+        output=GroundingsView,
+        function=grounding,
     ),
     Operation(
         name="limits.set",

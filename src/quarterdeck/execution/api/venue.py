@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.model import OrderView
+from quarterdeck.execution.model import DrillProof, DrillView, GetDrill, OrderView, StartDrill
 from quarterdeck.execution.model.broker import (
     BrokerView,
     Errands,
@@ -14,7 +14,7 @@ from quarterdeck.execution.model.broker import (
     SettleOrder,
     TakeErrands,
 )
-from quarterdeck.execution.service import reconciling, sending
+from quarterdeck.execution.service import drilling, reconciling, sending
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
@@ -43,13 +43,39 @@ OPERATIONS = (
     ),
 )
 
+DRILLS = (
+    Operation(
+        name="gate.drill",
+        method="POST",
+        path="/gate/drill",
+        summary="Ask for a drill: the stop's real path, against a shadow account beside trading.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=StartDrill,
+        output=DrillView,
+        function=drilling.start,
+    ),
+    Operation(
+        name="gate.drilled",
+        method="GET",
+        path="/gate/drill",
+        tool="get_drill",
+        summary="What the last drill of the stop proved, and when.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetDrill,
+        output=DrillView,
+        function=drilling.shown,
+    ),
+)
+
 
 def _own(command: type[Command], output: type[Answer], function: object) -> Operation:
     return Operation(
         name=f"venue.{command.__name__}",
         method="POST",
         path=f"/venue/{command.__name__}",
-        summary="What the deck's courier tells.",
+        summary="What a component of the deck tells.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=command,
@@ -63,5 +89,6 @@ COURIERS = (
     _own(NoteOutcome, Noted, sending.note_outcome),
     _own(NoteReports, Noted, reconciling.note_reports),
     _own(NoteBooks, Noted, reconciling.note_books),
+    _own(DrillProof, DrillView, drilling.note),
 )
-"""Carried out for the deck's own courier only: no route leads to them."""
+"""Carried out for the deck's own components only: no route leads to them."""

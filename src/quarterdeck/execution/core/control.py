@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from quarterdeck.execution.core.evidence import Evidence
 from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
@@ -25,6 +26,7 @@ class Unit(StrEnum):
     BARS = "bars"
     ORDERS = "orders/bar"
     COUNT = "count"
+    FRACTION = "fraction"
 
 
 class Wait(StrEnum):
@@ -36,6 +38,7 @@ class Wait(StrEnum):
 
 
 Bound = Callable[[Scene, Intent], int]
+Show = Callable[[Scene, Intent], Evidence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +54,43 @@ class Control:
     evidence: Callable[[Scene, Intent], Evidence]
     refuses: Callable[[Scene, Intent], bool] | None = None
     min_quantity: Bound | None = None
+    holes: Callable[[Scene, Intent], frozenset[int]] | None = None
+    """Single quantities, in units, that do not pass although larger ones may."""
     wait: Wait | None = None
     bars: Callable[[Scene, Intent], int] | None = None
     """How many bars ``Wait.BARS`` is."""
     limit: str | None = None
     """The limit of the hierarchy that it holds an order to."""
+    binds: Callable[[Scene, Intent], str] | None = None
+    """Which of several limits refused, where it holds an order to more than one."""
 
 
 def if_passes(passes: bool) -> int:
     """Return the bound of a control that does not mind the quantity."""
     return UNBOUNDED if passes else 0
+
+
+def limited(
+    limit: str,
+    unit: Unit,
+    *,
+    passes: Bound,
+    show: Show,
+    text: str,
+    advice: str,
+    wait: Wait | None = None,
+    binds: Callable[[Scene, Intent], str] | None = None,
+) -> Control:
+    """Return the control that holds an order to ``limit``, in market time."""
+    return Control(
+        code=LIMITS[limit].code,
+        unit=unit,
+        clock=Clock.MARKET,
+        text=text,
+        advice=advice,
+        max_quantity=passes,
+        evidence=show,
+        wait=wait,
+        limit=limit,
+        binds=binds,
+    )

@@ -23,6 +23,7 @@ from quarterdeck.execution.core.breaker_controls import BREAKER_CONTROLS
 from quarterdeck.execution.core.control import Control, Unit, Wait, if_passes
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits_registry import AMOUNTS, STANDING
+from quarterdeck.execution.core.pace_registry import BARS, PACE, PREMISES
 from quarterdeck.execution.core.scene import (
     UNBOUNDED,
     Scene,
@@ -215,6 +216,7 @@ CONTROLS: tuple[Control, ...] = (
         evidence=seen.closed,
     ),
     *STANDING,
+    *PREMISES,
     Control(
         code=Code.UNKNOWN_INSTRUMENT,
         unit=Unit.STATE,
@@ -297,6 +299,7 @@ CONTROLS: tuple[Control, ...] = (
         evidence=seen.collar,
         limit="price_collar_fraction",
     ),
+    *BARS,
     *AMOUNTS,
     Control(
         code=Code.POSITION_LIMIT,
@@ -354,6 +357,7 @@ CONTROLS: tuple[Control, ...] = (
         max_quantity=_buying_power,
         evidence=seen.buying_power,
     ),
+    *PACE,
     *BREAKER_CONTROLS,
     Control(
         code=Code.DUPLICATE_KEY,
@@ -417,8 +421,9 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.FROZEN,
         unit=Unit.STATE,
         clock=Clock.MARKET,
-        text="The instrument is not stopped; while it is, only reducing orders pass.",
-        advice="Only reducing orders pass until a person opens the instrument again.",
+        text="The instrument is not stopped and the disk has room; else only reducing orders pass.",
+        advice="Only reducing orders pass until a person opens the instrument again, or the disk "
+        "has room again.",
         max_quantity=_thawed,
         evidence=seen.frozen,
     ),

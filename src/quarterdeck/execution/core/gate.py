@@ -9,6 +9,7 @@ from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.control import Control, Unit, Wait
 from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.limits import PARTS_SCALE
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import Breach, Code, Decision
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
@@ -36,6 +37,14 @@ _BY_QUANTITY = frozenset(
         Code.ACCOUNT_EXPOSURE,
         Code.SAME_DIRECTION,
         Code.OPEN_NOTIONAL,
+        Code.MANDATE,
+        Code.REGIME,
+        Code.STOP_LOSS_MISSING,
+        Code.PARTICIPATION,
+        Code.DUPLICATE_ORDER,
+        Code.CANCEL_RATIO,
+        Code.ORDER_TO_TRADE,
+        Code.COOLDOWN,
         Code.RAPID_LOSS,
         Code.TRADE_FREQUENCY,
         Code.ERROR_RATE,
@@ -101,6 +110,7 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
     asked = 1 if intent.quantity is None else intent.quantity
     most, binding = UNBOUNDED, CONTROLS[0]
     least, floor = 0, CONTROLS[0]
+    holes: frozenset[int] = frozenset()
     breaches = []
     for control in CONTROLS:
         bound = control.max_quantity(scene, intent)
@@ -110,9 +120,13 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
             lower = control.min_quantity(scene, intent)
             if lower > least:
                 least, floor = lower, control
+        if control.holes is not None:
+            holes |= control.holes(scene, intent)
         if asked > bound or (control.refuses is not None and control.refuses(scene, intent)):
             breaches.append((control, bound))
     headroom = _whole_lots(scene, most)
+    while headroom in holes:
+        headroom = _whole_lots(scene, headroom - 1)
     if 0 < headroom < least:
         headroom, binding = 0, floor
     return Verdict(tuple(breaches), headroom, binding)
@@ -178,6 +192,8 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
             scale = 0 if contract is None else contract.price_scale
         case Unit.QUANTITY:
             scale = 0 if contract is None else contract.quantity_scale
+        case Unit.FRACTION:
+            scale = PARTS_SCALE
         case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS:
             scale = 0
     shown = None if attempted is None else decimal_of(attempted, scale)
@@ -191,16 +207,17 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
         used=None if used is None else decimal_of(used, scale),
         max_quantity=_largest(scene, bound),
         text=text,
-        level=level_of(control, scene),
+        level=level_of(control, scene, intent),
     )
 
 
-def level_of(control: Control, scene: Scene) -> str | None:
+def level_of(control: Control, scene: Scene, intent: Intent) -> str | None:
     """Return which level sets the limit of ``control``; ``learned`` where risk has tightened it."""
     bounds = scene.bounds
     if control.code is Code.POSITION_LIMIT and scene.position_limit < bounds.max_position_notional:
         return "learned"
-    return None if control.limit is None else bounds.levels.get(control.limit)
+    limit = control.limit if control.binds is None else control.binds(scene, intent)
+    return None if limit is None else bounds.levels.get(limit)
 
 
 def _largest(scene: Scene, bound: int) -> Decimal | None:

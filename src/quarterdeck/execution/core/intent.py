@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from quarterdeck.execution.core.amounts import Contract
+from quarterdeck.execution.core.belief import Belief, belief_of
 from quarterdeck.execution.core.orders import Asked, terms_fault
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import to_units
@@ -42,6 +43,7 @@ class Intent:
     stop_loss: int | None = None
     take_profit: int | None = None
     terms_fault: str | None = None
+    belief: Belief | None = None
     signal_fault: str | None = None
     crossing: str | None = None
 
@@ -86,6 +88,7 @@ def intent_of(
         stop_loss=loss,
         take_profit=profit,
         terms_fault=terms_fault(asked),
+        belief=belief_of(contract, asked.believed_price, asked.believed_at),
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quarterdeck.execution.core.amounts import PARTS, Contract
+from quarterdeck.execution.core.windows import WINDOW_BARS
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import MONEY_SCALE, text_of, to_units
@@ -181,6 +182,12 @@ _ALL = (
         meaning="active; reducing: only orders that reduce pass; halted: none does",
     ),
     Limit(
+        name="mandate_until",
+        code=Code.MANDATE,
+        kind=Kind.INSTANT,
+        meaning="market instant at which the mandate to trade ends",
+    ),
+    Limit(
         name="instruments_allowed",
         code=Code.NOT_ALLOWED,
         kind=Kind.SYMBOLS,
@@ -195,10 +202,36 @@ _ALL = (
         meaning="order types that may be used",
     ),
     Limit(
+        name="regimes_allowed",
+        code=Code.REGIME,
+        kind=Kind.REGIMES,
+        tighter=Tighter.FEWER,
+        meaning="market regimes in which positions may be opened",
+    ),
+    Limit(
         name="short_sales_allowed",
         code=Code.SHORT_SALE,
         kind=Kind.YES,
         meaning="whether more may be sold than is held",
+    ),
+    Limit(
+        name="believed_price_required",
+        code=Code.FALSE_PREMISE,
+        kind=Kind.YES,
+        tighter=Tighter.HIGHER,
+        meaning="whether every order must say the price its agent believes",
+    ),
+    _share(
+        "believed_price_tolerance_fraction",
+        Code.FALSE_PREMISE,
+        "how far a believed price may be from the last close",
+    ),
+    Limit(
+        name="max_believed_age_bars",
+        code=Code.FALSE_PREMISE,
+        kind=Kind.BARS,
+        zero=True,
+        meaning="how many bars old a belief may be",
     ),
     Limit(
         name="max_missed_bars",
@@ -216,6 +249,19 @@ _ALL = (
     ),
     _money("max_order_notional", Code.ORDER_NOTIONAL, "largest order, at its worst-case price"),
     _share("price_collar_fraction", Code.PRICE_COLLAR, "distance of a limit from the last close"),
+    _share(
+        "window_collar_fraction",
+        Code.WINDOW_COLLAR,
+        f"distance of a limit from every close of the last {WINDOW_BARS} bars",
+        kind=Kind.RATIO,
+    ),
+    _share(
+        "max_participation_fraction",
+        Code.PARTICIPATION,
+        f"largest order as a share of the mean volume of the last {WINDOW_BARS} bars; "
+        "where the source has no volume it does not apply",
+        kind=Kind.RATIO,
+    ),
     _money(
         "max_position_notional",
         Code.POSITION_LIMIT,
@@ -263,10 +309,48 @@ _ALL = (
         "max_open_notional", Code.OPEN_NOTIONAL, "worst-case value of one agent's working orders"
     ),
     _count("max_orders_per_bar", Code.ORDER_RATE, "orders accepted from one agent in a bar"),
+    _count(
+        "max_orders_per_day", Code.ORDERS_PER_DAY, "orders accepted from one agent in a UTC day"
+    ),
+    _count(
+        "max_messages_per_bar",
+        Code.MESSAGE_RATE,
+        "orders, refused ones too, and cancels of one agent in a bar; a cancel always passes",
+    ),
+    _count(
+        "max_identical_orders_per_bar",
+        Code.DUPLICATE_ORDER,
+        "orders accepted in a bar with the same instrument, side, quantity and price",
+    ),
+    _share(
+        "max_cancel_ratio",
+        Code.CANCEL_RATIO,
+        f"cancelled over accepted orders of the last {WINDOW_BARS} bars, from {WINDOW_BARS} orders on",
+    ),
+    _count(
+        "max_orders_per_trade",
+        Code.ORDER_TO_TRADE,
+        f"orders sent per fill over the last {WINDOW_BARS} bars, from {WINDOW_BARS} orders on",
+    ),
     _share(
         "max_daily_loss_fraction",
         Code.DAILY_LOSS,
         "loss of one agent since the close of the day before",
+    ),
+    Limit(
+        name="loss_cooldown_bars",
+        code=Code.COOLDOWN,
+        kind=Kind.BARS,
+        zero=True,
+        tighter=Tighter.HIGHER,
+        meaning="bars after a loss in an instrument in which the agent opens nothing there",
+    ),
+    Limit(
+        name="stop_loss_required",
+        code=Code.STOP_LOSS_MISSING,
+        kind=Kind.YES,
+        tighter=Tighter.HIGHER,
+        meaning="whether an order that opens must have a stop-loss attached",
     ),
 )
 

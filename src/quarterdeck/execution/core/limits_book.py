@@ -37,8 +37,22 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     max_gross_exposure_ratio: int
     max_orders_per_bar: int
     max_daily_loss_fraction: int
+    believed_price_tolerance_fraction: int
     trading_state: int | None = None
+    mandate_until: int | None = None
     instruments_allowed: int | None = None
+    regimes_allowed: int | None = None
+    believed_price_required: int | None = None
+    max_believed_age_bars: int | None = None
+    stop_loss_required: int | None = None
+    window_collar_fraction: int | None = None
+    max_participation_fraction: int | None = None
+    max_orders_per_day: int | None = None
+    max_messages_per_bar: int | None = None
+    max_identical_orders_per_bar: int | None = None
+    max_cancel_ratio: int | None = None
+    max_orders_per_trade: int | None = None
+    loss_cooldown_bars: int | None = None
     order_types_allowed: int | None = None
     short_sales_allowed: int | None = None
     max_order_quantity: int | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
 from quarterdeck.execution.core.evidence import Evidence, asked_of, money, value_of
 from quarterdeck.execution.core.exposure import worst_quantity
@@ -11,8 +9,6 @@ from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import STATES
 from quarterdeck.execution.core.limits_controls import in_quantity_units, type_of
 from quarterdeck.execution.core.scene import Scene, worst_price
-
-Show = Callable[[Scene, Intent], Evidence]
 
 
 def state(scene: Scene, _intent: Intent) -> Evidence:

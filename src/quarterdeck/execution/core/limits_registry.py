@@ -4,36 +4,10 @@ from __future__ import annotations
 
 from quarterdeck.execution.core import limits_controls as bound
 from quarterdeck.execution.core import limits_evidence as seen
-from quarterdeck.execution.core.control import Bound, Control, Unit, Wait
-from quarterdeck.execution.core.limits import LIMITS
-from quarterdeck.kernel.vocabulary import Clock
-
-
-def _control(
-    limit: str,
-    unit: Unit,
-    *,
-    passes: Bound,
-    show: seen.Show,
-    text: str,
-    advice: str,
-    wait: Wait | None = None,
-) -> Control:
-    return Control(
-        code=LIMITS[limit].code,
-        unit=unit,
-        clock=Clock.MARKET,
-        text=text,
-        advice=advice,
-        max_quantity=passes,
-        evidence=show,
-        wait=wait,
-        limit=limit,
-    )
-
+from quarterdeck.execution.core.control import Unit, limited
 
 STANDING = (
-    _control(
+    limited(
         "trading_state",
         Unit.STATE,
         passes=bound.state,
@@ -42,7 +16,7 @@ STANDING = (
         "halted none.",
         advice="Wait until a person sets the state to active; close what is open.",
     ),
-    _control(
+    limited(
         "instruments_allowed",
         Unit.STATE,
         passes=bound.allowed,
@@ -50,7 +24,7 @@ STANDING = (
         text="The instrument is in instruments_allowed at every level; others are only reduced.",
         advice="Trade an instrument that is allowed.",
     ),
-    _control(
+    limited(
         "order_types_allowed",
         Unit.STATE,
         passes=bound.order_type,
@@ -62,7 +36,7 @@ STANDING = (
 """Controls of whether the order may be made at all."""
 
 AMOUNTS = (
-    _control(
+    limited(
         "max_order_quantity",
         Unit.QUANTITY,
         passes=bound.order_quantity,
@@ -70,7 +44,7 @@ AMOUNTS = (
         text="The quantity is at most max_order_quantity.",
         advice="Split the order, or ask for less.",
     ),
-    _control(
+    limited(
         "short_sales_allowed",
         Unit.QUANTITY,
         passes=bound.short_sale,
@@ -78,7 +52,7 @@ AMOUNTS = (
         text="Where short_sales_allowed is no, at most what is held and not yet being sold is sold.",
         advice="Sell at most what is held.",
     ),
-    _control(
+    limited(
         "max_concentration_fraction",
         Unit.MONEY,
         passes=bound.concentration,
@@ -87,7 +61,7 @@ AMOUNTS = (
         "max_concentration_fraction of the equity.",
         advice="Reduce the position, or ask for less.",
     ),
-    _control(
+    limited(
         "max_net_exposure_ratio",
         Unit.MONEY,
         passes=bound.net,
@@ -96,7 +70,7 @@ AMOUNTS = (
         "last closes, are at most max_net_exposure_ratio times the equity.",
         advice="Balance the book, or ask for less.",
     ),
-    _control(
+    limited(
         "max_credit_notional",
         Unit.MONEY,
         passes=bound.credit,
@@ -104,7 +78,7 @@ AMOUNTS = (
         text="The agent's worst-case gross exposure is at most max_credit_notional.",
         advice="Reduce another position, or ask for less.",
     ),
-    _control(
+    limited(
         "max_var99_fraction",
         Unit.MONEY,
         passes=bound.var,
@@ -114,7 +88,7 @@ AMOUNTS = (
         "instrument without a forecast does not count.",
         advice="Reduce the riskiest position, or ask for less.",
     ),
-    _control(
+    limited(
         "max_instrument_notional",
         Unit.MONEY,
         passes=bound.crowd,
@@ -123,7 +97,7 @@ AMOUNTS = (
         "max_instrument_notional.",
         advice="Trade another instrument, or ask for less.",
     ),
-    _control(
+    limited(
         "max_cluster_notional",
         Unit.MONEY,
         passes=bound.cluster,
@@ -132,7 +106,7 @@ AMOUNTS = (
         "most max_cluster_notional.",
         advice="Trade outside the cluster, or ask for less.",
     ),
-    _control(
+    limited(
         "max_account_notional",
         Unit.MONEY,
         passes=bound.account,
@@ -140,7 +114,7 @@ AMOUNTS = (
         text="The worst-case gross exposure of all agents together is at most max_account_notional.",
         advice="Wait until other agents reduce, or ask for less.",
     ),
-    _control(
+    limited(
         "max_same_direction_count",
         Unit.COUNT,
         passes=bound.same_direction,
@@ -149,7 +123,7 @@ AMOUNTS = (
         "the instrument, this one included.",
         advice="Trade another instrument.",
     ),
-    _control(
+    limited(
         "max_open_orders_count",
         Unit.COUNT,
         passes=bound.open_orders,
@@ -157,7 +131,7 @@ AMOUNTS = (
         text="The agent has fewer than max_open_orders_count working orders.",
         advice="Cancel a working order first.",
     ),
-    _control(
+    limited(
         "max_open_notional",
         Unit.MONEY,
         passes=bound.open_notional,

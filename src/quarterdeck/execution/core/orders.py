@@ -72,6 +72,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
     post_only: bool = False
+    believed_price: Decimal | None = None
+    believed_at: str | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from quarterdeck.execution.core import windows
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, collar_top
 from quarterdeck.execution.core.breakers import Breaker
 from quarterdeck.execution.core.exposure import NO_CROWD, NO_PART, Crowd, Part, Sums, reserved
@@ -14,6 +15,7 @@ from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds
 from quarterdeck.execution.model import BreakerKind
 from quarterdeck.kernel.money import MAX_UNITS
+from quarterdeck.kernel.time import Nanos
 
 UNBOUNDED = MAX_UNITS
 """The answer of a control that does not mind the quantity: no order is larger."""
@@ -58,6 +60,11 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int = 0
     breakers: Mapping[BreakerKind, Breaker] = {}
     cool_down_bars: int = 0
+    at: Nanos = Nanos(0)
+    day: int = 0
+    timeframe: str = ""
+    window: windows.Agent = msgspec.field(default_factory=windows.Agent)
+    market: windows.Market = msgspec.field(default_factory=windows.Market)
     slice: int = 0
 
 

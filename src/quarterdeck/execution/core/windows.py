@@ -1,4 +1,7 @@
-"""What the gate looks back on over the last bars, in market time."""
+"""What the gate counts over time, per agent and per instrument, in market time.
+
+A bar's counts start anew with the next bar by themselves: they belong to the slice they name.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,69 @@ import msgspec
 
 WINDOW_BARS = 20
 """Bars that averages and ratios of the gate look back on."""
+
+
+class Bar(msgspec.Struct):
+    """What one agent did in one bar."""
+
+    slice: int
+    sent: int = 0
+    accepted: int = 0
+    cancelled: int = 0
+    trades: int = 0
+
+
+class Agent(msgspec.Struct):
+    """One agent's counts; ``bars`` are the last bars in which it did anything, oldest first.
+
+    ``same`` counts the accepted orders of ``bars[-1]``, by instrument, side and price and then by
+    quantity units.
+    ``day_orders`` were accepted in UTC day ``day``. ``losses`` has the slice of the last loss by
+    instrument row. ``premises`` believed prices were sent, ``grounded`` of them held.
+    """
+
+    bars: list[Bar] = []
+    same: dict[str, dict[int, int]] = {}
+    day: int = -1
+    day_orders: int = 0
+    losses: dict[int, int] = {}
+    premises: int = 0
+    grounded: int = 0
+
+    def bar(self, slice_: int) -> Bar:
+        """Return the counts of the present bar, begun where they are not yet."""
+        if not self.bars or self.bars[-1].slice != slice_:
+            self.same = {}
+            self.bars = [each for each in self.bars if each.slice > slice_ - WINDOW_BARS]
+            self.bars.append(Bar(slice_))
+        return self.bars[-1]
+
+    def messages(self, slice_: int) -> int:
+        """Return the orders and cancels sent in the present bar."""
+        if not self.bars or self.bars[-1].slice != slice_:
+            return 0
+        return self.bars[-1].sent + self.bars[-1].cancelled
+
+    def repeats(self, slice_: int, alike: str) -> dict[int, int]:
+        """Return how often each quantity of such an order was accepted in the present bar."""
+        if not self.bars or self.bars[-1].slice != slice_:
+            return {}
+        return self.same.get(alike, {})
+
+    def orders_of_day(self, day: int) -> int:
+        """Return the orders accepted in UTC day ``day``."""
+        return self.day_orders if self.day == day else 0
+
+    def sums(self, slice_: int) -> Bar:
+        """Return the counts of the window's bars together."""
+        total = Bar(slice_)
+        for each in self.bars:
+            if each.slice > slice_ - WINDOW_BARS:
+                total.sent += each.sent
+                total.accepted += each.accepted
+                total.cancelled += each.cancelled
+                total.trades += each.trades
+        return total
 
 
 class Market(msgspec.Struct):
@@ -16,6 +82,8 @@ class Market(msgspec.Struct):
 
     closes: list[int] = []
     volumes: list[int] = []
+    regime: str | None = None
+    """The last one told."""
 
     def add(self, close: int, volume: int | None) -> None:
         """Take a bar up and forget the one that leaves the window."""
@@ -31,3 +99,9 @@ class Market(msgspec.Struct):
         if len(self.volumes) < WINDOW_BARS:
             return None
         return sum(self.volumes) // WINDOW_BARS
+
+
+NO_WINDOW = Agent()
+"""An agent that has done nothing; never changed."""
+NO_MARKET = Market()
+"""An instrument without a bar; never changed."""

@@ -61,6 +61,18 @@ class Code(StrEnum):
     SAME_DIRECTION = "SAME_DIRECTION"
     OPEN_ORDERS = "OPEN_ORDERS"
     OPEN_NOTIONAL = "OPEN_NOTIONAL"
+    MANDATE = "MANDATE"
+    REGIME = "REGIME"
+    FALSE_PREMISE = "FALSE_PREMISE"
+    STOP_LOSS_MISSING = "STOP_LOSS_MISSING"
+    WINDOW_COLLAR = "WINDOW_COLLAR"
+    PARTICIPATION = "PARTICIPATION"
+    ORDERS_PER_DAY = "ORDERS_PER_DAY"
+    MESSAGE_RATE = "MESSAGE_RATE"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    CANCEL_RATIO = "CANCEL_RATIO"
+    ORDER_TO_TRADE = "ORDER_TO_TRADE"
+    COOLDOWN = "COOLDOWN"
     RAPID_LOSS = "RAPID_LOSS"
     TRADE_FREQUENCY = "TRADE_FREQUENCY"
     ERROR_RATE = "ERROR_RATE"
@@ -143,6 +155,10 @@ class SubmitOrder(Command, frozen=True):
     """It may only rest: a limit that would take at once is refused."""
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    believed_price: Decimal | None = None
+    """The price the agent believes is current; beyond the tolerance the order is refused."""
+    believed_at: str | None = None
+    """The market instant of that price, RFC 3339."""
 
 
 class PreviewOrder(Query, frozen=True):
@@ -159,6 +175,10 @@ class PreviewOrder(Query, frozen=True):
     post_only: bool = False
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    believed_price: Decimal | None = None
+    """The price the agent believes is current; beyond the tolerance the order is refused."""
+    believed_at: str | None = None
+    """The market instant of that price, RFC 3339."""
 
 
 class CancelOrder(Command, frozen=True):

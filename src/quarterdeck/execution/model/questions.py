@@ -242,3 +242,24 @@ class ExecutionReport(Answer, frozen=True):
     agents: tuple[AgentReport, ...]
     equity_total: Decimal | None
     ledger_balanced: bool
+
+
+class GetGrounding(Query, frozen=True):
+    """Ask how well agents' believed prices agreed with the market."""
+
+    agent: str | None = None
+
+
+class GroundingView(Answer, frozen=True):
+    """One agent's grounding: believed prices that held over believed prices sent, null without any."""
+
+    agent: AgentId
+    premises: int
+    grounded: int
+    score: float | None
+
+
+class GroundingsView(Answer, frozen=True):
+    """Grounding by agent."""
+
+    agents: tuple[GroundingView, ...]

@@ -24,12 +24,13 @@ from quarterdeck.execution.model import (
     StopView,
     SubmitOrder,
 )
-from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
+from quarterdeck.execution.ports import PLENTY, Pace, Room, StopSwitch, Stopwatch
 from quarterdeck.execution.service.breakers import watch_cancel
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
 )
+from quarterdeck.execution.service.counting import note_regime
 from quarterdeck.execution.service.desk import Desk, Learned
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.halting import (
@@ -49,6 +50,7 @@ from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import LimitsChanged
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
@@ -67,6 +69,7 @@ class ExecutionService:
     state: ClassVar[Mapping[str, State]] = {
         "desk": State.JOURNALED,
         "stop": State.FIXED,
+        "room": State.FIXED,
         "pace": State.FIXED,
         "stopwatch": State.FIXED,
     }
@@ -84,6 +87,7 @@ class ExecutionService:
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
+        room: Room = PLENTY,
     ) -> None:
         contracts = tuple(contract_of(instrument) for instrument in instruments)
         symbols = {contract.symbol: contract for contract in contracts}
@@ -100,6 +104,7 @@ class ExecutionService:
             settings=settings_of(breakers),
         )
         self.stop = stop
+        self.room = room
         self.pace = pace
         self.stopwatch = stopwatch
 
@@ -116,6 +121,8 @@ class ExecutionService:
                 # A stop raised from another process cancels before anything can fill.
                 notice(self.desk, self.stop.raised(), step)
                 close_slice(self.desk, message, step)
+            case RegimeChanged():
+                note_regime(self.desk, message.instrument, regime=message.regime.value, step=step)
             case LimitsChanged():
                 units = max(0, message.position_limit_units)
                 risk = parts_up(message.var99_fraction)
@@ -257,7 +264,7 @@ class ExecutionService:
             closed=desk.session.closed,
             key_reused=key_reused,
             reducing_passes=desk.policy.stop_lets_reduce,
-            frozen=desk.frozen.get(index),
+            frozen=desk.frozen.get(index) or self.room.reason(),
         )
         sums = desk.sums_of(caller.identity)
         return scene_of(

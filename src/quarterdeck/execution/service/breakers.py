@@ -26,6 +26,7 @@ from quarterdeck.execution.model import (
     Scope,
 )
 from quarterdeck.execution.service.checks import MAX_REASON, MAX_REFERENCE, check_length
+from quarterdeck.execution.service.counting import count_cancel, count_fill
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.store import breakers as store
 from quarterdeck.kernel.errors import NotFound
@@ -88,6 +89,7 @@ def watch_order(desk: Desk, order: Order, *, step: Step) -> None:
 
 def watch_cancel(desk: Desk, order: Order, *, step: Step) -> None:
     """Count an order that its own agent cancelled in the bar it was made in."""
+    count_cancel(desk, order, step=step)
     if order.slice != step.slice or order.agent != step.caller.identity:
         return
     calls = desk.calls.setdefault(order.agent, Calls())
@@ -112,6 +114,7 @@ def watch_fill(desk: Desk, fill: OrderFilled, *, step: Step) -> None:
     settings, every = desk.settings, max(1, len(desk.accounts))
     evidence = f"the last was {fill.fill_id} in {fill.symbol}"
     lost = fill.closed and fill.realised_units < fill.fee_units
+    count_fill(desk, fill, lost=lost, step=step)
     loss = text_of(fill.realised_units - fill.fee_units, MONEY_SCALE)
     for scope, subject, times in ((Scope.AGENT, fill.agent, 1), (Scope.DECK, "", every)):
         _count(

@@ -18,15 +18,22 @@ from quarterdeck.execution.core.scene import NOTHING, Around
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
-from quarterdeck.execution.core.windows import Market
-from quarterdeck.execution.model import StopScope
-from quarterdeck.execution.store.breakers import read_breakers, read_calls, read_markets
+from quarterdeck.execution.core.windows import NO_MARKET, NO_WINDOW, Agent, Market
+from quarterdeck.execution.model import DrillView, StopScope
+from quarterdeck.execution.store.breakers import (
+    read_breakers,
+    read_calls,
+    read_markets,
+    read_windows,
+)
+from quarterdeck.execution.store.drill import read_drill
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.execution.store.stops import count_stop, read_stops
 from quarterdeck.execution.store.venue import Venue, read_venue
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, SignalId
+from quarterdeck.kernel.time import DAY
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import OrdersSection
 from quarterdeck.runtime.sequencer import Step
@@ -86,9 +93,11 @@ class Desk:
     frozen: dict[int, str] = field(default_factory=dict)
     remote: bool = False
     venue: Venue = field(default_factory=Venue)
+    drill: DrillView = field(default_factory=lambda: DrillView(number=0))
     breakers: Breakers = field(default_factory=Breakers)
     calls: dict[str, Calls] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
+    windows: dict[str, Agent] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=Exposure, compare=False)
     risks: dict[int, int] = field(default_factory=dict, compare=False)
 
@@ -111,9 +120,11 @@ class Desk:
             self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
         self.signals = read_signals(reader)
         self.venue = read_venue(reader)
+        self.drill = read_drill(reader)
         self.breakers = read_breakers(reader)
         self.calls = read_calls(reader)
         self.markets = read_markets(reader)
+        self.windows = read_windows(reader)
         for row in reader.rows("execution.frozen"):
             self.frozen[row["instrument"]] = row["reason"]
         self.book = Book()
@@ -180,6 +191,11 @@ class Desk:
             ),
             cool_down_bars=self.settings.cool_down_bars,
             slice=self.session.slice,
+            at=self.session.at,
+            day=self.session.at // DAY,
+            timeframe=self.session.timeframe,
+            window=self.windows.get(agent, NO_WINDOW),
+            market=self.markets.get(row, NO_MARKET),
         )
 
     def position_limit(self, instrument: int, bounds: Bounds) -> int:

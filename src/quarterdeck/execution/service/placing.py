@@ -26,6 +26,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.execution.service.breakers import watch_order
 from quarterdeck.execution.service.checks import MAX_REFERENCE, MAX_SYMBOL, check_length
+from quarterdeck.execution.service.counting import count_order
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.own_orders import give_way
@@ -50,6 +51,8 @@ def asked_of(order: SubmitOrder | PreviewOrder) -> Asked:
         post_only=order.post_only,
         stop_loss=order.stop_loss,
         take_profit=order.take_profit,
+        believed_price=order.believed_price,
+        believed_at=order.believed_at,
     )
 
 
@@ -133,6 +136,7 @@ def place(
     step.say(said(at=step.at, slice=step.slice, order=view))
     _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
     watch_order(desk, order, step=step)
+    count_order(desk, order, scene=scene, intent=intent, step=step)
     if verdict.accepted:
         _attach(desk, order, step=step)
         if opposed:

@@ -17,7 +17,7 @@ from quarterdeck.execution.core.breakers import (
     Calls,
     Settings,
 )
-from quarterdeck.execution.core.windows import Market
+from quarterdeck.execution.core.windows import Agent, Market
 from quarterdeck.execution.model import BreakerEvent, BreakerKind, BreakerState, BreakerView, Scope
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import MINUTE, Nanos, rfc3339
@@ -164,6 +164,19 @@ def read_calls(reader: Reader) -> dict[str, Calls]:
     }
 
 
+def write_window(step: Step, agent: str, window: Agent) -> None:
+    """Write an agent's counts."""
+    step.write("execution.window_saved", agent=agent, counts=msgspec.json.encode(window).decode())
+
+
+def read_windows(reader: Reader) -> dict[str, Agent]:
+    """Return every agent's counts."""
+    return {
+        row["agent"]: msgspec.json.decode(row["counts"], type=Agent)
+        for row in reader.rows("execution.windows")
+    }
+
+
 def write_market(step: Step, row: int, market: Market) -> None:
     """Write an instrument's last closes and volumes."""
     step.write(
@@ -171,6 +184,7 @@ def write_market(step: Step, row: int, market: Market) -> None:
         instrument=row,
         closes=msgspec.json.encode(market.closes).decode(),
         volumes=msgspec.json.encode(market.volumes).decode(),
+        regime=market.regime,
     )
 
 
@@ -180,6 +194,7 @@ def read_markets(reader: Reader) -> dict[int, Market]:
         row["instrument"]: Market(
             closes=msgspec.json.decode(row["closes"], type=list[int]),
             volumes=msgspec.json.decode(row["volumes"], type=list[int]),
+            regime=row["regime"],
         )
         for row in reader.rows("execution.markets")
     }

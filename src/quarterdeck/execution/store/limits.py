@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quarterdeck.execution.core.amounts import Contract, Terms
+from quarterdeck.execution.core.amounts import Contract, Terms, parts_down
 from quarterdeck.execution.core.limits import LIMITS, Limit
 from quarterdeck.execution.core.limits_book import Level, LimitBook, Pending
 from quarterdeck.execution.model import ChangeStatus, LimitRevisionView, Scope
@@ -38,6 +38,10 @@ def book_of(
         ("max_gross_exposure_ratio", terms.gross_parts),
         ("max_orders_per_bar", terms.orders_per_bar),
         ("max_daily_loss_fraction", terms.loss_parts),
+        (
+            "believed_price_tolerance_fraction",
+            parts_down(limits.believed_price_tolerance_fraction),
+        ),
     ):
         book.put((Scope.DECK, ""), name, value)
     for each in limits.levels:

@@ -93,6 +93,17 @@ def regime_state(n: int) -> RegimeState:
     return RegimeState(n)
 
 
+def recent_closes(state: RegimeState, row: int, count: int) -> Floats:
+    """Return at most the last ``count`` log closes of an instrument, oldest first; 256 are kept."""
+    seen = int(state.bars[row])
+    if seen == 0:
+        return np.empty(0)
+    last = seen - 1
+    place = last if last < WINDOW_BARS else WINDOW_BARS + last % WINDOW_BARS
+    first = place + 1 - min(count, seen, WINDOW_BARS)
+    return state.log_close[row, first : place + 1].copy()
+
+
 def nothing_found(n: int) -> Found:
     """Return what is known of ``n`` instruments before any bar."""
     labels = np.full(n, NOT_ENOUGH_DATA, dtype=np.int64)

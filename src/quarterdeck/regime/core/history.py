@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quarterdeck.kernel.vocabulary import REGIMES
-from quarterdeck.maths.arrays import Floats, Ints
+from quarterdeck.maths.arrays import ArrayState, Floats, Ints
 
 
 class Span(NamedTuple):
@@ -82,4 +82,53 @@ def statistics_of(spans: list[Span]) -> Statistics:
         transitions=np.where(
             ended[:, None] > 0, followed / np.maximum(ended, 1.0)[:, None], np.nan
         ),
+    )
+
+
+class HistoryState(ArrayState):
+    """The running figures of each of ``n`` instruments, from which ``statistics_now`` is told.
+
+    ``spans``, ``bars``, ``ended`` and ``lasted`` are (n, 9), ``followed`` (n, 9, 9); ``label`` and
+    ``length`` are of the present span, -1 and 0 before the first.
+    """
+
+    __slots__ = ("bars", "ended", "followed", "label", "lasted", "length", "spans")
+
+    def __init__(self, n: int) -> None:
+        count = len(REGIMES)
+        self.spans: Ints = np.zeros((n, count), dtype=np.int64)
+        self.bars: Ints = np.zeros((n, count), dtype=np.int64)
+        self.ended: Ints = np.zeros((n, count), dtype=np.int64)
+        self.lasted: Ints = np.zeros((n, count), dtype=np.int64)
+        self.followed: Ints = np.zeros((n, count, count), dtype=np.int64)
+        self.label: Ints = np.full(n, -1, dtype=np.int64)
+        self.length: Ints = np.zeros(n, dtype=np.int64)
+
+
+def count_slice(state: HistoryState, rows: Ints, labels: Ints) -> None:
+    """Count one bar of each instrument in ``rows``; ``labels`` (m,) below 0 are not counted."""
+    for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
+        if label < 0:
+            continue
+        before = int(state.label[row])
+        if label != before:
+            if before >= 0:
+                state.ended[row, before] += 1
+                state.lasted[row, before] += state.length[row]
+                state.followed[row, before, label] += 1
+            state.spans[row, label] += 1
+            state.label[row], state.length[row] = label, 0
+        state.length[row] += 1
+        state.bars[row, label] += 1
+
+
+def statistics_now(state: HistoryState, row: int) -> Statistics:
+    """Return the figures of instrument ``row``: those ``statistics_of`` gives for its whole history."""
+    ended = state.ended[row].astype(np.float64)
+    some = np.where(ended > 0, ended, np.nan)
+    return Statistics(
+        spans=state.spans[row].copy(),
+        frequency=state.bars[row] / max(int(state.bars[row].sum()), 1),
+        duration=state.lasted[row] / some,
+        transitions=state.followed[row] / some[:, None],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -151,8 +152,21 @@ def recent_coverage(
     judged, hits = min(int(totals[JUDGED]), RECENT), int(totals[RECENT_HITS])
     if not judged:
         return 0, 0, 1.0
-    counts = HitCounts(judged, hits, 0, 0, 0, 0)
-    return judged, hits, kupiec(counts, tail=tail).p_value
+    return judged, hits, _share_p(judged, hits, tail)
+
+
+def latest_hits(state: JudgementState, row: int, level: int, *, bars: int) -> int:
+    """Return the hits among the last ``bars`` judged bars (at most 500)."""
+    judged = int(state.totals[row, level, JUDGED])
+    places = np.arange(max(0, judged - bars), judged) % RECENT
+    ring = state.recent[row, level]
+    return int(np.count_nonzero(ring[places, 0] > ring[places, 1]))
+
+
+@lru_cache(maxsize=4_096)
+def _share_p(judged: int, hits: int, tail: float) -> float:
+    """Return Kupiec's p-value; the same few counts come again at every bar."""
+    return kupiec(HitCounts(judged, hits, 0, 0, 0, 0), tail=tail).p_value
 
 
 def warm_up() -> None:

@@ -84,9 +84,14 @@ def position_limit(
 
 
 def banded_limit(
-    current_units: int | None, proposed_units: int, *, band: float, hard_limit_units: int
+    current_units: int | None,
+    proposed_units: int,
+    *,
+    band: float,
+    loosening: float,
+    hard_limit_units: int,
 ) -> int:
-    """Return the limit in force after a proposal: it moves only when the change is worth it.
+    """Return the limit in force after a proposal: it tightens at once and loosens slowly.
 
     Parameters
     ----------
@@ -96,22 +101,28 @@ def banded_limit(
         The limit just computed.
     band : float
         Smallest relative change that moves the limit, for example 0.15; 0 follows every change.
+    loosening : float
+        Largest relative rise of one step, for example 0.05, of the limit in force or of a twentieth
+        of the hard limit where that is more (so that a limit can leave zero).
     hard_limit_units : int
         The result is never above it, band or not.
 
     Raises
     ------
     InvalidInput
-        If ``band`` is negative, NaN or infinite, or an amount is negative.
+        If ``band`` or ``loosening`` is negative, NaN or infinite, or an amount is negative.
 
     Examples
     --------
-    >>> banded_limit(100, 110, band=0.15, hard_limit_units=500)
+    >>> banded_limit(100, 110, band=0.15, loosening=0.05, hard_limit_units=500)
     100
-    >>> banded_limit(100, 80, band=0.15, hard_limit_units=500)
+    >>> banded_limit(100, 80, band=0.15, loosening=0.05, hard_limit_units=500)
     80
+    >>> banded_limit(100, 300, band=0.15, loosening=0.05, hard_limit_units=500)
+    105
     """
     _not_negative("band", band)
+    _not_negative("loosening", loosening)
     for field, units in (
         ("proposed_units", proposed_units),
         ("hard_limit_units", hard_limit_units),
@@ -121,8 +132,25 @@ def banded_limit(
     if current_units is None:
         return min(proposed_units, hard_limit_units)
     over, under = band.as_integer_ratio()
-    moved = abs(proposed_units - current_units) * under > over * abs(current_units)
-    return min(proposed_units if moved else current_units, hard_limit_units)
+    if abs(proposed_units - current_units) * under <= over * abs(current_units):
+        return min(current_units, hard_limit_units)
+    over, under = loosening.as_integer_ratio()
+    rise = max(current_units, hard_limit_units // 20) * over // under
+    return min(proposed_units, current_units + rise, hard_limit_units)
+
+
+def banded_multiplier(current: float, proposed: float, *, band: float) -> float:
+    """Return the size multiplier in force: it moves only by more than ``band`` of itself.
+
+    ``current`` is NaN when there is none yet; then the proposal is taken. Both are in [0, 1].
+
+    Examples
+    --------
+    >>> banded_multiplier(0.8, 0.75, band=0.15), banded_multiplier(0.8, 0.6, band=0.15)
+    (0.8, 0.6)
+    """
+    moved = not abs(proposed - current) <= band * current
+    return proposed if moved else current
 
 
 def _not_negative(field: str, value: float) -> None:

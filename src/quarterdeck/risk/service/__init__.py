@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
-from quarterdeck.kernel.vocabulary import Regime, Severity
-from quarterdeck.market.model import BarsClosed, Floats
+from quarterdeck.kernel.vocabulary import Severity
+from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
@@ -32,11 +33,12 @@ from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
+    latest_hits,
     recent_coverage,
     recently,
     since_start,
 )
-from quarterdeck.risk.core.limits import banded_limit, position_limit, volatility_multiplier
+from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.model import (
     GetHoldingsRisk,
     GetLimitChanges,
@@ -44,15 +46,14 @@ from quarterdeck.risk.model import (
     GetRiskEvents,
     HoldingsView,
     LimitChangesView,
-    LimitsChanged,
     RiskEventKind,
-    RiskEventRaised,
     RiskEventsView,
     RisksView,
     RiskView,
 )
-from quarterdeck.risk.service.changes import say_limit
-from quarterdeck.risk.service.holdings import Holdings
+from quarterdeck.risk.service.events import RiskEvents
+from quarterdeck.risk.service.holdings import DECK, Holdings
+from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import page, unknown_symbol
@@ -62,10 +63,10 @@ from quarterdeck.runtime.state import Array, History, Reader, State
 
 TAILS = (0.05, 0.01)
 """The share of losses beyond 95 % and 99 % value at risk."""
+CLUSTER_BARS = 20
+"""Judged bars among which hits of the 99 % forecast make a cluster."""
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
-STRESSED = (Regime.VOLATILE, Regime.BREAKDOWN)
-"""The regimes in which a learned limit is scaled down further."""
 
 
 class RiskService:
@@ -79,19 +80,16 @@ class RiskService:
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "_config": State.FIXED,
-        "_capital_units": State.FIXED,
-        "_hard_units": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
         "_judgement": State.CHECKPOINTED,
         "_joint": State.CHECKPOINTED,
         "_holdings": State.JOURNALED,
+        "_scaling": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
-        "_regimes": State.JOURNALED,
-        "_version": State.JOURNALED,
         "_events": State.JOURNALED,
-        "_marks": State.JOURNALED,
+        "_missed": State.CHECKPOINTED,
     }
 
     def __init__(
@@ -106,34 +104,24 @@ class RiskService:
         n = len(symbols)
         self._symbols = symbols
         self._config = config
-        self._capital_units = capital_units
-        self._hard_units = hard_units
         self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
         self._joint = JointState(n)
         self._holdings = Holdings(symbols, quantity_scales=quantity_scales)
-        self._limits: dict[int, tuple[int, int]] = {}
-        self._regimes: dict[int, Regime] = {}
-        self._version = 0
-        self._events = 0
-        self._marks: set[tuple[RiskEventKind, str]] = set()
+        self._scaling: Floats = np.full(n, np.nan)
+        self._limits = LearnedLimits(
+            symbols, config=config, capital_units=capital_units, hard_units=hard_units
+        )
+        self._events = RiskEvents()
+        self._missed: Ints = np.zeros(n, dtype=np.int64)
 
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
-        for row in reader.rows("risk.limits"):
-            instrument = int(row["instrument"])
-            self._regimes[instrument] = Regime(row["regime"])
-            if row["position_limit_units"] is not None:
-                units = int(row["position_limit_units"])
-                self._limits[instrument] = (int(row["version"]), units)
+        self._limits.load(reader)
         self._holdings.load(reader)
-        self._version = int(reader.rows("risk.last_version")[0]["version"])
-        self._events = int(reader.rows("risk.last_event")[0]["number"])
-        self._marks = {
-            (RiskEventKind(row["kind"]), str(row["subject"])) for row in reader.rows("risk.marks")
-        }
+        self._events.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -143,10 +131,9 @@ class RiskService:
             case OrderFilled():
                 self._holdings.fill(message, step)
             case RegimeChanged():
-                self._regimes[message.instrument] = message.regime
-                self._save_limit(message.instrument, step)
+                self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._mark(
+                self._events.mark(
                     RiskEventKind.DRAWDOWN,
                     str(message.agent),
                     step,
@@ -158,7 +145,12 @@ class RiskService:
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
-        arrays: dict[str, Array] = {"forecast": self._forecast, "hits": self._hits}
+        arrays: dict[str, Array] = {
+            "forecast": self._forecast,
+            "hits": self._hits,
+            "scaling": self._scaling,
+            "missed": self._missed,
+        }
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
@@ -195,7 +187,22 @@ class RiskService:
                 out=self._forecast,
                 ohl=(bars.open, bars.high, bars.low),
             )
+            self._missed[:] = bars.missed
+            self._scale_sizes(bars.rows)
             self._holdings.refresh(self._filters, self._joint)
+
+    def _scale_sizes(self, rows: Ints) -> None:
+        """Let the size multipliers of ``rows`` follow their volatility, outside a band."""
+        slow = slow_volatility(self._filters)
+        for row in rows.tolist():
+            volatility = float(self._forecast[row, VOLATILITY])
+            if volatility != volatility:
+                continue
+            self._scaling[row] = banded_multiplier(
+                float(self._scaling[row]),
+                volatility_multiplier(volatility, float(slow[row])),
+                band=self._config.size_band_fraction,
+            )
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
         loss = np.full(len(self._symbols), np.nan)
@@ -206,7 +213,7 @@ class RiskService:
         self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
         for breach in var_breaches(loss, foreseen):
-            self._raise(
+            self._events.raise_event(
                 RiskEventKind.VAR_BREACH,
                 self._symbols[breach.row],
                 step,
@@ -217,8 +224,17 @@ class RiskService:
             )
         self._watch_volatility(slow, step)
         self._watch_coverage(step)
+        self._watch_clusters(loss > foreseen, step)
+        self._watch_staleness(step)
+        self._watch_concentration(step)
         for row in bars.rows.tolist():
-            self._move_limit(row, slow=float(slow[row]), step=step)
+            self._limits.move(
+                row,
+                volatility=float(self._forecast[row, VOLATILITY]),
+                var99=float(self._forecast[row, VAR99]),
+                multiplier=self._multiplier(row),
+                step=step,
+            )
         self._publish(slow, step)
 
     def _watch_volatility(self, slow: Floats, step: Step) -> None:
@@ -228,7 +244,7 @@ class RiskService:
             for spike in volatility_spikes(self._forecast[:, VOLATILITY], slow, ratio=ratio)
         }
         for row, symbol in enumerate(self._symbols):
-            self._mark(
+            self._events.mark(
                 RiskEventKind.VOLATILITY_SPIKE,
                 symbol,
                 step,
@@ -246,7 +262,7 @@ class RiskService:
             for level, tail in enumerate(TAILS):
                 judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
                 least = p if judged and (least is None or p < least) else least
-                self._mark(
+                self._events.mark(
                     RiskEventKind.COVERAGE,
                     f"{symbol} {100 - round(100 * tail)} %",
                     step,
@@ -259,136 +275,48 @@ class RiskService:
             found[symbol] = least
         step.say(NumbersPublished(name="risk.coverage_p", values=found))
 
-    def _move_limit(self, row: int, *, slow: float, step: Step) -> None:
-        var99 = float(self._forecast[row, VAR99])
-        if var99 != var99:
-            return
-        stressed = self._regimes.get(row, Regime.UNDETERMINED) in STRESSED
-        budget = self._config.position_var99_budget_fraction
-        if stressed:
-            budget *= self._config.stressed_regime_multiplier
-        proposed = position_limit(
-            var99=var99,
-            budget_fraction=budget,
-            capital_units=self._capital_units,
-            hard_limit_units=self._hard_units,
-        )
-        _, held = self._limits.get(row, (0, None))
-        units = banded_limit(
-            held,
-            proposed,
-            band=self._config.limit_band_fraction,
-            hard_limit_units=self._hard_units,
-        )
-        if units == held:
-            return
-        self._version += 1
-        self._limits[row] = (self._version, units)
-        self._save_limit(row, step)
-        because = f"99 % VaR {var99:.2%} a bar, budget {budget:.2%} of capital"
-        if stressed:
-            because += f" ({self._regimes[row].value} regime)"
-        say_limit(
-            LimitsChanged(
-                at=step.at,
-                slice=step.slice,
-                version=self._version,
-                instrument=row,
-                symbol=self._symbols[row],
-                position_limit_units=units,
-                previous_units=held,
-                multiplier=self._multiplier(row, slow),
-                var99_fraction=var99,
-                because=because,
-            ),
-            step,
-        )
+    def _watch_clusters(self, breached: npt.NDArray[np.bool_], step: Step) -> None:
+        kind, least = RiskEventKind.BREACH_CLUSTER, self._config.breach_cluster_hits
+        for row, symbol in enumerate(self._symbols):
+            if breached[row] or self._events.marked(kind, symbol):
+                self._events.mark(
+                    kind,
+                    symbol,
+                    step,
+                    severity=Severity.ERROR,
+                    observed=float(latest_hits(self._judgement, row, 1, bars=CLUSTER_BARS)),
+                    threshold=float(least),
+                    text="lost more than its 99 % VaR {observed:.0f} times in "
+                    f"{CLUSTER_BARS} bars",
+                )
 
-    def _multiplier(self, row: int, slow: float) -> float:
-        multiplier = volatility_multiplier(float(self._forecast[row, VOLATILITY]), slow)
-        if self._regimes.get(row, Regime.UNDETERMINED) in STRESSED:
-            multiplier *= self._config.stressed_regime_multiplier
-        return multiplier
-
-    def _save_limit(self, row: int, step: Step) -> None:
-        version, units = self._limits.get(row, (0, None))
-        step.write(
-            "risk.limit_saved",
-            instrument=row,
-            symbol=self._symbols[row],
-            version=version,
-            position_limit_units=units,
-            regime=self._regimes.get(row, Regime.UNDETERMINED).value,
-            at=step.at,
-        )
-
-    def _mark(
-        self,
-        kind: RiskEventKind,
-        subject: str,
-        step: Step,
-        *,
-        severity: Severity,
-        observed: float,
-        threshold: float,
-        text: str,
-    ) -> None:
-        """Raise an event when the threshold is first crossed; forget it once it is not any more."""
-        mark, beyond = (kind, subject), observed >= threshold
-        if beyond == (mark in self._marks):
-            return
-        if beyond:
-            self._marks.add(mark)
-            self._raise(
-                kind,
-                subject,
+    def _watch_staleness(self, step: Step) -> None:
+        for row, symbol in enumerate(self._symbols):
+            begun = self._filters.close[row] == self._filters.close[row]
+            self._events.mark(
+                RiskEventKind.STALE_DATA,
+                symbol,
                 step,
-                severity=severity,
-                observed=observed,
-                threshold=threshold,
-                text=text,
+                severity=Severity.WARNING,
+                observed=float(self._missed[row]) if begun else 0.0,
+                threshold=float(self._config.stale_after_bars),
+                text="has had no bar for {observed:.0f} slices; it has no forecast until the next",
             )
-        else:
-            self._marks.discard(mark)
-        step.write("risk.mark_saved", kind=kind.value, subject=subject, active=int(beyond))
 
-    def _raise(
-        self,
-        kind: RiskEventKind,
-        subject: str,
-        step: Step,
-        *,
-        severity: Severity,
-        observed: float,
-        threshold: float,
-        text: str,
-    ) -> None:
-        self._events += 1
-        event = RiskEventRaised(
-            at=step.at,
-            slice=step.slice,
-            event_id=step.new_id("rsk"),
-            kind=kind,
-            severity=severity,
-            subject=subject,
-            observed=observed,
-            threshold=threshold,
-            text=f"{subject} " + text.format(observed=observed, threshold=threshold),
+    def _watch_concentration(self, step: Step) -> None:
+        symbol, share = self._holdings.largest_share()
+        self._events.mark(
+            RiskEventKind.CONCENTRATION,
+            DECK,
+            step,
+            severity=Severity.WARNING,
+            observed=share,
+            threshold=self._config.concentration_event_fraction,
+            text=f"has {{observed:.0%}} of its 99 % VaR from {symbol}",
         )
-        step.write(
-            "risk.event_saved",
-            number=self._events,
-            event_id=event.event_id,
-            slice=event.slice,
-            at=event.at,
-            kind=kind.value,
-            severity=severity.value,
-            subject=subject,
-            observed=observed,
-            threshold=threshold,
-            text=event.text,
-        )
-        step.say(event)
+
+    def _multiplier(self, row: int) -> float:
+        return float(self._scaling[row]) * self._limits.stress(row)
 
     def _publish(self, slow: Floats, step: Step) -> None:
         volatility = self._forecast[:, VOLATILITY]
@@ -411,10 +339,9 @@ class RiskService:
         """Return the present forecasts and learned limits."""
         if query.symbol is not None and query.symbol not in self._symbols:
             raise unknown_symbol(query.symbol, self._symbols)
-        slow = slow_volatility(self._filters)
         return RisksView(
             instruments=tuple(
-                self._view(row, float(slow[row]))
+                self._view(row)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
             )
@@ -424,11 +351,15 @@ class RiskService:
         """Return what is held at the last close may lose in the next bar."""
         return self._holdings.view()
 
-    def _view(self, row: int, slow: float) -> RiskView:
+    def _view(self, row: int) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        known = have >= MIN_RESIDUALS
+        stale = int(self._missed[row]) >= self._config.stale_after_bars
+        known = have >= MIN_RESIDUALS and not stale
+        reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
+        if have >= MIN_RESIDUALS and not known:
+            reason = f"stale: no bar for {self._missed[row]} slices"
         line = self._forecast[row].tolist()
-        version, units = self._limits.get(row, (0, None))
+        version, units = self._limits.in_force(row)
         return RiskView(
             symbol=self._symbols[row],
             volatility=line[VOLATILITY] if known else None,
@@ -436,7 +367,7 @@ class RiskService:
             es95=line[ES95] if known else None,
             var99=line[VAR99] if known else None,
             es99=line[ES99] if known else None,
-            multiplier=self._multiplier(row, slow) if known else None,
+            multiplier=self._multiplier(row) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
             coverage=tuple(
@@ -453,7 +384,7 @@ class RiskService:
             ),
             have=have,
             need=MIN_RESIDUALS,
-            reason=None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals",
+            reason=reason,
         )
 
     async def events(

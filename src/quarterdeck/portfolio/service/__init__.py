@@ -7,17 +7,20 @@ follows from them is rounded to 12 significant digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
+from quarterdeck.agents.model import AgentRegistered
+from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
-from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
+from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import ROUNDING, Budget
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
@@ -27,6 +30,8 @@ from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
+    AttributionView,
+    GetAttribution,
     GetPortfolio,
     GetProposals,
     Objective,
@@ -36,6 +41,16 @@ from quarterdeck.portfolio.model import (
     ProposalView,
     RebalanceProposed,
 )
+from quarterdeck.portfolio.service.attributing import (
+    closes,
+    note_agent,
+    note_fill,
+    note_turns,
+    read_book,
+    unit_values,
+    view_of,
+)
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import PortfolioSection
 from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
@@ -68,6 +83,10 @@ class PortfolioService:
         "_symbols": State.FIXED,
         "_config": State.FIXED,
         "_budget": State.FIXED,
+        "_unit_values": State.FIXED,
+        "_prices": State.CHECKPOINTED,
+        "_book": State.JOURNALED,
+        "_turned": State.VIEW,
         "_closes": State.CHECKPOINTED,
         "_instants": State.CHECKPOINTED,
         "_moments": State.CHECKPOINTED,
@@ -77,9 +96,14 @@ class PortfolioService:
         "_reasons": State.JOURNALED,
     }
 
-    def __init__(self, *, symbols: tuple[str, ...], config: PortfolioSection) -> None:
-        n = len(symbols)
-        self._symbols = symbols
+    def __init__(self, *, instruments: Sequence[Instrument], config: PortfolioSection) -> None:
+        n = len(instruments)
+        self._symbols = tuple(one.symbol for one in instruments)
+        self._unit_values = unit_values(instruments)
+        self._prices: Ints = np.zeros(n, dtype=np.int64)
+        self._book = Book()
+        # The regimes that began in this slice, until its bars are heard; never kept beyond the step.
+        self._turned: list[RegimeChanged] = []
         self._config = config
         # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
         self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
@@ -92,7 +116,8 @@ class PortfolioService:
         self._reasons: dict[Objective, str] = {}
 
     def load(self, reader: Reader) -> None:
-        """Take up the last proposals."""
+        """Take up the last proposals and the attribution."""
+        self._book = read_book(reader)
         self._number = int(reader.rows("portfolio.last_number")[0]["number"])
         self._latest = {
             Objective(row["objective"]): (
@@ -107,10 +132,24 @@ class PortfolioService:
         }
 
     def hear(self, message: Message, step: Step) -> None:
-        """Take the slice into the window and propose when it is time."""
-        if not isinstance(message, BarsClosed):
-            return
+        """Count what was traded; take a slice into the window and propose when it is time."""
+        match message:
+            case AgentRegistered():
+                note_agent(self._book, message, step)
+            case OrderFilled():
+                worth = int(self._unit_values[message.instrument])
+                note_fill(self._book, message, unit_value=worth, step=step)
+            case RegimeChanged():
+                self._turned.append(message)
+            case BarsClosed():
+                self._close(message, step)
+            case _:
+                pass
+
+    def _close(self, message: BarsClosed, step: Step) -> None:
         self.absorb(message)
+        turned, self._turned = self._turned, []
+        note_turns(self._book, turned, worths=self._worths(), step=step)
         if self._full() and message.index % self._config.every_bars == 0:
             basis = self._basis()
             for objective in Objective:
@@ -127,6 +166,7 @@ class PortfolioService:
         """Return the checkpointed arrays."""
         return {
             "closes": self._closes,
+            "prices": self._prices,
             "instants": self._instants,
             "targets": self._targets.weights,
             **self._moments.arrays(),
@@ -141,6 +181,7 @@ class PortfolioService:
         """Take the slice's joint return in; one that not all instruments have is left out."""
         if not isinstance(bars, BarsClosed):
             return
+        closes(bars, self._prices)
         before = self._closes.copy()
         self._closes[bars.rows] = bars.close
         joint = self._closes / before - 1.0
@@ -150,6 +191,18 @@ class PortfolioService:
         self._moments.take(joint)
         if self._full():
             self._targets.follow(self._moments, budget=self._budget)
+
+    def _worths(self) -> dict[int, int]:
+        """Return the money units that a quantity unit of each instrument is worth at the last close."""
+        return dict(enumerate((self._prices * self._unit_values).tolist()))
+
+    def earned(self) -> dict[str, int]:
+        """Return what every agent has earned after costs by the attribution, in money units."""
+        return totals(self._book, self._worths())
+
+    def attribution(self, query: GetAttribution, caller: Caller) -> AttributionView:
+        """Return where profit and loss came from; the parts add up to the ledger."""
+        return view_of(self._book, by=query.by, worths=self._worths(), symbols=self._symbols)
 
     def _full(self) -> bool:
         return self._moments.have >= self._config.window_bars

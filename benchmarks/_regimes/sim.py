@@ -1,0 +1,102 @@
+"""SIM: the three simulated families, the sim heads trained on them, and what they say out of sample."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks._regimes.ohlc_filter import filtered, hazards, walk_table
+from benchmarks._regimes.paths import BURN_IN, Path, Pool, path_of
+from benchmarks._regimes.scoring import (
+    balanced_accuracy,
+    calibration_error,
+    followed,
+    selective_accuracy,
+)
+from benchmarks._regimes.training import Recipe, trained
+from quarterdeck.market.core.indicators import batch_indicators
+from quarterdeck.maths.arrays import Floats, Ints
+from quarterdeck.regime.core.decoder import decode_kernel
+from quarterdeck.regime.core.detector import Bars, batch_features
+from quarterdeck.regime.core.head import BOUND, Head, head_kernel
+
+FAMILIES = "ABC"
+TRAIN, VALIDATION, TEST = range(100), range(500, 515), range(900, 930)
+PENALTY = 1.5
+"""Of 1.5, 2 and 3, by balanced accuracy on validation paths at a switch ratio of at most 3."""
+RECIPE = Recipe(units=64, epochs=4, decay=1e-2)
+
+
+class Rows(NamedTuple):
+    """Paths' scored bars: features with the filter's log posteriors (paths, bars, 81), true regimes."""
+
+    x: Floats
+    y: Ints
+    closes: Floats
+
+
+def rows_of_path(path: Path, table: Floats, hazard: Floats) -> tuple[Floats, Ints, Floats]:
+    """Return what the sim head sees of one path, its regimes and its log closes."""
+    o, h, low, c = (np.exp(column) * 100.0 for column in path[:4])
+    bars = Bars(o, h, low, c, np.full(c.size, np.nan))
+    features = batch_features(bars, batch_indicators(h, low, c))[:, :-1]
+    logs = np.log(np.maximum(filtered(path, table, hazard), 1e-6))
+    x = np.concatenate((features, logs), axis=1)[BURN_IN:]
+    return x.astype(np.float32), path.labels[BURN_IN:], path.close[BURN_IN:]
+
+
+def family_rows(family: str, seeds: range, pool: Pool, *, test: bool) -> Rows:
+    """Return the rows of a family's paths; family C's test paths draw other days than its training."""
+    table, hazard = walk_table(), hazards()
+    found = [rows_of_path(path_of(family, s, pool, test=test), table, hazard) for s in seeds]
+    x, y, closes = zip(*found, strict=True)
+    return Rows(np.stack(x), np.stack(y), np.stack(closes))
+
+
+def sim_head(rows: list[Rows]) -> Head:
+    """Return the head trained on all bars of some families' training paths."""
+    width = rows[0].x.shape[2]
+    x = np.concatenate([one.x.reshape(-1, width) for one in rows])
+    y = np.concatenate([one.y.reshape(-1) for one in rows])
+    return trained(x, y, columns=np.arange(width, dtype=np.int64), recipe=RECIPE)
+
+
+def told(head: Head, x: Floats) -> tuple[Floats, Floats]:
+    """Return the posteriors and the balanced shares of one path."""
+    wide = np.ascontiguousarray(x, dtype=np.float64)
+    posterior, shares = np.empty((len(wide), 8)), np.empty((len(wide), 8))
+    head_kernel(np.arange(len(wide)), wide, head, BOUND, posterior, shares)
+    return posterior, shares
+
+
+def decoded(shares: Floats, *, penalty: float = PENALTY) -> Ints:
+    """Return the jump decoder's labels of one path, without abstention."""
+    labels = np.empty(len(shares), dtype=np.int64)
+    rows, targets = np.zeros(len(shares), dtype=np.int64), np.arange(len(shares))
+    decode_kernel(
+        rows, targets, np.ascontiguousarray(shares), penalty, 0.0, 1e-4, np.zeros((1, 9)), labels
+    )
+    return labels
+
+
+def scores(truth: Ints, posterior: list[Floats], shares: list[Floats]) -> dict[str, float]:
+    """Return what is measured of one head on one family's test paths."""
+    labels = [decoded(one) for one in shares]
+    t, p = truth.reshape(-1), np.concatenate(posterior)
+    segments = followed(list(zip(truth, labels, strict=True)))
+    return {
+        "balanced_accuracy": balanced_accuracy(t, np.concatenate(labels)),
+        "balanced_accuracy_raw": balanced_accuracy(t, np.concatenate(shares).argmax(axis=1)),
+        "switch_ratio": segments.switch_ratio,
+        "missed_share": segments.missed_share,
+        "delay_bars": segments.delay_bars,
+        "ece": calibration_error(t, p),
+        "selective_accuracy_at_80pct": selective_accuracy(t, p),
+    }
+
+
+def head_scores(head: Head, rows: Rows) -> dict[str, float]:
+    """Return the scores of a sim head."""
+    posterior, shares = zip(*(told(head, x) for x in rows.x), strict=True)
+    return scores(rows.y, list(posterior), list(shares))

@@ -1,0 +1,175 @@
+"""Position sizing on six plain strategies: the deck's size multiplier beside what a person might do instead."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._risk_data import SPLIT, panel
+from quarterdeck.risk.core.bank import COLUMNS, VOLATILITY, BankState, slow_volatility, update_bank
+from quarterdeck.risk.core.limits import (
+    banded_limit,
+    banded_multiplier,
+    position_limit,
+    volatility_multiplier,
+)
+from quarterdeck.runtime.config import RiskSection
+
+FloatArray = npt.NDArray[np.float64]
+
+COST = 0.0010
+"""Of the position traded: ten basis points."""
+YEAR = 252.0
+STRATEGIES = ("buy-hold", "averages", "channel", "reversion", "momentum", "random")
+POLICIES = ("default", "targeting")
+
+
+class Cell(NamedTuple):
+    """One strategy on one series under one policy, against the same at fixed size."""
+
+    drawdown: float
+    drawdown_equal_volatility: float
+    sharpe_difference: float
+    exposure: float
+
+
+def series() -> list[tuple[FloatArray, FloatArray, FloatArray, int]]:
+    """Return closes, forecast and slow volatility, and the first bar of 2008, of every series."""
+    import arch.data.nasdaq
+    import arch.data.wti
+
+    days, _, closes = panel()
+    found = list(_followed(closes, int(np.searchsorted(days, np.datetime64(SPLIT)))))
+    for column in (
+        arch.data.nasdaq.load()["Adj Close"].dropna(),
+        arch.data.wti.load().iloc[:, 0].dropna(),
+    ):
+        # A price below zero, which oil had once, ends what a return can say.
+        own = column.index.to_numpy().astype("datetime64[D]")
+        close = column.to_numpy(np.float64)
+        if (close <= 0.0).any():
+            end = int(np.argmax(close <= 0.0))
+            own, close = own[:end], close[:end]
+        found.extend(_followed(close[:, None], int(np.searchsorted(own, np.datetime64(SPLIT)))))
+    return found
+
+
+def _followed(
+    closes: FloatArray, first: int
+) -> list[tuple[FloatArray, FloatArray, FloatArray, int]]:
+    t_all, n = closes.shape
+    state, rows, out = BankState(n), np.arange(n), np.full((n, COLUMNS), np.nan)
+    now, slow = np.full((t_all, n), np.nan), np.full((t_all, n), np.nan)
+    for t in range(t_all):
+        update_bank(state, rows, close=np.ascontiguousarray(closes[t]), out=out)
+        now[t], slow[t] = out[:, VOLATILITY], slow_volatility(state)
+    return [(closes[:, i].copy(), now[:, i].copy(), slow[:, i].copy(), first) for i in range(n)]
+
+
+def positions(name: str, close: FloatArray) -> FloatArray:
+    """Return the position decided at each close by what is known then."""
+    t_all = close.size
+    out = np.zeros(t_all)
+    if name == "buy-hold":
+        return np.ones(t_all)
+    if name == "averages":
+        total = np.concatenate(([0.0], np.cumsum(close)))
+        for t in range(99, t_all):
+            short, long = total[t + 1] - total[t - 19], total[t + 1] - total[t - 99]
+            out[t] = float(short / 20.0 > long / 100.0)
+    elif name == "channel":
+        for t in range(55, t_all):
+            out[t] = out[t - 1]
+            if close[t] >= close[t - 55 : t].max():
+                out[t] = 1.0
+            elif close[t] <= close[t - 20 : t].min():
+                out[t] = 0.0
+    elif name == "reversion":
+        up = down = 0.0
+        for t in range(1, t_all):
+            move = close[t] - close[t - 1]
+            up += (max(move, 0.0) - up) / 14.0
+            down += (max(-move, 0.0) - down) / 14.0
+            index = 100.0 * up / (up + down) if up + down > 0.0 else 50.0
+            out[t] = 1.0 if index < 35.0 else 0.0 if index > 55.0 else out[t - 1]
+    elif name == "momentum":
+        out[252:] = close[231:-21] > close[:-252]
+    else:
+        rng = np.random.default_rng(0)
+        for t in range(1, t_all):
+            out[t] = rng.integers(-1, 2) if rng.random() < 0.05 else out[t - 1]
+    return out
+
+
+def sizes(policy: str, now: FloatArray, slow: FloatArray) -> FloatArray:
+    """Return the size multiplier in force at each close; NaN before the first forecast."""
+    band, held = RiskSection().size_band_fraction, float("nan")
+    out = np.full(now.size, np.nan)
+    for t in range(now.size):
+        if now[t] == now[t]:
+            proposed = volatility_multiplier(float(now[t]), float(slow[t]))
+            if policy == "targeting":
+                proposed = min(2.0, float(slow[t]) / float(now[t])) if now[t] > 0.0 else 1.0
+            held = banded_multiplier(held, proposed, band=band)
+        out[t] = held
+    return out
+
+
+def cell(close: FloatArray, position: FloatArray, size: FloatArray, first: int) -> Cell | None:
+    """Compare a policy with fixed size on the bars from ``first`` on; None where nothing was lost."""
+    fixed, ours = (_net(close, position * scale, first) for scale in (1.0, size))
+    deepest = _drawdown(fixed)
+    if deepest == 0.0 or ours.std() == 0.0:
+        return None
+    return Cell(
+        drawdown=_drawdown(ours) / deepest,
+        drawdown_equal_volatility=_drawdown(ours * fixed.std() / ours.std()) / deepest,
+        sharpe_difference=_sharpe(ours) - _sharpe(fixed),
+        exposure=float(
+            np.abs(position * size)[first - 1 : -1].mean() / np.abs(position)[first - 1 : -1].mean()
+        ),
+    )
+
+
+def _net(close: FloatArray, position: FloatArray, first: int) -> FloatArray:
+    held = position[first - 1 : -1]
+    moved = np.abs(np.diff(position[first - 2 : -1]))
+    return held * (close[first:] / close[first - 1 : -1] - 1.0) - COST * moved
+
+
+def _drawdown(returns: FloatArray) -> float:
+    wealth = np.concatenate(([1.0], np.cumprod(1.0 + returns)))
+    return float((1.0 - wealth / np.maximum.accumulate(wealth)).max())
+
+
+def _sharpe(returns: FloatArray) -> float:
+    return float(returns.mean() / returns.std() * np.sqrt(YEAR))
+
+
+def above_the_persons_limit(histories: int) -> int:
+    """Return in how many random histories a learned limit is ever above the person's."""
+    rng = np.random.default_rng(0)
+    bars, above = 4, 0
+    section = RiskSection()
+    for _ in range(histories // 10_000):
+        var = rng.uniform(0.0, 1.0, (10_000, bars)) ** 4
+        hard = rng.integers(0, 10**12, (10_000, bars))
+        for v_line, h_line in zip(var.tolist(), hard.tolist(), strict=True):
+            held = None
+            for v, h in zip(v_line, h_line, strict=True):
+                proposed = position_limit(
+                    var99=v, budget_fraction=0.015, capital_units=10**11, hard_limit_units=h
+                )
+                held = banded_limit(
+                    held,
+                    proposed,
+                    band=section.limit_band_fraction,
+                    loosening=section.limit_loosening_fraction,
+                    hard_limit_units=h,
+                )
+                if held > h:
+                    above += 1
+                    break
+    return above

@@ -1,0 +1,103 @@
+"""The parts of profit and loss are the ledger's, to the last unit, whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.money import MONEY_SCALE, from_units
+from quarterdeck.portfolio.core.attribution import (
+    Book,
+    strategy_of,
+    take_fill,
+    totals,
+    turn,
+    valued,
+)
+from quarterdeck.portfolio.service.attributing import GROUPINGS, view_of
+
+AGENTS, REGIMES = ("a", "b"), ("ranging", "volatile", "breakout")
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("fill"),
+            st.sampled_from(AGENTS),
+            st.integers(0, 2),
+            st.integers(-50, 50).filter(bool),
+            st.integers(1, 10_000),
+            st.integers(0, 99),
+        ),
+        st.tuples(
+            st.just("turn"), st.sampled_from(REGIMES), st.integers(0, 2), st.integers(1, 10_000)
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(MOVES, st.tuples(*(st.integers(1, 10_000) for _ in range(3))))
+def test_parts_add_up_to_cash_and_stakes_after_any_fills_and_changes(
+    moves: list[tuple], marks: tuple[int, int, int]
+) -> None:
+    book, cash, held = Book(), dict.fromkeys(AGENTS, 0), {}
+    for move in moves:
+        if move[0] == "turn":
+            turn(book, move[2], regime=move[1], worth=move[3])
+            continue
+        _, agent, instrument, quantity, price, fee = move
+        take_fill(
+            book,
+            agent=agent,
+            instrument=instrument,
+            quantity=quantity,
+            value=quantity * price,
+            fee=fee,
+        )
+        cash[agent] -= quantity * price + fee
+        held[agent, instrument] = held.get((agent, instrument), 0) + quantity
+    worths = dict(enumerate(marks))
+    earned = totals(book, worths)
+    for agent in AGENTS:
+        stakes = sum(n * worths[i] for (who, i), n in held.items() if who == agent)
+        assert earned.get(agent, 0) == cash[agent] + stakes
+    assert {key for key, n in held.items() if n} == set(book.stakes)
+
+
+def test_a_gain_belongs_to_the_regime_it_was_made_in() -> None:
+    book = Book()
+    take_fill(book, agent="a", instrument=0, quantity=10, value=1_000, fee=3)
+    turn(book, 0, regime="volatile", worth=120)
+    take_fill(book, agent="a", instrument=0, quantity=-10, value=-900, fee=4)
+    found = {key.regime: (cell.gain, cell.cost) for key, cell in valued(book, {0: 90})}
+    assert found == {"undetermined": (200, 3), "volatile": (-300, 4)}
+    assert totals(book, {0: 1}) == {"a": -107}
+
+
+def test_an_agent_without_a_trading_capability_has_no_strategy() -> None:
+    assert strategy_of(()) == "none"
+    assert strategy_of(("risk-sweep",)) == "none"
+
+
+def test_every_grouping_adds_up_and_an_unknown_one_is_refused() -> None:
+    book = Book(strategies={"a": "trend", "b": "breakout"})
+    for agent, instrument, quantity in (("a", 0, 5), ("b", 1, -3), ("a", 1, 2)):
+        take_fill(
+            book,
+            agent=agent,
+            instrument=instrument,
+            quantity=quantity,
+            value=quantity * 100,
+            fee=1,
+        )
+    turn(book, 1, regime="volatile", worth=90)
+    worths = {0: 110, 1: 80}
+    views = [view_of(book, by=by, worths=worths, symbols=("X", "Y")) for by in GROUPINGS]
+    whole = sum(totals(book, worths).values())
+    for view in views:
+        assert from_units(whole, MONEY_SCALE) == view.net == sum(row.net for row in view.rows)
+    assert {row.name for row in views[1].rows} == {"trend", "breakout"}
+    assert {row.name for row in views[2].rows} == {"X", "Y"}
+    with pytest.raises(InvalidInput, match="agent, strategy, symbol, regime"):
+        view_of(book, by="colour", worths=worths, symbols=("X", "Y"))
