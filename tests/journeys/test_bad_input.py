@@ -21,6 +21,7 @@ GOOD: dict[str, Json] = {
         "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
         "capital": "1000", "slots": 1,
     },
+    "POST /agents/{agent}/drain": {"reason": "r"},
     "POST /agents/{agent}/pause": {"reason": "r"},
     "POST /agents/{agent}/resume": {"reason": "r"},
     "POST /alerts/rules": {
@@ -79,7 +80,7 @@ GOOD: dict[str, Json] = {
     "POST /tasks/batch": {
         "idempotency_key": "b", "tasks": [{"type": "analysis", "title": "t", "capability": "c"}],
     },
-    "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "task_id": "t", "reason": "r"},
+    "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
     "POST /tasks/claim": {"wait_ms": 0, "most": 1},
     "POST /tasks/complete": {
@@ -93,6 +94,8 @@ GOOD: dict[str, Json] = {
 """Each route with a body in which every field is of the right kind."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""
+OPERATORS = ("/tasks/{task_id}/cancel", "/tasks/{task_id}/redrive")
+"""What is asked with the operator's all the same."""
 
 NEVER = (
     b"NaN", b"-NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 30, b"-" + b"9" * 30,
@@ -141,7 +144,7 @@ class Attacker:
 
     def key_of(self, path: str) -> str:
         path = path.partition("?")[0]
-        operators = path == "/tasks/{task_id}/cancel" or not path.startswith(AGENTS)
+        operators = path.endswith(OPERATORS) or not path.startswith(AGENTS)
         return self.operator if operators else self.agent
 
     def standing(self) -> int:
@@ -303,6 +306,7 @@ OPTIONAL = {
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",
     "account", "confirm",
+    "requires", "strategy", "delay_s", "expires_s", "expires_bars", "on_failure", "most", "progress_fraction",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
 """Fields that some route may do without."""
