@@ -111,6 +111,7 @@ def stop(options: argparse.Namespace) -> int:
         options.data_dir,
         scope=console.scope_of(options),
         reason=options.reason,
+        cancel=options.cancel,
         as_json=options.json,
     )
 
@@ -357,3 +358,10 @@ def risk(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Fold the books anew and compare."""
+    from quarterdeck.cli import verify
+
+    return verify.run(options.data_dir, as_json=options.json)
