@@ -41,7 +41,16 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.ids import OrderId
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
+from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.vocabulary import (
+    REGIMES,
+    ConfidenceLevel,
+    OrderStatus,
+    OrderType,
+    Regime,
+    Side,
+)
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import LimitsSection
 from tests.crash.deck import AGENTS as CLIENTS
 from tests.crash.deck import Deck as DeckOnDisk
@@ -77,8 +86,24 @@ LOOSE = {
     "max_same_direction_count": "1000",
     "max_open_orders_count": "1000",
     "max_open_notional": "900000000",
+    "mandate_until": "2100-01-01",
+    "instruments_allowed": ",".join(f"S{row:03d}" for row in range(INSTRUMENTS)),
+    "regimes_allowed": ",".join(each.value for each in REGIMES),
+    "believed_price_required": "no",
+    "max_believed_age_bars": "1000",
+    "stop_loss_required": "no",
+    "window_collar_fraction": "10",
+    "max_participation_fraction": "1000",
+    "max_orders_per_day": "1000000",
+    "max_messages_per_bar": "1000000",
+    "max_identical_orders_per_bar": "1000000",
+    "max_cancel_ratio": "1",
+    "loss_cooldown_bars": "0",
 }
-"""Every limit that can be set, loose enough to let pass: each control does its work."""
+"""What can be set, loose enough to let pass: each control does its work.
+
+Orders per fill are left out: nothing fills here.
+"""
 
 
 def full_deck() -> Deck:
@@ -104,6 +129,7 @@ def full_deck() -> Deck:
             )
     for row in range(INSTRUMENTS):
         deck.learn(row, 10**14)
+        deck.tell([_regime(row)])
         for name in ("max_order_quantity", "max_instrument_notional"):
             deck.send(
                 SetLimit(
@@ -123,9 +149,25 @@ def full_deck() -> Deck:
     return deck
 
 
+def _regime(row: int) -> RegimeChanged:
+    return RegimeChanged(
+        at=Nanos(0),
+        slice=0,
+        instrument=row,
+        symbol=f"S{row:03d}",
+        previous=Regime.UNDETERMINED,
+        regime=Regime.RANGING,
+        confidence=0.9,
+        level=ConfidenceLevel.HIGH,
+        duration_bars=1,
+        triggers=(),
+    )
+
+
 def decisions() -> Figures:
     """Time single decisions in a state that changes between them."""
     deck, chance = full_deck(), random.Random(1)
+    at = rfc3339(deck.sequencer.at)
     took, worked, accepted = [], [], 0
     for number in range(WARM + DECISIONS):
         symbol, by = f"S{chance.randrange(INSTRUMENTS):03d}", f"a{chance.randrange(AGENTS):03d}"
@@ -137,6 +179,8 @@ def decisions() -> Figures:
             quantity=Decimal(quantity),
             type=OrderType.LIMIT,
             limit_price=Decimal(99 if side is Side.BUY else 101),
+            believed_price=Decimal(100),
+            believed_at=at,
         )
         caller = agent_caller(by)
         began, busy = time.perf_counter_ns(), time.thread_time_ns()

@@ -26,7 +26,7 @@ from quarterdeck.crew import CREW
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import SELF_TRADE, Config, shipped_config
+from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
@@ -36,6 +36,21 @@ from quarterdeck.runtime.stopflag import StopFlag
 
 LEFT_BEHIND = ("ballast", "lock", "core.db-shm", "deck.json")
 """What is not copied: a crashed process does not leave it, or a new one makes it again."""
+
+
+CALM = BreakersSection(
+    rapid_losses=1_000_000,
+    trades=1_000_000,
+    errors=1_000_000,
+    drawdown_soft_fraction=1.0,
+    drawdown_hard_fraction=1.0,
+    loop_calls=1_000_000,
+    loop_cancels=1_000_000,
+    loop_executions=1_000_000,
+    volume_spike_ratio=1_000_000.0,
+    volatility_halt_fraction=1.0,
+)
+"""Circuit breakers that nothing opens."""
 
 
 class WorldClock:
@@ -201,7 +216,11 @@ class World:
         portfolio = msgspec.structs.replace(base.portfolio, window_bars=60)
         own = self.chance.fork("own orders").pick(SELF_TRADE)
         orders = msgspec.structs.replace(base.orders, self_trade=own)
-        return msgspec.structs.replace(base, run=run, portfolio=portfolio, orders=orders)
+        # In half of the worlds nothing is parked, so that the limits alone have to hold.
+        breakers = self.chance.fork("breakers").pick((base.breakers, CALM))
+        return msgspec.structs.replace(
+            base, run=run, portfolio=portfolio, orders=orders, breakers=breakers
+        )
 
     def _born(self) -> list[tuple[Memory, Live]]:
         if self.plan.closed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
@@ -139,6 +140,7 @@ def collar_top(price: int, collar_parts: int) -> int:
     return price + price * collar_parts // PARTS
 
 
+@lru_cache(maxsize=64)
 def timeframe_ns(timeframe: str) -> int | None:
     """Return the length of a bar in nanoseconds; ``None`` where ``timeframe`` does not say.
 

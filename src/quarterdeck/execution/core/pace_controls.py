@@ -45,6 +45,8 @@ def premise_limit(scene: Scene, intent: Intent) -> str:
 
 
 def _too_old(scene: Scene, belief: Belief) -> bool:
+    if belief.at is None:
+        return scene.bounds.max_believed_age_bars is not None
     age = age_bars(belief, scene.around.at, scene.around.timeframe)
     most = scene.bounds.max_believed_age_bars
     return (age is not None and age < 0) or (most is not None and (age is None or age > most))
