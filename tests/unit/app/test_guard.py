@@ -159,7 +159,9 @@ def test_damage_done_while_the_deck_runs_stops_trading_however_often_it_is_opene
     async def look(deck: Deck) -> None:
         await passed(deck)
         assert not deck.stop_state().stopped
-        damaged(path, "UPDATE execution_fills SET quantity_units = quantity_units + 1 WHERE number = 2")
+        damaged(
+            path, "UPDATE execution_fills SET quantity_units = quantity_units + 1 WHERE number = 2"
+        )
         await passed(deck)
         await deck.guard.report()
         assert deck.stop_state().stopped
