@@ -60,6 +60,8 @@ GOOD: dict[str, Json] = {
     "POST /orders/{order_id}/replace": {
         "idempotency_key": "r", "quantity": "1", "limit_price": "80", "stop_price": None,
     },
+    "POST /orders/keep-alive": {"within_s": 60.0},
+    "POST /agents/{agent}/keep-alive": {"within_s": 60.0, "reason": "r"},
     "POST /orders/{order_id}/settle": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {

@@ -26,10 +26,6 @@ def counterpart_works_on(
         original(desk, order, reason=reason, **named)
 
 
-def covers_nothing_less(original: Any, order: Any, quantity: int, **named: Any) -> None:
-    original(order, max(quantity, order.quantity), **named)
-
-
 EXECUTION = (
     Mutant(
         "a stopped instrument is traded",
@@ -56,10 +52,5 @@ EXECUTION = (
         "exits outlive the order that they were attached to",
         around(filling, "_legs_of_ended", nothing),
         ("attached orders", "liveness"),
-    ),
-    Mutant(
-        "an exit is not reduced by what its counterpart has filled",
-        around(filling, "amend", covers_nothing_less),
-        ("reduce only", "fills of an order", "one cancels the other", "working orders"),
     ),
 )

@@ -14,6 +14,7 @@ from hashlib import sha256
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
 from quarterdeck.app.brokerage import couriers
+from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
@@ -220,6 +221,7 @@ class Deck:
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
             *couriers(engine, self.parts),
             drilling(engine, self.parts),
+            deadmen(engine, self.parts),
             Component(
                 "server",
                 self._served(),

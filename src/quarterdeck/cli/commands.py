@@ -111,6 +111,7 @@ def stop(options: argparse.Namespace) -> int:
         options.data_dir,
         scope=console.scope_of(options),
         reason=options.reason,
+        cancel=options.cancel,
         as_json=options.json,
     )
 

@@ -73,10 +73,21 @@ def scope_of(options: argparse.Namespace) -> dict[str, str]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def stop(data_dir: Path, *, scope: dict[str, str], reason: str, as_json: bool) -> int:
-    """Stop trading and print the proof; the flag is raised even if the server never answers."""
+def stop(data_dir: Path, *, scope: dict[str, str], reason: str, cancel: bool, as_json: bool) -> int:
+    """Stop trading and print the proof; the flag is raised even if the server never answers.
+
+    With ``cancel`` this process then cancels what rests at a remote venue itself.
+    """
+    if cancel and scope:
+        raise InvalidInput.of("--cancel", "given", "a stop of the whole deck")
     if not scope:
-        return _stop_all(data_dir, reason=reason, as_json=as_json)
+        status = _stop_all(data_dir, reason=reason, as_json=as_json)
+        if cancel:
+            from quarterdeck.cli.cancel_all import cancel_all
+
+            gone = cancel_all(data_dir)
+            print(f"cancelled at the venue from this process: {len(gone)} orders", file=sys.stderr)
+        return status
     answer = call_deck(running_deck(data_dir), "POST", "/gate/stop", {"reason": reason, **scope})
     print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0

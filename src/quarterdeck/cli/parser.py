@@ -196,6 +196,11 @@ def _add_stop(subparsers: Commands) -> None:
     )
     parser.add_argument("--account", metavar="ID", help="only this account (needs the server)")
     parser.add_argument(
+        "--cancel",
+        action="store_true",
+        help="also cancel what rests at a remote venue, from this process: for a deck that is stuck",
+    )
+    parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
     data_dir(parser)

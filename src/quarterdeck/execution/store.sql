@@ -246,6 +246,12 @@ CREATE TABLE execution_differences (
   theirs INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_deadmen (
+  agent TEXT PRIMARY KEY,  -- hashed
+  demanded_s REAL,  -- hashed
+  within_s REAL,  -- hashed
+  until INTEGER  -- unhashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execution_drills (
   number INTEGER PRIMARY KEY,  -- hashed
   at INTEGER NOT NULL,  -- hashed
@@ -258,6 +264,15 @@ CREATE TABLE execution_drills (
   in_force_ms REAL NOT NULL,  -- unhashed
   done_ms REAL NOT NULL  -- unhashed
 ) STRICT;
+
+-- deadman_saved --
+INSERT INTO execution_deadmen (agent, demanded_s, within_s, until)
+VALUES (:agent, :demanded_s, :within_s, :until)
+ON CONFLICT (agent) DO UPDATE SET
+  demanded_s = excluded.demanded_s, within_s = excluded.within_s, until = excluded.until
+
+-- deadmen --
+SELECT agent, demanded_s, within_s, until FROM execution_deadmen ORDER BY agent
 
 -- drill_saved --
 INSERT INTO execution_drills

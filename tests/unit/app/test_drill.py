@@ -9,7 +9,6 @@ import pytest
 
 from quarterdeck.app.drill import drilled
 from quarterdeck.app.shadow import Shadow
-from quarterdeck.execution.api.venue import COURIERS
 from quarterdeck.execution.model import DrillProof, GetDrill
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config
@@ -61,4 +60,3 @@ def test_the_record_of_a_drill_survives_a_restart_and_a_failure_keeps_the_last_p
     view = deck.ask(GetDrill())
     assert (view.number, view.faults, view.proven_at) == (2, ("it did not hold",), proven)
     assert view.at != proven
-    assert len(COURIERS) == 5

@@ -230,6 +230,11 @@ export interface CalibrationLevel {
   readonly right: number | null;
 }
 
+/** Cancel what an agent has at work that was not heard of in time. */
+export interface CancelAbsent {
+  readonly agent: string;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -392,6 +397,13 @@ export interface Decision {
   readonly retry_at_market: string | null;
   readonly next: string | null;
   readonly breaches: ReadonlyArray<Breach>;
+}
+
+/** Demand of an agent, as its mandate, that it is heard of every ``within_s`` machine seconds. 0 takes the demand back. */
+export interface DemandKeepAlive {
+  readonly agent: string;
+  readonly within_s: number;
+  readonly reason: string;
 }
 
 /** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
@@ -653,6 +665,20 @@ export interface JournalView {
   readonly pending_steps: number;
   readonly steps: number;
   readonly commits: number;
+}
+
+/** Say that the caller is there, and for how many machine seconds that is to count. Not heard of again within them, its working orders are cancelled. ``within_s`` of 0 ends the timer where no mandate demands one; a mandate bounds it from above. */
+export interface KeepAlive {
+  readonly within_s: number;
+}
+
+/** An agent's dead-man timer: until when it counts as there, null where no timer runs. */
+export interface KeepAliveView {
+  readonly agent: string;
+  readonly demanded_s: number | null;
+  readonly within_s: number | null;
+  readonly until: string | null;
+  readonly cancelled: number;
 }
 
 /** A fresh key: ``qd_<prefix>_<secret>``; only its hash is kept. */

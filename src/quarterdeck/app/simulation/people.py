@@ -211,6 +211,8 @@ async def _trade(me: Memory, door: Door) -> None:
             )
         elif me.chance.happens(0.2):
             await _ask(me, door, _other(me, answer, near))
+        elif me.chance.happens(0.15):
+            await _ask(me, door, _opposite(me, answer, near))
 
 
 async def _ask(me: Memory, door: Door, command: Command) -> Answer | None:
@@ -219,6 +221,18 @@ async def _ask(me: Memory, door: Door, command: Command) -> Answer | None:
     answer = await door.submit(command, me.caller)
     me.asked = None
     return answer
+
+
+def _opposite(me: Memory, order: OrderView, price: Decimal) -> SubmitOrder:
+    """Return the other side of ``order`` at a price at which the two could meet."""
+    return SubmitOrder(
+        idempotency_key=me.key(),
+        symbol=order.symbol,
+        side=order.side.opposite,
+        quantity=max(Decimal(1), order.quantity * (1 + me.chance.below(3)) // 2),
+        type=OrderType.LIMIT,
+        limit_price=price if order.limit_price is None else order.limit_price,
+    )
 
 
 def _other(me: Memory, order: OrderView, price: Decimal) -> ReplaceOrder:

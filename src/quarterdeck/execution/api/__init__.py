@@ -300,6 +300,7 @@ OPERATIONS: tuple[Operation, ...] = (
     + _HISTORY
     + venue.OPERATIONS
     + venue.DRILLS
+    + venue.KEEP_ALIVE
     + limits.OPERATIONS
     + breakers.OPERATIONS
 )

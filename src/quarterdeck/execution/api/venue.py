@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.model import DrillProof, DrillView, GetDrill, OrderView, StartDrill
+from quarterdeck.execution.model import (
+    CancelAbsent,
+    DemandKeepAlive,
+    DrillProof,
+    DrillView,
+    GetDrill,
+    KeepAlive,
+    KeepAliveView,
+    OrderView,
+    StartDrill,
+)
 from quarterdeck.execution.model.broker import (
     BrokerView,
     Errands,
@@ -14,7 +24,7 @@ from quarterdeck.execution.model.broker import (
     SettleOrder,
     TakeErrands,
 )
-from quarterdeck.execution.service import drilling, reconciling, sending
+from quarterdeck.execution.service import deadman, drilling, reconciling, sending
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
@@ -69,6 +79,32 @@ DRILLS = (
     ),
 )
 
+KEEP_ALIVE = (
+    Operation(
+        name="orders.keep_alive",
+        method="POST",
+        path="/orders/keep-alive",
+        tool="keep_alive",
+        summary="Say that the caller is there; not heard of in time, its orders are cancelled.",
+        permission=Permission.ORDER_PAPER,
+        effect=Effect.COMMAND,
+        input=KeepAlive,
+        output=KeepAliveView,
+        function=deadman.keep_alive,
+    ),
+    Operation(
+        name="agents.demand_keep_alive",
+        method="POST",
+        path="/agents/{agent}/keep-alive",
+        summary="Make being heard of part of an agent's mandate; silent too long, its orders go.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=DemandKeepAlive,
+        output=KeepAliveView,
+        function=deadman.demand,
+    ),
+)
+
 
 def _own(command: type[Command], output: type[Answer], function: object) -> Operation:
     return Operation(
@@ -89,6 +125,7 @@ COURIERS = (
     _own(NoteOutcome, Noted, sending.note_outcome),
     _own(NoteReports, Noted, reconciling.note_reports),
     _own(NoteBooks, Noted, reconciling.note_books),
+    _own(CancelAbsent, KeepAliveView, deadman.cancel_absent),
     _own(DrillProof, DrillView, drilling.note),
 )
 """Carried out for the deck's own components only: no route leads to them."""

@@ -27,6 +27,12 @@ from quarterdeck.execution.model.broker import (
     GetBroker,
     SettleOrder,
 )
+from quarterdeck.execution.model.deadman import (
+    CancelAbsent,
+    DemandKeepAlive,
+    KeepAlive,
+    KeepAliveView,
+)
 from quarterdeck.execution.model.drill import (
     DrillAsked,
     DrillProof,
@@ -132,6 +138,7 @@ __all__ = [
     "BreakerView",
     "BreakersView",
     "BrokerView",
+    "CancelAbsent",
     "CancelOrder",
     "CancelSignal",
     "ChangeStatus",
@@ -140,6 +147,7 @@ __all__ = [
     "ConflictView",
     "ConflictsView",
     "Decision",
+    "DemandKeepAlive",
     "DifferenceView",
     "DrillAsked",
     "DrillProof",
@@ -171,6 +179,8 @@ __all__ = [
     "GetStop",
     "GroundingView",
     "GroundingsView",
+    "KeepAlive",
+    "KeepAliveView",
     "LedgerLine",
     "LedgerView",
     "LevelLimit",

@@ -26,6 +26,7 @@ from quarterdeck.execution.store.breakers import (
     read_markets,
     read_windows,
 )
+from quarterdeck.execution.store.deadman import Deadman, read_deadmen
 from quarterdeck.execution.store.drill import read_drill
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
@@ -93,6 +94,7 @@ class Desk:
     frozen: dict[int, str] = field(default_factory=dict)
     remote: bool = False
     venue: Venue = field(default_factory=Venue)
+    deadmen: dict[AgentId, Deadman] = field(default_factory=dict)
     drill: DrillView = field(default_factory=lambda: DrillView(number=0))
     breakers: Breakers = field(default_factory=Breakers)
     calls: dict[str, Calls] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class Desk:
         self.signals = read_signals(reader)
         self.venue = read_venue(reader)
         self.drill = read_drill(reader)
+        self.deadmen = read_deadmen(reader)
         self.breakers = read_breakers(reader)
         self.calls = read_calls(reader)
         self.markets = read_markets(reader)
