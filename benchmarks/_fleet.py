@@ -16,7 +16,7 @@ from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos
 from quarterdeck.kernel.vocabulary import REGIMES, Priority, TaskType
 
-AGENTS, SLICES, PER_SLICE, SLOTS = 20, 2_500, 4, 3
+AGENTS, SLICES, PER_SLICE, SLOTS = 20, 1_500, 4, 3
 REGIME_LENGTH, DRIFT = 120, 0.01
 KINDS = (TaskType.ANALYSIS, TaskType.TRADING)
 

@@ -1,7 +1,7 @@
 """RegimeBench: how well regimes are told, on data nobody chose anything on. Seeds are fixed.
 
 SIM trains heads on simulated markets of three families, whose regimes are known bar by bar, beside all
-peers. REAL-LABELS and VOL train heads on half of the embedded stocks until 2004-08 and test on the other
+peers. REAL-BB tells bull and bear markets of stocks and of an index. REAL-LABELS and VOL train heads on half of the embedded stocks until 2004-08 and test on the other
 half from a year later on, with the row of sign-flipped prices beside them. CAUSALITY removes, alters and
 streams what comes after a bar. What was chosen on validation data, and how many variants were tried,
 stands in docs/reference/regimes.md.
@@ -21,7 +21,7 @@ kernels.prepare()
 
 import numpy as np  # noqa: E402
 
-from benchmarks._regimes import causality, real, simulated  # noqa: E402
+from benchmarks._regimes import bulls, causality, real, simulated  # noqa: E402
 from benchmarks._regimes.scoring import balanced_accuracy  # noqa: E402
 from quarterdeck.market.model import INDICATOR_NAMES  # noqa: E402
 from quarterdeck.regime.core.detector import (  # noqa: E402
@@ -87,6 +87,8 @@ def measure() -> Figures:
     progress("CAUSALITY")
     figures["prefix_differences"] = causality.prefix_differences()
     figures["streaming_differences"] = causality.streaming_differences()
+    progress("REAL-BB")
+    figures.update(bulls.figures())
     figures.update(simulated.figures())
     figures.update(real_labels())
     return figures
@@ -110,6 +112,10 @@ if __name__ == "__main__":
                 "selective_accuracy_at_80pct": "at least .64",
                 "ece_own": "at most .03",
                 "ece_unseen": "shown",
+                "bb_sp500_minus_ma200": "at least -.02",
+                "bb_sp500_switches_per_year": "at most 2",
+                "bb_stocks_minus_ma200": "at least .02",
+                "bb_stocks_switches_per_year": "at most 3.1",
                 "real_label_balanced_accuracy": "at least .53",
                 "real_label_gain_over_causal_rule": "at least .06",
                 "real_label_signflip_balanced_accuracy": "shown: no trend exists there",

@@ -72,6 +72,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "policy",
         "What a stop cancels: `all` working orders, or the `opening` ones and not those that can only reduce.",
     ),
+    "orders.drill_every_hours": (
+        "hours",
+        "How often the stop is drilled against a shadow account, in machine time; 0 for never. Flat-out replays are never drilled by themselves.",
+    ),
     "orders.stop_lets_reduce": ("yes or no", "Whether reduce-only orders pass while trading is stopped."),
     "broker.venue": (
         "venue",
@@ -156,6 +160,18 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
     "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
+    "risk.breach_cluster_hits": (
+        "losses",
+        "Losses beyond the 99 % VaR in 20 judged bars from which on a `breach_cluster` event is raised.",
+    ),
+    "risk.stale_after_bars": (
+        "slices",
+        "Slices without a bar from which on an instrument has no forecast and a `stale_data` event is raised.",
+    ),
+    "risk.concentration_event_fraction": (
+        "share of VaR",
+        "Share of the deck's 99 % VaR from one instrument from which on a `concentration` event is raised.",
+    ),
     "risk.stressed_regime_multiplier": (
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",

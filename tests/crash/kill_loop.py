@@ -40,7 +40,7 @@ CLIENTS = ("north", "south")
 CLIENT = Path(__file__).with_name("client.py")
 KEEPER = Path(__file__).with_name("keeper.py")
 SPEED = "4"
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
 """Seconds for one start: a machine that is busy with ten other things still finishes it."""
 Json = dict[str, Any]
 

@@ -37,6 +37,7 @@ GOOD: dict[str, Json] = {
         "kind": "loop", "scope": "agent", "subject": "trend", "reason": "r",
     },
     "POST /gate/rearm": {"epoch": 0, "reason": "r", "agent": "trend", "instrument": None, "account": None, "confirm": "0"},
+    "POST /gate/drill": {},
     "POST /gate/stop": {"reason": "r", "agent": "trend", "instrument": None, "raised": 0, "account": None},
     "POST /keys": {"agent": "trend", "scopes": ["read"]},
     "POST /keys/{prefix}/revoke": {"reason": "r"},
@@ -59,6 +60,8 @@ GOOD: dict[str, Json] = {
     "POST /orders/{order_id}/replace": {
         "idempotency_key": "r", "quantity": "1", "limit_price": "80", "stop_price": None,
     },
+    "POST /orders/keep-alive": {"within_s": 60.0},
+    "POST /agents/{agent}/keep-alive": {"within_s": 60.0, "reason": "r"},
     "POST /orders/{order_id}/settle": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
@@ -110,7 +113,7 @@ PERHAPS = (
 """JSON that some field of some kind may hold; elsewhere it must be refused."""
 VIEWS = (
     "/overview", "/accounts", "/positions", "/ledger", "/orders", "/gate/decisions", "/fills",
-    "/signals", "/gate", "/gate/stop", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
+    "/signals", "/gate", "/gate/stop", "/limits", "/breakers", "/tasks", "/agents", "/keys", "/alerts", "/alerts/rules",
     "/audit", "/execution/report",
 )  # fmt: skip
 

@@ -431,6 +431,17 @@ def test_an_agent_orders_replaces_and_cancels_from_the_command_line(
     assert "signal_id of an open signal" in done.stderr
 
 
+def test_a_drill_proves_the_stop_beside_trading(deck: RunningDeck) -> None:
+    before = deck.get("/gate/stop")
+    drill = told(deck, "drill")
+    assert (drill["faults"], drill["accepted"]) == ([], 0)
+    assert drill["cancelled"] == drill["orders"] > 0
+    assert drill["proven_at"] == drill["at"]
+    assert "proven at" in said(deck, "drill", "--last")
+    assert "last proven" in said(deck, "status")
+    assert deck.get("/gate/stop") == before
+
+
 def test_a_fresh_login_link_works_once_and_what_happens_at_the_door_is_recorded(
     deck: RunningDeck,
 ) -> None:

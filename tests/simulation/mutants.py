@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace as struct_replace
 from typing import Any
 
 import numpy as np
-import pytest
 from msgspec.structs import replace
 
 from quarterdeck.agents.core import lease
@@ -18,7 +16,7 @@ from quarterdeck.agents.model import TaskState
 from quarterdeck.alerts.service import AlertsService
 from quarterdeck.app import recovery
 from quarterdeck.execution import store
-from quarterdeck.execution.core import controls, gate
+from quarterdeck.execution.core import controls
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.model import Code
 from quarterdeck.execution.service import filling, matching
@@ -31,30 +29,9 @@ from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.server.desk.turns import CrewTurns
+from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
-from tests.simulation.planting import Mutant, Plant, around, nothing
-
-
-def without_control(code: Code, bound: Callable[..., int]) -> Plant:
-    """A gate in which one control says something else."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        changed = tuple(
-            control
-            if control.code is not code
-            else controls.Control(
-                **{
-                    name: getattr(control, name)
-                    for name in control.__dataclass_fields__
-                    if name not in ("max_quantity", "refuses", "min_quantity")
-                },
-                max_quantity=bound,
-            )
-            for control in controls.CONTROLS
-        )
-        monkeypatch.setattr(gate, "CONTROLS", changed)
-
-    return plant
+from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
 def unbounded(scene: Any, intent: Any) -> int:
@@ -331,4 +308,4 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE)
+MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.execution.core import controls, gate
+from quarterdeck.execution.model import Code
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -31,6 +34,28 @@ def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Plant:
             return wrapper(original, *arguments, **named)
 
         monkeypatch.setattr(owner, name, replaced)
+
+    return plant
+
+
+def without_control(code: Code, bound: Callable[..., int]) -> Plant:
+    """A gate in which one control says something else."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        changed = tuple(
+            control
+            if control.code is not code
+            else controls.Control(
+                **{
+                    name: getattr(control, name)
+                    for name in control.__dataclass_fields__
+                    if name not in ("max_quantity", "refuses", "min_quantity")
+                },
+                max_quantity=bound,
+            )
+            for control in controls.CONTROLS
+        )
+        monkeypatch.setattr(gate, "CONTROLS", changed)
 
     return plant
 

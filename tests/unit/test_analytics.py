@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -411,3 +412,51 @@ def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:
     whole = holding(until=430)
     assert after.store.all("risk_deck_forecasts") == whole.store.all("risk_deck_forecasts")
     assert after.risk.holdings(ask, OPERATOR) == whole.risk.holdings(ask, OPERATOR)
+
+
+def test_everything_held_in_one_instrument_is_reported() -> None:
+    line = Line()
+    line.run(0, 305)
+    step = step_at(305, Nanos(305))
+    line.risk.hear(
+        filled(305, agent="a", instrument=0, side=Side.BUY, units=30 * 10 ** SCALES[0]), step
+    )
+    line.store.commit(step)
+    (event,) = [
+        m
+        for m in line.run(305, 310)
+        if isinstance(m, RiskEventRaised) and m.kind is RiskEventKind.CONCENTRATION
+    ]
+    assert event.observed == pytest.approx(1.0)
+    assert event.text == f"deck has 100% of its 99 % VaR from {FEED.symbols[0]}"
+
+
+def halted(bars: BarsClosed, row: int, *, missed: int) -> BarsClosed:
+    """The same slice without one instrument."""
+    kept = bars.rows != row
+    parts = {
+        name: getattr(bars, name)[kept]
+        for name in ("rows", "open", "high", "low", "close", "volume", "price_units")
+    }
+    count = bars.missed.copy()
+    count[row] = missed
+    return msgspec.structs.replace(bars, **parts, missed=count)
+
+
+def test_an_instrument_that_has_no_bars_has_no_forecast_until_it_has_one_again() -> None:
+    line = Line()
+    line.run(0, 320)
+    events = []
+    for index in range(320, 330):
+        step = step_at(index, Nanos(index))
+        bars = line.market.closed(arrived(FEED, index))
+        missed = index - 319 if index < 325 else 0
+        line.risk.hear(halted(bars, 0, missed=missed) if missed else bars, step)
+        events += [e for e in said(step, RiskEventRaised) if e.kind is RiskEventKind.STALE_DATA]
+        view = line.risk.risks(GetRisk(symbol=FEED.symbols[0]), OPERATOR).instruments[0]
+        if missed >= 2:
+            assert (view.var99, view.multiplier) == (None, None)
+            assert view.reason == f"stale: no bar for {missed} slices"
+        else:
+            assert view.var99 is not None
+    assert [event.observed for event in events] == [2.0]

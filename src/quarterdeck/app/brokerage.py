@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from quarterdeck.adapters.brokers.kept import KeptPaperBroker
-from quarterdeck.adapters.brokers.paper import PaperBroker
+from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import CAPACITY, Courier
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.parts import Capabilities
+from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.supervisor import Component
 
 
@@ -15,12 +19,9 @@ def couriers(engine: Engine, parts: Capabilities) -> list[Component]:
     desk = parts.execution.desk
     if not desk.remote:
         return []
-    venue = PaperBroker(
-        contracts=desk.contracts,
-        assumed=desk.assumed,
-        requests_per_bar=engine.plan.config.broker.requests_per_bar,
-    )
-    kept = KeptPaperBroker(venue, engine.plan.folder.venue_requests)
+    plan = engine.plan
+    reach = Reach(broker=plan.config.broker, paper=plan.config.paper, instruments=parts.instruments)
+    kept = reach.venue(plan.folder.venue_requests)
     courier = Courier(
         kept,
         market=kept,
@@ -32,9 +33,17 @@ def couriers(engine: Engine, parts: Capabilities) -> list[Component]:
     return [
         Component(
             "broker",
-            kept,
+            _left(reach, plan.folder, kept),
             needs=("state",),
             run=courier.run,
             detail=lambda: f"remote paper venue, report {desk.venue.sequence}",
         )
     ]
+
+
+@asynccontextmanager
+async def _left(reach: Reach, folder: DataFolder, venue: KeptPaperBroker) -> AsyncIterator[None]:
+    """Say beside the run how its venue is reached without the deck, and open it."""
+    reach.save(folder.venue_reach)
+    async with venue:
+        yield

@@ -41,7 +41,7 @@ CAPACITY = 100_000
 class Market(Protocol):
     """The end of a paper venue that is shown the market: a real one has its own."""
 
-    def close(self, index: int, bars: Mapping[int, Bar]) -> None:
+    async def close(self, index: int, bars: Mapping[int, Bar]) -> None:
         """Let the venue see the bars of slice ``index``, once."""
         ...
 
@@ -75,7 +75,7 @@ class Courier:
             await self.turn()
             try:
                 async with asyncio.timeout(PAUSE_S):
-                    self._show(await self._committed.next())
+                    await self._show(await self._committed.next())
             except TimeoutError:
                 continue
 
@@ -85,11 +85,11 @@ class Courier:
 
     async def turn(self) -> None:
         """Say what is to be said, take in what has happened, and compare the books."""
-        self._show(self._committed.taken())
+        await self._show(self._committed.taken())
         errands = await self._take(restarted=False)
         while self._slice < errands.slice:
             # Orders were decided with these bars and may not fill from them.
-            self._show(await self._committed.next())
+            await self._show(await self._committed.next())
         for client_id in errands.cancels:
             await self._cancel(client_id)
         for change in errands.changes:
@@ -103,13 +103,13 @@ class Courier:
         await self._reconcile(errands.sequence)
         self.turns += 1
 
-    def _show(self, committed: list[tuple[int, Message]]) -> None:
+    async def _show(self, committed: list[tuple[int, Message]]) -> None:
         """Let a venue that has no market of its own see the bars that are on disk here."""
         for _, message in committed:
             if isinstance(message, BarsClosed):
                 self._slice = message.index
                 if self._market is not None:
-                    self._market.close(message.index, bars_of(self._contracts, message))
+                    await self._market.close(message.index, bars_of(self._contracts, message))
 
     async def _take(self, *, restarted: bool) -> Errands:
         answer = await self._said(TakeErrands(restarted=restarted))

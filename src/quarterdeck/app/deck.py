@@ -14,10 +14,13 @@ from hashlib import sha256
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
 from quarterdeck.alerts.model import AcknowledgeAlert
 from quarterdeck.app.brokerage import couriers
+from quarterdeck.app.deadmen import deadmen
+from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
 from quarterdeck.app.fingerprint import numeric_fingerprint
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
+from quarterdeck.app.lowdisk import LowDisk
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
@@ -44,7 +47,7 @@ from quarterdeck.runtime.policy import OPERATOR_CALLER
 from quarterdeck.runtime.seal import Seal
 from quarterdeck.runtime.sequencer import Hear
 from quarterdeck.runtime.signing import Signer
-from quarterdeck.runtime.space import SpaceAdmission, SpaceWatch, unwritable
+from quarterdeck.runtime.space import SpaceWatch, unwritable
 from quarterdeck.runtime.state import Service
 from quarterdeck.runtime.supervisor import Component
 from quarterdeck.server.auth import Bootstrap, Sessions, new_secret, read_secret
@@ -67,7 +70,7 @@ SPARED: frozenset[type[Command]] = frozenset(
         IssueLoginLink,
     }
 )
-"""What is carried out even while the disk is low."""
+"""What is carried out even while the disk is full."""
 
 Talk = Callable[[], Coroutine[None, None, None]]
 
@@ -88,12 +91,14 @@ class Deck:
     def __init__(self, plan: Plan, *, kernel_digest: str, outside: Outside | None = None) -> None:
         self.plan = plan
         self.engine = engine = Engine(plan, kernel_digest=kernel_digest, outside=outside)
+        self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
         self.parts = Capabilities(
             plan,
             stop=engine.stop,
             pacer=engine.pacer,
             wall=engine.wall,
             secrets=engine.secrets,
+            room=self.space,
         )
         self.facts = facts_of(engine, audit_head=lambda: self.signer.newest)
         self.front = Front(
@@ -120,8 +125,8 @@ class Deck:
         )
         engine.routes.hearers.update(self.routes_of_a_step())
         self.seal = seal_of(engine)
-        self.space = SpaceWatch(plan.folder.path, usage=engine.usage)
-        self.door = SpaceAdmission(engine.sequencer, space=self.space, spared=SPARED)
+        self.low_disk = LowDisk(self.space, engine=engine, execution=self.parts.execution)
+        self.door = self.low_disk.door(SPARED)
         self.signer = Signer(
             plan.folder.path,
             sql=engine.sql,
@@ -187,18 +192,7 @@ class Deck:
         """Return everything with a lifetime, in the order of the start."""
         engine = self.engine
         return [
-            Component("disk space", self.space, run=self.space.run, detail=self.space.detail),
-            Component("stop flag", self._stop_flag()),
-            Component("seal", self.seal, detail=self.seal.detail),
-            Component(
-                "journal",
-                engine.journal,
-                needs=("stop flag", "seal"),
-                run=self._journaled,
-                drain=engine.journal.drain,
-                detail=lambda: f"step {engine.journal.durable} on disk",
-            ),
-            Component("history", engine.history, needs=("journal",)),
+            *self._files(),
             Component(
                 "state",
                 self._recovered(),
@@ -221,8 +215,13 @@ class Deck:
                 drain=self.signer.drain,
                 detail=lambda: f"{self.signer.count} heads signed",
             ),
+            Component(
+                "low disk", nullcontext(), needs=("state", "disk space"), run=self.low_disk.run
+            ),
             Component("stop watch", nullcontext(), needs=("state",), run=self.stop_watch.run),
             *couriers(engine, self.parts),
+            drilling(engine, self.parts),
+            deadmen(engine, self.parts),
             Component(
                 "server",
                 self._served(),
@@ -239,6 +238,30 @@ class Deck:
                 detail=lambda: f"slice {engine.sequencer.slice + 1} of {len(self.plan.feed)}",
             ),
             Component("terminal", nullcontext(), needs=("feed",), run=talk),
+        ]
+
+    def _files(self) -> list[Component]:
+        """Return what stands between the deck and its folder."""
+        engine = self.engine
+        return [
+            Component(
+                "disk space",
+                self.space,
+                run=self.space.run,
+                detail=self.space.detail,
+                sound=self.space.sound,
+            ),
+            Component("stop flag", self._stop_flag()),
+            Component("seal", self.seal, detail=self.seal.detail),
+            Component(
+                "journal",
+                engine.journal,
+                needs=("stop flag", "seal"),
+                run=self._journaled,
+                drain=engine.journal.drain,
+                detail=lambda: f"step {engine.journal.durable} on disk",
+            ),
+            Component("history", engine.history, needs=("journal",)),
         ]
 
     async def run(self, talk: Talk) -> None:

@@ -15,6 +15,7 @@ from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.execution import api as execution_api
 from quarterdeck.execution import model as execution_model
+from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
@@ -66,7 +67,14 @@ class Capabilities:
     """The services by name; the constructor only remembers."""
 
     def __init__(
-        self, plan: Plan, *, stop: StopFlag, pacer: Pacer, wall: Clock, secrets: Secrets
+        self,
+        plan: Plan,
+        *,
+        stop: StopFlag,
+        pacer: Pacer,
+        wall: Clock,
+        secrets: Secrets,
+        room: Room,
     ) -> None:
         config, symbols = plan.config, plan.feed.symbols
         self.instruments = listed(plan.feed)
@@ -102,6 +110,7 @@ class Capabilities:
             stop=stop,
             pace=pacer,
             stopwatch=wall,
+            room=room,
         )
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year

@@ -19,7 +19,7 @@ def verify(data_dir: Path, *, key: str | None, as_json: bool) -> int:
     """Recompute every hash and check every head; exit 1 and name what does not hold."""
     if key is not None and (len(key) != KEY_DIGITS or set(key) - set("0123456789abcdef")):
         raise InvalidInput.of("--key", key, f"{KEY_DIGITS} hexadecimal digits, as this prints them")
-    with _reading(data_dir) as reader:
+    with reading(data_dir) as reader:
         found = examine(reader, data_dir / "audit.heads", key=key)
     print(json.dumps(_as_json(found), indent=2) if as_json else "\n".join(_as_text(found)))
     return 1 if found.findings else 0
@@ -27,14 +27,15 @@ def verify(data_dir: Path, *, key: str | None, as_json: bool) -> int:
 
 def export(data_dir: Path) -> int:
     """Print every record as a line of JSON that the published verifier reads."""
-    with _reading(data_dir) as reader:
+    with reading(data_dir) as reader:
         for line in exported(reader):
             print(line)
     return 0
 
 
 @contextmanager
-def _reading(data_dir: Path) -> Iterator[ConnectionReader]:
+def reading(data_dir: Path) -> Iterator[ConnectionReader]:
+    """Read one state of the folder's database, also while a deck writes it."""
     path = data_dir / "core.db"
     if not path.exists():
         raise NotFound(

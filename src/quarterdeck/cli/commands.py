@@ -111,6 +111,7 @@ def stop(options: argparse.Namespace) -> int:
         options.data_dir,
         scope=console.scope_of(options),
         reason=options.reason,
+        cancel=options.cancel,
         as_json=options.json,
     )
 
@@ -266,6 +267,13 @@ def agent(options: argparse.Namespace) -> int:
     )
 
 
+def drill(options: argparse.Namespace) -> int:
+    """Drill the stop."""
+    from quarterdeck.cli import drill
+
+    return drill.run(options.data_dir, last=options.last, as_json=options.json)
+
+
 def order(options: argparse.Namespace) -> int:
     """Preview, submit, replace or cancel an order as an agent, take a signal back, see conflicts."""
     from quarterdeck.cli import orders
@@ -354,3 +362,10 @@ def risk(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Fold the books anew and compare."""
+    from quarterdeck.cli import verify
+
+    return verify.run(options.data_dir, as_json=options.json)

@@ -28,8 +28,8 @@ Answer = dict[str, Any]
 
 def status(data_dir: Path, *, as_json: bool) -> int:
     """Print what runs, in which state and why."""
-    deck = _deck(data_dir)
-    system, stop = _call(deck, "GET", "/system"), _call(deck, "GET", "/gate/stop")
+    deck = running_deck(data_dir)
+    system, stop = call_deck(deck, "GET", "/system"), call_deck(deck, "GET", "/gate/stop")
     if as_json:
         print(json.dumps({"system": system, "stop": stop}, indent=2))
         return 0
@@ -50,7 +50,7 @@ def why(data_dir: Path, *, task: str, agent: str | None, as_json: bool) -> int:
     path = f"/tasks/{urllib.parse.quote(task, safe='')}/why"
     if agent is not None:
         path += "?" + urllib.parse.urlencode({"agent": agent})
-    answer = _call(_deck(data_dir), "GET", path)
+    answer = call_deck(running_deck(data_dir), "GET", path)
     if as_json:
         print(json.dumps(answer, indent=2))
         return 0
@@ -62,7 +62,7 @@ def why(data_dir: Path, *, task: str, agent: str | None, as_json: bool) -> int:
 
 def login(data_dir: Path, *, as_json: bool) -> int:
     """Print a fresh link that opens the operator's session once."""
-    link = _call(_deck(data_dir), "POST", "/session/links", {})
+    link = call_deck(running_deck(data_dir), "POST", "/session/links", {})
     print(json.dumps(link, indent=2) if as_json else link["url"])
     return 0
 
@@ -73,11 +73,22 @@ def scope_of(options: argparse.Namespace) -> dict[str, str]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def stop(data_dir: Path, *, scope: dict[str, str], reason: str, as_json: bool) -> int:
-    """Stop trading and print the proof; the flag is raised even if the server never answers."""
+def stop(data_dir: Path, *, scope: dict[str, str], reason: str, cancel: bool, as_json: bool) -> int:
+    """Stop trading and print the proof; the flag is raised even if the server never answers.
+
+    With ``cancel`` this process then cancels what rests at a remote venue itself.
+    """
+    if cancel and scope:
+        raise InvalidInput.of("--cancel", "given", "a stop of the whole deck")
     if not scope:
-        return _stop_all(data_dir, reason=reason, as_json=as_json)
-    answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason, **scope})
+        status = _stop_all(data_dir, reason=reason, as_json=as_json)
+        if cancel:
+            from quarterdeck.cli.cancel_all import cancel_all
+
+            gone = cancel_all(data_dir)
+            print(f"cancelled at the venue from this process: {len(gone)} orders", file=sys.stderr)
+        return status
+    answer = call_deck(running_deck(data_dir), "POST", "/gate/stop", {"reason": reason, **scope})
     print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0
 
@@ -98,7 +109,7 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
         try:
             # The word is raised: the server records who and why, and raises nothing again.
             body: Answer = {"reason": reason, "raised": epoch}
-            answer = _call(_deck(data_dir), "POST", "/gate/stop", body)
+            answer = call_deck(running_deck(data_dir), "POST", "/gate/stop", body)
         except DomainError as refusal:
             print(f"the server did not record it: {refusal.message}", file=sys.stderr)
     if answer is None:
@@ -131,7 +142,7 @@ def _leave_reason(data_dir: Path, leave: Callable[..., None], *, epoch: int, rea
 def _stop_without_flag(data_dir: Path, error: OSError, *, reason: str, as_json: bool) -> int:
     """Stop through the server: a deck whose flag is gone is stopped, and can say so."""
     try:
-        answer = _call(_deck(data_dir), "POST", "/gate/stop", {"reason": reason})
+        answer = call_deck(running_deck(data_dir), "POST", "/gate/stop", {"reason": reason})
     except DomainError as refusal:
         raise NotFound(
             f"{data_dir / 'stop.flag'}: {error.strerror}, and no server could be told "
@@ -201,9 +212,9 @@ def rearm(
     as_json: bool,
 ) -> int:
     """Open trading again for exactly the epoch named; unconfirmed, only show what would resume."""
-    deck = _deck(data_dir)
+    deck = running_deck(data_dir)
     if confirm is None:
-        listed = _call(deck, "GET", f"/gate/rearm?{urllib.parse.urlencode(scope)}")
+        listed = call_deck(deck, "GET", f"/gate/rearm?{urllib.parse.urlencode(scope)}")
         if listed["epoch"] != epoch:
             raise DomainError(
                 f"the epoch raised is {listed['epoch']}, not {epoch}", code="EPOCH_CHANGED"
@@ -211,7 +222,7 @@ def rearm(
         print(json.dumps(listed, indent=2) if as_json else _resume_lines(listed))
         return 0
     body: Answer = {"epoch": epoch, "reason": reason, "confirm": confirm, **scope}
-    answer = _call(deck, "POST", "/gate/rearm", body)
+    answer = call_deck(deck, "POST", "/gate/rearm", body)
     print(json.dumps(answer, indent=2) if as_json else _stop_line(answer))
     return 0
 
@@ -246,10 +257,10 @@ def create_key(
     as_json: bool,
 ) -> int:
     """Register an agent with a key, or issue a further key to one that is there."""
-    deck = _deck(data_dir)
-    known = {entry["agent"] for entry in _call(deck, "GET", "/agents")["agents"]}
+    deck = running_deck(data_dir)
+    known = {entry["agent"] for entry in call_deck(deck, "GET", "/agents")["agents"]}
     if agent in known:
-        issued = _call(deck, "POST", "/keys", {"agent": agent, "scopes": list(scopes)})
+        issued = call_deck(deck, "POST", "/keys", {"agent": agent, "scopes": list(scopes)})
     else:
         body: Answer = {
             "name": agent,
@@ -258,7 +269,7 @@ def create_key(
         }
         if capital is not None:
             body["capital"] = capital
-        issued = _call(deck, "POST", "/agents", body)
+        issued = call_deck(deck, "POST", "/agents", body)
     if as_json:
         print(json.dumps(issued, indent=2))
         return 0
@@ -272,7 +283,7 @@ def create_key(
 
 def list_keys(data_dir: Path, *, as_json: bool) -> int:
     """Print all keys without their secrets."""
-    keys = _call(_deck(data_dir), "GET", "/keys")["keys"]
+    keys = call_deck(running_deck(data_dir), "GET", "/keys")["keys"]
     if as_json:
         print(json.dumps(keys, indent=2))
         return 0
@@ -289,7 +300,7 @@ def list_keys(data_dir: Path, *, as_json: bool) -> int:
 def revoke_key(data_dir: Path, *, prefix: str, reason: str, as_json: bool) -> int:
     """Refuse a key from now on."""
     path = f"/keys/{urllib.parse.quote(prefix, safe='')}/revoke"
-    answer = _call(_deck(data_dir), "POST", path, {"reason": reason})
+    answer = call_deck(running_deck(data_dir), "POST", path, {"reason": reason})
     print(json.dumps(answer, indent=2) if as_json else f"revoked {prefix}")
     return 0
 
@@ -317,10 +328,11 @@ def run_agent(member: str, *, url: str, key_file: Path, turns: int | None) -> in
 
 def ask(data_dir: Path, method: str, path: str, body: Answer | None = None) -> Answer:
     """Return what the running deck answers to one request."""
-    return _call(_deck(data_dir), method, path, body)
+    return call_deck(running_deck(data_dir), method, path, body)
 
 
-def _deck(data_dir: Path) -> dict[str, str]:
+def running_deck(data_dir: Path) -> dict[str, str]:
+    """Return address and key of the deck that runs on ``data_dir``."""
     try:
         found: dict[str, str] = json.loads((data_dir / "deck.json").read_text("utf-8"))
     except OSError:
@@ -338,7 +350,8 @@ def _deck(data_dir: Path) -> dict[str, str]:
     return found
 
 
-def _call(deck: dict[str, str], method: str, path: str, body: Answer | None = None) -> Answer:
+def call_deck(deck: dict[str, str], method: str, path: str, body: Answer | None = None) -> Answer:
+    """Call the deck and return its answer; a refusal is raised."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - the address is the deck's own, from deck.json
         f"{deck['url']}/api/v1{path}",

@@ -34,10 +34,12 @@ def parser() -> argparse.ArgumentParser:
         _add_doctor,
         _add_stop,
         _add_rearm,
+        _add_drill,
         _add_limits,
         _add_breakers,
         _add_keys,
         _add_audit,
+        _add_verify,
         _add_backup,
         _add_restore,
         _add_agent,
@@ -194,6 +196,11 @@ def _add_stop(subparsers: Commands) -> None:
     )
     parser.add_argument("--account", metavar="ID", help="only this account (needs the server)")
     parser.add_argument(
+        "--cancel",
+        action="store_true",
+        help="also cancel what rests at a remote venue, from this process: for a deck that is stuck",
+    )
+    parser.add_argument(
         "--reason", default="no reason given", metavar="TEXT", help="why, for the record"
     )
     data_dir(parser)
@@ -286,6 +293,19 @@ def _add_breakers(subparsers: Commands) -> None:
         action.set_defaults(command=commands.breakers)
 
 
+def _add_drill(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "drill",
+        does="prove the stop: its real path, against a shadow account beside trading",
+        example="quarterdeck drill",
+    )
+    parser.add_argument("--last", action="store_true", help="only show what the last one proved")
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.drill)
+
+
 def _add_keys(subparsers: Commands) -> None:
     parser = add_command(
         subparsers,
@@ -363,6 +383,18 @@ def _add_audit(subparsers: Commands) -> None:
     for action in (verify, export):
         data_dir(action)
         action.set_defaults(command=commands.audit)
+
+
+def _add_verify(subparsers: Commands) -> None:
+    parser = add_command(
+        subparsers,
+        "verify",
+        does="fold the books in the data folder anew from the first row and compare",
+        example="quarterdeck verify",
+    )
+    data_dir(parser)
+    json_option(parser)
+    parser.set_defaults(command=commands.verify)
 
 
 def _add_backup(subparsers: Commands) -> None:

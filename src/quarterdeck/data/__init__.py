@@ -1,8 +1,9 @@
-"""The embedded market data: real daily history from registry packages, with its NOTICE.
+"""The embedded market data: real history from registry packages, with its NOTICE.
 
 It says which files ship and what each instrument in them is. It hears nothing and asks nothing.
 It keeps no state: the files are read by ``adapters.feeds``, and importing this package reads none.
-``ts`` is the UTC midnight that names the trading session, not the minute the session closed.
+In the daily files ``ts`` is the UTC midnight that names the trading session, not the minute it closed;
+elsewhere it is the instant at which the bar closed or the trade was made.
 ``build.py`` makes the files again from their sources; ``NOTICE`` names those and their licences.
 """
 
@@ -21,8 +22,22 @@ DAILY_US = "daily_us"
 CLOSES_US20 = "closes_us20"
 """Twenty stocks' adjusted daily closes, for the analytics."""
 
+ES_1M = "es_1m"
+"""One future's one-minute bars over two sessions, made from its trades."""
+
+ES_1S = "es_1s"
+"""The same by the second; a second without a trade has no bar."""
+
+EURUSD_1H = "eurusd_1h"
+"""A currency pair's hourly ask prices of 2017."""
+
+ES_TRADES = "es_trades"
+"""The 500,000 trades that the bars of ``es_1m`` and ``es_1s`` are made from: ts, price, size."""
+
 INDEX = "index, traded as a notional instrument"
 STOCK = "stock"
+FUTURE = "future"
+CURRENCY_PAIR = "currency pair"
 
 
 class EmbeddedInstrument(NamedTuple):
@@ -71,18 +86,33 @@ _CLOSES_ROWS = (
     ("XOM", "Exxon Mobil Corp."),
 )
 
-NAMES: tuple[str, ...] = (DAILY_US, CLOSES_US20)
-"""The embedded files, by the names ``path_of`` takes."""
+_INTRADAY = {
+    ES_1M: ("ES", "E-mini S&P 500 future", FUTURE, "2013-09-01T22:01:00Z", "2013-09-03T18:52:00Z"),
+    ES_1S: ("ES", "E-mini S&P 500 future", FUTURE, "2013-09-01T22:00:01Z", "2013-09-03T18:51:45Z"),
+    EURUSD_1H: (
+        "EURUSD",
+        "euro in US dollars, ask",
+        CURRENCY_PAIR,
+        "2017-01-01T23:00:00Z",
+        "2017-12-29T22:00:00Z",
+    ),
+}
+
+NAMES: tuple[str, ...] = (DAILY_US, CLOSES_US20, ES_1M, ES_1S, EURUSD_1H)
+"""The embedded files of bars, by the names ``path_of`` takes."""
+
+FILES: tuple[str, ...] = (*NAMES, ES_TRADES)
+"""Every embedded file: the bars, and the trades some of them are made from."""
 
 
 def path_of(name: str) -> Path:
     """Return where the embedded file ``name`` lies; ``NotFound`` when nothing ships under it."""
-    if name not in NAMES:
+    if name not in FILES:
         raise NotFound(
-            f"no embedded data named {name!r}; there are {', '.join(NAMES)}",
+            f"no embedded data named {name!r}; there are {', '.join(FILES)}",
             field="name",
             value=name,
-            accepted=", ".join(NAMES),
+            accepted=", ".join(FILES),
         )
     return Path(__file__).parent / f"{name}.parquet"
 
@@ -106,6 +136,10 @@ def instruments_of(name: str) -> tuple[EmbeddedInstrument, ...]:
             EmbeddedInstrument(symbol, title, kind, "USD", first, last)
             for symbol, title, kind in _DAILY_ROWS
         )
+    if name in _INTRADAY or name == ES_TRADES:
+        symbol, title, kind, *span = _INTRADAY[ES_1S if name == ES_TRADES else name]
+        first, last = (parse_rfc3339(instant) for instant in span)
+        return (EmbeddedInstrument(symbol, title, kind, "USD", first, last),)
     first, last = (parse_rfc3339(day) for day in _CLOSES_SPAN)
     return tuple(
         EmbeddedInstrument(symbol, title, STOCK, "USD", first, last)

@@ -27,7 +27,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from quarterdeck.data import CLOSES_US20, DAILY_US, NAMES, instruments_of, path_of
+from quarterdeck.data import CLOSES_US20, DAILY_US, FILES, instruments_of, intraday, path_of
 from quarterdeck.kernel.errors import DomainError, InvalidInput, Unavailable
 from quarterdeck.kernel.time import Nanos, parse_rfc3339, rfc3339
 
@@ -77,7 +77,23 @@ US20 = Source(
     "ee21cac28befb1d0a739a9ceb22184f995394726aa0cfde9a21941d1ac04ac0d",
     "2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b",
 )
-SOURCES: tuple[Source, ...] = (SP500, NASDAQ, STOCKS, US20)
+TRADES = Source(
+    "mlfinpy",
+    "0.1.2",
+    "mlfinpy",
+    "dataset/data/tick_data.csv",
+    "b65c9d481aab09af7c7290d898382e9231e6a4694d2685cb0858d248812d0b0e",
+    "2e0237e0a5f693bb1c7e9758e52ec03033a4d24ecee1162899d8241d7340e3f2",
+)
+EURUSD = Source(
+    "gym-anytrading",
+    "2.0.0",
+    "gym_anytrading",
+    "datasets/data/FOREX_EURUSD_1H_ASK.csv",
+    "28398b7edff9f74860d35a6f3c263f08e15c55264316dc07737d459d8688d7aa",
+    "29e88b9d38272ea338c8cfcebc6a0f0302c7a8c02048331ad6a4d22cdd825e54",
+)
+SOURCES: tuple[Source, ...] = (SP500, NASDAQ, STOCKS, US20, TRADES, EURUSD)
 
 
 class Split(NamedTuple):
@@ -265,7 +281,7 @@ def write_daily(sessions: Sequence[Session], target: Path) -> None:
         for s in sessions
     ]
     header = ("seconds", "symbol", "open", "high", "low", "close", "volume")
-    _write(_DAILY_QUERY, header=header, rows=rows, target=target)
+    write_table(_DAILY_QUERY, header=header, rows=rows, target=target)
 
 
 def write_closes(content: bytes, target: Path) -> None:
@@ -282,12 +298,13 @@ def write_closes(content: bytes, target: Path) -> None:
         FROM read_csv(?, header = true, auto_detect = false,
                       columns = {{'seconds': 'BIGINT', {columns}}})
     """  # noqa: S608
-    _write(query, header=("seconds", *symbols), rows=rows, target=target)
+    write_table(query, header=("seconds", *symbols), rows=rows, target=target)
 
 
-def _write(
+def write_table(
     query: str, *, header: Sequence[str], rows: Iterable[Sequence[object]], target: Path
 ) -> None:
+    """Write ``rows`` through ``query`` as the Parquet file ``target``."""
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
@@ -305,9 +322,12 @@ def _write(
 
 def build(folder: Path, wheels: Path | None) -> None:
     """Write every embedded file into ``folder`` from the pinned sources."""
-    sp500, nasdaq, stocks, us20 = (source_bytes(source, wheels) for source in SOURCES)
+    sp500, nasdaq, stocks, us20, trades, eurusd = (
+        source_bytes(source, wheels) for source in SOURCES
+    )
     write_daily(daily_sessions(sp500, nasdaq, stocks), folder / f"{DAILY_US}.parquet")
     write_closes(us20, folder / f"{CLOSES_US20}.parquet")
+    intraday.build(folder, trades=trades, eurusd=eurusd, write=write_table)
 
 
 def same_contents(left: Path, right: Path) -> bool:
@@ -352,7 +372,7 @@ def _run(scratch: Path, *, check: bool, wheels: Path | None) -> int:
         wheels = scratch
     build(scratch, wheels)
     differing = 0
-    for name in NAMES:
+    for name in FILES:
         made, shipped = scratch / f"{name}.parquet", path_of(name)
         if check:
             same = shipped.is_file() and same_contents(made, shipped)

@@ -1,6 +1,6 @@
 """Execution: the one way to a position, through a gate that judges everything and asks nobody.
 
-It says OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, OrderReduced, TradingHalted, TradingResumed,
+It says OrderAccepted, OrderRefused, OrderFilled, OrderCancelled, OrderReduced, DrillAsked, TradingHalted, TradingResumed,
 EquityMarked and its published numbers.
 It hears AgentRegistered (capital), BarsClosed (fills, marks, day and bar windows) and
 LimitsChanged (learned limits, which only tighten a person's).

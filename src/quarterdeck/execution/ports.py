@@ -32,6 +32,25 @@ class Stopwatch(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Whether what orders lead to can still be recorded."""
+
+    def reason(self) -> str | None:
+        """Return why only reducing orders pass; ``None`` while there is room."""
+        ...
+
+
+class Plenty:
+    """A place where there is always room: memory."""
+
+    def reason(self) -> str | None:
+        """Return ``None``."""
+        return None
+
+
+PLENTY = Plenty()
+
+
 class Pace(Protocol):
     """How fast market time passes."""
 

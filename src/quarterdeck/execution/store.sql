@@ -246,6 +246,47 @@ CREATE TABLE execution_differences (
   theirs INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_deadmen (
+  agent TEXT PRIMARY KEY,  -- hashed
+  demanded_s REAL,  -- hashed
+  within_s REAL,  -- hashed
+  until INTEGER  -- unhashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_drills (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  faults TEXT NOT NULL,  -- hashed
+  orders INTEGER NOT NULL,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  refused INTEGER NOT NULL,  -- unhashed
+  cancelled INTEGER NOT NULL,  -- hashed
+  machine_at INTEGER NOT NULL,  -- unhashed
+  in_force_ms REAL NOT NULL,  -- unhashed
+  done_ms REAL NOT NULL  -- unhashed
+) STRICT;
+
+-- deadman_saved --
+INSERT INTO execution_deadmen (agent, demanded_s, within_s, until)
+VALUES (:agent, :demanded_s, :within_s, :until)
+ON CONFLICT (agent) DO UPDATE SET
+  demanded_s = excluded.demanded_s, within_s = excluded.within_s, until = excluded.until
+
+-- deadmen --
+SELECT agent, demanded_s, within_s, until FROM execution_deadmen ORDER BY agent
+
+-- drill_saved --
+INSERT INTO execution_drills
+  (number, at, faults, orders, accepted, refused, cancelled, machine_at, in_force_ms, done_ms)
+VALUES
+  (:number, :at, :faults, :orders, :accepted, :refused, :cancelled, :machine_at, :in_force_ms,
+   :done_ms)
+
+-- last_drill --
+SELECT number, faults, orders, accepted, refused, cancelled, machine_at, in_force_ms, done_ms
+FROM execution_drills ORDER BY number DESC LIMIT 1
+
+-- last_proof --
+SELECT machine_at FROM execution_drills WHERE faults = '[]' ORDER BY number DESC LIMIT 1
 
 -- venue_saved --
 INSERT INTO execution_venue (id, sequence, compared_slice) VALUES (1, :sequence, :compared_slice)
@@ -677,3 +718,23 @@ LEFT JOIN (SELECT agent, sum(status = 'refused') AS refused, sum(status = 'fille
   FROM execution_orders GROUP BY agent) AS o ON o.agent = t.agent
 WHERE t.refused <> coalesce(o.refused, 0) OR t.filled <> coalesce(o.filled, 0)
 ORDER BY t.agent LIMIT 1
+
+-- positions_unlike_fills --
+SELECT agent, instrument, sum(held) AS held, sum(filled) AS filled
+FROM (SELECT agent, instrument, quantity_units AS held, 0 AS filled FROM execution_positions
+  UNION ALL
+  SELECT agent, instrument, 0,
+    CASE side WHEN 'buy' THEN quantity_units ELSE -quantity_units END FROM execution_fills)
+GROUP BY agent, instrument HAVING sum(held) <> sum(filled) ORDER BY agent, instrument LIMIT 1
+
+-- fees_unlike_fills --
+SELECT a.agent, a.fees_units, coalesce(f.fees, 0) AS fees FROM execution_accounts AS a
+LEFT JOIN (SELECT agent, sum(fee_units) AS fees FROM execution_fills GROUP BY agent) AS f
+  ON f.agent = a.agent
+WHERE a.fees_units <> coalesce(f.fees, 0) ORDER BY a.agent LIMIT 1
+
+-- cash_unlike_ledger --
+SELECT a.agent, a.cash_units, coalesce(l.amount, 0) AS amount FROM execution_accounts AS a
+LEFT JOIN (SELECT account, sum(amount_units) AS amount FROM execution_ledger GROUP BY account) AS l
+  ON l.account = 'agent:' || a.agent || ':cash:' || :currency
+WHERE a.cash_units <> coalesce(l.amount, 0) ORDER BY a.agent LIMIT 1

@@ -51,10 +51,16 @@ class RiskEventKind(StrEnum):
     VOLATILITY_SPIKE = "volatility_spike"
     DRAWDOWN = "drawdown"
     COVERAGE = "coverage"
+    BREACH_CLUSTER = "breach_cluster"
+    STALE_DATA = "stale_data"
+    CONCENTRATION = "concentration"
 
 
 class RiskEventRaised(Message, frozen=True):
-    """A risk event with its evidence: ``observed`` against ``threshold``, both as fractions."""
+    """A risk event with its evidence: ``observed`` against ``threshold``.
+
+    Both are fractions; hits of a breach cluster and slices of stale data are counts.
+    """
 
     at: Nanos
     slice: int

@@ -19,6 +19,7 @@ RUN_FILES = (
     "core.seal",
     "stop.flag",
     "stop.reason",
+    "venue.json",
     "venue.requests",
     "audit.heads",
     "session.key",
@@ -36,6 +37,7 @@ class DataFolder:
         self.seal = path / "core.seal"
         self.stop_flag = path / "stop.flag"
         self.stop_reason = path / "stop.reason"
+        self.venue_reach = path / "venue.json"
         self.venue_requests = path / "venue.requests"
         self.session_key = path / "session.key"
         self._address = path / "deck.json"

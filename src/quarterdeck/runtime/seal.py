@@ -63,7 +63,9 @@ class Seal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self._whole():
+        # A start that was refused has written nothing: the seal it broke is still true.
+        untouched = self.verified is not None and self._step() in (0, self.verified)
+        if untouched or (kind is None and self._whole()):
             await asyncio.to_thread(self._close)
 
     def detail(self) -> str:
@@ -96,7 +98,9 @@ class Seal:
         if not self._core.exists() or self._core.with_name(f"{self._core.name}-wal").exists():
             return
         try:
-            content = msgspec.msgpack.encode(checks_of(self._core, step=self._step()))
+            content = msgspec.msgpack.encode(
+                checks_of(self._core, step=self._step() or self.verified or 0)
+            )
             write_whole(self._seal, content)
         except OSError:
             # All steps are on disk: without a seal the next start is one like after a crash.

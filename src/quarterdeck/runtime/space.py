@@ -1,7 +1,8 @@
 """The disk: what is refused when it is almost full, the ballast for the worst, and its failures.
 
-Below 5 % or 500 MB nothing new is admitted but what stops, cancels or acknowledges. The ballast is a
-file that is let go when hardly anything is left, so that those steps and their audit records fit.
+Below 5 % or 500 MB nothing new is admitted but orders that only reduce and what stops, cancels or
+acknowledges. The ballast is a file that is let go when hardly anything is left, so that those steps
+and their audit records fit; from then on the feed is paused and no order passes.
 """
 
 from __future__ import annotations
@@ -28,12 +29,20 @@ RELEASE_BYTES = 2 * BALLAST_BYTES
 LOOK_S = 1.0
 
 
+LOW_REASON = "the disk is almost full: only orders that reduce a position pass"
+
+
 class Space(Protocol):
-    """Whether the disk has room for more than the way out; the gate asks it for reduce-only."""
+    """Whether the disk has room for more than the way out."""
 
     @property
     def low(self) -> bool:
         """Whether only what reduces, stops, cancels or acknowledges may be recorded."""
+        ...
+
+    @property
+    def full(self) -> bool:
+        """Whether only what stops, cancels or acknowledges may be recorded."""
         ...
 
 
@@ -59,10 +68,12 @@ class SpaceWatch:
         self._ballast = folder / "ballast"
         self._usage = usage
         self._low = False
+        self._full = False
         self._free: int | None = None
+        self.changed = asyncio.Event()
 
     async def __aenter__(self) -> SpaceWatch:
-        await asyncio.to_thread(self.look)
+        await self._look()
         return self
 
     async def __aexit__(
@@ -78,11 +89,28 @@ class SpaceWatch:
         """Whether only what reduces, stops, cancels or acknowledges may be recorded."""
         return self._low
 
+    @property
+    def full(self) -> bool:
+        """Whether only what stops, cancels or acknowledges may be recorded."""
+        return self._full
+
+    def reason(self) -> str | None:
+        """Return why only reducing orders pass; ``None`` while there is room."""
+        return LOW_REASON if self._low else None
+
+    def sound(self) -> bool:
+        """Return whether there is room."""
+        return not self._low
+
     def detail(self) -> str:
         """Return what an operator sees."""
         if self._free is None:
-            return "the disk cannot be asked: only stop, cancel and acknowledge"
-        state = ": only stop, cancel and acknowledge" if self._low else ""
+            return "the disk cannot be asked: only reduce, stop, cancel and acknowledge"
+        state = ""
+        if self._full:
+            state = ": the feed is paused; only stop, cancel and acknowledge"
+        elif self._low:
+            state = ": only reduce, stop, cancel and acknowledge"
         held = "" if self._holds_ballast() else ", no ballast"
         return f"{self._free // 10**6:,} MB free{state}{held}"
 
@@ -90,7 +118,13 @@ class SpaceWatch:
         """Look again and again."""
         while True:
             await asyncio.sleep(LOOK_S)
-            await asyncio.to_thread(self.look)
+            await self._look()
+
+    async def _look(self) -> None:
+        before = self._low, self._full
+        await asyncio.to_thread(self.look)
+        if before != (self._low, self._full):
+            self.changed.set()
 
     def look(self) -> None:
         """Measure, and let the ballast go or make it again."""
@@ -99,9 +133,9 @@ class SpaceWatch:
         except OSError:
             self._free, self._low = None, True
             return
-        self._free = usage.free
+        self._free, self._full = usage.free, usage.free < RELEASE_BYTES
         self._low = _is_low(usage.free, usage.total)
-        if usage.free < RELEASE_BYTES:
+        if self._full:
             self._ballast.unlink(missing_ok=True)
         elif not self._holds_ballast() and not _is_low(usage.free - BALLAST_BYTES, usage.total):
             self._make_ballast()
@@ -139,21 +173,34 @@ class Commands(Protocol):
 
 
 class SpaceAdmission:
-    """The door to the sequencer: while the disk is low only the ``spared`` commands pass."""
+    """The door to the sequencer: while the disk is low only the ``spared`` commands pass.
+
+    Until it is full, so does what ``reduces``; an order that does not is refused here, since even the
+    record of a refusal takes room.
+    """
 
     def __init__(
-        self, commands: Commands, *, space: Space, spared: frozenset[type[Command]]
+        self,
+        commands: Commands,
+        *,
+        space: Space,
+        spared: frozenset[type[Command]],
+        reduces: Callable[[Command, Caller], bool],
     ) -> None:
         self._commands = commands
         self._space = space
         self._spared = spared
+        self._reduces = reduces
 
     async def submit(self, command: Command, caller: Caller) -> Receipt:
         """Carry ``command`` out, or refuse it as DISK_LOW before anything is changed."""
-        if self._space.low and type(command) not in self._spared:
+        space = self._space
+        spared = not space.low or type(command) in self._spared
+        if not spared and (space.full or not self._reduces(command, caller)):
+            also = "" if space.full else "orders that reduce, "
             raise Unavailable(
-                "the disk is almost full: only stops, cancellations and acknowledgements are "
-                "recorded until there is space again",
+                f"the disk is almost full: only {also}stops, cancellations and "
+                "acknowledgements are recorded until there is space again",
                 code="DISK_LOW",
             )
         return await self._commands.submit(command, caller)

@@ -397,6 +397,16 @@ TELLINGS: Mapping[str, Telling] = {
         detail=True,
         read_only=True,
     ),
+    "keep_alive": Telling(
+        text="Say that you are there; not heard of within within_s, your orders are cancelled.",
+        notes={"within_s": "seconds until the next call at the latest; 0 ends it"},
+        reply=whole,
+    ),
+    "get_drill": Telling(
+        text="What the last drill of the emergency stop proved, and when.",
+        reply=whole,
+        read_only=True,
+    ),
     "get_conflicts": Telling(
         text="Instruments that several of our agents hold: gross, net, and what netting saves.",
         reply=conflicts_reply,

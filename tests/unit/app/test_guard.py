@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from quarterdeck.alerts.model import GetOpenAlerts
 from quarterdeck.app.deck import Deck
+from quarterdeck.cli import verify
 from quarterdeck.execution.model import GetRearm, Rearm
 from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.runtime.policy import OPERATOR_CALLER
@@ -189,3 +191,19 @@ def test_a_step_in_the_middle_of_a_look_is_no_violation(
         assert deck.guard.sound()
 
     lived(path, look)
+
+
+def test_the_fold_from_the_first_row_finds_the_same_without_a_deck(
+    run_that_ended: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify.run(run_that_ended, as_json=False) == 0
+    assert "every rule holds" in capsys.readouterr().out
+    for number, (what, (statement, rule, _)) in enumerate(DAMAGE.items()):
+        path = tmp_path / str(number)
+        shutil.copytree(run_that_ended, path)
+        damaged(path, statement)
+        assert verify.run(path, as_json=True) == 1, what
+        told = json.loads(capsys.readouterr().out)
+        # Without a deck's memory cash is held against the ledger, not against the fills.
+        wanted = "cash is the ledger" if rule == "cash is fills" else rule
+        assert wanted in {each["rule"] for each in told["violations"]}, what

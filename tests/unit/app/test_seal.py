@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.app.deck import Deck
-from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.errors import Conflict, InvalidInput
 from quarterdeck.runtime.database import load_sql
+from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.seal import Checks, Seal, first_damage, read_seal
-from tests.unit.app.decks import lived
+from tests.unit.app.decks import lived, plan_in
 
 FLIPS = 120
 SEED = 20261128
@@ -172,20 +173,32 @@ def test_a_seal_is_broken_by_the_start_and_made_again_by_the_end(
     assert first_damage(path / "core.db", sealed(path)) is None
 
 
+def test_a_refused_start_leaves_the_seal_as_it_was(closed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "deck"
+    shutil.copytree(closed, path)
+    with DataFolder(path) as folder, pytest.raises(Conflict, match="holds another run"):
+        asyncio.run(Deck(plan_in(folder), kernel_digest="another").run(nothing_to_say))
+    assert sealed(path) == sealed(closed)
+
+
+async def nothing_to_say() -> None:
+    """Never reached."""
+
+
 def test_what_did_not_all_reach_the_disk_is_not_sealed(closed: Path, tmp_path: Path) -> None:
     path = tmp_path / "deck"
     shutil.copytree(closed, path)
 
-    async def opened(*, whole: bool) -> None:
+    async def opened(*, whole: bool, step: int) -> None:
         async with Seal(
-            path / "core.db", seal=path / "core.seal", whole=lambda: whole, step=lambda: 1
+            path / "core.db", seal=path / "core.seal", whole=lambda: whole, step=lambda: step
         ):
             assert not (path / "core.seal").exists()
 
-    asyncio.run(opened(whole=False))
+    asyncio.run(opened(whole=False, step=sealed(path).step + 1))
     assert not (path / "core.seal").exists()
-    asyncio.run(opened(whole=True))
-    assert sealed(path).step == 1
+    asyncio.run(opened(whole=True, step=7))
+    assert sealed(path).step == 7
 
 
 def test_a_log_written_beside_a_sealed_file_refuses_the_start(closed: Path, tmp_path: Path) -> None:

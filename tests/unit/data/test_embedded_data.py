@@ -15,10 +15,24 @@ import pytest
 import quarterdeck.data
 from quarterdeck.adapters.feeds.bars import slices
 from quarterdeck.adapters.feeds.files import read_bars
-from quarterdeck.data import CLOSES_US20, DAILY_US, NAMES, digest_of, instruments_of, path_of
+from quarterdeck.data import (
+    CLOSES_US20,
+    DAILY_US,
+    ES_1M,
+    ES_1S,
+    ES_TRADES,
+    EURUSD_1H,
+    FILES,
+    NAMES,
+    digest_of,
+    instruments_of,
+    intraday,
+    path_of,
+)
 from quarterdeck.data import build as building
 from quarterdeck.kernel.errors import InvalidInput, NotFound, Unavailable
-from quarterdeck.kernel.time import DAY, parse_rfc3339, rfc3339
+from quarterdeck.kernel.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339
+from quarterdeck.market.core.timeframes import aggregated
 
 LARGEST_MOVE = 0.35
 
@@ -30,7 +44,7 @@ def daily():
 
 def test_the_notice_names_every_shipped_and_every_source_file_by_its_digest():
     notice = (Path(quarterdeck.data.__file__).parent / "NOTICE").read_text(encoding="utf-8")
-    for name in NAMES:
+    for name in FILES:
         assert digest_of(name) in notice
     for source in building.SOURCES:
         for stated in (f"{source.package} {source.version}", source.member, source.member_sha256):
@@ -62,7 +76,8 @@ def test_the_listing_agrees_with_the_file(name):
         own = bars.ts[bars.symbol_index == index]
         assert (own[0], own[-1]) == (instrument.first, instrument.last)
         assert instrument.currency == "USD"
-    assert np.all(bars.ts % DAY == 0)
+    step = {ES_1M: MINUTE, ES_1S: SECOND, EURUSD_1H: HOUR}.get(name, DAY)
+    assert np.all(bars.ts % step == 0)
 
 
 def test_every_instrument_trades_in_every_session_and_2008_is_among_them(daily):
@@ -185,3 +200,49 @@ def test_writing_the_same_sessions_twice_gives_the_same_bytes(tmp_path):
     assert left.read_bytes() == right.read_bytes()
     assert building.same_contents(left, right)
     assert not building.same_contents(left, other)
+
+
+def trades():
+    import duckdb
+
+    query = "SELECT epoch_ns(ts) AS ts, price, size FROM read_parquet(?)"
+    found = duckdb.execute(query, [str(path_of(ES_TRADES))]).fetchnumpy()
+    return found["ts"].astype(np.int64), found["price"], found["size"]
+
+
+@pytest.mark.parametrize(("name", "step"), [(ES_1M, MINUTE), (ES_1S, SECOND)])
+def test_the_bars_of_the_future_are_what_its_trades_make(name, step):
+    bars, (ts, price, size) = read_bars(path_of(name)), trades()
+    assert ts.size == 500_000
+    assert (np.diff(ts) >= 0).all()
+    close = (ts // step + 1) * step
+    starts = np.flatnonzero(np.diff(close, prepend=close[0] - 1))
+    assert bars.ts.tolist() == close[starts].tolist()
+    assert bars.open.tolist() == price[starts].tolist()
+    assert bars.high.tolist() == np.maximum.reduceat(price, starts).tolist()
+    assert bars.low.tolist() == np.minimum.reduceat(price, starts).tolist()
+    assert bars.close.tolist() == price[np.append(starts[1:], ts.size) - 1].tolist()
+    assert bars.volume.tolist() == np.add.reduceat(size, starts).tolist()
+
+
+def test_minutes_are_what_the_seconds_make():
+    seconds, minutes = read_bars(path_of(ES_1S)), read_bars(path_of(ES_1M))
+    columns = (seconds.open, seconds.high, seconds.low, seconds.close, seconds.volume)
+    found = aggregated(seconds.ts - SECOND, *columns, timeframe="1m")
+    assert found.ts.tolist() == minutes.ts.tolist()
+    assert found.high.tolist() == minutes.high.tolist()
+    assert found.volume.tolist() == minutes.volume.tolist()
+
+
+def test_the_hours_of_the_pair_never_trade_on_a_saturday():
+    bars = read_bars(path_of(EURUSD_1H))
+    assert len(bars) == 6_225
+    weekday = ((bars.ts - HOUR) // DAY + 3) % 7
+    assert not (weekday == 5).any()
+    assert 1.0 < bars.low.min() < bars.high.max() < 1.3
+
+
+def test_a_trade_is_read_as_it_stands_and_chicago_is_five_hours_behind():
+    content = b"DateTime,Price,Volume\n2013-09-01 17:00:00.083,1640.25,8\n"
+    (one,) = intraday.trades_of(content)
+    assert (one.ms, one.price, one.size) == (1_378_072_800_083, Decimal("1640.25"), 8)

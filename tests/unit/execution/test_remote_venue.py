@@ -12,7 +12,9 @@ import pytest
 
 from quarterdeck.adapters.brokers.kept import KeptPaperBroker
 from quarterdeck.adapters.brokers.paper import PaperBroker
+from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import Courier
+from quarterdeck.cli.cancel_all import cancel_all
 from quarterdeck.execution.model import (
     CancelOrder,
     GetAccounts,
@@ -31,10 +33,10 @@ from quarterdeck.execution.model.broker import (
     OutcomeUnknown,
     SettleOrder,
 )
-from quarterdeck.kernel.errors import Conflict, Overloaded, Unavailable
+from quarterdeck.kernel.errors import Conflict, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.bus import Bus
-from quarterdeck.runtime.config import OrdersSection, PaperSection
+from quarterdeck.runtime.config import BrokerSection, OrdersSection, PaperSection
 from tests.unit.execution.deck import Deck, codes
 
 S = OrderStatus
@@ -364,6 +366,26 @@ def test_attached_exits_are_sent_when_their_order_fills_and_one_ends_the_other(
     }
     assert 0 not in world.deck.desk.accounts["a"].holdings
     assert world.broker().differences == ()
+
+
+def test_another_process_cancels_what_rests_while_the_deck_is_stuck(
+    open_world: Opens, tmp_path: Path
+) -> None:
+    world = open_world()
+    resting = [world.deck.order("AAA", "buy", n, limit=99) for n in (10, 11)]
+    world.turn()
+    deck = world.deck
+    reach = Reach(broker=BrokerSection(), paper=deck.paper, instruments=deck.instruments)
+    reach.save(tmp_path / "venue.json")
+    deck.flag.raise_()
+    assert set(cancel_all(tmp_path)) == {each.order_id for each in resting}
+    assert cancel_all(tmp_path) == ()
+    # When the deck moves again, it hears of it from the venue's reports.
+    world.turn()
+    assert [world.look(each).status for each in resting] == [S.CANCELLED] * 2
+    assert world.broker().differences == ()
+    with pytest.raises(NotFound):
+        cancel_all(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -11,6 +11,7 @@ from quarterdeck.risk.core.backtest import HitCounts, christoffersen, kupiec
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
+    latest_hits,
     recent_coverage,
     recently,
     since_start,
@@ -72,6 +73,8 @@ def test_the_running_figures_are_those_of_the_whole_arrays(bars: int) -> None:
             e = es[part]
             fz = np.maximum(miss, 0.0) / (tail * e) + var[part] / e + np.log(e) - 1.0
             assert found.fz0 == pytest.approx(float(fz.mean()))
+        recent_hits = np.count_nonzero(loss[-20:] > var[-20:])
+        assert latest_hits(state, 0, level, bars=20) == recent_hits
         bars_seen, seen, p = recent_coverage(state, 0, level, tail=tail)
         hits = HitCounts.of(np.asarray(loss[-RECENT:] > var[-RECENT:]))
         assert (bars_seen, seen) == (hits.observations, hits.hits)

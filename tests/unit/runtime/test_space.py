@@ -27,6 +27,10 @@ class Buy(Command, frozen=True):
     """Something new."""
 
 
+class Sell(Command, frozen=True):
+    """Something that only reduces."""
+
+
 class Halt(Command, frozen=True):
     """Something that ends."""
 
@@ -84,7 +88,9 @@ def test_a_disk_is_low_below_five_percent_or_500_megabytes(
 ) -> None:
     _, watch = watched(tmp_path, free=free, total=total)
     assert watch.low is low
-    assert ("only stop, cancel and acknowledge" in watch.detail()) is low
+    assert watch.full is False
+    assert ("only reduce, stop, cancel and acknowledge" in watch.detail()) is low
+    assert (watch.reason() is None) is not low
 
 
 def test_a_disk_that_cannot_be_asked_is_low(tmp_path: Path) -> None:
@@ -124,25 +130,42 @@ def test_a_ballast_that_cannot_be_made_is_no_reason_not_to_trade(tmp_path: Path)
     assert "no ballast" in watch.detail()
 
 
-def test_while_the_disk_is_low_only_the_way_out_is_carried_out(tmp_path: Path) -> None:
+def test_while_the_disk_is_low_what_reduces_passes_and_while_it_is_full_only_the_way_out(
+    tmp_path: Path,
+) -> None:
     disk, watch = watched(tmp_path, free=4 * LOW_BYTES)
     carrier = Carrier()
-    door = SpaceAdmission(carrier, space=watch, spared=frozenset({Halt}))
+    door = SpaceAdmission(
+        carrier,
+        space=watch,
+        spared=frozenset({Halt}),
+        reduces=lambda command, caller: isinstance(command, Sell),
+    )
 
-    async def submitted(command: Command) -> None:
-        await door.submit(command, OPERATOR_CALLER)
+    def refused(*commands: Command) -> None:
+        for command in commands:
+            with pytest.raises(Unavailable) as refusal:
+                asyncio.run(submitted(command))
+            assert refusal.value.code == "DISK_LOW"
+
+    async def submitted(*commands: Command) -> None:
+        for command in commands:
+            await door.submit(command, OPERATOR_CALLER)
 
     asyncio.run(submitted(Buy()))
     disk.others_free = LOW_BYTES - 1
     watch.look()
+    asyncio.run(submitted(Halt(), Sell()))
+    refused(Buy())
+    disk.others_free = RELEASE_BYTES - 1
+    watch.look()
+    assert watch.full
     asyncio.run(submitted(Halt()))
-    with pytest.raises(Unavailable) as refusal:
-        asyncio.run(submitted(Buy()))
-    assert refusal.value.code == "DISK_LOW"
+    refused(Buy(), Sell())
     disk.others_free = 4 * LOW_BYTES
     watch.look()
     asyncio.run(submitted(Buy()))
-    assert carrier.carried == [Buy(), Halt(), Buy()]
+    assert carrier.carried == [Buy(), Halt(), Sell(), Halt(), Buy()]
 
 
 def test_a_failing_disk_is_told_from_a_bug() -> None:

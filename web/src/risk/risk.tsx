@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { StateWord, When } from "../parts/cells";
-import { ReasonCommand } from "../parts/command";
+import { PlainCommand, ReasonCommand } from "../parts/command";
 import { DASH, count, fixed, instant, money, percent, words } from "../parts/format";
 import { Bar, Maybe, SeverityMark } from "../parts/figures";
 import { PageTitle, Panel } from "../parts/panel";
@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -145,11 +145,28 @@ function StopPanel() {
   );
 }
 
+function DrillPanel() {
+  return (
+    <ViewPanel<DrillView> title="Stop drill" path="/gate/drill" className="shrink-0" note={() => "the real path, against a shadow account beside trading"}>
+      {(drill) => (
+        <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
+          <p className={`text-base ${drill.faults.length > 0 ? "text-stop-text" : ""}`}>{drill.number === 0 ? "never drilled in this run" : drill.faults.length > 0 ? `failed at ${instant(drill.at ?? "")}: ${drill.faults.join("; ")}` : <>last proven <When at={drill.proven_at ?? ""} />, {fixed((drill.done_ms ?? 0) / 1000, 2)} s</>}</p>
+          {drill.number > 0 && <dl className="flex flex-wrap gap-x-7 gap-y-2">
+            {([["Accepted after", count(drill.accepted ?? 0)], ["Refused", count(drill.refused ?? 0)], ["Cancelled", `${count(drill.cancelled ?? 0)} of ${count(drill.orders ?? 0)}`], ["In force after", drill.in_force_ms === null ? DASH : `${fixed(drill.in_force_ms, 2)} ms`]] as const).map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold">{value}</dd></div>)}
+          </dl>}
+          <div className="ml-auto max-md:ml-0"><PlainCommand name="Drill now" label="Drill the stop now" send={() => rest.post<DrillView>("/gate/drill", {})} /></div>
+        </div>
+      )}
+    </ViewPanel>
+  );
+}
+
 export default function Risk() {
   return (
     <>
       <PageTitle note="what the gate enforces, what is forecast, and what went beyond it">Risk &amp; safety</PageTitle>
       <StopPanel />
+      <DrillPanel />
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>

@@ -230,6 +230,11 @@ export interface CalibrationLevel {
   readonly right: number | null;
 }
 
+/** Cancel what an agent has at work that was not heard of in time. */
+export interface CancelAbsent {
+  readonly agent: string;
+}
+
 /** Ask for a working order to be cancelled; one that is final already is answered as it is. */
 export interface CancelOrder {
   readonly idempotency_key: string;
@@ -394,6 +399,13 @@ export interface Decision {
   readonly breaches: ReadonlyArray<Breach>;
 }
 
+/** Demand of an agent, as its mandate, that it is heard of every ``within_s`` machine seconds. 0 takes the demand back. */
+export interface DemandKeepAlive {
+  readonly agent: string;
+  readonly within_s: number;
+  readonly reason: string;
+}
+
 /** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
 export interface DifferenceView {
   readonly subject: string;
@@ -405,6 +417,31 @@ export interface DifferenceView {
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
+}
+
+/** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
+export interface DrillProof {
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number;
+  readonly done_ms: number;
+  readonly orders: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly cancelled: number;
+}
+
+/** The last drill; ``number`` is 0 and the rest null before the first. Times are the machine's. ``proven_at`` is when a drill last found no fault. */
+export interface DrillView {
+  readonly number: number;
+  readonly at: string | null;
+  readonly proven_at: string | null;
+  readonly faults: ReadonlyArray<string>;
+  readonly in_force_ms: number | null;
+  readonly done_ms: number | null;
+  readonly orders: number | null;
+  readonly accepted: number | null;
+  readonly refused: number | null;
+  readonly cancelled: number | null;
 }
 
 /** Where an episode stands. */
@@ -628,6 +665,20 @@ export interface JournalView {
   readonly pending_steps: number;
   readonly steps: number;
   readonly commits: number;
+}
+
+/** Say that the caller is there, and for how many machine seconds that is to count. Not heard of again within them, its working orders are cancelled. ``within_s`` of 0 ends the timer where no mandate demands one; a mandate bounds it from above. */
+export interface KeepAlive {
+  readonly within_s: number;
+}
+
+/** An agent's dead-man timer: until when it counts as there, null where no timer runs. */
+export interface KeepAliveView {
+  readonly agent: string;
+  readonly demanded_s: number | null;
+  readonly within_s: number | null;
+  readonly until: string | null;
+  readonly cancelled: number;
 }
 
 /** A fresh key: ``qd_<prefix>_<secret>``; only its hash is kept. */
@@ -1268,7 +1319,7 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "coverage" | "drawdown" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
 
 /** One risk event as recorded. */
 export interface RiskEventView {
@@ -1466,6 +1517,10 @@ export interface StandingStop {
   readonly refused_since: number;
   readonly cancelled: number;
   readonly stop_ms: number | null;
+}
+
+/** Ask for a drill now; it runs beside trading and changes nothing in it. */
+export interface StartDrill {
 }
 
 /** What a stop concerns. */

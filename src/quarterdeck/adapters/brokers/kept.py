@@ -6,6 +6,7 @@ the same orders, fills and report numbers.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,24 +33,23 @@ class _Request(msgspec.Struct, omit_defaults=True):
 
 
 class KeptPaperBroker:
-    """A paper venue with a file of requests; ``slice`` is the last that it was shown, -1 before any."""
+    """A paper venue with a file of requests; ``slice`` is the last that it was shown, -1 before any.
+
+    Several processes may reach it at once, as they may any broker: each takes in what the others
+    asked before it asks, answers or tells anything itself.
+    """
 
     def __init__(self, venue: PaperBroker, path: Path) -> None:
         self._venue = venue
         self._path = path
         self._file: BinaryIO | None = None
+        self._read = 0
         self.slice = -1
 
     async def __aenter__(self) -> KeptPaperBroker:
-        """Do again what was asked before; a last line that was cut short was never answered."""
-        kept = self._path.read_bytes() if self._path.exists() else b""
-        whole = kept.rfind(b"\n") + 1
-        for line in kept[:whole].splitlines():
-            await self._again(msgspec.json.decode(line, type=_Request))
-        file = self._path.open("ab")
-        if whole < len(kept):
-            file.truncate(whole)
-        self._file = file
+        """Do again what was asked before."""
+        self._file = self._path.open("a+b")
+        await self._caught_up()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -60,51 +60,87 @@ class KeptPaperBroker:
 
     async def submit(self, order: BrokerOrder) -> BrokerState:
         """Take an order; a known id is answered as it stands."""
-        self._keep(_Request(order=order))
+        await self._keep(_Request(order=order))
         return await self._venue.submit(order)
 
     async def cancel(self, client_id: str) -> BrokerState:
         """End what is left of an order."""
-        self._keep(_Request(cancel=client_id))
+        await self._keep(_Request(cancel=client_id))
         return await self._venue.cancel(client_id)
 
     async def replace(self, client_id: str, *, quantity: int, limit: int | None) -> BrokerState:
         """Change quantity and limit of a working order."""
-        self._keep(_Request(change=(client_id, quantity, limit)))
+        await self._keep(_Request(change=(client_id, quantity, limit)))
         return await self._venue.replace(client_id, quantity=quantity, limit=limit)
 
     async def find(self, client_id: str) -> BrokerState | None:
         """Return the order, ``None`` for one that was never taken."""
+        await self._caught_up()
         return await self._venue.find(client_id)
 
     async def books(self) -> BrokerBooks:
         """Return working orders, positions and cash at one sequence number."""
+        await self._caught_up()
         return await self._venue.books()
 
     async def reports(self, after: int) -> tuple[BrokerReport, ...]:
         """Return the reports after ``after``."""
+        await self._caught_up()
         return await self._venue.reports(after)
 
-    def close(self, index: int, bars: Mapping[int, Bar]) -> None:
+    async def close(self, index: int, bars: Mapping[int, Bar]) -> None:
         """Let the venue see the bars of slice ``index``, once."""
         if index <= self.slice:
             return
         plain = {
             row: (bar.open, bar.high, bar.low, bar.close, bar.volume) for row, bar in bars.items()
         }
-        self._keep(_Request(bars=(index, plain)))
+        await self._keep(_Request(bars=(index, plain)))
         self._show(index, bars)
 
     def _show(self, index: int, bars: Mapping[int, Bar]) -> None:
         self.slice = index
         self._venue.close(bars)
 
-    def _keep(self, request: _Request) -> None:
+    async def _keep(self, request: _Request) -> None:
+        """Write a request behind those of everybody else, on disk before it is done."""
+        file = self._opened()
+        line = msgspec.json.encode(request) + b"\n"
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            await self._take_in(file)
+            # A last line that was cut short was never answered.
+            file.truncate(self._read)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+            self._read += len(line)
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    async def _caught_up(self) -> None:
+        file = self._opened()
+        fcntl.flock(file, fcntl.LOCK_SH)
+        try:
+            await self._take_in(file)
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    async def _take_in(self, file: BinaryIO) -> None:
+        """Do what others have asked since."""
+        if os.fstat(file.fileno()).st_size == self._read:
+            return
+        file.seek(self._read)
+        tail = file.read()
+        whole = tail.rfind(b"\n") + 1
+        for line in tail[:whole].splitlines():
+            await self._again(msgspec.json.decode(line, type=_Request))
+        self._read += whole
+
+    def _opened(self) -> BinaryIO:
         if self._file is None:
             raise Unavailable("the venue is closed", code="UNCONNECTED")
-        self._file.write(msgspec.json.encode(request) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        return self._file
 
     async def _again(self, request: _Request) -> None:
         try:

@@ -148,7 +148,7 @@ class Pool:
     """
 
     __slots__ = (
-        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_lane", "_lane_keys", "_lane_of",
+        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_kept_until", "_lane", "_lane_keys", "_lane_of",
         "_lanes", "_owned", "_places", "_tail", "_tasks", "fleet", "policy",
     )  # fmt: skip
 
@@ -159,6 +159,8 @@ class Pool:
         self._lane_keys: list[LaneKey | None] = []
         self._owned: dict[tuple[str, Priority], dict[int, None]] = {}
         self._free_lanes: list[int] = []
+        # Until when a round keeps something for an agent: to look for it only then.
+        self._kept_until: dict[int, int] = {}
         self._lane: Ints = np.zeros((8, 5), dtype=np.int64)
         self._head: Ints = np.full(8, _NONE, dtype=np.int64)
         self._tail: Ints = np.full(8, _NONE, dtype=np.int64)
@@ -271,6 +273,8 @@ class Pool:
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]
+        if now >= self._kept_until.get(index, now):
+            return None
         used = self._tasks[: len(self._at)]
         mine = np.flatnonzero(
             (self._lane_of[: len(self._at)] != _NONE) & (used[:, 6] == index) & (now < used[:, 5])
@@ -315,6 +319,7 @@ class Pool:
                     room[slots[slot], 0] += 1
                     self._tasks[place, 5:] = now + self.policy.hold_ms * 1_000, agents[slots[slot]]
                     called.add(int(agents[slots[slot]]))
+        self._kept_until.update(dict.fromkeys(called, now + self.policy.hold_ms * 1_000))
         return tuple(sorted(self.fleet.known[index].name for index in called))
 
     def _first_places(self, agents: Ints, now: int) -> Ints:

@@ -12,12 +12,11 @@ from quarterdeck.app.invariants.books import (
     orders_follow_fills,
     tallies_follow_orders,
 )
+from quarterdeck.app.invariants.folding import ALL, steps_follow
 from quarterdeck.app.invariants.rules import Moment, Verdict, Violation
 from quarterdeck.runtime.audit import GENESIS, first_broken
 from quarterdeck.runtime.state import Reader
 
-ALL = 2**62
-"""A number that no row has: a page up to it holds every row."""
 AUDIT_TAIL = 1_000
 """Newest records of each audit chain that a start verifies; ``audit verify`` verifies all."""
 
@@ -28,7 +27,7 @@ def found_at_start(reader: Reader, books: Books, moment: Moment) -> tuple[Violat
 
 
 def _verdicts(reader: Reader, books: Books, moment: Moment) -> Iterator[Verdict]:
-    yield _steps(reader)
+    yield steps_follow(reader)
     yield from _rows(reader, books, moment)
     yield orders_fit(reader.rows("execution.orders_at_odds", after=0, upto=ALL))
     yield orders_follow_fills(reader.rows("execution.orders_unlike_fills"))
@@ -38,13 +37,6 @@ def _verdicts(reader: Reader, books: Books, moment: Moment) -> Iterator[Verdict]
     _paged(reader, "agents.open_task_states", books.take_open_tasks)
     yield from held_in_turn(books, moment)
     yield from _audit_tails(reader)
-
-
-def _steps(reader: Reader) -> Verdict:
-    counted = reader.rows("runtime.steps_counted")[0]
-    if counted["last"] == counted["steps"]:
-        return None
-    return numbered("step", reader.rows("runtime.step_missing")[0]["number"])
 
 
 def _rows(reader: Reader, books: Books, moment: Moment) -> Iterator[Verdict]:

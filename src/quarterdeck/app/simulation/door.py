@@ -139,10 +139,11 @@ class Entrance:
             return self._deck.engine.stop.raised()
         return self._deck.parts.execution.epoch_of(agent)  # type: ignore[arg-type]
 
-    def confirmation(self, agent: str | None) -> str:
+    def confirmation(self, agent: str | None, instrument: str | None) -> str:
         """Return what confirms the list that a person is shown before re-arming."""
         try:
-            listed = resumes(self._deck.parts.execution, GetRearm(agent=agent), OPERATOR_CALLER)
+            asked = GetRearm(agent=agent, instrument=instrument)
+            listed = resumes(self._deck.parts.execution, asked, OPERATOR_CALLER)
         except DomainError:
             # An agent that is not registered yet has nothing to resume.
             return ""

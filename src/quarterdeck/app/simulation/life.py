@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
-from quarterdeck.app.invariants.alerts import AlertsBook, read_alerts
+from quarterdeck.app.invariants.alerts import read_alerts
+from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rules import Moment, Violation, settled
-from quarterdeck.app.invariants.shadow import Shadow, read_shadow
+from quarterdeck.app.invariants.shadow import read_shadow
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.door import Entrance
 from quarterdeck.app.simulation.loop import Crashed, Deadlock, SimLoop
 from quarterdeck.app.simulation.people import Live, Memory
 from quarterdeck.app.simulation.reload import loaded_differently
 from quarterdeck.app.simulation.space import NOTICE_S
-from quarterdeck.app.simulation.watch import Watch
+from quarterdeck.app.simulation.watch import Second, Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.runtime.database import state_digest
@@ -34,7 +35,7 @@ PATIENCE_S = 120.0
 LIFE_S = 600.0
 """Virtual seconds within which a life must end; the longest feed takes less than 60 s."""
 SWEEPS = 50
-ELSEWHERE = frozenset({"server"})
+ELSEWHERE = frozenset({"stop drill", "server"})
 """Components that a simulation leaves out: sockets."""
 
 
@@ -249,11 +250,11 @@ class Life:
             world.disk.calm = True
         self._watch.step(step)
 
-    def _read_books(self) -> tuple[Shadow, AlertsBook]:
+    def _read_books(self) -> Second:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
             shadow = read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
-            return shadow, read_alerts(connection)
+            return Second(shadow, read_alerts(connection), read_orders_book(connection))
 
     def _note(self, violation: Violation) -> None:
         world = self._world
@@ -282,6 +283,7 @@ class Life:
 def nothing_is_stopped(now: Moment) -> Violation | None:
     """The operator has re-armed everything at the end, and so nothing may be stopped."""
     stopped = [agent for agent, money in now.shadow.money.items() if money.stopped]
+    stopped += [now.desk.contracts[row].symbol for row in now.desk.frozen]
     if stopped or now.raised != now.shadow.acknowledged:
         who = ", ".join(stopped) or f"the deck, under {now.raised}"
         return Violation(rule="liveness", text=f"still stopped: {who}")

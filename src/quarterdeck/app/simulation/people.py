@@ -92,7 +92,7 @@ class Door(Protocol):
         """Return the stop epoch that a briefing would show."""
         ...
 
-    def confirmation(self, agent: str | None) -> str:
+    def confirmation(self, agent: str | None, instrument: str | None) -> str:
         """Return what confirms the list that a person is shown before re-arming."""
         ...
 
@@ -211,6 +211,8 @@ async def _trade(me: Memory, door: Door) -> None:
             )
         elif me.chance.happens(0.2):
             await _ask(me, door, _other(me, answer, near))
+        elif me.chance.happens(0.15):
+            await _ask(me, door, _opposite(me, answer, near))
 
 
 async def _ask(me: Memory, door: Door, command: Command) -> Answer | None:
@@ -219,6 +221,18 @@ async def _ask(me: Memory, door: Door, command: Command) -> Answer | None:
     answer = await door.submit(command, me.caller)
     me.asked = None
     return answer
+
+
+def _opposite(me: Memory, order: OrderView, price: Decimal) -> SubmitOrder:
+    """Return the other side of ``order`` at a price at which the two could meet."""
+    return SubmitOrder(
+        idempotency_key=me.key(),
+        symbol=order.symbol,
+        side=order.side.opposite,
+        quantity=max(Decimal(1), order.quantity * (1 + me.chance.below(3)) // 2),
+        type=OrderType.LIMIT,
+        limit_price=price if order.limit_price is None else order.limit_price,
+    )
 
 
 def _other(me: Memory, order: OrderView, price: Decimal) -> ReplaceOrder:
@@ -365,6 +379,9 @@ async def operator(me: Memory, door: Door) -> None:
         for _ in range(storm):
             agent = me.chance.pick((None, *me.tasks))
             await door.submit(RaiseStop(reason="odd fills", agent=agent), caller)
+        if me.chance.happens(0.15):
+            symbol = me.chance.pick(me.symbols)
+            await door.submit(RaiseStop(reason="odd prices", instrument=symbol), caller)
         if me.chance.happens(0.6):
             await _rearm(me, door)
         await _attend(me, door)
@@ -407,12 +424,20 @@ def _rule(me: Memory) -> SaveRule | RemoveRule:
 
 
 async def _rearm(me: Memory, door: Door) -> bool:
-    """Re-arm the deck and every agent; return whether each was answered."""
+    """Re-arm the deck, every agent and every instrument; return whether each was answered."""
     answered = True
-    for agent in (None, *me.tasks):
+    agents, symbols = (None, *me.tasks), me.symbols
+    if door.open:
+        symbols = tuple(me.chance.some(symbols, least=0, most=2))
+    scopes = [(agent, None) for agent in agents] + [(None, symbol) for symbol in symbols]
+    for agent, instrument in scopes:
         stale = me.chance.happens(0.1) and door.open
-        epoch = door.epoch(None) - (1 if stale else 0)
-        seen = door.confirmation(agent)
-        command = Rearm(epoch=epoch, reason="checked the books", agent=agent, confirm=seen)
+        command = Rearm(
+            epoch=door.epoch(None) - (1 if stale else 0),
+            reason="checked the books",
+            agent=agent,
+            instrument=instrument,
+            confirm=door.confirmation(agent, instrument),
+        )
         answered = await door.submit(command, OPERATOR_CALLER) is not None and answered
     return answered

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from quarterdeck.agents.model import CancelTask
 from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.app.invariants.orders import opens
 from quarterdeck.app.invariants.rules import Moment, Violation
 from quarterdeck.app.simulation.faults import SpaceFault
 from quarterdeck.execution.model import CancelOrder, OrderAccepted, RaiseStop
@@ -99,15 +100,6 @@ class SimSpace:
 def only_reduces(now: Moment, said: OrderAccepted) -> Violation | None:
     """While the disk is low no order passes that could open anything."""
     order = said.order
-    if order.parent_id is not None or order.reduce_only:
-        return None
-    asked, money = now.shadow.working_of(order), now.shadow.money[order.agent]
-    held = money.held.get(asked.instrument, 0)
-    working = sum(
-        each.counted
-        for each in now.shadow.working.values()
-        if (each.agent, each.instrument, each.buy) == (order.agent, asked.instrument, asked.buy)
-    )
-    if asked.quantity <= (-held if asked.buy else held) - working:
+    if order.parent_id is not None or not opens(now.shadow, order):
         return None
     return Violation(rule="low disk", text=f"{order.order_id} was accepted while the disk is low")

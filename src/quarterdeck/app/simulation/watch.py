@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import AlertsBook
+from quarterdeck.app.invariants.orders import OrdersBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -81,6 +82,14 @@ class Log:
         return self._digest.hexdigest()
 
 
+class Second(NamedTuple):
+    """The second books, which add up by other code what the deck says and writes."""
+
+    shadow: Shadow
+    alerts: AlertsBook
+    orders: OrdersBook
+
+
 class Watch:
     """Holds the rules after every step of one life.
 
@@ -94,7 +103,7 @@ class Watch:
         *,
         services: tuple[Service, ...],
         raised: Callable[[], int],
-        read: Callable[[], tuple[Shadow, AlertsBook]],
+        read: Callable[[], Second],
         found: Callable[[Violation], None],
         low: Callable[[], bool],
         log: Log,
@@ -109,7 +118,7 @@ class Watch:
         self._found = found
         self._low = low
         self._log = log
-        self._books: tuple[Shadow, AlertsBook] | None = None
+        self._books: Second | None = None
         self._since_full = 0
         self._under_way = 0
         self._messages = 0
@@ -118,9 +127,9 @@ class Watch:
 
     def shadow(self) -> Shadow:
         """Return the shadow as it is after the last step."""
-        return self._both()[0]
+        return self._second().shadow
 
-    def _both(self) -> tuple[Shadow, AlertsBook]:
+    def _second(self) -> Second:
         if self._books is None:
             self._books = self._read()
         return self._books
@@ -146,7 +155,8 @@ class Watch:
         self._row(now, *step.rows[0])
         self._follow(now, step, rows=step.rows[1:], agent=step.caller.identity)
         self._hold(entries_balance(step.rows))
-        self._hold(self._both()[1].step_over())
+        self._hold(self._second().alerts.step_over())
+        self._hold(self._second().orders.step_over(now.shadow))
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
         if self._since_full >= FULL_EVERY:
@@ -172,7 +182,8 @@ class Watch:
         if rule is not None:
             self._hold(rule(now, values))
         now.shadow.write(statement, values)
-        self._both()[1].write(statement, values)
+        self._second().alerts.write(statement, values)
+        self._second().orders.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -184,8 +195,9 @@ class Watch:
         if isinstance(message, EquityMarked):
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
+        self._hold(self._second().orders.hear(now, message))
         now.shadow.hear(message)
-        self._hold(self._both()[1].hear(message))
+        self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):
             touched[message.order.agent] = None
         elif isinstance(message, OrderFilled | OrderCancelled):
@@ -200,7 +212,7 @@ class Watch:
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
         episodes = cast("dict[str, Episode]", vars(self._alerts)["_open"])
-        self._hold(self._both()[1].kept({n: e.state.value for n, e in episodes.items()}))
+        self._hold(self._second().alerts.kept({n: e.state.value for n, e in episodes.items()}))
 
     def moment(self) -> Moment:
         """Return what rules may look at now."""

@@ -26,7 +26,7 @@ from quarterdeck.crew import CREW
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import Config, shipped_config
+from quarterdeck.runtime.config import SELF_TRADE, Config, shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
@@ -199,7 +199,9 @@ class World:
             base.run, warm_up_bars=plan.warm_up, checkpoint_slices=plan.checkpoint_slices
         )
         portfolio = msgspec.structs.replace(base.portfolio, window_bars=60)
-        return msgspec.structs.replace(base, run=run, portfolio=portfolio)
+        own = self.chance.fork("own orders").pick(SELF_TRADE)
+        orders = msgspec.structs.replace(base.orders, self_trade=own)
+        return msgspec.structs.replace(base, run=run, portfolio=portfolio, orders=orders)
 
     def _born(self) -> list[tuple[Memory, Live]]:
         if self.plan.closed:

@@ -295,6 +295,13 @@ _HISTORY = (
 )
 
 OPERATIONS: tuple[Operation, ...] = (
-    _COMMANDS + _MEMORY + _HISTORY + venue.OPERATIONS + limits.OPERATIONS + breakers.OPERATIONS
+    _COMMANDS
+    + _MEMORY
+    + _HISTORY
+    + venue.OPERATIONS
+    + venue.DRILLS
+    + venue.KEEP_ALIVE
+    + limits.OPERATIONS
+    + breakers.OPERATIONS
 )
 """All operations of execution."""

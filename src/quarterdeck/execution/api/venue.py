@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.model import OrderView
+from quarterdeck.execution.model import (
+    CancelAbsent,
+    DemandKeepAlive,
+    DrillProof,
+    DrillView,
+    GetDrill,
+    KeepAlive,
+    KeepAliveView,
+    OrderView,
+    StartDrill,
+)
 from quarterdeck.execution.model.broker import (
     BrokerView,
     Errands,
@@ -14,7 +24,7 @@ from quarterdeck.execution.model.broker import (
     SettleOrder,
     TakeErrands,
 )
-from quarterdeck.execution.service import reconciling, sending
+from quarterdeck.execution.service import deadman, drilling, reconciling, sending
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
@@ -43,13 +53,65 @@ OPERATIONS = (
     ),
 )
 
+DRILLS = (
+    Operation(
+        name="gate.drill",
+        method="POST",
+        path="/gate/drill",
+        summary="Ask for a drill: the stop's real path, against a shadow account beside trading.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=StartDrill,
+        output=DrillView,
+        function=drilling.start,
+    ),
+    Operation(
+        name="gate.drilled",
+        method="GET",
+        path="/gate/drill",
+        tool="get_drill",
+        summary="What the last drill of the stop proved, and when.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetDrill,
+        output=DrillView,
+        function=drilling.shown,
+    ),
+)
+
+KEEP_ALIVE = (
+    Operation(
+        name="orders.keep_alive",
+        method="POST",
+        path="/orders/keep-alive",
+        tool="keep_alive",
+        summary="Say that the caller is there; not heard of in time, its orders are cancelled.",
+        permission=Permission.ORDER_PAPER,
+        effect=Effect.COMMAND,
+        input=KeepAlive,
+        output=KeepAliveView,
+        function=deadman.keep_alive,
+    ),
+    Operation(
+        name="agents.demand_keep_alive",
+        method="POST",
+        path="/agents/{agent}/keep-alive",
+        summary="Make being heard of part of an agent's mandate; silent too long, its orders go.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=DemandKeepAlive,
+        output=KeepAliveView,
+        function=deadman.demand,
+    ),
+)
+
 
 def _own(command: type[Command], output: type[Answer], function: object) -> Operation:
     return Operation(
         name=f"venue.{command.__name__}",
         method="POST",
         path=f"/venue/{command.__name__}",
-        summary="What the deck's courier tells.",
+        summary="What a component of the deck tells.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         input=command,
@@ -63,5 +125,7 @@ COURIERS = (
     _own(NoteOutcome, Noted, sending.note_outcome),
     _own(NoteReports, Noted, reconciling.note_reports),
     _own(NoteBooks, Noted, reconciling.note_books),
+    _own(CancelAbsent, KeepAliveView, deadman.cancel_absent),
+    _own(DrillProof, DrillView, drilling.note),
 )
-"""Carried out for the deck's own courier only: no route leads to them."""
+"""Carried out for the deck's own components only: no route leads to them."""

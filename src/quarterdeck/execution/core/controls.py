@@ -421,8 +421,9 @@ CONTROLS: tuple[Control, ...] = (
         code=Code.FROZEN,
         unit=Unit.STATE,
         clock=Clock.MARKET,
-        text="The instrument is not stopped; while it is, only reducing orders pass.",
-        advice="Only reducing orders pass until a person opens the instrument again.",
+        text="The instrument is not stopped and the disk has room; else only reducing orders pass.",
+        advice="Only reducing orders pass until a person opens the instrument again, or the disk "
+        "has room again.",
         max_quantity=_thawed,
         evidence=seen.frozen,
     ),

@@ -257,5 +257,5 @@ def self_trade(_scene: Scene, intent: Intent) -> Evidence:
 
 
 def frozen(scene: Scene, _intent: Intent) -> Evidence:
-    """Say why the instrument may only be reduced."""
+    """Say why the position may only be reduced."""
     return Evidence(None, None, None, scene.standing.frozen or "")

@@ -129,6 +129,13 @@ PUBLISHED = (
         meaning="orders refused since the slice before",
     ),
     Number(
+        name="execution.drill_faults_count",
+        unit="faults",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="what the last drill of the stop found wrong; said with every drill",
+    ),
+    Number(
         name="execution.broker_differences_count",
         unit="differences",
         subject="deck",

@@ -24,7 +24,7 @@ from quarterdeck.execution.model import (
     StopView,
     SubmitOrder,
 )
-from quarterdeck.execution.ports import Pace, StopSwitch, Stopwatch
+from quarterdeck.execution.ports import PLENTY, Pace, Room, StopSwitch, Stopwatch
 from quarterdeck.execution.service.breakers import watch_cancel
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
@@ -69,6 +69,7 @@ class ExecutionService:
     state: ClassVar[Mapping[str, State]] = {
         "desk": State.JOURNALED,
         "stop": State.FIXED,
+        "room": State.FIXED,
         "pace": State.FIXED,
         "stopwatch": State.FIXED,
     }
@@ -86,6 +87,7 @@ class ExecutionService:
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
+        room: Room = PLENTY,
     ) -> None:
         contracts = tuple(contract_of(instrument) for instrument in instruments)
         symbols = {contract.symbol: contract for contract in contracts}
@@ -102,6 +104,7 @@ class ExecutionService:
             settings=settings_of(breakers),
         )
         self.stop = stop
+        self.room = room
         self.pace = pace
         self.stopwatch = stopwatch
 
@@ -261,7 +264,7 @@ class ExecutionService:
             closed=desk.session.closed,
             key_reused=key_reused,
             reducing_passes=desk.policy.stop_lets_reduce,
-            frozen=desk.frozen.get(index),
+            frozen=desk.frozen.get(index) or self.room.reason(),
         )
         sums = desk.sums_of(caller.identity)
         return scene_of(

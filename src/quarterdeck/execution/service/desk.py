@@ -19,13 +19,15 @@ from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord,
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
 from quarterdeck.execution.core.windows import NO_MARKET, NO_WINDOW, Agent, Market
-from quarterdeck.execution.model import StopScope
+from quarterdeck.execution.model import DrillView, StopScope
 from quarterdeck.execution.store.breakers import (
     read_breakers,
     read_calls,
     read_markets,
     read_windows,
 )
+from quarterdeck.execution.store.deadman import Deadman, read_deadmen
+from quarterdeck.execution.store.drill import read_drill
 from quarterdeck.execution.store.limits import read_book
 from quarterdeck.execution.store.signals import read_signals
 from quarterdeck.execution.store.stops import count_stop, read_stops
@@ -92,6 +94,8 @@ class Desk:
     frozen: dict[int, str] = field(default_factory=dict)
     remote: bool = False
     venue: Venue = field(default_factory=Venue)
+    deadmen: dict[AgentId, Deadman] = field(default_factory=dict)
+    drill: DrillView = field(default_factory=lambda: DrillView(number=0))
     breakers: Breakers = field(default_factory=Breakers)
     calls: dict[str, Calls] = field(default_factory=dict)
     markets: dict[int, Market] = field(default_factory=dict)
@@ -118,6 +122,8 @@ class Desk:
             self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
         self.signals = read_signals(reader)
         self.venue = read_venue(reader)
+        self.drill = read_drill(reader)
+        self.deadmen = read_deadmen(reader)
         self.breakers = read_breakers(reader)
         self.calls = read_calls(reader)
         self.markets = read_markets(reader)

@@ -155,6 +155,14 @@ def recent_coverage(
     return judged, hits, _share_p(judged, hits, tail)
 
 
+def latest_hits(state: JudgementState, row: int, level: int, *, bars: int) -> int:
+    """Return the hits among the last ``bars`` judged bars (at most 500)."""
+    judged = int(state.totals[row, level, JUDGED])
+    places = np.arange(max(0, judged - bars), judged) % RECENT
+    ring = state.recent[row, level]
+    return int(np.count_nonzero(ring[places, 0] > ring[places, 1]))
+
+
 @lru_cache(maxsize=4_096)
 def _share_p(judged: int, hits: int, tail: float) -> float:
     """Return Kupiec's p-value; the same few counts come again at every bar."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
@@ -32,6 +33,7 @@ from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
+    latest_hits,
     recent_coverage,
     recently,
     since_start,
@@ -45,12 +47,12 @@ from quarterdeck.risk.model import (
     HoldingsView,
     LimitChangesView,
     RiskEventKind,
-    RiskEventRaised,
     RiskEventsView,
     RisksView,
     RiskView,
 )
-from quarterdeck.risk.service.holdings import Holdings
+from quarterdeck.risk.service.events import RiskEvents
+from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
@@ -61,6 +63,8 @@ from quarterdeck.runtime.state import Array, History, Reader, State
 
 TAILS = (0.05, 0.01)
 """The share of losses beyond 95 % and 99 % value at risk."""
+CLUSTER_BARS = 20
+"""Judged bars among which hits of the 99 % forecast make a cluster."""
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
 
@@ -85,7 +89,7 @@ class RiskService:
         "_scaling": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
         "_events": State.JOURNALED,
-        "_marks": State.JOURNALED,
+        "_missed": State.CHECKPOINTED,
     }
 
     def __init__(
@@ -110,17 +114,14 @@ class RiskService:
         self._limits = LearnedLimits(
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
         )
-        self._events = 0
-        self._marks: set[tuple[RiskEventKind, str]] = set()
+        self._events = RiskEvents()
+        self._missed: Ints = np.zeros(n, dtype=np.int64)
 
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
         self._limits.load(reader)
         self._holdings.load(reader)
-        self._events = int(reader.rows("risk.last_event")[0]["number"])
-        self._marks = {
-            (RiskEventKind(row["kind"]), str(row["subject"])) for row in reader.rows("risk.marks")
-        }
+        self._events.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -132,7 +133,7 @@ class RiskService:
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._mark(
+                self._events.mark(
                     RiskEventKind.DRAWDOWN,
                     str(message.agent),
                     step,
@@ -148,6 +149,7 @@ class RiskService:
             "forecast": self._forecast,
             "hits": self._hits,
             "scaling": self._scaling,
+            "missed": self._missed,
         }
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
@@ -185,6 +187,7 @@ class RiskService:
                 out=self._forecast,
                 ohl=(bars.open, bars.high, bars.low),
             )
+            self._missed[:] = bars.missed
             self._scale_sizes(bars.rows)
             self._holdings.refresh(self._filters, self._joint)
 
@@ -210,7 +213,7 @@ class RiskService:
         self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
         for breach in var_breaches(loss, foreseen):
-            self._raise(
+            self._events.raise_event(
                 RiskEventKind.VAR_BREACH,
                 self._symbols[breach.row],
                 step,
@@ -221,6 +224,9 @@ class RiskService:
             )
         self._watch_volatility(slow, step)
         self._watch_coverage(step)
+        self._watch_clusters(loss > foreseen, step)
+        self._watch_staleness(step)
+        self._watch_concentration(step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
@@ -238,7 +244,7 @@ class RiskService:
             for spike in volatility_spikes(self._forecast[:, VOLATILITY], slow, ratio=ratio)
         }
         for row, symbol in enumerate(self._symbols):
-            self._mark(
+            self._events.mark(
                 RiskEventKind.VOLATILITY_SPIKE,
                 symbol,
                 step,
@@ -256,7 +262,7 @@ class RiskService:
             for level, tail in enumerate(TAILS):
                 judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
                 least = p if judged and (least is None or p < least) else least
-                self._mark(
+                self._events.mark(
                     RiskEventKind.COVERAGE,
                     f"{symbol} {100 - round(100 * tail)} %",
                     step,
@@ -269,76 +275,48 @@ class RiskService:
             found[symbol] = least
         step.say(NumbersPublished(name="risk.coverage_p", values=found))
 
+    def _watch_clusters(self, breached: npt.NDArray[np.bool_], step: Step) -> None:
+        kind, least = RiskEventKind.BREACH_CLUSTER, self._config.breach_cluster_hits
+        for row, symbol in enumerate(self._symbols):
+            if breached[row] or self._events.marked(kind, symbol):
+                self._events.mark(
+                    kind,
+                    symbol,
+                    step,
+                    severity=Severity.ERROR,
+                    observed=float(latest_hits(self._judgement, row, 1, bars=CLUSTER_BARS)),
+                    threshold=float(least),
+                    text="lost more than its 99 % VaR {observed:.0f} times in "
+                    f"{CLUSTER_BARS} bars",
+                )
+
+    def _watch_staleness(self, step: Step) -> None:
+        for row, symbol in enumerate(self._symbols):
+            begun = self._filters.close[row] == self._filters.close[row]
+            self._events.mark(
+                RiskEventKind.STALE_DATA,
+                symbol,
+                step,
+                severity=Severity.WARNING,
+                observed=float(self._missed[row]) if begun else 0.0,
+                threshold=float(self._config.stale_after_bars),
+                text="has had no bar for {observed:.0f} slices; it has no forecast until the next",
+            )
+
+    def _watch_concentration(self, step: Step) -> None:
+        symbol, share = self._holdings.largest_share()
+        self._events.mark(
+            RiskEventKind.CONCENTRATION,
+            DECK,
+            step,
+            severity=Severity.WARNING,
+            observed=share,
+            threshold=self._config.concentration_event_fraction,
+            text=f"has {{observed:.0%}} of its 99 % VaR from {symbol}",
+        )
+
     def _multiplier(self, row: int) -> float:
         return float(self._scaling[row]) * self._limits.stress(row)
-
-    def _mark(
-        self,
-        kind: RiskEventKind,
-        subject: str,
-        step: Step,
-        *,
-        severity: Severity,
-        observed: float,
-        threshold: float,
-        text: str,
-    ) -> None:
-        """Raise an event when the threshold is first crossed; forget it once it is not any more."""
-        mark, beyond = (kind, subject), observed >= threshold
-        if beyond == (mark in self._marks):
-            return
-        if beyond:
-            self._marks.add(mark)
-            self._raise(
-                kind,
-                subject,
-                step,
-                severity=severity,
-                observed=observed,
-                threshold=threshold,
-                text=text,
-            )
-        else:
-            self._marks.discard(mark)
-        step.write("risk.mark_saved", kind=kind.value, subject=subject, active=int(beyond))
-
-    def _raise(
-        self,
-        kind: RiskEventKind,
-        subject: str,
-        step: Step,
-        *,
-        severity: Severity,
-        observed: float,
-        threshold: float,
-        text: str,
-    ) -> None:
-        self._events += 1
-        event = RiskEventRaised(
-            at=step.at,
-            slice=step.slice,
-            event_id=step.new_id("rsk"),
-            kind=kind,
-            severity=severity,
-            subject=subject,
-            observed=observed,
-            threshold=threshold,
-            text=f"{subject} " + text.format(observed=observed, threshold=threshold),
-        )
-        step.write(
-            "risk.event_saved",
-            number=self._events,
-            event_id=event.event_id,
-            slice=event.slice,
-            at=event.at,
-            kind=kind.value,
-            severity=severity.value,
-            subject=subject,
-            observed=observed,
-            threshold=threshold,
-            text=event.text,
-        )
-        step.say(event)
 
     def _publish(self, slow: Floats, step: Step) -> None:
         volatility = self._forecast[:, VOLATILITY]
@@ -375,7 +353,11 @@ class RiskService:
 
     def _view(self, row: int) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        known = have >= MIN_RESIDUALS
+        stale = int(self._missed[row]) >= self._config.stale_after_bars
+        known = have >= MIN_RESIDUALS and not stale
+        reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
+        if have >= MIN_RESIDUALS and not known:
+            reason = f"stale: no bar for {self._missed[row]} slices"
         line = self._forecast[row].tolist()
         version, units = self._limits.in_force(row)
         return RiskView(
@@ -402,7 +384,7 @@ class RiskService:
             ),
             have=have,
             need=MIN_RESIDUALS,
-            reason=None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals",
+            reason=reason,
         )
 
     async def events(

@@ -93,6 +93,14 @@ class Holdings:
             -float(weights @ np.nan_to_num(returns)) / float(np.abs(weights).sum()), DIGITS
         )
 
+    def largest_share(self) -> tuple[str, float]:
+        """Return the instrument with the largest share of the deck's 99 % VaR; none has share 0."""
+        if self._forecast is None or not self._forecast.var[0, 1] > 0.0:
+            return "", 0.0
+        shares = self._weights[DECK] * self._forecast.marginal[0, 1] / self._forecast.var[0, 1]
+        largest = int(np.argmax(shares))
+        return self._symbols[largest], round(float(shares[largest]), DIGITS)
+
     def journal(self, lost: float | None, step: Step) -> None:
         """Judge the forecast that was, save the one that is, and publish each agent's."""
         if lost is not None:

@@ -10,7 +10,15 @@ from quarterdeck.runtime.policy import Effect, Operation, Permission
 from quarterdeck.runtime.sequencer import Step
 
 VIOLATIONS = "system.violations_count"
+LOW_DISKS = "system.low_disks_count"
 PUBLISHED = (
+    Number(
+        name=LOW_DISKS,
+        unit="disks",
+        subject="deck",
+        clock=Clock.MACHINE,
+        meaning="1 while the data folder's disk has less than 5 % or 500 MB free",
+    ),
     Number(
         name=VIOLATIONS,
         unit="violations",

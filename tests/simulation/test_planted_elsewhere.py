@@ -1,0 +1,96 @@
+"""Planted bugs that a world of the simulation cannot reach, each caught by the test that is named.
+
+The deck trades with the venue inside it, so that no outcome is unknown and no fill is late there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from quarterdeck.adapters.brokers import asking
+from quarterdeck.execution.core.book import Book
+from quarterdeck.execution.core.orders import MOVES
+from quarterdeck.kernel.vocabulary import OrderStatus
+from tests.contracts import test_broker as contracts
+from tests.simulation.planting import Plant, around, patched
+from tests.unit.execution import test_orders as orders
+
+
+async def sent_again(original: Any, broker: Any, client_id: str) -> Any:
+    with suppress(contracts.OutcomeUnknown):
+        await broker.submit(contracts.order())
+    return await original(broker, client_id)
+
+
+async def taken_for_gone(original: Any, broker: Any, client_id: str) -> Any:
+    for _ in range(asking.MAX_QUESTIONS):
+        found = await broker.find(client_id)
+        if found is not None:
+            return found
+    raise contracts.Unavailable("it is not there", code="UNCONNECTED")
+
+
+def booked_as_seen(original: Any, reports: Any, booked: Any) -> Any:
+    return tuple(each.fill for each in reports if each.fill is not None)
+
+
+def reopened(original: Any, self: Any, order: Any, status: OrderStatus, **named: Any) -> Any:
+    ended = original(self, order, status, **named)
+    order.status = OrderStatus.WORKING if status is OrderStatus.CANCELLED else order.status
+    return ended
+
+
+def twice(test: Callable[[str], None]) -> Callable[[], None]:
+    return lambda: test("never")
+
+
+PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
+    (
+        "an order whose outcome is unknown is sent again",
+        around(asking, "ask", sent_again),
+        contracts.test_what_the_broker_does_not_know_stays_unknown_and_is_not_sent_again,
+    ),
+    (
+        "an order whose outcome is unknown is not asked for",
+        patched(asking, "MAX_QUESTIONS", 1),
+        twice(contracts.test_an_order_is_sent_once_and_asked_for_until_it_is_known),
+    ),
+    (
+        "no answer is taken for no order",
+        around(asking, "ask", taken_for_gone),
+        contracts.test_what_the_broker_does_not_know_stays_unknown_and_is_not_sent_again,
+    ),
+    (
+        "a fill that is reported twice is booked twice",
+        around(contracts, "new_fills", booked_as_seen),
+        contracts.test_reports_out_of_order_and_repeated_are_booked_once_in_order,
+    ),
+    (
+        "a cancelled order lives again when a fill is late",
+        around(Book, "end", reopened),
+        orders.test_a_fill_reported_after_the_cancel_is_booked_and_the_order_stays_cancelled,
+    ),
+)
+
+
+@pytest.mark.parametrize(("name", "plant", "test"), PLANTED, ids=[each[0] for each in PLANTED])
+def test_a_planted_bug_is_caught_by_its_test(
+    name: str, plant: Plant, test: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test()
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, contracts.Unavailable)):
+        test()
+
+
+def test_nothing_follows_a_final_state_and_an_unknown_outcome_may_still_be_anything() -> None:
+    assert not {state for state in MOVES if state.final}
+    ends = {state for state in OrderStatus if state.final} - {
+        OrderStatus.REFUSED,
+        OrderStatus.WITHHELD,
+    }
+    assert ends | {OrderStatus.WORKING, OrderStatus.PARTIAL} == MOVES[OrderStatus.UNKNOWN]
