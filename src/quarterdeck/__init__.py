@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, read_bars, slices
-    from quarterdeck.library.optimise import Constraints, Group, Limits, RollingOptimizer, optimize
+    from quarterdeck.library.optimise import (
+        Constraints,
+        Estimate,
+        Group,
+        Limits,
+        RollingOptimizer,
+        View,
+        optimize,
+    )
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
 
@@ -18,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bars",
     "Constraints",
+    "Estimate",
     "Group",
     "Limits",
     "RegimeDetector",
@@ -25,6 +34,7 @@ __all__ = [
     "RiskForecast",
     "RiskForecaster",
     "RollingOptimizer",
+    "View",
     "__version__",
     "detect_regimes",
     "forecast_risk",
@@ -36,6 +46,8 @@ __all__ = [
 _LIBRARY = {
     "Bars": "bars",
     "Constraints": "optimise",
+    "Estimate": "optimise",
+    "View": "optimise",
     "Group": "optimise",
     "Limits": "optimise",
     "RegimeDetector": "regimes",

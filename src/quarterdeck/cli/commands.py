@@ -287,6 +287,7 @@ def optimize(options: argparse.Namespace) -> int:
 
     kernels.prepare()
     from quarterdeck.cli import optimise
+    from quarterdeck.library.optimise import Estimate
 
     return optimise.run(
         optimise.Options(
@@ -301,6 +302,9 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
             plot=options.plot,
             walk_every=options.every if options.walk_forward else None,
+            estimate=Estimate(
+                covariance=options.covariance, mean=options.mean, half_life=options.half_life
+            ),
             asked=optimise.Asked(
                 confidence=options.confidence,
                 groups=tuple(options.group),

@@ -14,10 +14,10 @@ from quarterdeck.cli.optimise_views import WalkTerms, drawn, print_walk
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.library.bars import Bars, read_bars, slices
-from quarterdeck.library.optimise import Constraints, Group, Limits, optimize
+from quarterdeck.library.optimise import Constraints, Estimate, Group, Limits, optimize
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.estimate import sample_moments
+from quarterdeck.portfolio.core.estimates import estimated
 from quarterdeck.portfolio.core.optimum import Optimum
 
 
@@ -64,6 +64,7 @@ class Options:
     as_json: bool
     plot: bool
     walk_every: int | None
+    estimate: Estimate
     asked: Asked
 
 
@@ -88,6 +89,7 @@ def run(options: Options) -> int:
         limits=_limits(options),
         constraints=options.asked.constraints(bars.symbols),
         confidence=options.asked.confidence,
+        estimate=options.estimate,
     )
     print(f"{len(returns)} joint returns of {len(bars.symbols)} symbols", file=sys.stderr)
     answer = _answer(found, options=options, symbols=bars.symbols, as_of=as_of, returns=returns)
@@ -128,6 +130,7 @@ def _walk_terms(options: Options, symbols: tuple[str, ...]) -> WalkTerms:
         every=options.walk_every or 1,
         cost=options.asked.cost_bps * 1e-4,
         year=options.periods_per_year,
+        estimate=options.estimate,
     )
 
 
@@ -185,7 +188,10 @@ def _answer(
     as_of: Nanos,
     returns: Floats,
 ) -> dict[str, object]:
-    condition, observations = condition_number(sample_moments(returns)[1]), len(returns)
+    condition, observations = (
+        condition_number(estimated(returns, options.estimate)[1]),
+        len(returns),
+    )
     year = options.periods_per_year
     expected = found.expected_return
     shares = found.risk_contributions

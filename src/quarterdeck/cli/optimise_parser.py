@@ -82,5 +82,20 @@ def _terms(parser: argparse.ArgumentParser) -> None:
             help=text,
         )
     parser.add_argument(
+        "--covariance",
+        default="sample",
+        choices=("sample", "ledoit-wolf", "ewma"),
+        help="how it is estimated (default %(default)s)",
+    )
+    parser.add_argument(
+        "--mean",
+        default="sample",
+        choices=("sample", "shrunk"),
+        help="how expected returns are estimated (default %(default)s)",
+    )
+    parser.add_argument(
+        "--half-life", type=float, metavar="N", help="periods after which ewma counts half as much"
+    )
+    parser.add_argument(
         "--max-assets", type=int, metavar="N", help="largest number of symbols held"
     )

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from quarterdeck.kernel.errors import DomainError
-from quarterdeck.library.optimise import Constraints, Limits, optimize
+from quarterdeck.library.optimise import Constraints, Estimate, Limits, optimize
 from quarterdeck.library.walk_forward import walked
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.optimum import Optimum
@@ -28,6 +28,7 @@ class WalkTerms:
     every: int
     cost: float
     year: int
+    estimate: Estimate
 
 
 def print_walk(returns: Floats, terms: WalkTerms, *, as_json: bool) -> int:
@@ -45,6 +46,7 @@ def print_walk(returns: Floats, terms: WalkTerms, *, as_json: bool) -> int:
                 limits=terms.limits if own else None,
                 constraints=terms.constraints if own else None,
                 confidence=terms.confidence,
+                estimate=terms.estimate if own else None,
                 periods_per_year=terms.year,
             )
         )

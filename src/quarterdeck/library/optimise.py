@@ -9,6 +9,7 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
 from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.estimate import sample_moments
+from quarterdeck.portfolio.core.estimates import Estimate, View, estimated
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.polytope import Constraints, Group
 from quarterdeck.portfolio.core.restricted import solve_restricted
@@ -28,9 +29,11 @@ __all__ = [
     "BOUNDED",
     "OBJECTIVES",
     "Constraints",
+    "Estimate",
     "Group",
     "Limits",
     "RollingOptimizer",
+    "View",
     "optimize",
 ]
 
@@ -44,15 +47,17 @@ def optimize(
     limits: Limits | None = None,
     constraints: Constraints | None = None,
     confidence: float = 0.95,
+    estimate: Estimate | None = None,
 ) -> Optimum:
     """Return the portfolio of ``returns`` (t, n) that is best by ``objective``, per period.
 
-    Mean and sample covariance are those of the whole array; gaps must have been taken out. The gap
+    Mean and covariance are the sample's where ``estimate`` says nothing else; gaps must have been
+    taken out. The gap
     of max-return is a share of its return, that of risk-parity the largest relative error of a
     contribution; equal-weight and hrp are the best of nothing and have none. ``constraints`` go with
     the objectives of ``RESTRICTED``, ``confidence`` with min-cvar.
     """
-    mean, covariance = sample_moments(returns)
+    mean, covariance = sample_moments(returns) if estimate is None else estimated(returns, estimate)
     if constraints is not None or objective not in OBJECTIVES:
         return solve_restricted(
             objective,

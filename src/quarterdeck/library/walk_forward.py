@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
-from quarterdeck.library.optimise import Limits, optimize
+from quarterdeck.library.optimise import Estimate, Limits, optimize
 from quarterdeck.portfolio.core.polytope import Constraints
 from quarterdeck.portfolio.core.walk_forward import Record, record_of, walk_forward
 
@@ -27,6 +27,7 @@ def walked(
     limits: Limits | None = None,
     constraints: Constraints | None = None,
     confidence: float = 0.95,
+    estimate: Estimate | None = None,
     periods_per_year: float = 252.0,
 ) -> Record:
     """Return what following ``objective`` would have earned after costs, per year.
@@ -47,6 +48,7 @@ def walked(
                 limits=limits,
                 constraints=asked,
                 confidence=confidence,
+                estimate=estimate,
             )
         except InvalidInput as refusal:
             if refusal.field == "vol_cap" and limits is not None and limits.vol_cap is not None:

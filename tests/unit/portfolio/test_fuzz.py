@@ -18,6 +18,11 @@ def test_no_problem_of_a_seed_fails(block: int) -> None:
     assert failed == {}
 
 
+@pytest.mark.parametrize("seed", [3945, 5587, 8386, 8786])
+def test_seeds_that_once_failed_do_not(seed: int) -> None:
+    assert answered(problem(seed)) is None
+
+
 def test_a_seed_is_always_the_same_problem() -> None:
     one, other = problem(17), problem(17)
     assert one.objective == other.objective

@@ -46,6 +46,9 @@ OBJECTIVES: Final = (
 BOUNDED: Final = ("max-sharpe", "min-volatility")
 """Objectives that take bounds of the weights."""
 
+WIDE: Final = 1e-7
+"""Proven gap of the active set from which the general solver is asked as well."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
@@ -152,19 +155,21 @@ def _richest(
 ) -> tuple[FloatArray, float, float | None, str]:
     """Return weights, gap, residual and solver of the highest return at the volatility cap."""
     assert limits.vol_cap is not None
+    own: tuple[FloatArray, float, float | None, str] | None = None
     try:
         weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
+        best = abs(float((weights * mean).sum())) + missed
+        own = weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
     except DomainError as refusal:
         if refusal.code != "NOT_SOLVED":
             raise
-        # Where some portfolio has no risk the active set has no answer; the general solver has.
-        programme = QuadraticProgramme(
-            covariance, mean, polytope=polytope_of(budget, Constraints())
-        )
-        found = richest(programme, volatility_cap=limits.vol_cap)
-        return budget.repaired(found.weights), found.gap, found.residual, GENERAL
-    best = abs(float((weights * mean).sum())) + missed
-    return weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
+    if own is not None and own[1] <= WIDE:
+        return own
+    # Where some portfolio has no risk the active set may have no answer; the general solver has.
+    programme = QuadraticProgramme(covariance, mean, polytope=polytope_of(budget, Constraints()))
+    found = richest(programme, volatility_cap=limits.vol_cap)
+    general = budget.repaired(found.weights), found.gap, found.residual, GENERAL
+    return general if own is None or found.gap < own[1] else own
 
 
 def _calmest(
@@ -249,6 +254,10 @@ def _quadratic(
     sharpe = objective == "max-sharpe"
     if sharpe and not limits.bounded:
         refuse_poor(excess, risk_free=limits.risk_free)
+    if sharpe and not limits.bounded and not spread(covariance):
+        found = _without_riskless(excess, covariance, limits=limits, mean=mean, rounded=rounded)
+        if found is not None:
+            return found
     weights = None
     if spread(covariance) and not (sharpe and float((budget.best(excess) * excess).sum()) <= 0.0):
         weights = weights_of(objective, excess=excess, covariance=covariance, budget=budget)
@@ -280,6 +289,32 @@ def _quadratic(
         kkt_residual=kkt_residual(marginal, weights, budget=budget),
         ridge=ridge,
         solver=solver,
+    )
+
+
+def _without_riskless(
+    excess: FloatArray, covariance: FloatArray, *, limits: Limits, mean: FloatArray, rounded: bool
+) -> Optimum | None:
+    """Return the best ratio where some assets do not move and gain nothing: they change no ratio."""
+    variances = np.diag(covariance)
+    moving = np.flatnonzero(variances > 1e-14 * float(variances.max()))
+    if moving.size == 0 or float(np.delete(excess, moving).max()) > 0.0:
+        return None
+    part = np.ascontiguousarray(covariance[np.ix_(moving, moving)])
+    inner = _quadratic(
+        "max-sharpe", mean=mean[moving], covariance=part, limits=limits, rounded=rounded
+    )
+    weights = np.zeros(mean.size)
+    weights[moving] = inner.weights
+    return measured(
+        weights,
+        covariance,
+        mean=mean,
+        risk_free=limits.risk_free,
+        optimality_gap=inner.optimality_gap,
+        kkt_residual=inner.kkt_residual,
+        ridge=inner.ridge,
+        solver=inner.solver,
     )
 
 

@@ -33,7 +33,7 @@ class Targets(ArrayState):
     --------
     >>> moments, targets = RollingMoments(3, n=2), Targets(2)
     >>> for r in ((0.01, 0.02), (0.02, -0.02), (0.0, 0.01)):
-    ...     moments.take(np.array(r))
+    ...     _ = moments.take(np.array(r))
     >>> targets.follow(moments, budget=Budget.of(2, lower=0.0, upper=1.0))
     >>> targets.of("min-volatility").round(2).tolist()
     [0.76, 0.24]
