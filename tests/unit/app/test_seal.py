@@ -67,6 +67,8 @@ def row_of(core: Path, table: str, key: str) -> object:
         try:
             names = connection.execute(f"PRAGMA table_info({table})").fetchall()
             keys = [str(n[1].decode()) for n in sorted(names, key=lambda n: n[5]) if n[5]]
+            if len(keys) != len(_parts(key)):
+                return []  # the key itself was changed into what no key can be
             where = " AND ".join(
                 f"{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
             )

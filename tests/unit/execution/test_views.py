@@ -69,6 +69,8 @@ def test_the_operations_fit_one_registry_and_one_input_each() -> None:
         "cancel_signal",
         "replace_order",
         "get_conflicts",
+        "get_drill",
+        "keep_alive",
     }
 
 
