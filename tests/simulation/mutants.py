@@ -251,7 +251,7 @@ INSIDE = (
         "a restart re-arms",
         around(store, "read_session", rearmed_by_restart),
         (LOADED, "stop"),
-        seeds=(7, 4),
+        seeds=(1, 7, 4, 0, 2),
     ),
     Mutant(
         "an order's reservation is never released",
@@ -294,7 +294,7 @@ INSIDE = (
         "the journal goes on after a failed write",
         around(Journal, "_in_thread", goes_on),
         ("fail stop", "acknowledged is durable", LOADED),
-        seeds=(7, 4, 23),
+        seeds=(37, 0, 7, 4, 23),
     ),
     Mutant(
         "a lease never ends",

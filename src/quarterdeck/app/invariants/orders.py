@@ -74,6 +74,14 @@ class OrdersBook:
         return None
 
 
+def nothing_overstays(shadow: Shadow) -> Verdict:
+    """After a slice no order works that has had its time; one that can only close may wait for ever."""
+    for order_id, order in shadow.working.items():
+        if not order.reduces and shadow.slice - order.slice > shadow.terms.life_bars:
+            return _wrong("liveness", f"{order_id} of slice {order.slice} works in {shadow.slice}")
+    return None
+
+
 def opens(shadow: Shadow, order: OrderView) -> bool:
     """Return whether an order that is about to be accepted could open or enlarge a position."""
     if order.reduce_only:

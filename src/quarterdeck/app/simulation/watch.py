@@ -12,7 +12,7 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import AlertsBook
-from quarterdeck.app.invariants.orders import OrdersBook
+from quarterdeck.app.invariants.orders import OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -159,6 +159,7 @@ class Watch:
         self._hold(self._second().orders.step_over(now.shadow))
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
+            self._hold(nothing_overstays(now.shadow))
         if self._since_full >= FULL_EVERY:
             self.in_full()
 
