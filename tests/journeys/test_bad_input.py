@@ -94,7 +94,7 @@ GOOD: dict[str, Json] = {
 """Each route with a body in which every field is of the right kind."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""
-OPERATORS = ("/tasks/{task_id}/cancel", "/tasks/{task_id}/redrive")
+OPERATORS = ("/tasks/{task_id}/cancel", "/tasks/{task_id}/redrive", "/orders/{order_id}/settle")
 """What is asked with the operator's all the same."""
 
 NEVER = (
@@ -310,7 +310,11 @@ OPTIONAL = {
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
 """Fields that some route may do without."""
-OPTIONAL_HERE = {("POST /orders/{order_id}/replace", "quantity")}
+OPTIONAL_HERE = {
+    ("POST /orders/{order_id}/replace", "quantity"),
+    ("POST /breakers/reset", "scope"),
+    ("POST /breakers/reset", "subject"),
+}
 """Fields that one route may do without and others may not."""
 
 
