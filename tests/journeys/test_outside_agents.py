@@ -32,7 +32,8 @@ from tests.journeys.decks import (
 pytestmark = pytest.mark.journey
 
 LAST_OF_WARM_UP = 249
-SLICES = 90
+SLICES = 195
+"""Enough for each of them to have traded: the regimes begin to be told after the warm-up."""
 SAME = ("slice", "agent", "symbol", "side", "type", "quantity", "limit_price", "status", "filled",
         "average_price", "idempotency_key", "submitted_at", "final_at", "limit_version")  # fmt: skip
 

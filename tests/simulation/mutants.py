@@ -39,7 +39,7 @@ def unbounded(scene: Any, intent: Any) -> int:
 
 
 def one_lot_more(scene: Any, intent: Any) -> int:
-    bound = controls._position(scene, intent)
+    bound = controls._order_notional(scene, intent)
     return bound + (scene.contract.lot if scene.contract is not None else 0)
 
 
@@ -198,8 +198,13 @@ INSIDE = (
         seeds=(22, 27, 25, 20, 31),
     ),
     Mutant(
-        "a position may be one lot too large",
-        without_control(Code.POSITION_LIMIT, one_lot_more),
+        "an order may be one lot too large",
+        without_control(Code.ORDER_NOTIONAL, one_lot_more),
+        ("order notional",),
+    ),
+    Mutant(
+        "a position may be of any size",
+        without_control(Code.POSITION_LIMIT, unbounded),
         ("position limit",),
     ),
     Mutant(
@@ -225,7 +230,7 @@ INSIDE = (
     Mutant(
         "a bar that is not a number reaches the indicators",
         around(market, "sound_bars", all_sound),
-        ("no crash of its own", "equity"),
+        ("no crash of its own", "equity", "reservations"),
     ),
     Mutant(
         "an answer leaves before its step is on disk",
@@ -251,7 +256,7 @@ INSIDE = (
         "a restart re-arms",
         around(store, "read_session", rearmed_by_restart),
         (LOADED, "stop"),
-        seeds=(1, 7, 4, 0, 2),
+        seeds=(12, 1, 7),
     ),
     Mutant(
         "an order's reservation is never released",

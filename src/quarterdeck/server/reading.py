@@ -179,7 +179,8 @@ def request_from_body(kind: type[Request], body: bytes, *, path: Mapping[str, st
     # Spliced as text, not through floats: a decimal keeps every digit that was sent.
     inner = body.strip()
     if path:
-        given = msgspec.json.encode(dict(path))
+        types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        given = msgspec.json.encode({name: _typed(types[name], path[name]) for name in path})
         inner = given[:-1] + b"," + inner[1:] if found else given
     try:
         request = msgspec.json.decode(inner or b"{}", type=kind)
@@ -189,6 +190,15 @@ def request_from_body(kind: type[Request], body: bytes, *, path: Mapping[str, st
         raise malformed(f"the body is not JSON: {error}") from None
     check_decimals(request)
     return request
+
+
+def _typed(kind: object, text: str) -> object:
+    """Return what a path says as its field's type; the text itself where it is not of that type."""
+    try:
+        typed: object = msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        return text
+    return typed if not isinstance(typed, int) or abs(typed) <= MAX_INTEGER else text
 
 
 def request_from_values(kind: type[Request], found: Mapping[str, object]) -> Request:

@@ -142,7 +142,12 @@ def _bodies() -> list[tuple[str, dict[str, object]]]:
         ("/orders", {**ORDER, "limit_price": "1", "epoch": 1}),
         ("/orders/preview", {"symbol": "AAPL", "side": "buy", "quantity": "5"}),
         ("/orders/ord-t-1-0/cancel", {"idempotency_key": "k"}),
+        (
+            "/orders/ord-t-1-0/replace",
+            {"idempotency_key": "k", "quantity": "5", "limit_price": "1"},
+        ),
         ("/signals", signal),
+        ("/signals/sig-t-1-0/cancel", {"idempotency_key": "k"}),
         ("/session/links", {}),
         ("/gate/stop", {"reason": "r", "agent": "a"}),
         ("/gate/rearm", {"epoch": 1, "reason": "r"}),
@@ -157,7 +162,10 @@ def _bodies() -> list[tuple[str, dict[str, object]]]:
 
 def test_the_hostile_bodies_cover_every_post_route(world: World) -> None:
     posts = {o.path for o in world.registry.operations.values() if o.method == "POST"}
-    assert {path.replace("ord-t-1-0", "{order_id}") for path, _ in _bodies()} == posts
+    assert {
+        path.replace("ord-t-1-0", "{order_id}").replace("sig-t-1-0", "{signal_id}")
+        for path, _ in _bodies()
+    } == posts
 
 
 @pytest.mark.parametrize(("path", "good"), _bodies(), ids=lambda v: v if isinstance(v, str) else "")
