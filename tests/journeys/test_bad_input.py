@@ -312,7 +312,7 @@ OPTIONAL = {
     "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",
-    "account", "confirm",
+    "account", "confirm", "believed_price", "believed_at",
     "requires", "strategy", "delay_s", "expires_s", "expires_bars", "on_failure", "most", "progress_fraction",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
 }  # fmt: skip
