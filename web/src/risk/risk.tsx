@@ -149,7 +149,7 @@ function DrillPanel() {
   return (
     <ViewPanel<DrillView> title="Stop drill" path="/gate/drill" className="shrink-0" note={() => "the real path, against a shadow account beside trading"}>
       {(drill) => (
-        <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
+        <div className="flex flex-wrap items-center gap-x-8 gap-y-3 p-3">
           <p className={`text-base ${drill.faults.length > 0 ? "text-stop-text" : ""}`}>{drill.number === 0 ? "never drilled in this run" : drill.faults.length > 0 ? `failed at ${instant(drill.at ?? "")}: ${drill.faults.join("; ")}` : <>last proven <When at={drill.proven_at ?? ""} />, {fixed((drill.done_ms ?? 0) / 1000, 2)} s</>}</p>
           {drill.number > 0 && <dl className="flex flex-wrap gap-x-7 gap-y-2">
             {([["Accepted after", count(drill.accepted ?? 0)], ["Refused", count(drill.refused ?? 0)], ["Cancelled", `${count(drill.cancelled ?? 0)} of ${count(drill.orders ?? 0)}`], ["In force after", drill.in_force_ms === null ? DASH : `${fixed(drill.in_force_ms, 2)} ms`]] as const).map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold">{value}</dd></div>)}
