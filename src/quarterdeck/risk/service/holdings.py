@@ -89,9 +89,9 @@ class Holdings:
         weights = self._weights.get(DECK)
         if weights is None or not weights.any():
             return None
-        return round(
-            -float(weights @ np.nan_to_num(returns)) / float(np.abs(weights).sum()), DIGITS
-        )
+        share = -float(weights @ np.nan_to_num(returns)) / float(np.abs(weights).sum())
+        # The database knows no negative zero, and what is judged must be what is read again.
+        return round(share, DIGITS) + 0.0
 
     def largest_share(self) -> tuple[str, float]:
         """Return the instrument with the largest share of the deck's 99 % VaR; none has share 0."""
@@ -114,7 +114,7 @@ class Holdings:
                 gross = float(np.abs(weights).sum())
                 if subject == DECK and gross > 0.0:
                     pairs = np.stack((self._forecast.var[k], self._forecast.es[k]), axis=1)
-                    self._expected[0, 1:] = np.round(pairs.ravel() / gross, DIGITS)
+                    self._expected[0, 1:] = np.round(pairs.ravel() / gross, DIGITS) + 0.0
         saved = [None if value != value else float(value) for value in self._expected[0, 1:]]
         step.write(
             "risk.deck_forecast_saved",
