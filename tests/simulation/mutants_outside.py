@@ -11,8 +11,8 @@ from quarterdeck.alerts.core.watch import Phase, Turn, Watch
 from quarterdeck.alerts.service import AlertsService
 from quarterdeck.app import deck
 from quarterdeck.app.simulation import door
-from quarterdeck.execution import service as execution
-from quarterdeck.execution.model import CancelOrder
+from quarterdeck.execution.model import CancelOrder, StopScope
+from quarterdeck.execution.service import rearming
 from quarterdeck.kernel.vocabulary import TimeInForce
 from quarterdeck.runtime import space
 from quarterdeck.runtime.journal import Journal
@@ -56,9 +56,9 @@ def at_the_first_value(original: Any, rule: Any, watch: Any, value: float) -> An
     return original(replace(rule, for_bars=1), watch, value)
 
 
-def only_the_deck(original: Any, desk: Any, epoch: int, *, agent: Any, **named: Any) -> None:
-    if agent is None:
-        original(desk, epoch, agent=agent, **named)
+def never_an_agent(original: Any, desk: Any, epoch: int, *, scope: Any, **named: Any) -> None:
+    if scope.kind is not StopScope.AGENT:
+        original(desk, epoch, scope=scope, **named)
 
 
 def some_are_forgotten(original: Any, self: Any, number: int) -> None:
@@ -128,7 +128,7 @@ OUTSIDE = (
     ),
     Mutant(
         "one agent is never re-armed",
-        around(execution, "resumed", only_the_deck),
+        around(rearming, "_resume", never_an_agent),
         ("liveness",),
     ),
 )
