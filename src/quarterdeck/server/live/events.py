@@ -21,7 +21,7 @@ from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged, RiskEventRaised
+from quarterdeck.risk.model import LimitsChanged, Response, RiskEventRaised, RiskResponded
 from quarterdeck.server.desk.model import Event, FillBrief
 
 MAX_TEXT = 400
@@ -40,6 +40,8 @@ def event_of(
             return _stop_event(message, slice_index)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RiskResponded():
+            return _response_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -260,6 +262,20 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
         severity=Severity.WARNING,
         agent=message.agent,
         title=f"{whose} was re-armed by {message.by}",
+        text=message.reason,
+    )
+
+
+def _response_event(message: RiskResponded) -> Event:
+    response = message.response.replace("_", " ")
+    hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
+    return _event(
+        f"risk_response:{message.response_id}:{message.state}",
+        "risk_response",
+        message.slice,
+        message.at,
+        severity=Severity.ERROR if hard else Severity.WARNING,
+        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
         text=message.reason,
     )
 
