@@ -184,7 +184,7 @@ def reserve(account: Account, order: Order, *, quantity: int | None = None) -> N
     if not (quantity or order.covered):
         return
     assert order.instrument is not None
-    account.touched.add(order.instrument)
+    account.touch(order.instrument)
     holding = account.holdings.setdefault(order.instrument, Holding())
     if order.side is Side.BUY:
         holding.buys += quantity
@@ -207,7 +207,7 @@ def release(account: Account, order: Order, *, quantity: int, book: Book) -> Non
         return
     assert order.instrument is not None
     holding = account.holdings[order.instrument]
-    account.touched.add(order.instrument)
+    account.touch(order.instrument)
     left = [
         other.worst_price
         for other in book.inside(order.instrument)
