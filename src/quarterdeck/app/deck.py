@@ -113,7 +113,8 @@ class Deck:
                 self.parts.portfolio,
             ),
             every=plan.config.run.checkpoint_slices,
-            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
+            # Another program may keep other arrays: it computes its own, from the first slice.
+            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}-{plan.code_digest[:16]}",
         )
         self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
@@ -316,7 +317,7 @@ class Deck:
             slices_here=cursor - self._first_here,
             closed=open_because is None,
             first_outside=open_because,
-            run=engine.run,
+            run=engine.sequencer.run,
         )
 
     @asynccontextmanager
