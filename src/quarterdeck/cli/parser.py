@@ -10,6 +10,7 @@ from quarterdeck.cli import commands
 from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
+from quarterdeck.cli.rebalance_parser import add_rebalance
 
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         _add_restore,
         _add_agent,
         _add_order,
+        add_rebalance,
         _add_simulate,
         add_optimize,
         add_regimes,

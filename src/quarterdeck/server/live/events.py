@@ -19,7 +19,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.market.model import FeedEnded, Instrument
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import LimitsChanged, RiskEventRaised
 from quarterdeck.server.desk.model import Event, FillBrief
@@ -40,6 +40,8 @@ def event_of(
             return _stop_event(message, slice_index)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RebalanceMoved():
+            return _rebalance_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -317,3 +319,22 @@ def _market_event(
                     if weight >= 0.0005
                 ),
             )
+
+
+def _rebalance_event(message: RebalanceMoved) -> Event:
+    reason = "" if message.reason is None else f"; {message.reason}"
+    well = message.status in (
+        RebalanceStatus.PROPOSED,
+        RebalanceStatus.RUNNING,
+        RebalanceStatus.DONE,
+    )
+    return _event(
+        f"rebalance:{message.rebalance_id}:{message.status}",
+        "rebalance",
+        message.slice,
+        message.at,
+        severity=Severity.INFO if well else Severity.WARNING,
+        agent=message.agent,
+        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
+        text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
+    )
