@@ -6,7 +6,7 @@ from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
 from quarterdeck.portfolio.model import RebalancePlan
 from quarterdeck.runtime.policy import Caller
-from quarterdeck.server.replies import Reply, fitted, plain, shortest, whole
+from quarterdeck.server.replies import Reply, fitted, plain, shortest
 
 
 def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -28,11 +28,6 @@ def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.agents
     ]
     return fitted({"agents": lines}, lists=("agents",))
-
-
-def conflicts_reply(answer: Answer, caller: Caller) -> Reply:
-    """Return the instruments that several agents hold, as many as fit."""
-    return fitted(whole(answer, caller), lists=("conflicts",))
 
 
 def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
