@@ -32,6 +32,7 @@ from quarterdeck.execution.model import (
     OrderFilled,
     RaiseStop,
     StopView,
+    TradingHalted,
 )
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
@@ -165,6 +166,7 @@ class Deck:
                 one.regime.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
                 one.alerts.hear,
                 self.front.crew.hear,
@@ -174,6 +176,7 @@ class Deck:
                 one.execution.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
             ),
             LimitsChanged: (one.execution.hear,),
@@ -185,7 +188,13 @@ class Deck:
                 one.performance.hear,
                 one.portfolio.hear,
             ),
-            OrderFilled: (one.performance.hear, one.risk.hear, one.portfolio.hear),
+            OrderFilled: (
+                one.performance.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.rebalancing.hear,
+            ),
+            TradingHalted: (one.rebalancing.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
