@@ -29,6 +29,7 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   halted: ["■", "text-stop-text", "stopped"],
   resumed: ["▶", "text-good", "re-armed"],
   limits_changed: ["↕", "text-muted", "limits"],
+  condition_changed: ["◐", "text-muted", "condition"],
   risk_response: ["⛨", "text-warn", "response"],
   rebalance: ["◔", "text-muted", "portfolio"],
   task_failed: ["✕", "text-warn", "task"],
