@@ -38,7 +38,7 @@ from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
@@ -179,6 +179,7 @@ class Deck:
                 one.rebalancing.hear,
                 one.agents.hear,
             ),
+            RegimesWeighed: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),

@@ -339,6 +339,48 @@ export interface ComponentView {
   readonly detail: string;
 }
 
+/** What the market as a whole is in. */
+export type Condition = "crisis" | "recovery" | "stable" | "trending" | "volatile";
+
+/** One change as recorded; the fields are those of ``ConditionChanged``. */
+export interface ConditionChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly previous: Condition | null;
+  readonly condition: Condition;
+  readonly shares: ReadonlyArray<number>;
+  readonly multiplier: number;
+  readonly because: string;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface ConditionChangesView {
+  readonly changes: ReadonlyArray<ConditionChangeView>;
+  readonly next: number | null;
+}
+
+/** One condition: its share now, what it scales learned limits by, and the bars behind that. */
+export interface ConditionShare {
+  readonly condition: Condition;
+  readonly share: number | null;
+  readonly multiplier: number;
+  readonly bars: number;
+}
+
+/** The market's condition and what it is told from; null before there are figures. ``volatility_ratio`` is the median of forecast over usual volatility, ``correlation`` the mean of all pairs, ``breadth`` the share of instruments above their mean, ``fall`` the mean fall from the high. */
+export interface ConditionView {
+  readonly condition: Condition | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly conditions: ReadonlyArray<ConditionShare>;
+  readonly volatility_ratio: number | null;
+  readonly correlation: number | null;
+  readonly breadth: number | null;
+  readonly fall: number | null;
+}
+
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
