@@ -40,6 +40,7 @@ from quarterdeck.risk.core.judgement import (
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.model import (
+    CoverageView,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
@@ -341,7 +342,7 @@ class RiskService:
             raise unknown_symbol(query.symbol, self._symbols)
         return RisksView(
             instruments=tuple(
-                self._view(row)
+                self._view(row, coverage=query.coverage)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
             )
@@ -351,7 +352,7 @@ class RiskService:
         """Return what is held at the last close may lose in the next bar."""
         return self._holdings.view()
 
-    def _view(self, row: int) -> RiskView:
+    def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         stale = int(self._missed[row]) >= self._config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
@@ -370,18 +371,7 @@ class RiskService:
             multiplier=self._multiplier(row) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
-            coverage=tuple(
-                coverage_view(
-                    since_start(
-                        self._judgement, row, level, counts=HitCounts(*counts[:-1]), tail=tail
-                    ),
-                    recently(self._judgement, row, level, tail=tail),
-                    tail=tail,
-                )
-                for level, (tail, counts) in enumerate(
-                    zip(TAILS, self._hits[row].tolist(), strict=True)
-                )
-            ),
+            coverage=_held(self._judgement, row, self._hits[row].tolist()) if coverage else (),
             have=have,
             need=MIN_RESIDUALS,
             reason=reason,
@@ -406,3 +396,15 @@ class RiskService:
         return LimitChangesView(
             changes=changes, next=changes[-1].version if len(changes) == query.limit else None
         )
+
+
+def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:
+    """Return how the forecast of each tail has held; ``hits`` are the running counts by tail."""
+    return tuple(
+        coverage_view(
+            since_start(state, row, level, counts=HitCounts(*counts[:-1]), tail=tail),
+            recently(state, row, level, tail=tail),
+            tail=tail,
+        )
+        for level, (tail, counts) in enumerate(zip(TAILS, hits, strict=True))
+    )
