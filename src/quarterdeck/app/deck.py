@@ -17,7 +17,7 @@ from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
-from quarterdeck.app.fingerprint import numeric_fingerprint
+from quarterdeck.app.fingerprint import fingerprint_here
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.lowdisk import LowDisk
@@ -115,7 +115,7 @@ class Deck:
             ),
             every=plan.config.run.checkpoint_slices,
             # Another program may keep other arrays: it computes its own, from the first slice.
-            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}-{plan.code_digest[:16]}",
+            kernel_digest=f"{kernel_digest}-{fingerprint_here()}-{plan.code_digest[:16]}",
         )
         self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
