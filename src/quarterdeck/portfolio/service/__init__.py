@@ -23,7 +23,8 @@ from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import ROUNDING, Budget
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
+from quarterdeck.portfolio.core.conditioned import moments_of
+from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
@@ -41,6 +42,7 @@ from quarterdeck.portfolio.model import (
     ProposalView,
     RebalanceProposed,
 )
+from quarterdeck.portfolio.ports import Forecasts, Regimes
 from quarterdeck.portfolio.service.attributing import (
     closes,
     note_agent,
@@ -84,6 +86,8 @@ class PortfolioService:
         "_config": State.FIXED,
         "_budget": State.FIXED,
         "_unit_values": State.FIXED,
+        "_forecasts": State.FIXED,
+        "_regimes": State.FIXED,
         "_prices": State.CHECKPOINTED,
         "_book": State.JOURNALED,
         "_turned": State.VIEW,
@@ -91,13 +95,23 @@ class PortfolioService:
         "_instants": State.CHECKPOINTED,
         "_moments": State.CHECKPOINTED,
         "_targets": State.CHECKPOINTED,
+        "_labels": State.CHECKPOINTED,
+        "_began": State.CHECKPOINTED,
         "_number": State.JOURNALED,
         "_latest": State.JOURNALED,
         "_reasons": State.JOURNALED,
     }
 
-    def __init__(self, *, instruments: Sequence[Instrument], config: PortfolioSection) -> None:
+    def __init__(
+        self,
+        *,
+        instruments: Sequence[Instrument],
+        config: PortfolioSection,
+        forecasts: Forecasts,
+        regimes: Regimes,
+    ) -> None:
         n = len(instruments)
+        self._forecasts, self._regimes = forecasts, regimes
         self._symbols = tuple(one.symbol for one in instruments)
         self._unit_values = unit_values(instruments)
         self._prices: Ints = np.zeros(n, dtype=np.int64)
@@ -111,6 +125,9 @@ class PortfolioService:
         self._instants: Ints = np.zeros(config.window_bars, dtype=np.int64)
         self._moments = RollingMoments(config.window_bars, n=n)
         self._targets = Targets(n)
+        # The regimes of the last close, and for every joint return those that its bar began in.
+        self._labels: Ints = np.full(n, -1, dtype=np.int64)
+        self._began: Ints = np.full((config.window_bars, n), -1, dtype=np.int64)
         self._number = 0
         self._latest: dict[Objective, tuple[RebalanceProposed, Shares]] = {}
         self._reasons: dict[Objective, str] = {}
@@ -151,9 +168,7 @@ class PortfolioService:
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=self._worths(), step=step)
         if self._full() and message.index % self._config.every_bars == 0:
-            basis = self._basis()
-            for objective in Objective:
-                self._propose(objective, step, basis=basis)
+            self._propose_all(step)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
             "turnover": None if latest is None else latest[0].turnover,
@@ -169,6 +184,8 @@ class PortfolioService:
             "prices": self._prices,
             "instants": self._instants,
             "targets": self._targets.weights,
+            "labels": self._labels,
+            "began": self._began,
             **self._moments.arrays(),
         }
 
@@ -182,12 +199,14 @@ class PortfolioService:
         if not isinstance(bars, BarsClosed):
             return
         closes(bars, self._prices)
-        before = self._closes.copy()
+        before, began = self._closes.copy(), self._labels.copy()
         self._closes[bars.rows] = bars.close
+        self._labels[:] = self._regimes.labels()
         joint = self._closes / before - 1.0
         if bars.rows.size != len(self._symbols) or not np.isfinite(joint).all():
             return
-        self._instants[int(self._moments.count[0]) % self._config.window_bars] = bars.at
+        slot = int(self._moments.count[0]) % self._config.window_bars
+        self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
         if self._full():
             self._targets.follow(self._moments, budget=self._budget)
@@ -210,26 +229,43 @@ class PortfolioService:
     def _basis(self) -> Basis:
         """Return what every objective is answered from at this close."""
         window = self._moments.window()
-        covariance = sample_covariance(window)
-        condition = condition_number(covariance)
         turn = int(self._moments.count[0]) % self._config.window_bars
+        mean, covariance, observations = moments_of(
+            self._config.covariance,
+            window,
+            volatilities=self._forecasts.volatilities(),
+            began=np.roll(self._began, -turn, axis=0),
+            present=self._labels,
+        )
+        condition = condition_number(covariance)
         return Basis(
-            mean=np.asarray(window.mean(axis=0), dtype=np.float64),
+            mean=mean,
             covariance=covariance,
             span_from=Nanos(int(self._instants[turn])),
             span_to=Nanos(int(self._instants[turn - 1])),
             condition=condition,
-            warning=weakness(
-                len(self._symbols), observations=self._config.window_bars, condition=condition
-            ),
+            warning=weakness(len(self._symbols), observations=observations, condition=condition),
         )
+
+    def _propose_all(self, step: Step) -> None:
+        try:
+            basis = self._basis()
+        except DomainError as refusal:
+            for objective in Objective:
+                self._refuse(objective, refusal, step)
+            return
+        for objective in Objective:
+            self._propose(objective, step, basis=basis)
+
+    def _refuse(self, objective: Objective, refusal: DomainError, step: Step) -> None:
+        self._reasons[objective] = refusal.message
+        step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
 
     def _propose(self, objective: Objective, step: Step, *, basis: Basis) -> None:
         try:
             optimum = self._optimum(objective, basis)
         except DomainError as refusal:
-            self._reasons[objective] = refusal.message
-            step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
+            self._refuse(objective, refusal, step)
             return
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")

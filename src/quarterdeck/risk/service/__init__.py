@@ -143,6 +143,10 @@ class RiskService:
                     text="equity is {observed:.1%} below its peak",
                 )
 
+    def volatilities(self) -> Floats:
+        """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
+        return self._forecast[:, VOLATILITY].copy()
+
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {
