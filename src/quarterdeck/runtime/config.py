@@ -392,8 +392,8 @@ def parse_config(raw: dict[str, Any]) -> Config:
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
     if config.portfolio.covariance not in PORTFOLIO_COVARIANCES:
-        accepted = ", ".join(PORTFOLIO_COVARIANCES)
-        raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, accepted)
+        known = ", ".join(PORTFOLIO_COVARIANCES)
+        raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.broker.venue not in VENUES:
         raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config

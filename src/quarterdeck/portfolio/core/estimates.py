@@ -280,18 +280,18 @@ def black_litterman(
 
 
 def _check(returns: FloatArray, how: Estimate) -> None:
-    for field, value, known in (
+    for field, chosen, known in (
         ("covariance", how.covariance, COVARIANCES),
         ("mean", how.mean, MEANS),
         ("gaps", how.gaps, GAPS),
     ):
-        if value not in known:
-            raise InvalidInput.of(field, value, ", ".join(known))
+        if chosen not in known:
+            raise InvalidInput.of(field, chosen, ", ".join(known))
     if returns.ndim != 2 or returns.shape[1] == 0:
         raise InvalidInput.of("returns", returns.shape, "an array of shape (t, n), n >= 1")
     if how.gaps == "refuse" and not np.isfinite(returns).all():
-        given = f"{int((~np.isfinite(returns)).sum())} that are not finite"
-        raise InvalidInput.of("returns", given, "finite returns, or gaps handled pairwise")
+        stray = f"{int((~np.isfinite(returns)).sum())} that are not finite"
+        raise InvalidInput.of("returns", stray, "finite returns, or gaps handled pairwise")
     t, n = returns.shape
     if how.gaps == "pairwise" and how.covariance not in ("sample", "forecast"):
         accepted = "sample or forecast, where gaps are handled pairwise"
@@ -302,17 +302,18 @@ def _check(returns: FloatArray, how: Estimate) -> None:
         raise InvalidInput.of("half_life", life, accepted)
     if life is not None and not (math.isfinite(life) and life > 0.0):
         raise InvalidInput.of("half_life", life, "a positive number of periods")
-    for field, given, size, least, needs in (
+    aligned: tuple[tuple[str, FloatArray | None, int, float, str], ...] = (
         ("volatilities", how.volatilities, n, 5e-324, "forecast"),
         ("likeness", how.likeness, t, 0.0, "regime"),
-    ):
+    )
+    for name, given, size, least, needs in aligned:
         if (given is None) is (how.covariance == needs):
-            raise InvalidInput.of(field, "missing or not asked for", f"given with {needs} only")
+            raise InvalidInput.of(name, "missing or not asked for", f"given with {needs} only")
         if given is not None and (
             given.shape != (size,) or not (np.isfinite(given) & (given >= least)).all()
         ):
             sign = "positive" if least else "non-negative"
-            raise InvalidInput.of(field, given.shape, f"{size} finite {sign} numbers")
+            raise InvalidInput.of(name, given.shape, f"{size} finite {sign} numbers")
     _check_views(n, how)
 
 

@@ -168,7 +168,9 @@ class PortfolioService:
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=self._worths(), step=step)
         if self._full() and message.index % self._config.every_bars == 0:
-            self._propose_all(step)
+            basis = self._basis()
+            for objective in Objective:
+                self._propose(objective, step, basis=basis)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
             "turnover": None if latest is None else latest[0].turnover,
@@ -226,17 +228,20 @@ class PortfolioService:
     def _full(self) -> bool:
         return self._moments.have >= self._config.window_bars
 
-    def _basis(self) -> Basis:
-        """Return what every objective is answered from at this close."""
+    def _basis(self) -> Basis | DomainError:
+        """Return what every objective is answered from at this close, or why there is nothing."""
         window = self._moments.window()
         turn = int(self._moments.count[0]) % self._config.window_bars
-        mean, covariance, observations = moments_of(
-            self._config.covariance,
-            window,
-            volatilities=self._forecasts.volatilities(),
-            began=np.roll(self._began, -turn, axis=0),
-            present=self._labels,
-        )
+        try:
+            mean, covariance, observations = moments_of(
+                self._config.covariance,
+                window,
+                volatilities=self._forecasts.volatilities(),
+                began=np.roll(self._began, -turn, axis=0),
+                present=self._labels,
+            )
+        except DomainError as refusal:
+            return refusal
         condition = condition_number(covariance)
         return Basis(
             mean=mean,
@@ -247,26 +252,13 @@ class PortfolioService:
             warning=weakness(len(self._symbols), observations=observations, condition=condition),
         )
 
-    def _propose_all(self, step: Step) -> None:
-        try:
-            basis = self._basis()
-        except DomainError as refusal:
-            for objective in Objective:
-                self._refuse(objective, refusal, step)
+    def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
+        optimum = basis if isinstance(basis, DomainError) else self._optimum(objective, basis)
+        if isinstance(optimum, DomainError):
+            self._reasons[objective] = optimum.message
+            step.write("portfolio.reason_saved", objective=objective.value, reason=optimum.message)
             return
-        for objective in Objective:
-            self._propose(objective, step, basis=basis)
-
-    def _refuse(self, objective: Objective, refusal: DomainError, step: Step) -> None:
-        self._reasons[objective] = refusal.message
-        step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
-
-    def _propose(self, objective: Objective, step: Step, *, basis: Basis) -> None:
-        try:
-            optimum = self._optimum(objective, basis)
-        except DomainError as refusal:
-            self._refuse(objective, refusal, step)
-            return
+        assert isinstance(basis, Basis)
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")
         proposal = self._proposal(objective, optimum, step=step, basis=basis)
@@ -317,19 +309,22 @@ class PortfolioService:
             warning=basis.warning,
         )
 
-    def _optimum(self, objective: Objective, basis: Basis) -> Optimum:
+    def _optimum(self, objective: Objective, basis: Basis) -> Optimum | DomainError:
         cap = float(self._budget.upper[0])
         bounded = objective.value in BOUNDED
-        found = solve(
-            objective.value,
-            mean=basis.mean,
-            covariance=basis.covariance,
-            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
-            rounded=True,
-        )
+        try:
+            found = solve(
+                objective.value,
+                mean=basis.mean,
+                covariance=basis.covariance,
+                limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
+                rounded=True,
+            )
+        except DomainError as refusal:
+            return refusal
         heaviest = int(found.weights.argmax())
         if found.weights[heaviest] > cap + ROUNDING:
-            raise DomainError(
+            return DomainError(
                 f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
                 f"{self._symbols[heaviest]}; max_weight allows {cap:.1%}",
                 code="OUTSIDE_BOUNDS",
