@@ -95,7 +95,12 @@ class Capabilities:
                 field="limits.max_position_notional",
             ),
         )
-        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.portfolio = PortfolioService(
+            instruments=self.instruments,
+            config=config.portfolio,
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,

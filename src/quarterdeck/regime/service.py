@@ -128,6 +128,10 @@ class RegimeService:
             told = {symbol: values(row) for row, symbol in enumerate(self._symbols)}
             step.say(NumbersPublished(name=name, values=told))
 
+    def labels(self) -> Ints:
+        """Return each instrument's regime as an index into ``REGIMES``; negative where it has none."""
+        return np.array(self._found.labels, dtype=np.int64)
+
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {

@@ -154,6 +154,10 @@ class RiskService:
             case AgentScored():
                 self._lookout.scored(message, step)
 
+    def volatilities(self) -> Floats:
+        """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
+        return self._forecast[:, VOLATILITY].copy()
+
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {
