@@ -9,8 +9,9 @@ import msgspec
 
 from quarterdeck.agents.core.skill import Skill, SkillKey
 from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
+from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import TaskState
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.vocabulary import Regime, TaskType
 from quarterdeck.runtime.sequencer import Step
@@ -190,6 +191,70 @@ def task_of(row: Row) -> Task:
     body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
+
+
+def save_schedule(schedule: Schedule, step: Step) -> None:
+    """Write ``schedule``, new or changed."""
+    step.write(
+        "agents.schedule_saved",
+        name=schedule.name,
+        schedule_id=schedule.schedule_id,
+        submitter=schedule.by,
+        when_due=msgspec.json.encode(schedule.trigger).decode(),
+        task=msgspec.json.encode(schedule.task).decode(),
+        began_at=schedule.began_at,
+        began_slice=schedule.began_slice,
+        next_at=schedule.next_at,
+        next_slice=schedule.next_slice,
+        fired=schedule.fired,
+        skipped=schedule.skipped,
+        last_key=schedule.last_key,
+    )
+
+
+def remove_schedule(schedule: Schedule, step: Step) -> None:
+    """Take ``schedule`` out; its firings stay on record."""
+    step.write("agents.schedule_removed", name=schedule.name)
+
+
+def save_fire(
+    schedule: Schedule,
+    step: Step,
+    *,
+    number: int,
+    key: str,
+    task_id: TaskId | None,
+    reason: str | None,
+    facts: Json,
+) -> None:
+    """Write one firing; a second one of the same nominal instant cannot be written."""
+    step.write(
+        "agents.fire_saved",
+        number=number,
+        schedule_id=schedule.schedule_id,
+        name=schedule.name,
+        key=key,
+        at=step.at,
+        slice=step.slice,
+        task_id=task_id,
+        reason=reason,
+        facts=_text(facts),
+    )
+
+
+def read_schedules(reader: Reader) -> dict[str, Schedule]:
+    """Return all schedules by name."""
+    found: dict[str, Schedule] = {}
+    for row in reader.rows("agents.schedules"):
+        body = _parsed(row, "when_due", "task")
+        body["by"], body["trigger"] = body.pop("submitter"), body.pop("when_due")
+        found[str(row["name"])] = msgspec.convert(body, Schedule)
+    return found
+
+
+def read_last_fire(reader: Reader) -> int:
+    """Return the number of the last firing, 0 before the first."""
+    return int(reader.rows("agents.last_fire")[0]["number"])
 
 
 def _text(value: Json | tuple[str, ...]) -> str:

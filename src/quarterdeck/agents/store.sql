@@ -81,6 +81,32 @@ CREATE TABLE work_regimes (
   symbol TEXT PRIMARY KEY,  -- hashed
   regime TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE schedules (
+  name TEXT PRIMARY KEY,  -- hashed
+  schedule_id TEXT NOT NULL,  -- hashed
+  submitter TEXT NOT NULL,  -- hashed
+  when_due TEXT NOT NULL,  -- hashed
+  task TEXT NOT NULL,  -- hashed
+  began_at INTEGER NOT NULL,  -- unhashed
+  began_slice INTEGER NOT NULL,  -- hashed
+  next_at INTEGER,  -- unhashed
+  next_slice INTEGER,  -- hashed
+  fired INTEGER NOT NULL,  -- hashed
+  skipped INTEGER NOT NULL,  -- hashed
+  last_key TEXT  -- unhashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE schedule_fires (
+  number INTEGER PRIMARY KEY,  -- hashed
+  schedule_id TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  key TEXT NOT NULL,  -- unhashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  task_id TEXT,  -- hashed
+  reason TEXT,  -- hashed
+  facts TEXT NOT NULL,  -- hashed
+  UNIQUE (schedule_id, key)
+) STRICT;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
@@ -165,3 +191,27 @@ SELECT * FROM tasks WHERE task_id = :task_id
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
 WHERE state IN ('blocked', 'delayed', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+
+-- schedule_saved --
+INSERT INTO schedules (name, schedule_id, submitter, when_due, task, began_at, began_slice, next_at,
+  next_slice, fired, skipped, last_key)
+VALUES (:name, :schedule_id, :submitter, :when_due, :task, :began_at, :began_slice, :next_at,
+  :next_slice, :fired, :skipped, :last_key)
+ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at, next_slice = excluded.next_slice,
+  fired = excluded.fired, skipped = excluded.skipped, last_key = excluded.last_key
+
+-- schedule_removed --
+DELETE FROM schedules WHERE name = :name
+
+-- schedules --
+SELECT * FROM schedules ORDER BY name
+
+-- fire_saved --
+INSERT INTO schedule_fires (number, schedule_id, name, key, at, slice, task_id, reason, facts)
+VALUES (:number, :schedule_id, :name, :key, :at, :slice, :task_id, :reason, :facts)
+
+-- last_fire --
+SELECT COALESCE(MAX(number), 0) AS number FROM schedule_fires
+
+-- fires_page --
+SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :limit

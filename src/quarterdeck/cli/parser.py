@@ -10,6 +10,7 @@ from quarterdeck.cli import commands
 from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
+from quarterdeck.cli.schedules_parser import add_schedules
 
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         _add_init,
         _add_status,
         _add_why,
+        add_schedules,
         _add_login,
         _add_doctor,
         _add_stop,

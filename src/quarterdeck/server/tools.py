@@ -13,12 +13,13 @@ from decimal import Decimal
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import BreakerState, BreakersView, Decision, GateView, OrderView
+from quarterdeck.execution.model import Decision, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
+from quarterdeck.server.lists import breakers_reply, limits_reply, schedules_reply
 from quarterdeck.server.replies import Reply, fitted, only, plain, shortest, whole
 
 FULL = "full"
@@ -71,27 +72,6 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.markets
     ]
     return fitted({"at": answer.at, "slice": answer.slice, "markets": lines}, lists=("markets",))
-
-
-def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return each limit as one short line: its value, unit and level."""
-    if not isinstance(answer, GateView):
-        raise TypeError(f"not the gate's limits: {type(answer).__name__}")
-    lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
-    return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
-
-
-def breakers_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return each breaker that is not closed in one short line."""
-    if not isinstance(answer, BreakersView):
-        raise TypeError(f"not circuit breakers: {type(answer).__name__}")
-    lines = [
-        f"{each.kind.value} of {each.scope.value} {each.subject} {each.state.value} since slice "
-        f"{each.since_slice}: {each.reason}"
-        for each in answer.breakers
-        if each.state is not BreakerState.CLOSED
-    ]
-    return fitted({"breakers": lines}, lists=("breakers",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -332,6 +312,20 @@ TELLINGS: Mapping[str, Telling] = {
         },
         reply=only("task_id", "state", "priority", "why"),
     ),
+    "schedule_task": Telling(
+        text="Have a task put into the queue at instants, market sessions or after events.",
+        notes={
+            "name": "of the schedule",
+            "trigger": "when; which fields it has depends on kind",
+            "task": "as for submit_task",
+        },
+        reply=only("name", "next_at", "fired", "skipped"),
+    ),
+    "get_schedules": Telling(
+        text="Every schedule: when it fires next and how often it did.",
+        reply=schedules_reply,
+        read_only=True,
+    ),
     "submit_signal": Telling(
         text="Record your view of an instrument; it moves no money, an order may name it.",
         notes={
@@ -452,7 +446,11 @@ def _flat(
         if len(present) == 1:
             return _flat(present[0], components)
     dropped = ("title", "description", "format", "default")
-    return {name: part for name, part in schema.items() if name not in dropped}
+    flat = {name: part for name, part in schema.items() if name not in dropped}
+    inner = flat.get("properties")
+    if isinstance(inner, dict):
+        flat["properties"] = {name: _flat(part, components) for name, part in inner.items()}
+    return flat
 
 
 def offered(registry: Registry) -> tuple[Tool, ...]:

@@ -21,7 +21,7 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TaskView,
 )
-from quarterdeck.agents.service import AgentsService, people, work
+from quarterdeck.agents.service import AgentsService, people, schedules, work
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Message
@@ -46,7 +46,7 @@ DOES = {
     for function in (
         people.register, people.issue_key, people.revoke_key, people.set_state,
         work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
-        work.complete_many, work.cancel,
+        work.complete_many, work.cancel, schedules.add, schedules.remove, schedules.turn,
     )
 }  # fmt: skip
 
@@ -258,6 +258,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "finished": list(board._finished),
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
+        "schedules": (service.schedules, service.last_fire),
     }
 
 

@@ -69,8 +69,9 @@ def row_of(core: Path, table: str, key: str) -> object:
             keys = [str(n[1].decode()) for n in sorted(names, key=lambda n: n[5]) if n[5]]
             if len(keys) != len(_parts(key)):
                 return []  # the key itself was changed into what no key can be
+            # The plus makes SQLite look at every row: a key that was changed may equal another one.
             where = " AND ".join(
-                f"{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
+                f"+{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
             )
             return connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
         except sqlite3.DatabaseError as error:

@@ -35,6 +35,13 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
+export interface AddSchedule {
+  readonly name: string;
+  readonly trigger: quarterdeck.agents.model.schedules.Trigger;
+  readonly task: NewTask;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;
@@ -578,6 +585,24 @@ export interface FillsView {
   readonly next: number | null;
 }
 
+/** One firing: the nominal instant or event, the task it made, or why it made none. */
+export interface FireView {
+  readonly number: number;
+  readonly name: string;
+  readonly key: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly task_id: string | null;
+  readonly reason: string | null;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Firings, newest first. */
+export interface FiresView {
+  readonly fires: ReadonlyArray<FireView>;
+  readonly next: number | null;
+}
+
 /** All limits in force, under the version of the limit set that judges orders now. */
 export interface GateView {
   readonly version: number;
@@ -878,6 +903,9 @@ export interface MarketView {
   readonly markets: ReadonlyArray<MarketLine>;
 }
 
+/** Which end of a market's session. */
+export type Moment = "close" | "open";
+
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {
   readonly type: TaskType;
@@ -898,6 +926,9 @@ export interface NewTask {
 
 /** What a portfolio is optimal for. */
 export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+
+/** What may have happened. */
+export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
 
 /** The unresolved episodes: how many of each severity, and the newest 20. ``fired`` and ``resolved`` count over the run; ``suppressed`` counts the times a rule was due while the bound on open episodes left no room for it. */
 export interface OpenAlertsView {
@@ -1201,7 +1232,7 @@ export interface RegimeChangeView {
   readonly confidence: number;
   readonly level: ConfidenceLevel;
   readonly duration_bars: number;
-  readonly triggers: ReadonlyArray<Trigger>;
+  readonly triggers: ReadonlyArray<quarterdeck.regime.model.Trigger>;
 }
 
 /** A page of changes, newest first; ``next`` is the ``before`` of the next page. */
@@ -1264,6 +1295,12 @@ export interface RegisterAgent {
 /** Remove a rule; its open episodes are resolved. */
 export interface RemoveRule {
   readonly rule_id: string;
+}
+
+/** Let a schedule fire no more; tasks that it made stay. */
+export interface RemoveSchedule {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Extend a lease by its length, from now; tells how far the work is where that is known. */
@@ -1398,6 +1435,25 @@ export interface RunView {
 /** Add a rule or replace the one of that id; its open episodes are resolved. */
 export interface SaveRule {
   readonly rule: Rule;
+}
+
+/** A schedule as it stands; ``next_at`` is null where it waits for an event or for a bar. */
+export interface ScheduleView {
+  readonly name: string;
+  readonly by: string;
+  readonly trigger: quarterdeck.agents.model.schedules.Trigger;
+  readonly title: string;
+  readonly capability: string;
+  readonly fired: number;
+  readonly skipped: number;
+  readonly next_at: string | null;
+  readonly last_key: string | null;
+  readonly done: boolean;
+}
+
+/** All schedules, by name. */
+export interface SchedulesView {
+  readonly schedules: ReadonlyArray<ScheduleView>;
 }
 
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
@@ -1669,12 +1725,42 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
-/** A feature that spoke for the new regime: its value and what it adds to the log share. */
-export interface Trigger {
-  readonly feature: string;
-  readonly value: number;
-  readonly contribution: number;
+/** What makes a schedule fire. */
+export type TriggerKind = "cron" | "event" | "interval" | "once" | "session";
+
+/** Do what has come due by machine time; the deck's own clock says so. */
+export interface TurnSchedules {
+}
+
+/** How many schedules fired. */
+export interface TurnedAnswer {
+  readonly fired: number;
 }
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+
+/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
+export interface quarterdeck.agents.model.schedules.Trigger {
+  readonly kind: TriggerKind;
+  readonly clock: Clock | null;
+  readonly at: string | null;
+  readonly every_s: number | null;
+  readonly every_bars: number | null;
+  readonly expression: string | null;
+  readonly zone: string | null;
+  readonly market: string | null;
+  readonly moment: Moment | null;
+  readonly offset_min: number | null;
+  readonly event: Occasion | null;
+  readonly subject: string | null;
+  readonly value: string | null;
+  readonly over: number | null;
+}
+
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
+export interface quarterdeck.regime.model.Trigger {
+  readonly feature: string;
+  readonly value: number;
+  readonly contribution: number;
+}

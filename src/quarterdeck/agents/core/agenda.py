@@ -66,7 +66,7 @@ def parsed(schedule: Sequence[object]) -> tuple[Entry, ...]:
         intake.text(entry.name, field=f"{at}.name", longest=intake.MAX_LABEL)
         intake.text(entry.title, field=f"{at}.title", longest=intake.MAX_TITLE)
         intake.capability(entry.capability, field=f"{at}.capability")
-        if entry.name in names or entry.name.startswith(REVIEW_PREFIX):
+        if entry.name in names or entry.name.startswith((REVIEW_PREFIX, "schedule:")):
             raise InvalidInput.of(f"{at}.name", entry.name, "a name of its own")
         if entry.after is not None and entry.after not in names:
             raise InvalidInput.of(f"{at}.after", entry.after, "the name of an earlier entry")
