@@ -206,6 +206,32 @@ def breakers(options: argparse.Namespace) -> int:
             )
 
 
+def broker(options: argparse.Namespace) -> int:
+    """Show how the broker's books stand, or settle an order that has no answer."""
+    from quarterdeck.cli import broker
+
+    if options.action == "show":
+        return broker.show(options.data_dir, as_json=options.json)
+    return broker.settle(
+        options.data_dir, order_id=options.order_id, reason=options.reason, as_json=options.json
+    )
+
+
+def keep_alive(options: argparse.Namespace) -> int:
+    """Show dead-man timers or demand one of an agent."""
+    from quarterdeck.cli import broker
+
+    if options.action == "list":
+        return broker.keep_alives(options.data_dir, as_json=options.json)
+    return broker.demand(
+        options.data_dir,
+        agent=options.agent,
+        seconds=options.seconds,
+        reason=options.reason,
+        as_json=options.json,
+    )
+
+
 def level(text: str) -> tuple[str, str]:
     """Return the scope and the subject in ``deck`` or ``agent:NAME``."""
     scope, _, subject = text.partition(":")

@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
                     answer = deck.cancel(options.order_id, idempotency_key=options.key)
                 case "cancel-signal":
                     answer = deck.cancel_signal(options.signal_id, idempotency_key=options.key)
+                case "keep-alive":
+                    answer = deck.keep_alive(options.seconds)
                 case _:
                     answer = deck.conflicts()
     except DeckError as refusal:
@@ -73,6 +75,8 @@ def _ordered(deck: Deck, options: argparse.Namespace) -> Answer | Decision:
         "post_only": options.post_only,
         "stop_loss": options.stop_loss,
         "take_profit": options.take_profit,
+        "believed_price": options.believed,
+        "believed_at": options.believed_at,
     }
     asked = (options.symbol, options.side)
     if options.action == "preview":

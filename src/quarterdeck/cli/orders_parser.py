@@ -24,12 +24,16 @@ def fill(parser: argparse.ArgumentParser) -> None:
     cancel.add_argument("order_id", help="the order to cancel")
     signal = actions.add_parser("cancel-signal", help="take an open signal back")
     signal.add_argument("signal_id", help="the signal to take back")
+    alive = actions.add_parser(
+        "keep-alive", help="say that the agent is there, or cancel its orders"
+    )
+    alive.add_argument("seconds", type=float, help="until the next time at the latest; 0 ends it")
     radar = actions.add_parser("conflicts", help="where several agents hold one instrument")
     for action in (submit, replace, cancel, signal):
         action.add_argument(
             "--key", metavar="KEY", help="the idempotency key; repeat it to repeat safely"
         )
-    for action in (preview, submit, replace, cancel, signal, radar):
+    for action in (preview, submit, replace, cancel, signal, alive, radar):
         action.add_argument("--url", default="http://127.0.0.1:8000", help="the deck's address")
         action.add_argument(
             "--key-file",
@@ -60,3 +64,7 @@ def _terms(action: argparse.ArgumentParser) -> None:
     action.add_argument("--post-only", action="store_true", help="it may only rest")
     action.add_argument("--stop-loss", metavar="PRICE", help="an exit attached to it")
     action.add_argument("--take-profit", metavar="PRICE", help="an exit attached to it")
+    action.add_argument(
+        "--believed", metavar="PRICE", help="the price you take for the present one"
+    )
+    action.add_argument("--believed-at", metavar="TS", help="the market instant of that price")

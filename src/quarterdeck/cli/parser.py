@@ -7,6 +7,7 @@ from pathlib import Path
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
+from quarterdeck.cli.broker_parser import add_broker, add_keep_alive
 from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
@@ -39,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
         _add_drill,
         _add_limits,
         _add_breakers,
+        add_broker,
+        add_keep_alive,
         _add_keys,
         _add_audit,
         _add_verify,

@@ -18,6 +18,8 @@ from quarterdeck.execution.model import (
     GetConflicts,
     GetOrders,
     GetPositions,
+    KeepAlive,
+    KeepAliveView,
     OrdersView,
     OrderView,
     PositionsView,
@@ -252,6 +254,10 @@ class AsyncDeck(AsyncLine):
         """Take an open signal back; orders that followed it stay."""
         ask = asks.recall(signal_id, idempotency_key=idempotency_key)
         return await self.ask(ask, SignalStateView)
+
+    async def keep_alive(self, within_s: float) -> KeepAliveView:
+        """Say that the agent is there; not heard of again in time, its orders are cancelled."""
+        return await self.ask(KeepAlive(within_s=within_s), KeepAliveView)
 
     async def conflicts(self) -> ConflictsView:
         """Return where several agents hold one instrument, and what netting would save."""

@@ -542,6 +542,9 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders WHERE order_id = :order_id
 
+-- sent_orders --
+SELECT order_id FROM execution_orders WHERE sent_units IS NOT NULL ORDER BY number
+
 -- fill_saved --
 INSERT INTO execution_fills
   (number, fill_id, account, order_id, agent, symbol, instrument, side, quantity_units,

@@ -257,6 +257,11 @@ class Deck:
         self.service.load(reader)
         self.past = Past(reader)
 
+    def go_on_from(self, connection: sqlite3.Connection) -> None:
+        """Take another database; nothing changes before the next restart."""
+        self.connection = connection
+        self.disk = Disk(connection)
+
     @property
     def desk(self) -> Any:
         return self.service.desk

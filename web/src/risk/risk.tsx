@@ -154,7 +154,7 @@ function DrillPanel() {
           {drill.number > 0 && <dl className="flex flex-wrap gap-x-7 gap-y-2">
             {([["Accepted after", count(drill.accepted ?? 0)], ["Refused", count(drill.refused ?? 0)], ["Cancelled", `${count(drill.cancelled ?? 0)} of ${count(drill.orders ?? 0)}`], ["In force after", drill.in_force_ms === null ? DASH : `${fixed(drill.in_force_ms, 2)} ms`]] as const).map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold">{value}</dd></div>)}
           </dl>}
-          <div className="ml-auto max-md:ml-0"><PlainCommand name="Drill now" label="Drill the stop now" send={() => rest.post<DrillView>("/gate/drill", {})} /></div>
+          <div className="ml-auto max-md:ml-0"><PlainCommand name="Drill the stop now" label="Drill the stop now" send={() => rest.post<DrillView>("/gate/drill", {})} /></div>
         </div>
       )}
     </ViewPanel>

@@ -706,6 +706,11 @@ export interface KeepAliveView {
   readonly cancelled: number;
 }
 
+/** Dead-man timers by agent. */
+export interface KeepAlivesView {
+  readonly timers: ReadonlyArray<KeepAliveView>;
+}
+
 /** A fresh key: ``qd_<prefix>_<secret>``; only its hash is kept. */
 export interface KeyIssued {
   readonly agent: string;

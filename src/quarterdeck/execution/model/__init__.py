@@ -30,7 +30,9 @@ from quarterdeck.execution.model.broker import (
 from quarterdeck.execution.model.deadman import (
     CancelAbsent,
     DemandKeepAlive,
+    GetKeepAlives,
     KeepAlive,
+    KeepAlivesView,
     KeepAliveView,
 )
 from quarterdeck.execution.model.drill import (
@@ -167,6 +169,7 @@ __all__ = [
     "GetFills",
     "GetGate",
     "GetGrounding",
+    "GetKeepAlives",
     "GetLedger",
     "GetLimitNames",
     "GetLimitRevisions",
@@ -181,6 +184,7 @@ __all__ = [
     "GroundingsView",
     "KeepAlive",
     "KeepAliveView",
+    "KeepAlivesView",
     "LedgerLine",
     "LedgerView",
     "LevelLimit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.execution.core.amounts import BASE_CURRENCY
-from quarterdeck.execution.core.reconcile import differences
+from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.session import Scope
 from quarterdeck.execution.model import StopScope
 from quarterdeck.execution.model.broker import (
@@ -39,15 +39,11 @@ _IN_FLIGHT = (OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNKNOWN)
 def note_reports(service: ExecutionService, command: NoteReports, step: Step) -> Noted:
     """Take in each report once and in order; what comes after a gap waits until the gap is told."""
     desk = service.desk
-    before = desk.venue.sequence
-    for report in sorted(command.reports, key=lambda each: each.sequence):
-        if report.sequence <= desk.venue.sequence:
-            continue
-        if report.sequence != desk.venue.sequence + 1:
-            break
+    news = following(command.reports, after=desk.venue.sequence)
+    for report in news:
         desk.venue.sequence = report.sequence
         _take(desk, report, step=step)
-    if desk.venue.sequence != before:
+    if news:
         write_venue(step, desk.venue)
     return Noted(sequence=desk.venue.sequence)
 
