@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from quarterdeck.agents.core.skill import Skill, SkillKey
-from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
+from quarterdeck.agents.core.task import Agent, Change, Judgement, Key, Outcomes, Task
 from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
@@ -191,6 +191,22 @@ def task_of(row: Row) -> Task:
     body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
+
+
+def save_judgement(made: Judgement, step: Step) -> None:
+    """Write a trading task to be judged later."""
+    step.write("agents.judgement_saved", **msgspec.structs.asdict(made))
+
+
+def remove_judgement(number: int, step: Step) -> None:
+    """Take out a trading task that was judged."""
+    step.write("agents.judgement_removed", number=number)
+
+
+def read_judgements(reader: Reader) -> dict[int, Judgement]:
+    """Return the trading tasks to be judged, by number."""
+    rows = reader.rows("agents.judgements")
+    return {int(row["number"]): msgspec.convert(dict(row), Judgement) for row in rows}
 
 
 def save_schedule(schedule: Schedule, step: Step) -> None:

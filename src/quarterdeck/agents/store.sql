@@ -81,6 +81,14 @@ CREATE TABLE work_regimes (
   symbol TEXT PRIMARY KEY,  -- hashed
   regime TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE trade_judgements (
+  number INTEGER PRIMARY KEY,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  regime TEXT,  -- hashed
+  equity_units INTEGER NOT NULL,  -- hashed
+  took_ms REAL NOT NULL,  -- unhashed
+  due_slice INTEGER NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE schedules (
   name TEXT PRIMARY KEY,  -- hashed
   schedule_id TEXT NOT NULL,  -- hashed
@@ -191,6 +199,16 @@ SELECT * FROM tasks WHERE task_id = :task_id
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
 WHERE state IN ('blocked', 'delayed', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+
+-- judgement_saved --
+INSERT INTO trade_judgements (number, agent, regime, equity_units, took_ms, due_slice)
+VALUES (:number, :agent, :regime, :equity_units, :took_ms, :due_slice)
+
+-- judgement_removed --
+DELETE FROM trade_judgements WHERE number = :number
+
+-- judgements --
+SELECT * FROM trade_judgements ORDER BY number
 
 -- schedule_saved --
 INSERT INTO schedules (name, schedule_id, submitter, when_due, task, began_at, began_slice, next_at,

@@ -93,11 +93,15 @@ class Capabilities:
             ),
         )
         self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.performance = PerformanceService(
+            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
+            equity=self.performance,
         )
         self.execution = ExecutionService(
             account=ACCOUNT,
@@ -111,9 +115,6 @@ class Capabilities:
             pace=pacer,
             stopwatch=wall,
             room=room,
-        )
-        self.performance = PerformanceService(
-            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
         self.alerts = AlertsService(
             rules=rules_of(config.alerts),

@@ -12,6 +12,7 @@ from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regim
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
 from quarterdeck.cli.schedules_parser import add_schedules
+from quarterdeck.cli.work_parser import add_work
 
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         _add_status,
         _add_why,
         add_schedules,
+        add_work,
         _add_login,
         _add_doctor,
         _add_stop,

@@ -68,6 +68,16 @@ class CountingSecrets:
         return f"{self.drawn:x}".rjust(-(-nbytes * 4 // 3), "k")
 
 
+class Accounts:
+    """What agents own, set by hand."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, int] = {}
+
+    def equity_units(self, agent: AgentId) -> int | None:
+        return self.units.get(agent)
+
+
 class Past:
     """History straight from the one connection."""
 
@@ -90,6 +100,7 @@ class OneServiceDeck:
         self.reader = ConnectionReader(self.connection, self.sql)
         self.history = Past(self.reader)
         self.secrets = CountingSecrets()
+        self.accounts = Accounts()
         self.number = 0
         self.slice = -1
         self.machine_at = Nanos(1_000 * SECOND)
@@ -100,7 +111,11 @@ class OneServiceDeck:
     def restarted(self) -> AgentsService:
         """A service that knows only what the database holds."""
         service = AgentsService(
-            config=self.config, secrets=self.secrets, capital=Decimal(100_000), builtin_slots=SLOTS
+            config=self.config,
+            secrets=self.secrets,
+            capital=Decimal(100_000),
+            builtin_slots=SLOTS,
+            equity=self.accounts,
         )
         service.load(self.reader)
         return service
@@ -171,7 +186,7 @@ class OneServiceDeck:
     def task(self, capability: str = "c", **fields: Any) -> TaskView:
         command = SubmitTask(
             idempotency_key=f"k{self.number}",
-            type=TaskType.RESEARCH,
+            type=fields.pop("type", TaskType.RESEARCH),
             title=fields.pop("title", "look into it"),
             capability=capability,
             **fields,
@@ -258,6 +273,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "finished": list(board._finished),
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
+        "judgements": service.judgements,
         "schedules": (service.schedules, service.last_fire),
     }
 

@@ -13,8 +13,8 @@ from quarterdeck.agents.model import (
     GetSchedules,
     NewTask,
     RemoveSchedule,
+    ScheduleTrigger,
     TaskState,
-    Trigger,
     TurnSchedules,
 )
 from quarterdeck.agents.service import schedules
@@ -29,8 +29,8 @@ from tests.unit.agents.conftest import memory
 WORK = NewTask(type=TaskType.ANALYSIS, title="look", capability="c", input={"symbol": "A"})
 
 
-def trigger(kind: str, **fields: object) -> Trigger:
-    return msgspec.convert({"kind": kind, **fields}, Trigger)
+def trigger(kind: str, **fields: object) -> ScheduleTrigger:
+    return msgspec.convert({"kind": kind, **fields}, ScheduleTrigger)
 
 
 def add(deck, name: str = "s", who: str = "operator", task: NewTask = WORK, **fields: object):

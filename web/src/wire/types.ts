@@ -38,7 +38,7 @@ export interface Acknowledgement {
 /** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
 export interface AddSchedule {
   readonly name: string;
-  readonly trigger: quarterdeck.agents.model.schedules.Trigger;
+  readonly trigger: ScheduleTrigger;
   readonly task: NewTask;
 }
 
@@ -1237,7 +1237,7 @@ export interface RegimeChangeView {
   readonly confidence: number;
   readonly level: ConfidenceLevel;
   readonly duration_bars: number;
-  readonly triggers: ReadonlyArray<quarterdeck.regime.model.Trigger>;
+  readonly triggers: ReadonlyArray<Trigger>;
 }
 
 /** A page of changes, newest first; ``next`` is the ``before`` of the next page. */
@@ -1442,11 +1442,29 @@ export interface SaveRule {
   readonly rule: Rule;
 }
 
+/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
+export interface ScheduleTrigger {
+  readonly kind: TriggerKind;
+  readonly clock: Clock | null;
+  readonly at: string | null;
+  readonly every_s: number | null;
+  readonly every_bars: number | null;
+  readonly expression: string | null;
+  readonly zone: string | null;
+  readonly market: string | null;
+  readonly moment: Moment | null;
+  readonly offset_min: number | null;
+  readonly event: Occasion | null;
+  readonly subject: string | null;
+  readonly value: string | null;
+  readonly over: number | null;
+}
+
 /** A schedule as it stands; ``next_at`` is null where it waits for an event or for a bar. */
 export interface ScheduleView {
   readonly name: string;
   readonly by: string;
-  readonly trigger: quarterdeck.agents.model.schedules.Trigger;
+  readonly trigger: ScheduleTrigger;
   readonly title: string;
   readonly capability: string;
   readonly fired: number;
@@ -1685,6 +1703,19 @@ export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delaye
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
 
+/** One type of task: the JSON schemas of its input and result, and how a result is judged. */
+export interface TaskTypeView {
+  readonly type: TaskType;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly judged_by: string;
+}
+
+/** All types of tasks. */
+export interface TaskTypesView {
+  readonly types: ReadonlyArray<TaskTypeView>;
+}
+
 /** A task as it stands; ``why`` says why it waits or went where it went. */
 export interface TaskView {
   readonly task_id: string;
@@ -1730,6 +1761,13 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
+/** A feature that spoke for the new regime: its value and what it adds to the log share. */
+export interface Trigger {
+  readonly feature: string;
+  readonly value: number;
+  readonly contribution: number;
+}
+
 /** What makes a schedule fire. */
 export type TriggerKind = "cron" | "event" | "interval" | "once" | "session";
 
@@ -1744,28 +1782,3 @@ export interface TurnedAnswer {
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
-
-/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
-export interface quarterdeck.agents.model.schedules.Trigger {
-  readonly kind: TriggerKind;
-  readonly clock: Clock | null;
-  readonly at: string | null;
-  readonly every_s: number | null;
-  readonly every_bars: number | null;
-  readonly expression: string | null;
-  readonly zone: string | null;
-  readonly market: string | null;
-  readonly moment: Moment | null;
-  readonly offset_min: number | null;
-  readonly event: Occasion | null;
-  readonly subject: string | null;
-  readonly value: string | null;
-  readonly over: number | null;
-}
-
-/** A feature that spoke for the new regime: its value and what it adds to the log share. */
-export interface quarterdeck.regime.model.Trigger {
-  readonly feature: string;
-  readonly value: number;
-  readonly contribution: number;
-}

@@ -9,6 +9,7 @@ from typing import cast
 
 import msgspec
 
+from quarterdeck.agents.core import contents
 from quarterdeck.agents.core.task import Birth, Task
 from quarterdeck.agents.model import FailurePolicy, NewTask, SubmitTask
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
@@ -166,6 +167,8 @@ def task_of(
 ) -> Task:
     """Return the task that ``asked`` describes; raise InvalidInput if a field is not accepted."""
     named = capability(asked.capability, field="capability")
+    given = payload(asked.input, field="input")
+    contents.input_checked(asked.type, given, field="input")
     lease_s = whole(asked.lease_s, field="lease_s", least=MIN_LEASE_S, most=MAX_LEASE_S)
     delay_s = whole(asked.delay_s, field="delay_s", least=0, most=MAX_DELAY_S)
     expires = bars = None
@@ -183,7 +186,7 @@ def task_of(
         priority=asked.priority,
         by=by,
         entry=None,
-        input=payload(asked.input, field="input"),
+        input=given,
         depends_on=depends_on,
         max_attempts=whole(asked.max_attempts, field="max_attempts", least=1, most=MAX_ATTEMPTS),
         lease_ns=lease_s * SECOND,

@@ -10,7 +10,7 @@ from quarterdeck.agents.model import AgentState, Factors, FailurePolicy, TaskSta
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority, TaskType
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +120,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def lease_token(self) -> str:
         """The token of the present attempt; an older attempt's differs."""
         return f"{self.task_id}.{self.attempt}"
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """A trading task whose worth is looked at in ``due_slice``; ``equity_units`` is what it began with."""
+
+    number: int
+    agent: AgentId
+    regime: Regime | None
+    equity_units: int
+    took_ms: float
+    due_slice: int
 
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):

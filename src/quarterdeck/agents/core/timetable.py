@@ -14,8 +14,8 @@ from quarterdeck.agents.model import (
     AddSchedule,
     NewTask,
     Occasion,
+    ScheduleTrigger,
     ScheduleView,
-    Trigger,
     TriggerKind,
 )
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, Overloaded
@@ -54,7 +54,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     schedule_id: str
     name: str
     by: AgentId
-    trigger: Trigger
+    trigger: ScheduleTrigger
     task: NewTask
     began_at: Nanos
     began_slice: int
@@ -136,7 +136,7 @@ def admitted(
     return made
 
 
-def trigger_checked(trigger: Trigger) -> None:
+def trigger_checked(trigger: ScheduleTrigger) -> None:
     """Return if ``trigger`` is whole and sound; raise InvalidInput naming the field otherwise."""
     must, may = _FIELDS[trigger.kind]
     for name in must:
@@ -168,7 +168,7 @@ def trigger_checked(trigger: Trigger) -> None:
             _event_checked(trigger)
 
 
-def _interval_checked(trigger: Trigger) -> None:
+def _interval_checked(trigger: ScheduleTrigger) -> None:
     if (trigger.every_s is None) == (trigger.every_bars is None):
         raise InvalidInput.of(
             "trigger.every_s", trigger.every_s, "every_s or every_bars, one of them"
@@ -181,7 +181,7 @@ def _interval_checked(trigger: Trigger) -> None:
             raise InvalidInput.of("trigger.clock", trigger.clock, "market: bars are market time")
 
 
-def _event_checked(trigger: Trigger) -> None:
+def _event_checked(trigger: ScheduleTrigger) -> None:
     for name in ("subject", "value"):
         given = getattr(trigger, name)
         if given is not None:

@@ -10,6 +10,13 @@ DomainError
 
 from __future__ import annotations
 
+from quarterdeck.agents.model.contents import (
+    INPUTS,
+    RESULTS,
+    GetTaskTypes,
+    TaskTypesView,
+    TaskTypeView,
+)
 from quarterdeck.agents.model.facts import (
     PUBLISHED,
     AgentRegistered,
@@ -52,8 +59,8 @@ from quarterdeck.agents.model.schedules import (
     Occasion,
     RemoveSchedule,
     SchedulesView,
+    ScheduleTrigger,
     ScheduleView,
-    Trigger,
     TriggerKind,
     TurnedAnswer,
     TurnSchedules,
@@ -89,7 +96,9 @@ from quarterdeck.agents.model.work import (
 )
 
 __all__ = [
+    "INPUTS",
     "PUBLISHED",
+    "RESULTS",
     "AddSchedule",
     "AgentRegistered",
     "AgentState",
@@ -115,6 +124,7 @@ __all__ = [
     "GetSchedules",
     "GetSkills",
     "GetTask",
+    "GetTaskTypes",
     "GetTaskWhy",
     "GetTasks",
     "IssueKey",
@@ -133,6 +143,7 @@ __all__ = [
     "Report",
     "ResumeAgent",
     "RevokeKey",
+    "ScheduleTrigger",
     "ScheduleView",
     "SchedulesView",
     "Settled",
@@ -148,10 +159,11 @@ __all__ = [
     "TaskReady",
     "TaskState",
     "TaskSubmitted",
+    "TaskTypeView",
+    "TaskTypesView",
     "TaskView",
     "TaskWhy",
     "TasksView",
-    "Trigger",
     "TriggerKind",
     "TurnSchedules",
     "TurnedAnswer",

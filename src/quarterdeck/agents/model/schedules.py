@@ -40,7 +40,7 @@ class Occasion(StrEnum):
     """A proposed portfolio differs from the one before it by more than a share."""
 
 
-class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScheduleTrigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a schedule fires; which fields it has depends on its ``kind``.
 
     ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in
@@ -75,7 +75,7 @@ class AddSchedule(Command, frozen=True):
     """
 
     name: str
-    trigger: Trigger
+    trigger: ScheduleTrigger
     task: NewTask
 
 
@@ -101,7 +101,7 @@ class ScheduleView(Answer, frozen=True):
 
     name: str
     by: AgentId
-    trigger: Trigger
+    trigger: ScheduleTrigger
     title: str
     capability: str
     fired: int

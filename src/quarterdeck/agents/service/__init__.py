@@ -12,13 +12,13 @@ from quarterdeck.agents.core.agenda import Entry
 from quarterdeck.agents.core.board import MAX_FINISHED_KEPT, Board
 from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.core.skill import Skills
-from quarterdeck.agents.core.task import Agent, Key
+from quarterdeck.agents.core.task import Agent, Judgement, Key
 from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import (
     AgentRegistered,
     Claim,
 )
-from quarterdeck.agents.ports import Secrets
+from quarterdeck.agents.ports import Equity, Secrets
 from quarterdeck.agents.service import schedules, scoring
 from quarterdeck.agents.service.telling import ask_for_review, take_turns, tell
 from quarterdeck.alerts.model import AlertRaised
@@ -51,6 +51,7 @@ class AgentsService:
         "secrets": State.FIXED,
         "capital": State.FIXED,
         "builtin_slots": State.FIXED,
+        "equity": State.FIXED,
         "members": State.JOURNALED,
         "issued": State.JOURNALED,
         "board": State.JOURNALED,
@@ -58,6 +59,7 @@ class AgentsService:
         "regimes": State.JOURNALED,
         "schedules": State.JOURNALED,
         "last_fire": State.JOURNALED,
+        "judgements": State.JOURNALED,
         "agenda": State.VIEW,
         "last_seen": State.VIEW,
         "seen_at": State.VIEW,
@@ -71,6 +73,7 @@ class AgentsService:
         secrets: Secrets,
         capital: Decimal,
         builtin_slots: Mapping[str, int],
+        equity: Equity,
     ) -> None:
         self.policy = policy_of(config)
         self.max_open = config.max_open_tasks
@@ -78,6 +81,7 @@ class AgentsService:
         self.secrets = secrets
         self.capital = capital
         self.builtin_slots = builtin_slots
+        self.equity = equity
         self.members: dict[AgentId, Agent] = {}
         self.issued: dict[str, Key] = {}
         self.board = Board(self.policy)
@@ -85,6 +89,7 @@ class AgentsService:
         self.regimes: dict[str, Regime] = {}
         self.schedules: dict[str, Schedule] = {}
         self.last_fire = 0
+        self.judgements: dict[int, Judgement] = {}
         self.agenda: tuple[Entry, ...] = ()
         # When an agent last asked for or reported work: of this process's life, so not journaled.
         self.last_seen: dict[AgentId, Nanos] = {}
@@ -107,6 +112,7 @@ class AgentsService:
         self.regimes = store.read_regimes(reader)
         self.schedules = store.read_schedules(reader)
         self.last_fire = store.read_last_fire(reader)
+        self.judgements = store.read_judgements(reader)
         scoring.put_scores(self)
         self.agenda = agenda.parsed(self.schedule)
 
@@ -119,6 +125,7 @@ class AgentsService:
                 tell(self, self.board.expire(at=at, machine_at=machine_at), step=step)
                 overtaken = self.board.overtake(message.index, at=at, machine_at=machine_at)
                 tell(self, overtaken, step=step)
+                scoring.judge(self, step=step)
                 scoring.fade(self, step=step)
                 # Before trading opens nothing comes round: there is nothing to act on.
                 if not message.warming_up:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core import intake, lease, roster, views, why
+from quarterdeck.agents.core import contents, intake, lease, roster, views, why
 from quarterdeck.agents.core.task import Birth, Task
 from quarterdeck.agents.model import (
     CancelTask,
@@ -210,6 +210,8 @@ def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -
         report.reason, field="reason", longest=intake.MAX_REASON, empty=not report.failed
     )
     result = intake.payload(report.result, field="result")
+    if not report.failed:
+        contents.result_checked(task.type, result, field="result")
     service.last_seen[caller] = machine_at
     if report.failed:
         told = f"{caller} failed: {reason}"
