@@ -441,6 +441,12 @@ def test_an_agent_orders_replaces_and_cancels_from_the_command_line(
     assert "mandate demands 60 s" in said(deck, "keep-alive", "list")
     assert "no other books" in said(deck, "broker", "show")
     assert "no such order" in said(deck, "broker", "settle", "x", "--reason", "gone", status=1)
+    signal = typed("signal", "MSFT", "long", "--bars", "50", "--until", "2099-01-01T00:00:00Z")
+    assert typed("signals", "--status", "received")["signals"] == [signal]
+    assert typed("cancel-signal", signal["signal_id"])["status"] == "cancelled"
+    assert [one["order_id"] for one in typed("list", "--limit", "1")["orders"]] == [
+        other["order_id"]
+    ]
     done = ran("order", "cancel-signal", "nothing", *as_agent)
     assert (done.returncode, done.stdout) == (1, "")
     assert "signal_id of an open signal" in done.stderr

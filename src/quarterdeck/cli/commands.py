@@ -365,6 +365,9 @@ def _analytic(options: argparse.Namespace, which: str) -> int:
         file=options.file,
         symbols=None if options.symbols is None else tuple(options.symbols.split(",")),
         last=options.last,
+        timeframe=options.timeframe,
+        session=options.session,
+        talib=tuple(options.talib or ()),
         plot=options.plot,
         as_json=options.json,
     )

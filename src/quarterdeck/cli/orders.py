@@ -42,6 +42,18 @@ def run(options: argparse.Namespace) -> int:
         with Deck(options.url, key) as deck:
             answer: Answer | Decision
             match options.action:
+                case "list" | "signals":
+                    answer = _listed(deck, options)
+                case "signal":
+                    answer = deck.signal(
+                        options.symbol,
+                        options.direction,
+                        strength=options.strength,
+                        horizon_bars=options.bars,
+                        reason=options.reason,
+                        expires_at=options.until,
+                        idempotency_key=options.key,
+                    )
                 case "preview" | "submit":
                     answer = _ordered(deck, options)
                 case "replace":
@@ -64,6 +76,15 @@ def run(options: argparse.Namespace) -> int:
         accepted = f"; accepted: {refusal.accepted}" if refusal.accepted else ""
         raise DomainError(f"{refusal.detail}{accepted}", code=refusal.code) from None
     return _shown(answer, as_json=options.json)
+
+
+def _listed(deck: Deck, options: argparse.Namespace) -> Answer:
+    from quarterdeck.execution.model import GetOrders, GetSignals, OrdersView, SignalsView
+
+    agent, status, limit = deck.briefing().agent, options.status, options.limit
+    if options.action == "list":
+        return deck.ask(GetOrders(agent=agent, status=status, limit=limit), OrdersView)
+    return deck.ask(GetSignals(agent=agent, status=status, limit=limit), SignalsView)
 
 
 def _ordered(deck: Deck, options: argparse.Namespace) -> Answer | Decision:

@@ -67,6 +67,7 @@ def signal(
     horizon_bars: int,
     reason: str,
     task_id: str | None,
+    expires_at: str | None,
     idempotency_key: str | None,
 ) -> SubmitSignal:
     """State a view."""
@@ -78,6 +79,7 @@ def signal(
         horizon_bars=horizon_bars,
         reason=reason,
         task_id=task_id,
+        expires_at=expires_at,
     )
 
 

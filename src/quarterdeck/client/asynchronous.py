@@ -176,9 +176,13 @@ class AsyncDeck(AsyncLine):
         horizon_bars: int,
         reason: str = "",
         task_id: str | None = None,
+        expires_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> SignalView:
-        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1]."""
+        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1].
+
+        It ends ``horizon_bars`` later, or with the bar that closes at or after ``expires_at``.
+        """
         ask = asks.signal(
             symbol,
             direction,
@@ -186,6 +190,7 @@ class AsyncDeck(AsyncLine):
             horizon_bars=horizon_bars,
             reason=reason,
             task_id=task_id,
+            expires_at=expires_at,
             idempotency_key=idempotency_key,
         )
         return await self.ask(ask, SignalView)

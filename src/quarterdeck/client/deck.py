@@ -181,9 +181,13 @@ class Deck(Line):
         horizon_bars: int,
         reason: str = "",
         task_id: str | None = None,
+        expires_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> SignalView:
-        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1]."""
+        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1].
+
+        It ends ``horizon_bars`` later, or with the bar that closes at or after ``expires_at``.
+        """
         ask = asks.signal(
             symbol,
             direction,
@@ -191,6 +195,7 @@ class Deck(Line):
             horizon_bars=horizon_bars,
             reason=reason,
             task_id=task_id,
+            expires_at=expires_at,
             idempotency_key=idempotency_key,
         )
         return self.ask(ask, SignalView)

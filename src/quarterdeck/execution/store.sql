@@ -224,7 +224,8 @@ CREATE TABLE execution_signals (
   at INTEGER NOT NULL,  -- hashed
   slice INTEGER NOT NULL,  -- hashed
   status TEXT NOT NULL,  -- hashed
-  final_at INTEGER  -- hashed
+  final_at INTEGER,  -- hashed
+  expires_at INTEGER  -- hashed
 ) STRICT;
 CREATE TABLE execution_frozen (
   instrument INTEGER PRIMARY KEY,  -- hashed
@@ -612,24 +613,27 @@ SELECT
 -- signal_saved --
 INSERT INTO execution_signals
   (number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at, slice,
-   status, final_at)
+   status, final_at, expires_at)
 VALUES
   (:number, :signal_id, :agent, :symbol, :direction, :strength, :horizon_bars, :reason, :task_id,
-   :at, :slice, :status, :final_at)
+   :at, :slice, :status, :final_at, :expires_at)
 
 -- signal_changed --
 UPDATE execution_signals SET status = :status, final_at = :final_at WHERE number = :number
 
 -- open_signals --
 SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
-  slice, status, final_at
+  slice, status, final_at, expires_at
 FROM execution_signals WHERE final_at IS NULL ORDER BY number
 
 -- signals_before --
 SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
-  slice, status, final_at
+  slice, status, final_at, expires_at
 FROM execution_signals
-WHERE number < :before AND (:agent IS NULL OR agent = :agent)
+WHERE number < :before
+  AND (:agent IS NULL OR agent = :agent)
+  AND (:symbol IS NULL OR symbol = :symbol)
+  AND (:status IS NULL OR status = :status)
 ORDER BY number DESC LIMIT :limit
 
 -- last_rows --

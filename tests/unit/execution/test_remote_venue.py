@@ -23,6 +23,7 @@ from quarterdeck.execution.model import (
     GetStop,
     OrderView,
     RaiseStop,
+    SubmitSignal,
 )
 from quarterdeck.execution.model.broker import (
     BrokerBooks,
@@ -304,6 +305,22 @@ def test_a_fill_that_crosses_the_cancel_is_booked(open_world: Opens) -> None:
     done = world.look(order)
     assert (done.status, done.filled) == (S.FILLED, 10)
     assert world.broker().differences == ()
+
+
+def test_an_order_whose_signal_expires_before_it_leaves_is_never_sent(open_world: Opens) -> None:
+    world = open_world()
+    signal = world.deck.send(
+        SubmitSignal(
+            idempotency_key="s", symbol="AAA", direction="long", strength=1.0, horizon_bars=1
+        ),
+        "a",
+    )
+    order = world.deck.order("AAA", "buy", 10, signal_id=signal.signal_id)
+    world.turn("busy")
+    world.bars()
+    world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.EXPIRED, [])
+    assert 0 not in world.deck.desk.accounts["a"].holdings
 
 
 def test_a_throttled_order_waits_and_is_sent_later(open_world: Opens) -> None:

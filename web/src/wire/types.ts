@@ -1529,6 +1529,7 @@ export interface SignalStateView {
   readonly symbol: string;
   readonly status: SignalStatus;
   readonly expires_slice: number;
+  readonly expires_at: string | null;
 }
 
 /** Where a signal stands; all but the first two are final. */
@@ -1548,6 +1549,8 @@ export interface SignalView {
   readonly expires_slice: number;
   readonly status: SignalStatus;
   readonly final_at: string | null;
+  readonly expires_at: string | null;
+  readonly task_id: string | null;
 }
 
 /** A page of signals, newest first. */
@@ -1645,7 +1648,7 @@ export interface SubmitOrder {
   readonly believed_at?: string | null;
 }
 
-/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */
+/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in, or with the first one that closes at or after the instant ``expires_at`` (RFC 3339), whichever comes first. */
 export interface SubmitSignal {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -1654,6 +1657,7 @@ export interface SubmitSignal {
   readonly horizon_bars: number;
   readonly reason?: string;
   readonly task_id?: string | null;
+  readonly expires_at?: string | null;
 }
 
 /** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */

@@ -8,7 +8,7 @@ from quarterdeck.execution.core.exposure import worst_quantity
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import STATES
 from quarterdeck.execution.core.limits_controls import in_quantity_units, type_of
-from quarterdeck.execution.core.scene import Scene, worst_price
+from quarterdeck.execution.core.scene import Scene
 
 
 def state(scene: Scene, _intent: Intent) -> Evidence:
@@ -127,7 +127,7 @@ def open_orders(scene: Scene, _intent: Intent) -> Evidence:
 
 def open_notional(scene: Scene, intent: Intent) -> Evidence:
     """Show the worst-case value of the working orders, and what the order adds."""
-    price = worst_price(scene, intent)
+    price = scene.worst
     assert price is not None
     holding = scene.holding
     quantity, held = (

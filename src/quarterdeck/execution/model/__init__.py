@@ -44,12 +44,15 @@ from quarterdeck.execution.model.drill import (
 )
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
+    BooksDiffered,
     EquityMarked,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderReduced,
     OrderRefused,
+    SignalEnded,
+    SignalStated,
     TradingHalted,
     TradingResumed,
 )
@@ -131,6 +134,7 @@ __all__ = [
     "AccountView",
     "AccountsView",
     "AgentReport",
+    "BooksDiffered",
     "Breach",
     "BreakerChanged",
     "BreakerEvent",
@@ -214,7 +218,9 @@ __all__ = [
     "Scope",
     "SetLimit",
     "SettleOrder",
+    "SignalEnded",
     "SignalStateView",
+    "SignalStated",
     "SignalView",
     "SignalsView",
     "StandingStop",

@@ -271,7 +271,7 @@ class ExecutionService:
             standing,
             account,
             contract=contract,
-            buy=intent.buy,
+            intent=intent,
             price=desk.prices.get(index),
             missed=desk.missed.get(index, 0),
             terms=desk.terms,

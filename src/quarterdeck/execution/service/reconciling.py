@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from quarterdeck.execution.core.amounts import BASE_CURRENCY
 from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.session import Scope
-from quarterdeck.execution.model import StopScope
+from quarterdeck.execution.model import BooksDiffered, StopScope
 from quarterdeck.execution.model.broker import (
     BrokerBooks,
     BrokerReport,
@@ -79,6 +79,11 @@ def note_books(service: ExecutionService, command: NoteBooks, step: Step) -> Not
                 "execution.difference_saved", subject=subject, ours=ours, theirs=theirs, at=step.at
             )
             step.record(desk.account, "books_differ", subject=subject, ours=ours, theirs=theirs)
+            step.say(
+                BooksDiffered(
+                    at=step.at, slice=step.slice, subject=subject, ours=ours, theirs=theirs
+                )
+            )
     desk.venue.differences = found
     if desk.venue.compared_slice != step.slice or changed:
         desk.venue.compared_slice = step.slice
