@@ -34,6 +34,10 @@ def save_agent(agent: Agent, step: Step) -> None:
         capital_units=agent.capital_units,
         reason=agent.reason,
         registered_at=agent.registered_at,
+        accepts=_text(agent.accepts),
+        markets=_text(agent.markets),
+        cost_units=agent.cost_units,
+        autonomy=agent.autonomy.value,
     )
 
 
@@ -112,6 +116,8 @@ def save_task(change: Change, step: Step) -> None:
             expires_at=task.expires_at,
             expires_slice=task.expires_slice,
             on_failure=task.on_failure.value,
+            ceiling_units=task.ceiling_units,
+            autonomy=task.autonomy.value,
         )
         return
     step.write(
@@ -145,7 +151,9 @@ def read_agents(reader: Reader) -> list[Agent]:
     """Return all agents, by name."""
     return [
         msgspec.convert(
-            _parsed(row, "capabilities", "scopes") | {"builtin": bool(row["builtin"])}, Agent
+            _parsed(row, "capabilities", "scopes", "accepts", "markets")
+            | {"builtin": bool(row["builtin"])},
+            Agent,
         )
         for row in reader.rows("agents.agents")
     ]

@@ -12,7 +12,11 @@ CREATE TABLE agents (
   failed INTEGER NOT NULL,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
   reason TEXT,  -- hashed
-  registered_at INTEGER NOT NULL  -- hashed
+  registered_at INTEGER NOT NULL,  -- hashed
+  accepts TEXT NOT NULL,  -- hashed
+  markets TEXT NOT NULL,  -- hashed
+  cost_units INTEGER,  -- hashed
+  autonomy TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -63,7 +67,9 @@ CREATE TABLE tasks (
   expires_slice INTEGER,  -- hashed
   on_failure TEXT NOT NULL,  -- hashed
   progress REAL,  -- hashed
-  note TEXT NOT NULL  -- hashed
+  note TEXT NOT NULL,  -- hashed
+  ceiling_units INTEGER,  -- hashed
+  autonomy TEXT NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -120,10 +126,12 @@ CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at)
-ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+  capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
+  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
 
 -- outcomes_saved --
 UPDATE agents SET completed = :completed, failed = :failed, streak = :streak WHERE name = :name
@@ -143,11 +151,11 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
   settled_attempt, ready_machine_at, requires, strategy, order_key, tried, not_before,
-  expires_at, expires_slice, on_failure, progress, note)
+  expires_at, expires_slice, on_failure, progress, note, ceiling_units, autonomy)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
   :ready_machine_at, :requires, :strategy, :order_key, '[]', :not_before,
-  :expires_at, :expires_slice, :on_failure, NULL, '')
+  :expires_at, :expires_slice, :on_failure, NULL, '', :ceiling_units, :autonomy)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -177,7 +185,7 @@ ON CONFLICT (symbol) DO UPDATE SET regime = excluded.regime
 SELECT * FROM work_regimes ORDER BY symbol
 
 -- open_tasks --
-SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'ready', 'leased') ORDER BY number
+SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
 SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
@@ -198,7 +206,7 @@ SELECT * FROM tasks WHERE task_id = :task_id
 
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
-WHERE state IN ('blocked', 'delayed', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
 
 -- judgement_saved --
 INSERT INTO trade_judgements (number, agent, regime, equity_units, took_ms, due_slice)

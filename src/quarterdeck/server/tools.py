@@ -244,6 +244,8 @@ TELLINGS: Mapping[str, Telling] = {
             "expires_s": "cancelled unless done in so many machine seconds",
             "expires_bars": "cancelled unless done in so many bars",
             "on_failure": "of a dependency",
+            "cost_ceiling": "decimal text; only agents that charge no more",
+            "autonomy": "least level of the agent",
         },
         reply=only("task_id", "state", "priority", "why"),
     ),

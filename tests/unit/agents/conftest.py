@@ -44,7 +44,7 @@ SLOTS = {"trend": 3, "breakout": 3}
 DOES = {
     function.__name__: function
     for function in (
-        people.register, people.issue_key, people.revoke_key, people.set_state,
+        people.register, people.issue_key, people.revoke_key, people.set_state, people.change_offer,
         work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
         work.complete_many, work.cancel, schedules.add, schedules.remove, schedules.turn,
     )

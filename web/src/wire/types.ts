@@ -81,6 +81,10 @@ export interface AgentView {
   readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
+  readonly accepts: ReadonlyArray<TaskType>;
+  readonly markets: ReadonlyArray<string>;
+  readonly cost: string | null;
+  readonly autonomy: Autonomy;
 }
 
 /** All agents, by name, and how many tasks stand where over the whole run. */
@@ -126,6 +130,9 @@ export interface AuditView {
   readonly records: ReadonlyArray<AuditRecordView>;
   readonly next: number | null;
 }
+
+/** How much an agent is let do alone, least first. */
+export type Autonomy = "canary" | "live" | "paper" | "shadow";
 
 /** One bar; ``volume`` is null where the source has none. */
 export interface BarView {
@@ -258,6 +265,18 @@ export interface CancelSignal {
 export interface CancelTask {
   readonly task_id: string;
   readonly reason: string;
+}
+
+/** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
+export interface ChangeOffer {
+  readonly agent: string;
+  readonly reason: string;
+  readonly capabilities?: ReadonlyArray<string> | null;
+  readonly accepts?: ReadonlyArray<TaskType> | null;
+  readonly markets?: ReadonlyArray<string> | null;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy | null;
+  readonly slots?: number | null;
 }
 
 /** Where a change of a limit stands. */
@@ -927,6 +946,8 @@ export interface NewTask {
   readonly expires_s: number | null;
   readonly expires_bars: number | null;
   readonly on_failure: FailurePolicy;
+  readonly cost_ceiling: string | null;
+  readonly autonomy: Autonomy | null;
 }
 
 /** What a portfolio is optimal for. */
@@ -1287,7 +1308,7 @@ export interface RegimesView {
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
-/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. */
+/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone. */
 export interface RegisterAgent {
   readonly name: string;
   readonly label?: string;
@@ -1295,6 +1316,10 @@ export interface RegisterAgent {
   readonly scopes?: ReadonlyArray<string>;
   readonly capital?: string | null;
   readonly slots?: number;
+  readonly accepts?: ReadonlyArray<TaskType>;
+  readonly markets?: ReadonlyArray<string>;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy;
 }
 
 /** Remove a rule; its open episodes are resolved. */
@@ -1660,7 +1685,7 @@ export interface SubmitSignal {
   readonly expires_at?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1677,6 +1702,8 @@ export interface SubmitTask {
   readonly expires_s?: number | null;
   readonly expires_bars?: number | null;
   readonly on_failure?: FailurePolicy;
+  readonly cost_ceiling?: string | null;
+  readonly autonomy?: Autonomy | null;
 }
 
 /** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
@@ -1701,8 +1728,8 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped" | "unmatchable";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
@@ -1785,4 +1812,4 @@ export interface TurnedAnswer {
 }
 
 /** What speaks for or against an agent for one task. */
-export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";

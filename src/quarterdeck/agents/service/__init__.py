@@ -149,8 +149,8 @@ class AgentsService:
     def take_up(self, agent: Agent, step: Step) -> None:
         """Take up an agent, new or changed, and write it."""
         self.members[agent.name] = agent
-        self.board.ready.fleet.set_agent(agent)
         store.save_agent(agent, step)
+        tell(self, self.board.suit(agent, machine_at=step.machine_at), step=step)
 
     def extend_leases(self, by_ns: int, step: Step) -> None:
         """Let every lease end ``by_ns`` later: the time in which nobody could have renewed it."""
