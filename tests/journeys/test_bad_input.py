@@ -64,6 +64,7 @@ GOOD: dict[str, Json] = {
     "POST /orders/keep-alive": {"within_s": 60.0},
     "POST /agents/{agent}/keep-alive": {"within_s": 60.0, "reason": "r"},
     "POST /orders/{order_id}/settle": {"reason": "r"},
+    "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
         "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,

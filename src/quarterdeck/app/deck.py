@@ -40,7 +40,7 @@ from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged
+from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
@@ -178,6 +178,8 @@ class Deck:
                 one.agents.hear,
             ),
             LimitsChanged: (one.execution.hear,),
+            GateRestrained: (one.execution.hear,),
+            RiskResponded: (one.execution.hear, one.agents.hear),
             AgentRegistered: (
                 one.agents.hear,
                 one.execution.hear,

@@ -23,6 +23,14 @@ CREATE TABLE execution_limits (
   var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_learned_levels (
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  trading_state INTEGER,  -- hashed
+  max_credit_notional INTEGER,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execution_levels (
   scope TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
@@ -359,6 +367,16 @@ ON CONFLICT (instrument) DO UPDATE SET
 
 -- limits --
 SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
+
+-- learned_level_saved --
+INSERT INTO execution_learned_levels (scope, subject, trading_state, max_credit_notional, at)
+VALUES (:scope, :subject, :trading_state, :max_credit_notional, :at)
+ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
+  max_credit_notional = excluded.max_credit_notional, at = excluded.at
+
+-- learned_levels --
+SELECT scope, subject, trading_state, max_credit_notional FROM execution_learned_levels
+ORDER BY scope, subject
 
 -- level_saved --
 INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)

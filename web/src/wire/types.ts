@@ -783,6 +783,12 @@ export interface LevelLimit {
   readonly code: Code;
 }
 
+/** Take a standing response back; its event, while it lasts, is not answered again. */
+export interface LiftResponse {
+  readonly response_id: string;
+  readonly reason: string;
+}
+
 /** One change of a learned limit: what it became, what it was, why, and by which model. ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %. */
 export interface LimitChangeView {
   readonly version: number;
@@ -1373,6 +1379,12 @@ export interface ResolveAlert {
   readonly note?: string;
 }
 
+/** The rungs of the ladder by which a risk event is answered, from least to most. */
+export type Response = "notify" | "pause_agent" | "reduce_only" | "stop" | "tighten";
+
+/** Where a response stands; what is carried out once is taken back where it was done. */
+export type ResponseState = "carried_out" | "lifted" | "over" | "standing";
+
 /** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
   readonly agent: string;
@@ -1386,9 +1398,9 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "correlation_break" | "coverage" | "drawdown" | "gap" | "liquidity_drop" | "losing_streak" | "model_drift" | "stale_data" | "var_breach" | "volatility_spike";
 
-/** One risk event as recorded. */
+/** One risk event as recorded; the fields are those of ``RiskEventRaised``. */
 export interface RiskEventView {
   readonly number: number;
   readonly event_id: string;
@@ -1400,6 +1412,11 @@ export interface RiskEventView {
   readonly observed: number;
   readonly threshold: number;
   readonly text: string;
+  readonly scope: RiskScope;
+  readonly concerns: string;
+  readonly probability: number | null;
+  readonly impact: Decimal | null;
+  readonly response: Response;
 }
 
 /** A page of risk events, newest first. */
@@ -1407,6 +1424,36 @@ export interface RiskEventsView {
   readonly events: ReadonlyArray<RiskEventView>;
   readonly next: number | null;
 }
+
+/** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */
+export interface RiskResponseView {
+  readonly number: number;
+  readonly response_id: string;
+  readonly event_id: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly response: Response;
+  readonly state: ResponseState;
+  readonly scope: RiskScope;
+  readonly subject: string;
+  readonly kind: RiskEventKind;
+  readonly reason: string;
+  readonly until_slice: number | null;
+  readonly ended_at: string | null;
+  readonly ended_by: string | null;
+  readonly ended_because: string | null;
+  readonly undo: string;
+}
+
+/** A page of responses, newest first; ``standing`` are all that are in force. */
+export interface RiskResponsesView {
+  readonly standing: ReadonlyArray<RiskResponseView>;
+  readonly responses: ReadonlyArray<RiskResponseView>;
+  readonly next: number | null;
+}
+
+/** What a risk event or a response concerns. */
+export type RiskScope = "agent" | "deck" | "instrument";
 
 /** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
 export interface RiskView {

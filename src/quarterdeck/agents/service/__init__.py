@@ -17,9 +17,10 @@ from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import (
     AgentRegistered,
     Claim,
+    PauseAgent,
 )
 from quarterdeck.agents.ports import Equity, Secrets
-from quarterdeck.agents.service import schedules, scoring
+from quarterdeck.agents.service import people, schedules, scoring
 from quarterdeck.agents.service.telling import ask_for_review, take_turns, tell
 from quarterdeck.alerts.model import AlertRaised
 from quarterdeck.kernel.ids import AgentId
@@ -29,6 +30,7 @@ from quarterdeck.kernel.vocabulary import Clock, Priority, Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.risk.model import Response, RiskResponded
 from quarterdeck.runtime.config import AgentsSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
 from quarterdeck.runtime.sequencer import Step
@@ -143,6 +145,9 @@ class AgentsService:
                 slots = self.builtin_slots.get(message.agent, 1)
                 agent = roster.announced(message, slots=slots)
                 self.take_up(agent, step)
+            case RiskResponded() if message.response is Response.PAUSE_AGENT:
+                paused = PauseAgent(agent=message.subject, reason=f"risk: {message.reason}"[:200])
+                people.set_state(self, paused, step)
             case _:
                 pass
 

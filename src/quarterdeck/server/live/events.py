@@ -27,7 +27,7 @@ from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged, RiskEventRaised
+from quarterdeck.risk.model import LimitsChanged, Response, RiskEventRaised, RiskResponded
 from quarterdeck.server.desk.model import Event, FillBrief
 
 MAX_TEXT = 400
@@ -48,6 +48,8 @@ def event_of(
             return _gate_event(message, slice_index)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RiskResponded():
+            return _response_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -327,6 +329,20 @@ def _gate_event(
                 title=f"{message.agent}: signal for {message.symbol} {message.status.value}",
                 text="no order may follow it any more",
             )
+
+
+def _response_event(message: RiskResponded) -> Event:
+    response = message.response.replace("_", " ")
+    hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
+    return _event(
+        f"risk_response:{message.response_id}:{message.state}",
+        "risk_response",
+        message.slice,
+        message.at,
+        severity=Severity.ERROR if hard else Severity.WARNING,
+        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
+        text=message.reason,
+    )
 
 
 def _market_event(
