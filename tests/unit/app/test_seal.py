@@ -73,8 +73,9 @@ def row_of(core: Path, table: str, key: str | None = None) -> object:
             keys = [str(n[1].decode()) for n in sorted(names, key=lambda n: n[5]) if n[5]]
             if len(keys) != len(_parts(key)):
                 return []  # the key itself was changed into what no key can be
+            # By looking at every row: a key changed into another row's is otherwise not seen.
             where = " AND ".join(
-                f"{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
+                f"+{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
             )
             return connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
         except sqlite3.DatabaseError as error:
