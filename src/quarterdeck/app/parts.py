@@ -66,6 +66,15 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def hard_units(config: Config) -> int:
+    """Return the largest position a person allows, in money units."""
+    return to_units(
+        config.limits.max_position_notional,
+        scale=MONEY_SCALE,
+        field="limits.max_position_notional",
+    )
+
+
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
@@ -89,11 +98,7 @@ class Capabilities:
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
-            hard_units=to_units(
-                config.limits.max_position_notional,
-                scale=MONEY_SCALE,
-                field="limits.max_position_notional",
-            ),
+            hard_units=hard_units(config),
         )
         self.portfolio = PortfolioService(
             instruments=self.instruments,
@@ -130,10 +135,7 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(
-            rules=rules_of(config.alerts),
-            numbers=PUBLISHED,
-        )
+        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""
