@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from quarterdeck.library.bars import Bars, read_bars, slices
+    from quarterdeck.library.bars import Bars, coarser, read_bars, slices
     from quarterdeck.library.optimise import (
         Constraints,
         Estimate,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
+    from quarterdeck.library.talib import talib_indicator
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "RollingOptimizer",
     "View",
     "__version__",
+    "coarser",
     "detect_regimes",
     "forecast_risk",
     "optimize",
     "read_bars",
     "slices",
+    "talib_indicator",
 ]
 
 _LIBRARY = {
@@ -55,11 +58,13 @@ _LIBRARY = {
     "RiskForecast": "risk",
     "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
+    "coarser": "bars",
     "detect_regimes": "regimes",
     "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",
     "slices": "bars",
+    "talib_indicator": "talib",
 }
 
 

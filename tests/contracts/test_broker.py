@@ -10,7 +10,7 @@ import pytest
 from quarterdeck.adapters.brokers.asking import MAX_QUESTIONS, ask, send_once
 from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.execution.core.amounts import Contract
-from quarterdeck.execution.core.reconcile import differences, new_fills
+from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.venue import Assumptions, Bar
 from quarterdeck.execution.model.broker import BrokerOrder, OutcomeUnknown
 from quarterdeck.kernel.errors import Conflict, DomainError, NotFound, Overloaded, Unavailable
@@ -265,7 +265,8 @@ async def _(broker: PaperBroker) -> None:
     await broker.submit(order())
     heard = (await broker.reports(0))[-1].sequence
     broker.close(flat())
-    assert sum(f.quantity for f in new_fills(await broker.reports(heard), set())) == 100
+    told = following(await broker.reports(heard), after=heard)
+    assert sum(report.fill.quantity for report in told if report.fill) == 100
 
 
 @card("the books are the sum of the fills at their sequence number")
@@ -414,9 +415,9 @@ def test_reports_out_of_order_and_repeated_are_booked_once_in_order() -> None:
         await hostile.submit(order())
         for _ in range(3):
             real.close(flat(volume=400))
-        fills = new_fills(await hostile.reports(0), set())
-        assert [f.quantity for f in fills] == [40, 40, 20]
-        assert new_fills(await hostile.reports(0), {f.fill_id for f in fills}) == ()
+        told = following(await hostile.reports(0), after=0)
+        assert [report.fill.quantity for report in told if report.fill] == [40, 40, 20]
+        assert following(await hostile.reports(0), after=told[-1].sequence) == ()
 
     asyncio.run(check())
 

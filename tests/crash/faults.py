@@ -24,6 +24,7 @@ from pathlib import Path
 
 import apsw
 
+from quarterdeck.adapters.brokers.kept import known
 from quarterdeck.execution.model import Code, OrderView, RaiseStop
 from quarterdeck.kernel.errors import Conflict, DomainError
 from quarterdeck.kernel.time import Nanos
@@ -154,7 +155,7 @@ def workload(folder: Path, disk: Disk) -> tuple[Lived, Deck]:
     def backed_up(deck: Deck) -> None:
         target = folder.with_name("backup")
         if not target.exists():
-            made = backup.back_up(folder, target, sql=SQL, at=Nanos(0), version="test")
+            made = backup.back_up(folder, target, sql=SQL, at=Nanos(0), version="test", known=known)
             lived.backed_up = made.digest
 
     with (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.adapters.brokers.kept import known
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime.backup import back_up
 from quarterdeck.runtime.database import load_sql
@@ -62,7 +63,12 @@ def test_a_backup_of_a_running_deck_ends_in_the_same_state_elsewhere(
             time.sleep(0.005)
         # Not by the command: until that has started, a short run may be over.
         taken = back_up(
-            tmp_path / "deck", tmp_path / "backup", sql=sql, at=Nanos(0), version="journey"
+            tmp_path / "deck",
+            tmp_path / "backup",
+            sql=sql,
+            at=Nanos(0),
+            version="journey",
+            known=known,
         )
     finally:
         deck.end()

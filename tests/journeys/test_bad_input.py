@@ -64,10 +64,11 @@ GOOD: dict[str, Json] = {
     "POST /orders/keep-alive": {"within_s": 60.0},
     "POST /agents/{agent}/keep-alive": {"within_s": 60.0, "reason": "r"},
     "POST /orders/{order_id}/settle": {"reason": "r"},
+    "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
         "idempotency_key": "s", "symbol": "IBM", "direction": "long", "strength": 0.5,
-        "horizon_bars": 5, "reason": "r", "task_id": "t",
+        "horizon_bars": 5, "reason": "r", "task_id": "t", "expires_at": "2030-01-01T00:00:00Z",
     },
     "POST /signals/{signal_id}/cancel": {"idempotency_key": "c"},
     "POST /system/replay": {"action": "pause", "speed": 4.0},

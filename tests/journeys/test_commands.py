@@ -426,6 +426,27 @@ def test_an_agent_orders_replaces_and_cancels_from_the_command_line(
     assert (other["quantity"], other["replaces"]) == ("2", order["order_id"])
     assert typed("cancel", other["order_id"])["status"] == "cancelled"
     assert typed("conflicts")["conflicts"] == deck.get("/positions/conflicts")["conflicts"]
+    believed = (
+        "--believed",
+        f"{price * 2:.2f}",
+        "--believed-at",
+        deck.get("/system")["feed"]["at"],
+    )
+    premise = typed("preview", "MSFT", "buy", "3", *believed, status=1)
+    assert "FALSE_PREMISE" in [one["code"] for one in premise["breaches"]]
+    assert typed("keep-alive", "600")["within_s"] == 600.0
+    assert [one["agent"] for one in told(deck, "keep-alive", "list")] == ["typist"]
+    demanded = ("keep-alive", "demand", "typist", "60", "--reason", "it runs elsewhere")
+    assert told(deck, *demanded)["demanded_s"] == 60.0
+    assert "mandate demands 60 s" in said(deck, "keep-alive", "list")
+    assert "no other books" in said(deck, "broker", "show")
+    assert "no such order" in said(deck, "broker", "settle", "x", "--reason", "gone", status=1)
+    signal = typed("signal", "MSFT", "long", "--bars", "50", "--until", "2099-01-01T00:00:00Z")
+    assert typed("signals", "--status", "received")["signals"] == [signal]
+    assert typed("cancel-signal", signal["signal_id"])["status"] == "cancelled"
+    assert [one["order_id"] for one in typed("list", "--limit", "1")["orders"]] == [
+        other["order_id"]
+    ]
     done = ran("order", "cancel-signal", "nothing", *as_agent)
     assert (done.returncode, done.stdout) == (1, "")
     assert "signal_id of an open signal" in done.stderr

@@ -55,7 +55,7 @@ def without_control(code: Code, bound: Callable[..., int]) -> Plant:
             )
             for control in controls.CONTROLS
         )
-        monkeypatch.setattr(gate, "CONTROLS", changed)
+        monkeypatch.setattr(gate, "PANEL", gate.panel_of(changed))
 
     return plant
 

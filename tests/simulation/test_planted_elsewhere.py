@@ -34,8 +34,8 @@ async def taken_for_gone(original: Any, broker: Any, client_id: str) -> Any:
     raise contracts.Unavailable("it is not there", code="UNCONNECTED")
 
 
-def booked_as_seen(original: Any, reports: Any, booked: Any) -> Any:
-    return tuple(each.fill for each in reports if each.fill is not None)
+def taken_as_seen(original: Any, reports: Any, *, after: int) -> Any:
+    return tuple(reports)
 
 
 def reopened(original: Any, self: Any, order: Any, status: OrderStatus, **named: Any) -> Any:
@@ -65,8 +65,8 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
         contracts.test_what_the_broker_does_not_know_stays_unknown_and_is_not_sent_again,
     ),
     (
-        "a fill that is reported twice is booked twice",
-        around(contracts, "new_fills", booked_as_seen),
+        "a report that comes twice is taken in twice",
+        around(contracts, "following", taken_as_seen),
         contracts.test_reports_out_of_order_and_repeated_are_booked_once_in_order,
     ),
     (

@@ -38,7 +38,7 @@ from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged
+from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
@@ -176,6 +176,8 @@ class Deck:
                 one.agents.hear,
             ),
             LimitsChanged: (one.execution.hear,),
+            GateRestrained: (one.execution.hear,),
+            RiskResponded: (one.execution.hear, one.agents.hear),
             AgentRegistered: (
                 one.agents.hear,
                 one.execution.hear,

@@ -12,9 +12,10 @@ import numpy as np
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES
-from quarterdeck.library.bars import Bars, read_bars
+from quarterdeck.library.bars import Bars, coarser, read_bars
 from quarterdeck.library.plot import COLOURS, ribbon
 from quarterdeck.library.regimes import RegimeHistory, detect_regimes
+from quarterdeck.library.talib import FloatArray, talib_indicator
 from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.market.model import INDICATOR_NAMES
 from quarterdeck.regime.core.levels import level_of
@@ -22,11 +23,14 @@ from quarterdeck.regime.core.levels import level_of
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked: which symbols, how many of their last bars, and where a picture goes."""
+    """What was asked: which symbols, how many of their last bars, how long ones, and where a picture goes."""
 
     file: Path
     symbols: tuple[str, ...] | None
     last: int
+    timeframe: str | None
+    session: str | None
+    talib: tuple[str, ...]
     plot: Path | None
     as_json: bool
 
@@ -53,34 +57,63 @@ def regimes(options: Options) -> int:
 def indicators(options: Options) -> int:
     """Print the indicators at the last bars of each symbol."""
     bars = _read(options)
+    asked = [_talib(bars, text) for text in options.talib]
+    names = [*INDICATOR_NAMES, *(name for one in asked for name in one[bars.symbols[0]])]
     answer: dict[str, list[dict[str, object]]] = {}
     for index, symbol in enumerate(bars.symbols):
         rows = np.flatnonzero(bars.symbol_index == index)
-        values = batch_indicators(bars.high[rows], bars.low[rows], bars.close[rows])
+        values = np.column_stack(
+            (
+                batch_indicators(bars.high[rows], bars.low[rows], bars.close[rows]),
+                *(column for one in asked for column in one[symbol].values()),
+            )
+        )
         answer[symbol] = [
             {"at": rfc3339(Nanos(int(bars.ts[row])))}
             | {
                 name: None if np.isnan(value) else float(value)
-                for name, value in zip(INDICATOR_NAMES, line, strict=True)
+                for name, value in zip(names, line, strict=True)
             }
             for row, line in zip(rows[-options.last :], values[-options.last :], strict=True)
         ]
     if options.as_json:
         print(json.dumps(answer))
         return 0
-    print(f"{'symbol':<12}{'at':<22}" + "".join(f"{name:>12}" for name in INDICATOR_NAMES))
+    print(f"{'symbol':<12}{'at':<22}" + "".join(f"{name:>12}" for name in names))
     for symbol, lines in answer.items():
         for line in lines:
-            shown = (line[name] for name in INDICATOR_NAMES)
+            shown = (line[name] for name in names)
             cells = "".join(f"{v:>12.4f}" if isinstance(v, float) else f"{'-':>12}" for v in shown)
             print(f"{symbol:<12}{line['at']:<22}{cells}")
     return 0
+
+
+def _talib(bars: Bars, text: str) -> dict[str, dict[str, FloatArray]]:
+    """Return the outputs of ``NAME:option=number``; a column says which function it is of."""
+    function, *options = text.split(":")
+    try:
+        given = {name: float(value) for name, value in (one.split("=") for one in options)}
+    except ValueError:
+        raise InvalidInput.of("--talib", text, "NAME or NAME:option=number") from None
+    found = talib_indicator(bars, function, **given)
+    prefix = function.lower()
+    return {
+        symbol: {
+            prefix if name in {"real", "integer"} else f"{prefix}.{name}": values
+            for name, values in outputs.items()
+        }
+        for symbol, outputs in found.items()
+    }
 
 
 def _read(options: Options) -> Bars:
     if options.last < 1:
         raise InvalidInput.of("--last", options.last, "1 bar or more")
     bars = read_bars(options.file, symbols=options.symbols)
+    if options.timeframe is not None:
+        bars = coarser(bars, options.timeframe, session=options.session)
+    elif options.session is not None:
+        raise InvalidInput.of("--session", options.session, "only together with --timeframe")
     if options.plot is not None and len(bars.symbols) != 1:
         names = ", ".join(bars.symbols)
         raise InvalidInput.of("--plot", names, "one symbol; choose it with --symbols")

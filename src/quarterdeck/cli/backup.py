@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck import __version__
+from quarterdeck.adapters.brokers.kept import known
 from quarterdeck.runtime.backup import Backup, back_up, restore
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.database import load_sql
@@ -14,7 +15,14 @@ from quarterdeck.runtime.database import load_sql
 
 def take(target: Path, *, data_dir: Path, as_json: bool) -> int:
     """Back the run in ``data_dir`` up into ``target``."""
-    made = back_up(data_dir, target, sql=load_sql(), at=SystemClock().now(), version=__version__)
+    made = back_up(
+        data_dir,
+        target,
+        sql=load_sql(),
+        at=SystemClock().now(),
+        version=__version__,
+        known=known,
+    )
     _say(made, f"backed up {data_dir} to {target}", as_json=as_json)
     return 0
 

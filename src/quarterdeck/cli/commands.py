@@ -206,6 +206,50 @@ def breakers(options: argparse.Namespace) -> int:
             )
 
 
+def risks(options: argparse.Namespace) -> int:
+    """Show the running deck's risk or take a response back."""
+    from quarterdeck.cli import risks
+
+    match options.action:
+        case "events":
+            return risks.events(options.data_dir, as_json=options.json)
+        case "responses":
+            return risks.responses(options.data_dir, as_json=options.json)
+        case _:
+            return risks.lift(
+                options.data_dir,
+                response=options.response,
+                reason=options.reason,
+                as_json=options.json,
+            )
+
+
+def broker(options: argparse.Namespace) -> int:
+    """Show how the broker's books stand, or settle an order that has no answer."""
+    from quarterdeck.cli import broker
+
+    if options.action == "show":
+        return broker.show(options.data_dir, as_json=options.json)
+    return broker.settle(
+        options.data_dir, order_id=options.order_id, reason=options.reason, as_json=options.json
+    )
+
+
+def keep_alive(options: argparse.Namespace) -> int:
+    """Show dead-man timers or demand one of an agent."""
+    from quarterdeck.cli import broker
+
+    if options.action == "list":
+        return broker.keep_alives(options.data_dir, as_json=options.json)
+    return broker.demand(
+        options.data_dir,
+        agent=options.agent,
+        seconds=options.seconds,
+        reason=options.reason,
+        as_json=options.json,
+    )
+
+
 def level(text: str) -> tuple[str, str]:
     """Return the scope and the subject in ``deck`` or ``agent:NAME``."""
     scope, _, subject = text.partition(":")
@@ -339,6 +383,9 @@ def _analytic(options: argparse.Namespace, which: str) -> int:
         file=options.file,
         symbols=None if options.symbols is None else tuple(options.symbols.split(",")),
         last=options.last,
+        timeframe=options.timeframe,
+        session=options.session,
+        talib=tuple(options.talib or ()),
         plot=options.plot,
         as_json=options.json,
     )

@@ -66,7 +66,7 @@ def add_regimes(subparsers: Commands) -> None:
         "--plot", type=Path, metavar="FILE.png", help="draw one symbol's prices over its regimes"
     )
     _analytic(parser)
-    parser.set_defaults(command=commands.regimes)
+    parser.set_defaults(command=commands.regimes, talib=None)
 
 
 def add_indicators(subparsers: Commands) -> None:
@@ -77,6 +77,12 @@ def add_indicators(subparsers: Commands) -> None:
         does="RSI, MACD, ADX, Bollinger bands and ATR of each symbol in a file",
         example="quarterdeck indicators bars.parquet --last 5",
     )
+    parser.add_argument(
+        "--talib",
+        action="append",
+        metavar="NAME[:OPTION=N...]",
+        help="one more indicator of TA-Lib, such as CCI:timeperiod=20; may be repeated",
+    )
     _analytic(parser)
     parser.set_defaults(command=commands.indicators, plot=None)
 
@@ -84,6 +90,16 @@ def add_indicators(subparsers: Commands) -> None:
 def _analytic(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
     parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--timeframe",
+        metavar="T",
+        help="make coarser bars first: 1m, 5m, 15m, 1h, 4h or 1d (default the file's own bars)",
+    )
+    parser.add_argument(
+        "--session",
+        metavar="HH:MM-HH:MM",
+        help="with --timeframe: only this part of each day, in UTC; no bar spans its end",
+    )
     parser.add_argument(
         "--last",
         type=int,

@@ -42,6 +42,18 @@ def run(options: argparse.Namespace) -> int:
         with Deck(options.url, key) as deck:
             answer: Answer | Decision
             match options.action:
+                case "list" | "signals":
+                    answer = _listed(deck, options)
+                case "signal":
+                    answer = deck.signal(
+                        options.symbol,
+                        options.direction,
+                        strength=options.strength,
+                        horizon_bars=options.bars,
+                        reason=options.reason,
+                        expires_at=options.until,
+                        idempotency_key=options.key,
+                    )
                 case "preview" | "submit":
                     answer = _ordered(deck, options)
                 case "replace":
@@ -56,12 +68,23 @@ def run(options: argparse.Namespace) -> int:
                     answer = deck.cancel(options.order_id, idempotency_key=options.key)
                 case "cancel-signal":
                     answer = deck.cancel_signal(options.signal_id, idempotency_key=options.key)
+                case "keep-alive":
+                    answer = deck.keep_alive(options.seconds)
                 case _:
                     answer = deck.conflicts()
     except DeckError as refusal:
         accepted = f"; accepted: {refusal.accepted}" if refusal.accepted else ""
         raise DomainError(f"{refusal.detail}{accepted}", code=refusal.code) from None
     return _shown(answer, as_json=options.json)
+
+
+def _listed(deck: Deck, options: argparse.Namespace) -> Answer:
+    from quarterdeck.execution.model import GetOrders, GetSignals, OrdersView, SignalsView
+
+    agent, status, limit = deck.briefing().agent, options.status, options.limit
+    if options.action == "list":
+        return deck.ask(GetOrders(agent=agent, status=status, limit=limit), OrdersView)
+    return deck.ask(GetSignals(agent=agent, status=status, limit=limit), SignalsView)
 
 
 def _ordered(deck: Deck, options: argparse.Namespace) -> Answer | Decision:
@@ -73,6 +96,8 @@ def _ordered(deck: Deck, options: argparse.Namespace) -> Answer | Decision:
         "post_only": options.post_only,
         "stop_loss": options.stop_loss,
         "take_profit": options.take_profit,
+        "believed_price": options.believed,
+        "believed_at": options.believed_at,
     }
     asked = (options.symbol, options.side)
     if options.action == "preview":

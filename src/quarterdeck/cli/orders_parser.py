@@ -22,14 +22,32 @@ def fill(parser: argparse.ArgumentParser) -> None:
     _prices(replace)
     cancel = actions.add_parser("cancel", help="cancel a working order")
     cancel.add_argument("order_id", help="the order to cancel")
+    listed = actions.add_parser("list", help="the agent's orders, newest first")
+    state = actions.add_parser("signal", help="state a view of an instrument; it moves no money")
+    state.add_argument("symbol", help="the instrument")
+    state.add_argument("direction", choices=("long", "short", "flat"))
+    state.add_argument(
+        "--strength", type=float, default=1.0, metavar="F", help="0 to 1 (default 1)"
+    )
+    state.add_argument("--bars", type=int, required=True, metavar="N", help="how long it holds")
+    state.add_argument("--until", metavar="TS", help="the market instant it ends at the latest")
+    state.add_argument("--reason", default="", metavar="TEXT", help="why, in one line")
+    signals = actions.add_parser("signals", help="the agent's signals and where each stands")
+    for action in (listed, signals):
+        action.add_argument("--status", metavar="WORD", help="only those that stand so")
+        action.add_argument("--limit", type=int, default=20, metavar="N", help="how many at most")
     signal = actions.add_parser("cancel-signal", help="take an open signal back")
     signal.add_argument("signal_id", help="the signal to take back")
+    alive = actions.add_parser(
+        "keep-alive", help="say that the agent is there, or cancel its orders"
+    )
+    alive.add_argument("seconds", type=float, help="until the next time at the latest; 0 ends it")
     radar = actions.add_parser("conflicts", help="where several agents hold one instrument")
-    for action in (submit, replace, cancel, signal):
+    for action in (submit, replace, cancel, state, signal):
         action.add_argument(
             "--key", metavar="KEY", help="the idempotency key; repeat it to repeat safely"
         )
-    for action in (preview, submit, replace, cancel, signal, radar):
+    for action in (preview, submit, replace, cancel, listed, state, signals, signal, alive, radar):
         action.add_argument("--url", default="http://127.0.0.1:8000", help="the deck's address")
         action.add_argument(
             "--key-file",
@@ -60,3 +78,7 @@ def _terms(action: argparse.ArgumentParser) -> None:
     action.add_argument("--post-only", action="store_true", help="it may only rest")
     action.add_argument("--stop-loss", metavar="PRICE", help="an exit attached to it")
     action.add_argument("--take-profit", metavar="PRICE", help="an exit attached to it")
+    action.add_argument(
+        "--believed", metavar="PRICE", help="the price you take for the present one"
+    )
+    action.add_argument("--believed-at", metavar="TS", help="the market instant of that price")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from quarterdeck import __version__
 from quarterdeck.cli import commands
+from quarterdeck.cli.broker_parser import add_broker, add_keep_alive
 from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
+from quarterdeck.cli.risks_parser import add_risks
 
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
@@ -37,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
         _add_drill,
         _add_limits,
         _add_breakers,
+        add_broker,
+        add_keep_alive,
         _add_keys,
         _add_audit,
         _add_verify,
@@ -49,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         add_regimes,
         add_indicators,
         add_risk,
+        add_risks,
     ):
         add(subparsers)
     return made

@@ -67,6 +67,7 @@ def signal(
     horizon_bars: int,
     reason: str,
     task_id: str | None,
+    expires_at: str | None,
     idempotency_key: str | None,
 ) -> SubmitSignal:
     """State a view."""
@@ -78,6 +79,7 @@ def signal(
         horizon_bars=horizon_bars,
         reason=reason,
         task_id=task_id,
+        expires_at=expires_at,
     )
 
 
@@ -86,7 +88,8 @@ class Terms(TypedDict, total=False):
 
     With a limit price it is a limit order, with a stop price a stop order, with both a stop-limit
     order, with neither a market order. ``stop_loss`` and ``take_profit`` are the prices of exits
-    attached to it.
+    attached to it. ``believed_price`` is what the agent takes for the price at the market instant
+    ``believed_at`` (RFC 3339); where the market disagrees the order is refused.
     """
 
     limit_price: Amount | None
@@ -96,6 +99,8 @@ class Terms(TypedDict, total=False):
     post_only: bool
     stop_loss: Amount | None
     take_profit: Amount | None
+    believed_price: Amount | None
+    believed_at: str | None
 
 
 def preview(symbol: str, side: Side | str, *, quantity: Amount, terms: Terms) -> PreviewOrder:
@@ -112,6 +117,8 @@ def preview(symbol: str, side: Side | str, *, quantity: Amount, terms: Terms) ->
         post_only=terms.get("post_only", False),
         stop_loss=_price(terms, "stop_loss"),
         take_profit=_price(terms, "take_profit"),
+        believed_price=_price(terms, "believed_price"),
+        believed_at=terms.get("believed_at"),
     )
 
 
@@ -144,6 +151,8 @@ def order(
         post_only=asked.post_only,
         stop_loss=asked.stop_loss,
         take_profit=asked.take_profit,
+        believed_price=asked.believed_price,
+        believed_at=asked.believed_at,
     )
 
 
@@ -181,7 +190,8 @@ def _kind(terms: Terms) -> OrderType:
 
 
 def _price(
-    terms: Terms, name: Literal["limit_price", "stop_price", "stop_loss", "take_profit"]
+    terms: Terms,
+    name: Literal["limit_price", "stop_price", "stop_loss", "take_profit", "believed_price"],
 ) -> Decimal | None:
     value = terms.get(name)
     return None if value is None else exact(value, field=name)

@@ -18,6 +18,8 @@ from quarterdeck.execution.model import (
     GetConflicts,
     GetOrders,
     GetPositions,
+    KeepAlive,
+    KeepAliveView,
     OrdersView,
     OrderView,
     PositionsView,
@@ -174,9 +176,13 @@ class AsyncDeck(AsyncLine):
         horizon_bars: int,
         reason: str = "",
         task_id: str | None = None,
+        expires_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> SignalView:
-        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1]."""
+        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1].
+
+        It ends ``horizon_bars`` later, or with the bar that closes at or after ``expires_at``.
+        """
         ask = asks.signal(
             symbol,
             direction,
@@ -184,6 +190,7 @@ class AsyncDeck(AsyncLine):
             horizon_bars=horizon_bars,
             reason=reason,
             task_id=task_id,
+            expires_at=expires_at,
             idempotency_key=idempotency_key,
         )
         return await self.ask(ask, SignalView)
@@ -252,6 +259,10 @@ class AsyncDeck(AsyncLine):
         """Take an open signal back; orders that followed it stay."""
         ask = asks.recall(signal_id, idempotency_key=idempotency_key)
         return await self.ask(ask, SignalStateView)
+
+    async def keep_alive(self, within_s: float) -> KeepAliveView:
+        """Say that the agent is there; not heard of again in time, its orders are cancelled."""
+        return await self.ask(KeepAlive(within_s=within_s), KeepAliveView)
 
     async def conflicts(self) -> ConflictsView:
         """Return where several agents hold one instrument, and what netting would save."""

@@ -18,6 +18,8 @@ from quarterdeck.execution.model import (
     GetConflicts,
     GetOrders,
     GetPositions,
+    KeepAlive,
+    KeepAliveView,
     OrdersView,
     OrderView,
     PositionsView,
@@ -179,9 +181,13 @@ class Deck(Line):
         horizon_bars: int,
         reason: str = "",
         task_id: str | None = None,
+        expires_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> SignalView:
-        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1]."""
+        """State a view: ``long``, ``short`` or ``flat``, with a strength in [0, 1].
+
+        It ends ``horizon_bars`` later, or with the bar that closes at or after ``expires_at``.
+        """
         ask = asks.signal(
             symbol,
             direction,
@@ -189,6 +195,7 @@ class Deck(Line):
             horizon_bars=horizon_bars,
             reason=reason,
             task_id=task_id,
+            expires_at=expires_at,
             idempotency_key=idempotency_key,
         )
         return self.ask(ask, SignalView)
@@ -257,6 +264,10 @@ class Deck(Line):
         """Take an open signal back; orders that followed it stay."""
         ask = asks.recall(signal_id, idempotency_key=idempotency_key)
         return self.ask(ask, SignalStateView)
+
+    def keep_alive(self, within_s: float) -> KeepAliveView:
+        """Say that the agent is there; not heard of again in time, its orders are cancelled."""
+        return self.ask(KeepAlive(within_s=within_s), KeepAliveView)
 
     def conflicts(self) -> ConflictsView:
         """Return where several agents hold one instrument, and what netting would save."""

@@ -23,6 +23,14 @@ CREATE TABLE execution_limits (
   var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_learned_levels (
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  trading_state INTEGER,  -- hashed
+  max_credit_notional INTEGER,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execution_levels (
   scope TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
@@ -224,7 +232,8 @@ CREATE TABLE execution_signals (
   at INTEGER NOT NULL,  -- hashed
   slice INTEGER NOT NULL,  -- hashed
   status TEXT NOT NULL,  -- hashed
-  final_at INTEGER  -- hashed
+  final_at INTEGER,  -- hashed
+  expires_at INTEGER  -- hashed
 ) STRICT;
 CREATE TABLE execution_frozen (
   instrument INTEGER PRIMARY KEY,  -- hashed
@@ -358,6 +367,16 @@ ON CONFLICT (instrument) DO UPDATE SET
 
 -- limits --
 SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
+
+-- learned_level_saved --
+INSERT INTO execution_learned_levels (scope, subject, trading_state, max_credit_notional, at)
+VALUES (:scope, :subject, :trading_state, :max_credit_notional, :at)
+ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
+  max_credit_notional = excluded.max_credit_notional, at = excluded.at
+
+-- learned_levels --
+SELECT scope, subject, trading_state, max_credit_notional FROM execution_learned_levels
+ORDER BY scope, subject
 
 -- level_saved --
 INSERT INTO execution_levels (scope, subject, name, value) VALUES (:scope, :subject, :name, :value)
@@ -542,6 +561,9 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
 FROM execution_orders WHERE order_id = :order_id
 
+-- sent_orders --
+SELECT order_id FROM execution_orders WHERE sent_units IS NOT NULL ORDER BY number
+
 -- fill_saved --
 INSERT INTO execution_fills
   (number, fill_id, account, order_id, agent, symbol, instrument, side, quantity_units,
@@ -609,24 +631,27 @@ SELECT
 -- signal_saved --
 INSERT INTO execution_signals
   (number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at, slice,
-   status, final_at)
+   status, final_at, expires_at)
 VALUES
   (:number, :signal_id, :agent, :symbol, :direction, :strength, :horizon_bars, :reason, :task_id,
-   :at, :slice, :status, :final_at)
+   :at, :slice, :status, :final_at, :expires_at)
 
 -- signal_changed --
 UPDATE execution_signals SET status = :status, final_at = :final_at WHERE number = :number
 
 -- open_signals --
 SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
-  slice, status, final_at
+  slice, status, final_at, expires_at
 FROM execution_signals WHERE final_at IS NULL ORDER BY number
 
 -- signals_before --
 SELECT number, signal_id, agent, symbol, direction, strength, horizon_bars, reason, task_id, at,
-  slice, status, final_at
+  slice, status, final_at, expires_at
 FROM execution_signals
-WHERE number < :before AND (:agent IS NULL OR agent = :agent)
+WHERE number < :before
+  AND (:agent IS NULL OR agent = :agent)
+  AND (:symbol IS NULL OR symbol = :symbol)
+  AND (:status IS NULL OR status = :status)
 ORDER BY number DESC LIMIT :limit
 
 -- last_rows --

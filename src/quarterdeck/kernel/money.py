@@ -6,7 +6,7 @@ hold such integers only; a float never becomes an amount here.
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, InvalidOperation
 
 from quarterdeck.kernel.errors import InvalidInput
 
@@ -18,6 +18,8 @@ MAX_UNITS = 2**63 - 1
 """Largest magnitude an amount may have: what a database column holds."""
 
 _MAX_TEXT = 64
+_WIDE = Context(prec=2 * _MAX_TEXT)
+"""Wide enough that no digit of an accepted text is ever rounded away."""
 
 
 def to_units(value: Decimal | str | int, *, scale: int, field: str) -> int:
@@ -47,21 +49,18 @@ def to_units(value: Decimal | str | int, *, scale: int, field: str) -> int:
         raise InvalidInput.of(
             field, value, f"a magnitude below {Decimal(MAX_UNITS).scaleb(-scale)}"
         )
-    _, digits, exponent = number.as_tuple()
-    if len(digits) > _MAX_TEXT or not isinstance(exponent, int):
+    # A text is short, and so are its digits.
+    if not isinstance(value, str) and len(number.as_tuple().digits) > _MAX_TEXT:
         raise InvalidInput.of(field, str(value)[:_MAX_TEXT], accepted)
-    with localcontext() as context:
-        # Wide enough that no digit of an accepted text is ever rounded away.
-        context.prec = 2 * _MAX_TEXT
-        scaled = number.scaleb(scale)
-        units = scaled.to_integral_value(rounding=ROUND_FLOOR)
-        if scaled != units:
-            raise InvalidInput.of(field, value, accepted)
+    scaled = number.scaleb(scale, _WIDE)
+    units = int(scaled)
+    if scaled != units:
+        raise InvalidInput.of(field, value, accepted)
     if abs(units) > MAX_UNITS:
         raise InvalidInput.of(
             field, value, f"a magnitude below {Decimal(MAX_UNITS).scaleb(-scale)}"
         )
-    return int(units)
+    return units
 
 
 def from_units(units: int, scale: int) -> Decimal:

@@ -40,12 +40,12 @@ class OrderType(StrEnum):
     @property
     def has_limit(self) -> bool:
         """True for a type that names a limit price."""
-        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+        return self is OrderType.LIMIT or self is OrderType.STOP_LIMIT
 
     @property
     def has_stop(self) -> bool:
         """True for a type that waits for a stop price."""
-        return self in (OrderType.STOP, OrderType.STOP_LIMIT)
+        return self is OrderType.STOP or self is OrderType.STOP_LIMIT
 
 
 class TimeInForce(StrEnum):
@@ -63,7 +63,7 @@ class TimeInForce(StrEnum):
     @property
     def at_once(self) -> bool:
         """True where the order never rests."""
-        return self in (TimeInForce.IOC, TimeInForce.FOK)
+        return self is TimeInForce.IOC or self is TimeInForce.FOK
 
 
 class Leg(StrEnum):

@@ -8,7 +8,8 @@ CREATE TABLE risk_limits (
   at INTEGER NOT NULL,  -- hashed
   volatility REAL,  -- hashed
   var99 REAL,  -- hashed
-  stress REAL  -- hashed
+  stress REAL,  -- hashed
+  response REAL  -- hashed
 ) STRICT;
 CREATE TABLE risk_limit_changes (
   version INTEGER PRIMARY KEY,  -- hashed
@@ -34,8 +35,37 @@ CREATE TABLE risk_events (
   subject TEXT NOT NULL,  -- hashed
   observed REAL NOT NULL,  -- hashed
   threshold REAL NOT NULL,  -- hashed
-  text TEXT NOT NULL  -- hashed
+  text TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  concerns TEXT NOT NULL,  -- hashed
+  probability REAL,  -- hashed
+  impact_units INTEGER,  -- hashed
+  response TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE risk_responses (
+  number INTEGER PRIMARY KEY,  -- hashed
+  response_id TEXT NOT NULL,  -- hashed
+  event_id TEXT NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  response TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  mark TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  until_slice INTEGER,  -- hashed
+  ended_at INTEGER,  -- hashed
+  ended_by TEXT,  -- hashed
+  ended_because TEXT  -- hashed
+) STRICT;
+CREATE TABLE risk_streaks (
+  agent TEXT PRIMARY KEY,  -- hashed
+  streak INTEGER NOT NULL,  -- hashed
+  lost INTEGER NOT NULL,  -- hashed
+  trades INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE risk_marks (
   kind TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
@@ -75,15 +105,17 @@ SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
 INSERT INTO risk_limits
-(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress)
+(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress, response)
 VALUES
-(:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress)
+(:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress,
+:response)
 ON CONFLICT (instrument) DO UPDATE SET version = excluded.version,
 position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at,
-volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress
+volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress,
+response = excluded.response
 
 -- limits --
-SELECT instrument, version, position_limit_units, regime, volatility, var99, stress
+SELECT instrument, version, position_limit_units, regime, volatility, var99, stress, response
 FROM risk_limits ORDER BY instrument
 
 -- limit_change_saved --
@@ -102,8 +134,10 @@ SELECT * FROM risk_limit_changes WHERE version < :before ORDER BY version DESC L
 
 -- event_saved --
 INSERT INTO risk_events
-(number, event_id, slice, at, kind, severity, subject, observed, threshold, text)
-VALUES (:number, :event_id, :slice, :at, :kind, :severity, :subject, :observed, :threshold, :text)
+(number, event_id, slice, at, kind, severity, subject, observed, threshold, text, scope, concerns,
+probability, impact_units, response)
+VALUES (:number, :event_id, :slice, :at, :kind, :severity, :subject, :observed, :threshold, :text,
+:scope, :concerns, :probability, :impact_units, :response)
 
 -- last_event --
 SELECT COALESCE(MAX(number), 0) AS number FROM risk_events
@@ -117,3 +151,31 @@ ON CONFLICT (kind, subject) DO UPDATE SET active = excluded.active
 
 -- marks --
 SELECT kind, subject FROM risk_marks WHERE active = 1 ORDER BY kind, subject
+
+-- response_saved --
+INSERT INTO risk_responses
+(number, response_id, event_id, slice, at, response, state, scope, subject, kind, mark, reason,
+until_slice, ended_at, ended_by, ended_because)
+VALUES (:number, :response_id, :event_id, :slice, :at, :response, :state, :scope, :subject, :kind,
+:mark, :reason, :until_slice, NULL, NULL, NULL)
+
+-- response_ended --
+UPDATE risk_responses SET state = :state, ended_at = :ended_at, ended_by = :ended_by,
+ended_because = :ended_because WHERE number = :number
+
+-- last_response --
+SELECT COALESCE(MAX(number), 0) AS number FROM risk_responses
+
+-- standing_responses --
+SELECT * FROM risk_responses WHERE state = 'standing' ORDER BY number
+
+-- responses --
+SELECT * FROM risk_responses WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- streak_saved --
+INSERT INTO risk_streaks (agent, streak, lost, trades) VALUES (:agent, :streak, :lost, :trades)
+ON CONFLICT (agent) DO UPDATE SET streak = excluded.streak, lost = excluded.lost,
+trades = excluded.trades
+
+-- streaks --
+SELECT agent, streak, lost, trades FROM risk_streaks ORDER BY agent

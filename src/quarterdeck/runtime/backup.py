@@ -2,7 +2,8 @@
 
 The database is copied through a read connection, which in WAL mode never holds up the writer; what
 is copied is the state after one whole step. The heads are taken from that copy, so they never tell
-of records it lacks; the stop flag is copied last, so a stop is at most newer than its record.
+of records it lacks, and so is the remote paper venue, less what that copy does not know of; the
+stop flag is copied last, so a stop is at most newer than its record.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -23,12 +24,16 @@ from quarterdeck.runtime import database
 from quarterdeck.runtime.database import SCHEMA_VERSION, ConnectionReader, Sql, state_digest
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.signing import read_lines, stored_lines, sync_folder
+from quarterdeck.runtime.state import Reader
 
 MANIFEST = "backup.json"
-FILES = ("stop.flag", "audit.heads", "core.db")
+FILES = ("stop.flag", "venue.json", "venue.requests", "audit.heads", "core.db")
 """What a backup holds, in the order in which it is put in place: a folder with ``core.db`` is whole."""
 BESIDE = frozenset({"lock", "ballast"})
 """Files that an empty data folder may hold."""
+
+Known = Callable[[bytes, Reader], bytes]
+"""Of the requests of a remote paper venue, those that the copied database knows of."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,7 +61,9 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return sha256(msgspec.json.encode(blank, order="sorted")).hexdigest()
 
 
-def back_up(folder: Path, target: Path, *, sql: Sql, at: Nanos, version: str) -> Backup:
+def back_up(
+    folder: Path, target: Path, *, sql: Sql, at: Nanos, version: str, known: Known
+) -> Backup:
     """Copy the run in ``folder`` into the new folder ``target``, running or stopped.
 
     Raises
@@ -79,7 +86,7 @@ def back_up(folder: Path, target: Path, *, sql: Sql, at: Nanos, version: str) ->
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(mode=0o700, parents=True)
         try:
-            made = _copied(folder, staging, sql=sql, at=at, version=version)
+            made = _copied(folder, staging, sql=sql, at=at, version=version, known=known)
             staging.rename(target)
             sync_folder(target.absolute().parent)
         finally:
@@ -91,7 +98,9 @@ def back_up(folder: Path, target: Path, *, sql: Sql, at: Nanos, version: str) ->
     return made
 
 
-def _copied(folder: Path, staging: Path, *, sql: Sql, at: Nanos, version: str) -> Backup:
+def _copied(
+    folder: Path, staging: Path, *, sql: Sql, at: Nanos, version: str, known: Known
+) -> Backup:
     core = staging / "core.db"
     with (
         closing(database.connect(folder / "core.db", read_only=True)) as source,
@@ -108,6 +117,10 @@ def _copied(folder: Path, staging: Path, *, sql: Sql, at: Nanos, version: str) -
         heads = [line for _, line in stored_lines(reader)]
         last = reader.rows("runtime.last_step")
         digest = state_digest(copy, sql).hex()
+        if (folder / "venue.requests").exists():
+            requests = known((folder / "venue.requests").read_bytes(), reader)
+            (staging / "venue.requests").write_bytes(requests)
+            shutil.copyfile(folder / "venue.json", staging / "venue.json")
     lines, _ = read_lines(folder / "audit.heads")
     if any(one != other for one, other in zip(heads, lines, strict=False)):
         raise Conflict(

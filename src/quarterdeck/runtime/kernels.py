@@ -27,6 +27,7 @@ KERNEL_MODULES = (
     "quarterdeck.risk.core.joint",
     "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",
+    "quarterdeck.risk.core.watch",
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",

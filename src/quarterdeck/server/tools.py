@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 import msgspec
 
 from quarterdeck.client.model import Briefing
-from quarterdeck.execution.model import BreakerState, BreakersView, Decision, GateView, OrderView
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
-from quarterdeck.server.replies import Reply, fitted, only, plain, shortest, whole
+from quarterdeck.server.gate_replies import (
+    breakers_reply,
+    conflicts_reply,
+    limits_reply,
+    order_reply,
+    refusal,
+    signals_reply,
+)
+from quarterdeck.server.replies import Reply, fitted, only, plain, whole
 
 FULL = "full"
 DETAIL = {
@@ -71,27 +77,6 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.markets
     ]
     return fitted({"at": answer.at, "slice": answer.slice, "markets": lines}, lists=("markets",))
-
-
-def limits_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return each limit as one short line: its value, unit and level."""
-    if not isinstance(answer, GateView):
-        raise TypeError(f"not the gate's limits: {type(answer).__name__}")
-    lines = [f"{each.name} {each.value} {each.unit} ({each.scope})" for each in answer.limits]
-    return fitted({"version": answer.version, "limits": lines}, lists=("limits",))
-
-
-def breakers_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return each breaker that is not closed in one short line."""
-    if not isinstance(answer, BreakersView):
-        raise TypeError(f"not circuit breakers: {type(answer).__name__}")
-    lines = [
-        f"{each.kind.value} of {each.scope.value} {each.subject} {each.state.value} since slice "
-        f"{each.since_slice}: {each.reason}"
-        for each in answer.breakers
-        if each.state is not BreakerState.CLOSED
-    ]
-    return fitted({"breakers": lines}, lists=("breakers",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -157,77 +142,6 @@ def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for line in answer.agents
     ]
     return fitted({"agents": lines}, lists=("agents",))
-
-
-def conflicts_reply(answer: Answer, caller: Caller) -> Reply:
-    """Return the instruments that several agents hold, as many as fit."""
-    return fitted(whole(answer, caller), lists=("conflicts",))
-
-
-def refusal(
-    code: str,
-    *,
-    next_step: str | None,
-    attempted: object = None,
-    limit: object = None,
-    used: object = None,
-    max_allowed_now: object = None,
-    retry_after_s: float | None = None,
-) -> Reply:
-    """Return a refusal: a result that says what would be possible."""
-    return {
-        "status": "refused",
-        "code": code,
-        "limit": limit,
-        "attempted": attempted,
-        "used": used,
-        "max_allowed_now": max_allowed_now,
-        "retry_after_s": retry_after_s,
-        "next": next_step,
-    }
-
-
-def _amount(amount: Decimal | None) -> str | None:
-    return None if amount is None else shortest(amount)
-
-
-def decision_reply(decision: Decision) -> Reply:
-    """Return what the gate decided."""
-    if decision.status != "refused":
-        return {"status": decision.status}
-    reply = refusal(
-        str(decision.code),
-        next_step=decision.next,
-        attempted=_amount(decision.attempted),
-        limit=_amount(decision.limit),
-        used=_amount(decision.used),
-        max_allowed_now=_amount(decision.max_allowed_now),
-        retry_after_s=decision.retry_after_s,
-    )
-    reply["unit"] = decision.unit
-    if decision.retry_at_market is not None:
-        reply["retry_at_market"] = decision.retry_at_market
-    if len(decision.breaches) > 1:
-        reply["also"] = [breach.code for breach in decision.breaches[1:]]
-    return reply
-
-
-def order_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return an order, or why it was refused."""
-    decision = answer if isinstance(answer, Decision) else getattr(answer, "decision", None)
-    if not isinstance(decision, Decision):
-        raise TypeError(f"not an order: {type(answer).__name__}")
-    reply = decision_reply(decision)
-    if isinstance(answer, OrderView):
-        reply["order_id"] = answer.order_id
-        if decision.status != "refused":
-            reply["order_status"] = answer.status
-            reply["symbol"], reply["side"] = answer.symbol, answer.side
-            reply["quantity"] = shortest(answer.quantity)
-            reply["filled"] = shortest(answer.filled)
-    elif decision.max_allowed_now is not None:
-        reply["max_allowed_now"] = shortest(decision.max_allowed_now)
-    return reply
 
 
 def claim_reply(answer: Answer, caller: Caller) -> Reply:
@@ -342,6 +256,7 @@ TELLINGS: Mapping[str, Telling] = {
             "horizon_bars": "bars the view holds",
             "reason": "one line",
             "task_id": "the task it came from",
+            "expires_at": "market instant it ends at the latest, RFC 3339",
         },
         reply=only("signal_id", "symbol", "direction", "strength", "expires_slice"),
     ),
@@ -389,6 +304,12 @@ TELLINGS: Mapping[str, Telling] = {
         notes={"idempotency_key": KEY, "signal_id": "the signal"},
         reply=only("signal_id", "symbol", "status"),
         destructive=True,
+    ),
+    "get_signals": Telling(
+        text="Signals, newest first, and where each stands.",
+        notes={"agent": "whose; omit for all", "before": "next of the page before"},
+        reply=signals_reply,
+        read_only=True,
     ),
     "get_breakers": Telling(
         text="Circuit breakers that are not closed: whose, why, and what closes them.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
-import msgspec
+from msgspec.structs import replace
 
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
 from quarterdeck.execution.core.belief import Belief
@@ -152,7 +151,8 @@ def window_from(rng: random.Random, intent: Intent) -> Agent:
     bar.sent, bar.cancelled = rng.randint(0, 4), rng.randint(0, 2)
     if rng.random() < 0.3:
         alike = f"0 {'buy' if intent.buy else 'sell'} {intent.limit} {intent.stop}"
-        window.same = {alike: {rng.randint(1, 3_000): rng.randint(1, 2) for _ in range(3)}}
+        times = {rng.randint(1, 3_000): rng.randint(1, 2) for _ in range(3)}
+        window.same, bar.accepted = {alike: times}, sum(times.values())
     return window
 
 
@@ -168,7 +168,7 @@ def standing_from(rng: random.Random) -> Standing:
     standing = Standing(True, True, 4, 4, False, 5, None, False)
     if rng.random() < 0.85:
         return standing
-    return msgspec.structs.replace(
+    return replace(
         standing,
         raised=rng.choice([4, 5]),
         agent_stopped=rng.random() < 0.2,
@@ -217,7 +217,7 @@ def state(seed: int) -> tuple[Scene, Intent]:
         standing_from(rng),
         one,
         contract=table[0],
-        buy=intent.buy,
+        intent=intent,
         price=prices[0],
         missed=rng.choice([0] * 9 + [2, 4]),
         terms=terms,

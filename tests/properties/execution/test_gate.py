@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms, fee_of
 from quarterdeck.execution.core.breakers import Breaker
@@ -23,7 +22,6 @@ from quarterdeck.execution.core.scene import (
     Standing,
     reducible,
     scene_of,
-    worst_price,
 )
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
 from quarterdeck.kernel.ids import AgentId
@@ -206,7 +204,7 @@ def judged(draw: st.DrawFn, *, reducing: bool = False) -> tuple[Scene, Intent]:
         draw(standings()),
         one,
         contract=table[0],
-        buy=intent.buy,
+        intent=intent,
         price=prices[0],
         missed=draw(st.sampled_from([0, 0, 0, 1, 4])),
         terms=assumed,
@@ -314,7 +312,7 @@ def _passes_gross(scene: Scene, intent: Intent, quantity: int) -> bool:
 
 def _passes_buying_power(scene: Scene, intent: Intent, quantity: int) -> bool:
     holding = scene.holding
-    price = worst_price(scene, intent)
+    price = scene.worst
     assert price is not None
     assert scene.contract is not None
     if intent.buy:

@@ -18,6 +18,7 @@ from quarterdeck.execution.model import (
     Scope,
 )
 from quarterdeck.kernel.errors import DomainError, NotFound
+from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.config import BreakersSection, LimitsSection
 from tests.unit.execution.deck import CALM, Deck, agent_caller, codes, open_deck
@@ -181,6 +182,22 @@ def test_a_volume_spike_and_a_leap_hold_back_their_instrument_only() -> None:
     assert codes(deck.order("AAA", "buy", 1)) == ["VOLUME_SPIKE"]
     assert codes(deck.order("BBB", "buy", 10)) == ["VOLATILITY_HALT"]
     assert deck.order("CCC", "buy", 1).status is OrderStatus.WORKING
+
+
+def test_an_open_breaker_of_an_instrument_is_published_until_it_is_closed() -> None:
+    def published(deck: Deck) -> list[dict[str, float | None]]:
+        name = "execution.market_breakers_count"
+        return [said.values for said in deck.said(NumbersPublished) if said.name == name]
+
+    deck = calm(volatility_halt_fraction=0.1)
+    deck.bars(EVERY)
+    assert published(deck) == []
+    deck.bars({0: 10_000, 1: 5_600, 2: 20_000})
+    assert published(deck) == [{"BBB": 1.0}]
+    deck.restart()
+    reset(deck, "volatility_halt", "instrument", "BBB")
+    deck.bars({0: 10_000, 1: 5_600, 2: 20_000})
+    assert published(deck) == [{"BBB": 0.0}]
 
 
 def test_the_same_refused_order_again_and_again_parks_the_agent() -> None:

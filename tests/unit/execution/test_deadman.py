@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.execution.model import CancelAbsent, DemandKeepAlive, GetOrder, KeepAlive
+from quarterdeck.execution.model import (
+    CancelAbsent,
+    DemandKeepAlive,
+    GetKeepAlives,
+    GetOrder,
+    KeepAlive,
+)
 from quarterdeck.kernel.errors import InvalidInput, NotPermitted
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import DECK_CALLER
@@ -56,9 +62,11 @@ def test_a_mandate_can_be_promised_tighter_but_not_looser_nor_ended_by_the_agent
     assert deck.send(KeepAlive(within_s=0.0), "a").within_s == 10.0
     assert deck.send(KeepAlive(within_s=2.0), "a").within_s == 2.0
     deck.restart()
+    assert [timer.agent for timer in deck.ask(GetKeepAlives()).timers] == ["a"]
     assert deck.send(DemandKeepAlive(agent="a", within_s=0.0, reason="trusted")).until is None
     with pytest.raises(NotPermitted):
         deck.send(DemandKeepAlive(agent="a", within_s=0.0, reason="mine"), "a")
+    assert deck.ask(GetKeepAlives()).timers == ()
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.5, 1e9, float("nan"), float("inf")])

@@ -45,7 +45,7 @@ GOOD: dict[type[Command | Query], dict[str, Any]] = {
     CancelOrder: {"idempotency_key": "c", "order_id": "o"},
     SubmitSignal: {
         "idempotency_key": "s", "symbol": "AAA", "direction": "long", "strength": 0.5,
-        "horizon_bars": 5, "reason": "r", "task_id": "t",
+        "horizon_bars": 5, "reason": "r", "task_id": "t", "expires_at": "2030-01-01T00:00:00Z",
     },
     CancelSignal: {"idempotency_key": "x", "signal_id": "s"},
     SetLimit: {

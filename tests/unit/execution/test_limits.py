@@ -340,7 +340,7 @@ def test_sums_kept_up_to_date_are_those_added_up_anew() -> None:
         }
         deck.desk.exposure = kept
         for account in deck.desk.accounts.values():
-            account.touched.clear()
+            account.touched = kept._touched
 
 
 def test_a_belief_is_held_against_the_last_close_and_its_age_and_counted() -> None:

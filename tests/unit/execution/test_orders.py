@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,11 +24,13 @@ from quarterdeck.execution.model import (
     OrderView,
     RaiseStop,
     ReplaceOrder,
+    SignalEnded,
     SubmitOrder,
     SubmitSignal,
 )
 from quarterdeck.execution.service.filling import Trade, take_fill
-from quarterdeck.kernel.errors import Conflict, NotFound
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.time import DAY, Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side, SignalStatus
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from tests.unit.execution.deck import Deck, codes, open_deck
@@ -426,6 +429,30 @@ def test_a_stale_signal_is_dropped_and_never_followed_late() -> None:
     deck.bars({0: 10_000})
     assert status_of(deck, given_.signal_id) is SignalStatus.EXPIRED
     assert codes(deck.order("AAA", "buy", 1, signal_id=given_.signal_id)) == ["STALE_SIGNAL"]
+
+
+def test_a_signal_ends_with_the_bar_that_reaches_its_instant() -> None:
+    deck = free_deck()
+    tomorrow = Nanos(deck.sequencer.at + DAY)
+    asked = SubmitSignal(
+        idempotency_key="s", symbol="AAA", direction="long", strength=1.0, horizon_bars=9,
+        expires_at=rfc3339(tomorrow),
+    )  # fmt: skip
+    given_ = deck.send(asked, "a")
+    assert given_.expires_at == rfc3339(tomorrow)
+    assert [type(said).__name__ for said in deck.last.messages] == ["SignalStated"]
+    deck.restart()
+    assert codes(deck.order("AAA", "buy", 1, limit=99, signal_id=given_.signal_id)) == []
+    deck.bars({0: 10_000})
+    assert [said.status for said in deck.said(SignalEnded)] == [SignalStatus.EXPIRED]
+    late = msgspec.structs.replace(asked, idempotency_key="late")
+    with pytest.raises(InvalidInput) as refusal:
+        deck.send(late, "a")
+    assert refusal.value.field == "expires_at"
+    assert (
+        deck.ask(GetSignals(status=SignalStatus.EXPIRED)).signals[0].signal_id == given_.signal_id
+    )
+    assert deck.ask(GetSignals(symbol="BBB")).signals == ()
 
 
 def test_a_signal_is_taken_back_by_its_own_agent_and_is_for_one_instrument() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quarterdeck.adapters.brokers.kept import KeptPaperBroker
+from quarterdeck.adapters.brokers.kept import KeptPaperBroker, known
 from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import Courier
@@ -22,6 +23,7 @@ from quarterdeck.execution.model import (
     GetStop,
     OrderView,
     RaiseStop,
+    SubmitSignal,
 )
 from quarterdeck.execution.model.broker import (
     BrokerBooks,
@@ -37,7 +39,8 @@ from quarterdeck.kernel.errors import Conflict, NotFound, Overloaded, Unavailabl
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.bus import Bus
 from quarterdeck.runtime.config import BrokerSection, OrdersSection, PaperSection
-from tests.unit.execution.deck import Deck, codes
+from quarterdeck.runtime.database import ConnectionReader
+from tests.unit.execution.deck import SQL, Deck, codes
 
 S = OrderStatus
 SYMBOLS = ("AAA", "BBB")
@@ -304,6 +307,22 @@ def test_a_fill_that_crosses_the_cancel_is_booked(open_world: Opens) -> None:
     assert world.broker().differences == ()
 
 
+def test_an_order_whose_signal_expires_before_it_leaves_is_never_sent(open_world: Opens) -> None:
+    world = open_world()
+    signal = world.deck.send(
+        SubmitSignal(
+            idempotency_key="s", symbol="AAA", direction="long", strength=1.0, horizon_bars=1
+        ),
+        "a",
+    )
+    order = world.deck.order("AAA", "buy", 10, signal_id=signal.signal_id)
+    world.turn("busy")
+    world.bars()
+    world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.EXPIRED, [])
+    assert 0 not in world.deck.desk.accounts["a"].holdings
+
+
 def test_a_throttled_order_waits_and_is_sent_later(open_world: Opens) -> None:
     world = open_world()
     order = world.deck.order("AAA", "buy", 10)
@@ -386,6 +405,36 @@ def test_another_process_cancels_what_rests_while_the_deck_is_stuck(
     assert world.broker().differences == ()
     with pytest.raises(NotFound):
         cancel_all(tmp_path / "elsewhere")
+
+
+def test_a_deck_restored_with_its_venue_goes_on_without_a_difference(open_world: Opens) -> None:
+    world = open_world()
+    resting = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn("busy")
+    world.turn()
+    world.bars()
+    world.turn()
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    copy.row_factory = sqlite3.Row
+    world.deck.connection.backup(copy)
+    # The venue is copied a little later: it has sent and filled more than the copy knows of.
+    later = world.deck.order("AAA", "buy", 5)
+    world.turn()
+    world.bars(9_800)
+    world.turn()
+    assert world.look(resting).status is S.FILLED
+    requests = known(world.path.read_bytes(), ConnectionReader(copy, SQL))
+    asyncio.run(world.line.venue.__aexit__())
+    world.path.write_bytes(requests)
+    world.deck.go_on_from(copy)
+    world.restart()
+    world.turn()
+    assert (world.look(resting).status, world.broker().differences) == (S.WORKING, ())
+    with pytest.raises(NotFound):
+        world.look(later)
+    world.bars(9_800)
+    world.turn()
+    assert (world.look(resting).status, world.broker().differences) == (S.FILLED, ())
 
 
 @pytest.mark.parametrize("seed", range(12))

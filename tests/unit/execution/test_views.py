@@ -67,6 +67,7 @@ def test_the_operations_fit_one_registry_and_one_input_each() -> None:
         "get_limits",
         "get_breakers",
         "cancel_signal",
+        "get_signals",
         "replace_order",
         "get_conflicts",
         "get_drill",

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from quarterdeck.adapters.brokers.kept import known
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime.backup import MANIFEST, Backup, back_up, restore
@@ -34,7 +35,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def taken(folder: Path, target: Path) -> Backup:
-    return back_up(folder, target, sql=SQL, at=Nanos(0), version="1")
+    return back_up(folder, target, sql=SQL, at=Nanos(0), version="1", known=known)
 
 
 def digest_of(folder: Path) -> str:
@@ -145,6 +146,19 @@ def test_a_folder_with_a_running_deck_is_refused(run: Path, tmp_path: Path) -> N
     taken(run, tmp_path / "backup")
     with DataFolder(run), pytest.raises(Conflict, match="another deck runs"):
         restore(tmp_path / "backup", run, sql=SQL, fresh=True)
+
+
+def test_what_a_remote_venue_was_asked_is_backed_up_as_far_as_the_database_knows_of_it(
+    run: Path, tmp_path: Path
+) -> None:
+    (run / "venue.json").write_bytes(b"{}")
+    (run / "venue.requests").write_bytes(b'{"cancel":"known"}\n{"bars":[7,{}]}\n{"canc')
+    made = taken(run, tmp_path / "backup")
+    assert {"venue.json", "venue.requests"} < set(made.files)
+    restore(tmp_path / "backup", tmp_path / "new", sql=SQL, fresh=False)
+    # No slice has closed in this run, and the last line was cut short.
+    assert (tmp_path / "new" / "venue.requests").read_bytes() == b'{"cancel":"known"}\n'
+    assert (tmp_path / "new" / "venue.json").read_bytes() == b"{}"
 
 
 def test_a_backup_goes_into_a_new_folder_only(run: Path, tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from quarterdeck.agents.model import TaskReady
+from quarterdeck.execution.model import (
+    BooksDiffered,
+    BreakerChanged,
+    BreakerKind,
+    BreakerState,
+    LimitSet,
+    Scope,
+    SignalEnded,
+)
 from quarterdeck.kernel.ids import TaskId
+from quarterdeck.kernel.vocabulary import SignalStatus
 from quarterdeck.server.auth import Identity, Via
 from quarterdeck.server.desk.model import Point, Slice
 from quarterdeck.server.http import WebApp
@@ -407,3 +417,42 @@ def test_a_row_told_twice_is_put_once(world: World) -> None:
         events.put(event)
         market.put(row(3))
     assert (events.end, market.end) == (7_001, 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "told"),
+    [
+        (
+            BreakerChanged(
+                at=1, slice=3, kind=BreakerKind.VOLATILITY_HALT, scope=Scope.INSTRUMENT,
+                subject="AAPL", state=BreakerState.OPEN, reason="it leapt", evidence="1 to 2", by="x",
+            ),
+            "breaker_changed",
+            "Breaker volatility_halt of instrument AAPL is open",
+        ),
+        (
+            LimitSet(
+                at=1, slice=3, version=2, scope=Scope.DECK, subject="", name="max_order_notional",
+                value="5", by="ann", reason="less",
+            ),
+            "limit_set",
+            "ann: max_order_notional of deck is now 5",
+        ),
+        (
+            BooksDiffered(at=1, slice=3, subject="position AAPL", ours=1, theirs=2),
+            "books_differ",
+            "Our books and the broker's differ: position AAPL",
+        ),
+        (
+            SignalEnded(
+                at=1, slice=3, signal_id="s", agent="a", symbol="AAPL", status=SignalStatus.CANCELLED
+            ),
+            "signal_ended",
+            "a: signal for AAPL cancelled",
+        ),
+    ],
+)  # fmt: skip
+def test_what_holds_trading_back_or_differs_is_told(message: Any, kind: str, told: str) -> None:
+    event = event_of(message, {}, slice_index=3)
+    assert event is not None
+    assert (event.kind, event.title, event.slice) == (kind, told, 3)

@@ -13,7 +13,7 @@ const KINDS: Readonly<Record<Exclude<Filter, "all">, ReadonlyArray<EventKind>>> 
   refusals: ["order_refused"],
   fills: ["order_filled"],
   regimes: ["regime_changed"],
-  alerts: ["alert_raised", "alert_resolved", "alert_acknowledged", "risk_event", "halted", "resumed"],
+  alerts: ["alert_raised", "alert_resolved", "alert_acknowledged", "risk_event", "breaker_changed", "books_differ", "halted", "resumed"],
 };
 
 const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>> = {
@@ -28,7 +28,12 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   alert_acknowledged: ["✓", "text-muted", "taken on"],
   halted: ["■", "text-stop-text", "stopped"],
   resumed: ["▶", "text-good", "re-armed"],
+  breaker_changed: ["⌁", "text-warn", "breaker"],
+  books_differ: ["≠", "text-stop-text", "broker"],
+  limit_set: ["↕", "text-brass", "limit"],
+  signal_ended: ["–", "text-faint", "signal"],
   limits_changed: ["↕", "text-muted", "limits"],
+  risk_response: ["⛨", "text-warn", "response"],
   rebalance: ["◔", "text-muted", "portfolio"],
   task_failed: ["✕", "text-warn", "task"],
   feed_ended: ["◼", "text-brass", "feed"],

@@ -9,7 +9,7 @@ import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
-import type { AccountView, AccountsView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+import type { AccountView, AccountsView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, KeepAliveView, KeepAlivesView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
 
 function DecisionCell({ order }: { order: OrderView }) {
   const [open, setOpen] = useState(false);
@@ -75,6 +75,13 @@ const DIFFERENCES: ReadonlyArray<Column<DifferenceView>> = [
   { name: "The broker's", right: true, hint: "In the smallest units", show: (row) => count(row.theirs) },
 ];
 
+const TIMERS: ReadonlyArray<Column<KeepAliveView>> = [
+  { name: "Agent", lead: true, show: (row) => row.agent },
+  { name: "Heard of until", hint: "Silent for longer, its working orders are cancelled", show: (row) => row.until === null ? <span className="text-faint">no timer runs</span> : <When at={row.until} /> },
+  { name: "Within", right: true, show: (row) => row.within_s === null ? DASH : `${row.within_s} s` },
+  { name: "Its mandate demands", right: true, show: (row) => row.demanded_s === null ? DASH : `${row.demanded_s} s` },
+];
+
 const CONFLICTS: ReadonlyArray<Column<ConflictView>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Kind", show: (row) => row.opposed ? <span className="text-warn">opposed</span> : "crowded" },
@@ -103,6 +110,7 @@ const SIGNALS: ReadonlyArray<Column<SignalView>> = [
   { name: "Direction", show: (row) => words(row.direction) },
   { name: "Strength", right: true, show: (row) => fixed(row.strength, 2) },
   { name: "Holds", right: true, show: (row) => `${row.horizon_bars} bars` },
+  { name: "State", show: (row) => words(row.status) },
   { name: "Reason", wrap: true, show: (row) => <span className="text-muted">{row.reason === "" ? DASH : row.reason}</span> },
 ];
 
@@ -142,6 +150,9 @@ export default function Trading() {
       </ViewPanel>
       <ViewPanel<BrokerView> title="Broker" path="/broker" className="shrink-0" note={(data) => `${data.venue}${data.remote ? `, report ${data.sequence}` : ""}${data.unknown.length > 0 ? `; no answer about ${data.unknown.join(", ")}` : ""}`}>
         {(data) => <Table label="Differences" columns={DIFFERENCES} rows={data.differences} rowKey={(row) => row.subject} empty={data.remote ? "Our books and the broker's agree." : "Orders fill inside the deck: there are no other books."} />}
+      </ViewPanel>
+      <ViewPanel<KeepAlivesView> title="Dead-man timers" path="/gate/keep-alive" className="shrink-0" note={() => "agents that must be heard of"}>
+        {(data) => <Table label="Dead-man timers" columns={TIMERS} rows={data.timers} rowKey={(row) => row.agent} empty="No agent has promised, or must promise, to be heard of." />}
       </ViewPanel>
       <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? "the ledger balances" : <span className="text-stop-text">the ledger does not balance</span>}>
         {(data) => <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />}

@@ -681,6 +681,11 @@ export interface KeepAliveView {
   readonly cancelled: number;
 }
 
+/** Dead-man timers by agent. */
+export interface KeepAlivesView {
+  readonly timers: ReadonlyArray<KeepAliveView>;
+}
+
 /** A fresh key: ``qd_<prefix>_<secret>``; only its hash is kept. */
 export interface KeyIssued {
   readonly agent: string;
@@ -732,6 +737,12 @@ export interface LevelLimit {
   readonly unit: string;
   readonly clock: Clock;
   readonly code: Code;
+}
+
+/** Take a standing response back; its event, while it lasts, is not answered again. */
+export interface LiftResponse {
+  readonly response_id: string;
+  readonly reason: string;
 }
 
 /** One change of a learned limit: what it became, what it was, why, and by which model. ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %. */
@@ -1306,6 +1317,12 @@ export interface ResolveAlert {
   readonly note?: string;
 }
 
+/** The rungs of the ladder by which a risk event is answered, from least to most. */
+export type Response = "notify" | "pause_agent" | "reduce_only" | "stop" | "tighten";
+
+/** Where a response stands; what is carried out once is taken back where it was done. */
+export type ResponseState = "carried_out" | "lifted" | "over" | "standing";
+
 /** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
   readonly agent: string;
@@ -1319,9 +1336,9 @@ export interface RevokeKey {
 }
 
 /** What kind of risk showed itself. */
-export type RiskEventKind = "breach_cluster" | "concentration" | "coverage" | "drawdown" | "stale_data" | "var_breach" | "volatility_spike";
+export type RiskEventKind = "breach_cluster" | "concentration" | "correlation_break" | "coverage" | "drawdown" | "gap" | "liquidity_drop" | "losing_streak" | "model_drift" | "stale_data" | "var_breach" | "volatility_spike";
 
-/** One risk event as recorded. */
+/** One risk event as recorded; the fields are those of ``RiskEventRaised``. */
 export interface RiskEventView {
   readonly number: number;
   readonly event_id: string;
@@ -1333,6 +1350,11 @@ export interface RiskEventView {
   readonly observed: number;
   readonly threshold: number;
   readonly text: string;
+  readonly scope: RiskScope;
+  readonly concerns: string;
+  readonly probability: number | null;
+  readonly impact: Decimal | null;
+  readonly response: Response;
 }
 
 /** A page of risk events, newest first. */
@@ -1340,6 +1362,36 @@ export interface RiskEventsView {
   readonly events: ReadonlyArray<RiskEventView>;
   readonly next: number | null;
 }
+
+/** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */
+export interface RiskResponseView {
+  readonly number: number;
+  readonly response_id: string;
+  readonly event_id: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly response: Response;
+  readonly state: ResponseState;
+  readonly scope: RiskScope;
+  readonly subject: string;
+  readonly kind: RiskEventKind;
+  readonly reason: string;
+  readonly until_slice: number | null;
+  readonly ended_at: string | null;
+  readonly ended_by: string | null;
+  readonly ended_because: string | null;
+  readonly undo: string;
+}
+
+/** A page of responses, newest first; ``standing`` are all that are in force. */
+export interface RiskResponsesView {
+  readonly standing: ReadonlyArray<RiskResponseView>;
+  readonly responses: ReadonlyArray<RiskResponseView>;
+  readonly next: number | null;
+}
+
+/** What a risk event or a response concerns. */
+export type RiskScope = "agent" | "deck" | "instrument";
 
 /** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
 export interface RiskView {
@@ -1450,6 +1502,7 @@ export interface SignalStateView {
   readonly symbol: string;
   readonly status: SignalStatus;
   readonly expires_slice: number;
+  readonly expires_at: string | null;
 }
 
 /** Where a signal stands; all but the first two are final. */
@@ -1469,6 +1522,8 @@ export interface SignalView {
   readonly expires_slice: number;
   readonly status: SignalStatus;
   readonly final_at: string | null;
+  readonly expires_at: string | null;
+  readonly task_id: string | null;
 }
 
 /** A page of signals, newest first. */
@@ -1566,7 +1621,7 @@ export interface SubmitOrder {
   readonly believed_at?: string | null;
 }
 
-/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in. */
+/** State a view: direction, strength in [0, 1] and how many bars it holds. A signal moves no money; an order may name it until it expires, in market time: with the bar that is ``horizon_bars`` after the one it was given in, or with the first one that closes at or after the instant ``expires_at`` (RFC 3339), whichever comes first. */
 export interface SubmitSignal {
   readonly idempotency_key: string;
   readonly symbol: string;
@@ -1575,6 +1630,7 @@ export interface SubmitSignal {
   readonly horizon_bars: number;
   readonly reason?: string;
   readonly task_id?: string | null;
+  readonly expires_at?: string | null;
 }
 
 /** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */

@@ -23,6 +23,7 @@ from quarterdeck.execution.model.broker import (
     BrokerState,
 )
 from quarterdeck.kernel.errors import DomainError, Unavailable
+from quarterdeck.runtime.state import Reader
 
 
 class _Request(msgspec.Struct, omit_defaults=True):
@@ -30,6 +31,25 @@ class _Request(msgspec.Struct, omit_defaults=True):
     cancel: str | None = None
     change: tuple[str, int, int | None] | None = None
     bars: tuple[int, dict[int, tuple[int, int, int, int, int | None]]] | None = None
+
+
+def known(requests: bytes, reader: Reader) -> bytes:
+    """Return those of ``requests`` that followed from what the database of ``reader`` holds.
+
+    A venue that was copied after its deck has been shown later bars and sent later orders: with them a
+    deck that goes on from the copy would find orders that it never made.
+    """
+    last = max((row["slice"] for row in reader.rows("execution.session")), default=-1)
+    sent = {row["order_id"] for row in reader.rows("execution.sent_orders")}
+    kept = []
+    whole = requests.rfind(b"\n") + 1
+    for line in requests[:whole].splitlines(keepends=True):
+        request = msgspec.json.decode(line, type=_Request)
+        later = request.bars is not None and request.bars[0] > last
+        foreign = request.order is not None and request.order.client_id not in sent
+        if not later and not foreign:
+            kept.append(line)
+    return b"".join(kept)
 
 
 class KeptPaperBroker:

@@ -285,6 +285,7 @@ _HISTORY = (
         name="signals.list",
         method="GET",
         path="/signals",
+        tool="get_signals",
         summary="Signals, newest first.",
         permission=Permission.READ,
         effect=Effect.HISTORY,

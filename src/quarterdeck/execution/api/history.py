@@ -101,7 +101,11 @@ async def signals(
 ) -> SignalsView:
     """Return a page of signals, newest first."""
     rows = await history.rows(
-        "execution.signals_before", agent=query.agent, **page_of(query.limit, query.before)
+        "execution.signals_before",
+        agent=query.agent,
+        symbol=query.symbol,
+        status=None if query.status is None else query.status.value,
+        **page_of(query.limit, query.before),
     )
     return SignalsView(
         signals=tuple(signal_view(row) for row in rows), next=next_of(rows, query.limit)

@@ -8,7 +8,9 @@ from quarterdeck.execution.model import (
     DrillProof,
     DrillView,
     GetDrill,
+    GetKeepAlives,
     KeepAlive,
+    KeepAlivesView,
     KeepAliveView,
     OrderView,
     StartDrill,
@@ -102,6 +104,17 @@ KEEP_ALIVE = (
         input=DemandKeepAlive,
         output=KeepAliveView,
         function=deadman.demand,
+    ),
+    Operation(
+        name="gate.keep_alives",
+        method="GET",
+        path="/gate/keep-alive",
+        summary="Until when each agent with a dead-man timer counts as there.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        input=GetKeepAlives,
+        output=KeepAlivesView,
+        function=deadman.timers,
     ),
 )
 

@@ -127,7 +127,8 @@ def decimal_of(units: int, scale: int) -> Decimal:
     >>> decimal_of(123400, 4)
     Decimal('12.34')
     """
-    return Decimal(text_of(units, scale))
+    whole, rest = divmod(units, 10**scale)
+    return Decimal(text_of(units, scale)) if rest else Decimal(whole)
 
 
 def fee_of(notional: int, fee_parts: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+
+import msgspec
 
 from quarterdeck.execution.core.amounts import PARTS, Contract, ceil_div, timeframe_ns
 from quarterdeck.kernel.errors import InvalidInput
@@ -13,8 +15,7 @@ from quarterdeck.kernel.time import Nanos, parse_rfc3339
 _MAX_TEXT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
+class Belief(msgspec.Struct, frozen=True):
     """A believed price in price units and the market instant it is from; ``fault`` if malformed."""
 
     price: int | None
@@ -33,7 +34,7 @@ def belief_of(contract: Contract | None, price: Decimal | None, at: str | None) 
     instant = None
     if at is not None:
         try:
-            instant = parse_rfc3339(at[:_MAX_TEXT], field="believed_at")
+            instant = _instant(at[:_MAX_TEXT])
         except InvalidInput as refusal:
             return Belief(None, None, refusal.message)
     text = str(price)
@@ -45,6 +46,12 @@ def belief_of(contract: Contract | None, price: Decimal | None, at: str | None) 
     scale = 0 if contract is None else contract.price_scale
     units = int(price.scaleb(scale).to_integral_value(ROUND_HALF_EVEN))
     return Belief(min(units, MAX_UNITS), instant)
+
+
+@lru_cache(maxsize=256)
+def _instant(text: str) -> Nanos:
+    """Return the instant of a belief; many agents believe the prices of one bar."""
+    return parse_rfc3339(text, field="believed_at")
 
 
 def age_bars(belief: Belief, now: Nanos, timeframe: str) -> int | None:

@@ -173,7 +173,7 @@ def reserve(account: Account, order: Order) -> None:
     if not quantity:
         return
     assert order.instrument is not None
-    account.touched.add(order.instrument)
+    account.touch(order.instrument)
     holding = account.holdings.setdefault(order.instrument, Holding())
     if order.side is Side.BUY:
         holding.buys += quantity
@@ -189,7 +189,7 @@ def release(account: Account, order: Order, *, quantity: int, book: Book) -> Non
         return
     assert order.instrument is not None
     holding = account.holdings[order.instrument]
-    account.touched.add(order.instrument)
+    account.touch(order.instrument)
     left = [
         other.worst_price
         for other in book.inside(order.instrument)

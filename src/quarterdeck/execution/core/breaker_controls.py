@@ -6,13 +6,13 @@ from quarterdeck.execution.core.breakers import BY_PERSON, CODES, WATCHES
 from quarterdeck.execution.core.control import Control, Unit, Wait
 from quarterdeck.execution.core.evidence import Evidence
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.scene import UNBOUNDED, Scene, reducible
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import BreakerKind, BreakerState
 from quarterdeck.kernel.vocabulary import Clock
 
 
 def _of_breaker(kind: BreakerKind) -> Control:
-    def passes(scene: Scene, intent: Intent) -> int:
+    def passes(scene: Scene, _intent: Intent) -> int:
         breakers = scene.around.breakers
         if not breakers or kind not in breakers:
             return UNBOUNDED
@@ -21,7 +21,7 @@ def _of_breaker(kind: BreakerKind) -> Control:
         found = breakers[kind]
         if found.state is BreakerState.HALF_OPEN and scene.orders_in_bar == 0:
             return UNBOUNDED
-        return reducible(scene.holding, buy=intent.buy)
+        return scene.closing
 
     def bars(scene: Scene, _intent: Intent) -> int:
         found = scene.around.breakers[kind]

@@ -54,6 +54,7 @@ class Control:
     evidence: Callable[[Scene, Intent], Evidence]
     refuses: Callable[[Scene, Intent], bool] | None = None
     min_quantity: Bound | None = None
+    """The smallest quantity that passes; a smaller one is refused."""
     holes: Callable[[Scene, Intent], frozenset[int]] | None = None
     """Single quantities, in units, that do not pass although larger ones may."""
     wait: Wait | None = None

@@ -28,16 +28,14 @@ from quarterdeck.execution.core.scene import (
     UNBOUNDED,
     Scene,
     gross_room,
-    reducible,
-    reference_price,
-    worst_price,
 )
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
 
 def _authorised(scene: Scene, _intent: Intent) -> int:
-    return if_passes(scene.standing.authorised and scene.standing.has_account)
+    standing = scene.standing
+    return UNBOUNDED if standing.authorised and standing.has_account else 0
 
 
 def _epoch(scene: Scene, intent: Intent) -> int:
@@ -45,20 +43,20 @@ def _epoch(scene: Scene, intent: Intent) -> int:
     running = standing.raised == standing.acknowledged and not standing.agent_stopped
     reduces = intent.reduce_only and standing.reducing_passes
     fresh = intent.epoch is None or intent.epoch == standing.epoch
-    return if_passes((running or reduces) and fresh)
+    return UNBOUNDED if (running or reduces) and fresh else 0
 
 
 def _open(scene: Scene, _intent: Intent) -> int:
     priced = scene.contract is None or scene.price is not None
-    return if_passes(scene.standing.closed is None and priced)
+    return UNBOUNDED if scene.standing.closed is None and priced else 0
 
 
 def _instrument(scene: Scene, _intent: Intent) -> int:
-    return if_passes(scene.contract is not None)
+    return 0 if scene.contract is None else UNBOUNDED
 
 
 def _price_number(_scene: Scene, intent: Intent) -> int:
-    return if_passes(intent.price_fault is None)
+    return UNBOUNDED if intent.price_fault is None else 0
 
 
 def _bad_number(_scene: Scene, intent: Intent) -> bool:
@@ -69,8 +67,10 @@ def _tick(scene: Scene, intent: Intent) -> int:
     if scene.contract is None:
         return UNBOUNDED
     tick = scene.contract.tick
-    prices = (intent.limit, intent.stop, intent.stop_loss, intent.take_profit)
-    return if_passes(all(price is None or price % tick == 0 for price in prices))
+    for price in (intent.limit, intent.stop, intent.stop_loss, intent.take_profit):
+        if price is not None and price % tick:
+            return 0
+    return UNBOUNDED
 
 
 def _unbounded(_scene: Scene, _intent: Intent) -> int:
@@ -84,107 +84,99 @@ def _off_lot(scene: Scene, intent: Intent) -> bool:
 
 
 def _least(scene: Scene, intent: Intent) -> int:
-    price = reference_price(scene, intent) if intent.limit is None else intent.limit
+    price = scene.reference if intent.limit is None else intent.limit
     if scene.contract is None or price is None:
         return 0
     return ceil_div(scene.contract.min_notional, price * scene.contract.unit_value)
 
 
-def _below_least(scene: Scene, intent: Intent) -> bool:
-    return intent.quantity is not None and intent.quantity < _least(scene, intent)
-
-
 def _fresh(scene: Scene, _intent: Intent) -> int:
-    return if_passes(scene.price is None or scene.missed <= scene.bounds.max_missed_bars)
+    return (
+        0 if scene.price is not None and scene.missed > scene.bounds.max_missed_bars else UNBOUNDED
+    )
 
 
-def _order_notional(scene: Scene, intent: Intent) -> int:
-    price = worst_price(scene, intent)
-    if scene.contract is None or price is None:
+def _order_notional(scene: Scene, _intent: Intent) -> int:
+    if scene.contract is None or scene.worst is None:
         return UNBOUNDED
-    return scene.bounds.max_order_notional // (price * scene.contract.unit_value)
+    return scene.bounds.max_order_notional // (scene.worst * scene.contract.unit_value)
 
 
 def _collar(scene: Scene, intent: Intent) -> int:
-    price = reference_price(scene, intent)
+    price = scene.reference
     if scene.price is None or price is None or intent.limit is None:
         return UNBOUNDED
     away = abs(intent.limit - price)
-    return if_passes(away * PARTS <= price * scene.bounds.price_collar_fraction)
+    return UNBOUNDED if away * PARTS <= price * scene.bounds.price_collar_fraction else 0
 
 
-def _position(scene: Scene, intent: Intent) -> int:
-    if scene.contract is None or scene.price is None:
+def _position(scene: Scene, _intent: Intent) -> int:
+    if scene.unit is None:
         return UNBOUNDED
-    most = scene.position_limit // (scene.price * scene.contract.unit_value)
-    holding = scene.holding
-    if intent.buy:
-        return max(0, most - holding.quantity - holding.buys)
-    return max(0, most + holding.quantity - holding.sells)
+    room = scene.position_limit // scene.unit - scene.same
+    return room if room > 0 else 0
 
 
-def _gross(scene: Scene, intent: Intent) -> int:
+def _gross(scene: Scene, _intent: Intent) -> int:
     if not scene.standing.has_account:
         return UNBOUNDED
     left = scene.equity * scene.bounds.max_gross_exposure_ratio // PARTS - scene.others_gross
-    return gross_room(scene, intent, left)
+    return gross_room(scene, left)
 
 
 def _rate(scene: Scene, _intent: Intent) -> int:
-    return if_passes(scene.orders_in_bar < scene.bounds.max_orders_per_bar)
+    return UNBOUNDED if scene.orders_in_bar < scene.bounds.max_orders_per_bar else 0
 
 
-def _daily_loss(scene: Scene, intent: Intent) -> int:
+def _daily_loss(scene: Scene, _intent: Intent) -> int:
     if not scene.standing.has_account or scene.loss < scene.loss_limit:
         return UNBOUNDED
-    return reducible(scene.holding, buy=intent.buy)
+    return scene.closing
 
 
 def _buying_power(scene: Scene, intent: Intent) -> int:
-    price = worst_price(scene, intent)
-    if scene.contract is None or price is None or not scene.standing.has_account:
+    if scene.contract is None or scene.worst is None or not scene.standing.has_account:
         return UNBOUNDED
     holding = scene.holding
-    held = -holding.quantity if intent.buy else holding.quantity
-    working = holding.buys if intent.buy else holding.sells
+    if intent.buy:
+        held, working, price = -holding.quantity, holding.buys, holding.buy_price
+    else:
+        held, working, price = holding.quantity, holding.sells, holding.sell_price
     # n + ceil(n f / P) <= free exactly when n <= floor(free P / (P + f)), for whole n.
     notional = max(0, scene.free) * PARTS // (PARTS + scene.terms.fee_parts)
-    dearest = max(price, holding.buy_price if intent.buy else holding.sell_price)
-    room = notional // (dearest * scene.contract.unit_value)
-    return max(0, room + max(0, held) - working, reducible(holding, buy=intent.buy))
+    room = notional // (max(scene.worst, price) * scene.contract.unit_value)
+    return max(0, room + max(0, held) - working, scene.closing)
 
 
 def _first_use(scene: Scene, _intent: Intent) -> int:
-    return if_passes(not scene.standing.key_reused)
+    return 0 if scene.standing.key_reused else UNBOUNDED
 
 
 def _terms(scene: Scene, intent: Intent) -> int:
-    return if_passes(seen.terms_text(scene, intent) is None)
+    return UNBOUNDED if seen.terms_text(scene, intent) is None else 0
 
 
 def _rests(scene: Scene, intent: Intent) -> int:
     if not intent.post_only or scene.price is None or intent.limit is None:
         return UNBOUNDED
-    price = reference_price(scene, intent) or scene.price
+    price = scene.reference or scene.price
     return if_passes(intent.limit < price if intent.buy else intent.limit > price)
 
 
 def _reduces(scene: Scene, intent: Intent) -> int:
-    return reducible(scene.holding, buy=intent.buy) if intent.reduce_only else UNBOUNDED
+    return scene.closing if intent.reduce_only else UNBOUNDED
 
 
 def _live_signal(_scene: Scene, intent: Intent) -> int:
-    return if_passes(intent.signal_fault is None)
+    return UNBOUNDED if intent.signal_fault is None else 0
 
 
 def _crosses(_scene: Scene, intent: Intent) -> int:
-    return if_passes(intent.crossing is None)
+    return UNBOUNDED if intent.crossing is None else 0
 
 
-def _thawed(scene: Scene, intent: Intent) -> int:
-    if scene.standing.frozen is None:
-        return UNBOUNDED
-    return reducible(scene.holding, buy=intent.buy)
+def _thawed(scene: Scene, _intent: Intent) -> int:
+    return UNBOUNDED if scene.standing.frozen is None else scene.closing
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -265,7 +257,6 @@ CONTROLS: tuple[Control, ...] = (
         advice="Ask for more, or not at all.",
         max_quantity=_unbounded,
         evidence=seen.least,
-        refuses=_below_least,
         min_quantity=_least,
     ),
     Control(

@@ -12,13 +12,7 @@ from quarterdeck.execution.core.amounts import PARTS, fee_of
 from quarterdeck.execution.core.exposure import opening, worst_quantity
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.orders import bracket_fault
-from quarterdeck.execution.core.scene import (
-    UNBOUNDED,
-    Scene,
-    reducible,
-    reference_price,
-    worst_price,
-)
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
 
 __all__ = ["UNBOUNDED", "Evidence"]
@@ -113,7 +107,7 @@ def lot(scene: Scene, intent: Intent) -> Evidence:
 def least(scene: Scene, intent: Intent) -> Evidence:
     """Show the minimum beside the order's value."""
     assert scene.contract is not None
-    price = reference_price(scene, intent) if intent.limit is None else intent.limit
+    price = scene.reference if intent.limit is None else intent.limit
     attempted, minimum = value_of(scene, asked_of(intent), price), scene.contract.min_notional
     text = f"an order of {money(attempted)} is below the minimum of {money(minimum)}"
     return Evidence(minimum, attempted, None, text)
@@ -128,7 +122,7 @@ def stale(scene: Scene, _intent: Intent) -> Evidence:
 
 def order_notional(scene: Scene, intent: Intent) -> Evidence:
     """Show the order's worst-case value."""
-    attempted = value_of(scene, asked_of(intent), worst_price(scene, intent))
+    attempted = value_of(scene, asked_of(intent), scene.worst)
     most = scene.bounds.max_order_notional
     return Evidence(
         most, attempted, None, f"the order may cost {money(attempted)}, at most {money(most)}"
@@ -140,7 +134,7 @@ def collar(scene: Scene, intent: Intent) -> Evidence:
     assert scene.price is not None
     assert scene.contract is not None
     assert intent.limit is not None
-    price = reference_price(scene, intent) or scene.price
+    price = scene.reference or scene.price
     width = price * scene.bounds.price_collar_fraction // PARTS
     above = intent.limit > price
     edge = price + width if above else price - width
@@ -194,7 +188,7 @@ def daily_loss(scene: Scene, _intent: Intent) -> Evidence:
 def buying_power(scene: Scene, intent: Intent) -> Evidence:
     """Show the free cash, what working orders reserve of it, and what the order would need."""
     assert scene.contract is not None
-    price = worst_price(scene, intent)
+    price = scene.worst
     assert price is not None
     holding, fee_parts = scene.holding, scene.terms.fee_parts
     held = holding.buy_price if intent.buy else holding.sell_price
@@ -216,7 +210,7 @@ def duplicate(_scene: Scene, _intent: Intent) -> Evidence:
 
 def terms_text(scene: Scene, intent: Intent) -> str | None:
     """Return which terms of the order do not go together; ``None`` if they all do."""
-    if intent.terms_fault is not None:
+    if intent.terms_fault is not None or (intent.stop_loss is None and intent.take_profit is None):
         return intent.terms_fault
     reference = intent.limit or intent.stop or scene.price
     if reference is None:
@@ -236,13 +230,13 @@ def order_terms(scene: Scene, intent: Intent) -> Evidence:
 
 def post_only(scene: Scene, intent: Intent) -> Evidence:
     """Show the price that the limit would have to stay away from."""
-    price = reference_price(scene, intent)
+    price = scene.reference
     return Evidence(price, intent.limit, None, "the order would take at once instead of resting")
 
 
 def reduce_only(scene: Scene, intent: Intent) -> Evidence:
     """Show how much there is to reduce."""
-    most = reducible(scene.holding, buy=intent.buy)
+    most = scene.closing
     return Evidence(most, intent.quantity, None, "the order would do more than reduce the position")
 
 

@@ -144,17 +144,18 @@ def part_of(
 class Exposure:
     """The sums of all agents, brought up to date before each decision."""
 
-    __slots__ = ("_stale", "agents", "crowds", "gross")
+    __slots__ = ("_known", "_touched", "agents", "crowds", "gross")
 
     def __init__(self) -> None:
         self.agents: dict[AgentId, Sums] = {}
         self.crowds: dict[int, Crowd] = {}
         self.gross = 0
-        self._stale = True
+        self._touched: dict[tuple[AgentId, int], None] = {}
+        self._known = -1
 
     def reprice(self) -> None:
         """Add everything up anew with the next decision: prices or risks have changed."""
-        self._stale = True
+        self._known = -1
 
     def update(
         self,
@@ -166,30 +167,36 @@ class Exposure:
         var_parts: Mapping[int, int],
     ) -> None:
         """Bring the sums up to date with what was touched since the last time."""
-        if self._stale:
-            self.agents, self.crowds, self.gross = {}, {}, 0
-            self._stale = False
-            for account in accounts.values():
-                account.touched.update(account.holdings)
-        for agent, account in accounts.items():
-            if not account.touched:
-                continue
+        if self._known != len(accounts):
+            self._begin(accounts)
+        if not self._touched:
+            return
+        for agent, row in self._touched:
             sums = self.agents.get(agent)
             if sums is None:
                 sums = self.agents[agent] = Sums()
-            for row in account.touched:
-                holding = account.holdings.get(row)
-                part = NO_PART
-                if holding is not None and row in prices:
-                    part = part_of(
-                        holding,
-                        contracts[row],
-                        price=prices[row],
-                        fee_parts=fee_parts,
-                        var_parts=var_parts.get(row, 0),
-                    )
-                self._crowd(row, sums.put(row, part), part)
-            account.touched.clear()
+            holding = accounts[agent].holdings.get(row)
+            part = NO_PART
+            if holding is not None and row in prices:
+                part = part_of(
+                    holding,
+                    contracts[row],
+                    price=prices[row],
+                    fee_parts=fee_parts,
+                    var_parts=var_parts.get(row, 0),
+                )
+            self._crowd(row, sums.put(row, part), part)
+        self._touched.clear()
+
+    def _begin(self, accounts: Mapping[AgentId, Account]) -> None:
+        """Forget all sums, and have every account say here what is touched."""
+        self.agents, self.crowds, self.gross = {}, {}, 0
+        self._touched.clear()
+        for account in accounts.values():
+            account.touched = self._touched
+            for row in account.holdings:
+                account.touch(row)
+        self._known = len(accounts)
 
     def _crowd(self, row: int, old: Part, new: Part) -> None:
         crowd = self.crowds.get(row)

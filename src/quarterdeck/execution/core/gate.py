@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.core.control import Control, Unit, Wait
+from quarterdeck.execution.core.control import Bound, Control, Unit, Wait
 from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import PARTS_SCALE
+from quarterdeck.execution.core.pace_controls import NONE
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.model import Breach, Code, Decision
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
@@ -89,6 +91,37 @@ class Retry(NamedTuple):
     at_market: str | None = None
 
 
+class Panel(NamedTuple):
+    """The controls in the order in which a refusal lists them, and by place what each can say.
+
+    Every one has a bound; few have anything else to say.
+    """
+
+    controls: tuple[Control, ...]
+    bounds: tuple[Bound, ...]
+    refusals: tuple[tuple[int, Callable[[Scene, Intent], bool]], ...]
+    floors: tuple[tuple[int, Bound], ...]
+    holes: tuple[tuple[int, Callable[[Scene, Intent], frozenset[int]]], ...]
+
+
+def panel_of(controls: tuple[Control, ...]) -> Panel:
+    """Lay ``controls`` out for :func:`judge`."""
+    places = tuple(enumerate(controls))
+    return Panel(
+        controls,
+        tuple(each.max_quantity for each in controls),
+        tuple((place, each.refuses) for place, each in places if each.refuses is not None),
+        tuple(
+            (place, each.min_quantity) for place, each in places if each.min_quantity is not None
+        ),
+        tuple((place, each.holes) for place, each in places if each.holes is not None),
+    )
+
+
+PANEL = panel_of(CONTROLS)
+"""All controls, laid out once."""
+
+
 def judge(scene: Scene, intent: Intent) -> Verdict:
     """Judge ``intent`` by every control.
 
@@ -107,29 +140,37 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
         does not, whatever the quantity asked. It is 0, with the lower bound as ``binding``, where
         the largest passing quantity is below the smallest.
     """
+    panel = PANEL
+    bounds = [bound(scene, intent) for bound in panel.bounds]
     asked = 1 if intent.quantity is None else intent.quantity
-    most, binding = UNBOUNDED, CONTROLS[0]
-    least, floor = 0, CONTROLS[0]
-    holes: frozenset[int] = frozenset()
-    breaches = []
-    for control in CONTROLS:
-        bound = control.max_quantity(scene, intent)
-        if bound < most:
-            most, binding = bound, control
-        if control.min_quantity is not None:
-            lower = control.min_quantity(scene, intent)
-            if lower > least:
-                least, floor = lower, control
-        if control.holes is not None:
-            holes |= control.holes(scene, intent)
-        if asked > bound or (control.refuses is not None and control.refuses(scene, intent)):
-            breaches.append((control, bound))
-    headroom = _whole_lots(scene, most)
-    while headroom in holes:
+    most = min(bounds)
+    refused = [place for place, refuses in panel.refusals if refuses(scene, intent)]
+    least, floor = 0, 0
+    for place, min_quantity in panel.floors:
+        lower = min_quantity(scene, intent)
+        if lower > least:
+            least, floor = lower, place
+        if intent.quantity is not None and asked < lower:
+            refused.append(place)
+    gaps: frozenset[int] = NONE
+    for place, holes in panel.holes:
+        found = holes(scene, intent)
+        gaps = gaps | found
+        if intent.quantity in found:
+            refused.append(place)
+    breaches: tuple[tuple[Control, int], ...] = ()
+    if asked > most or refused:
+        breaches = tuple(
+            (control, bound)
+            for place, (control, bound) in enumerate(zip(panel.controls, bounds, strict=True))
+            if asked > bound or place in refused
+        )
+    headroom, binding = _whole_lots(scene, most), bounds.index(most)
+    while headroom in gaps:
         headroom = _whole_lots(scene, headroom - 1)
     if 0 < headroom < least:
         headroom, binding = 0, floor
-    return Verdict(tuple(breaches), headroom, binding)
+    return Verdict(breaches, headroom, panel.controls[binding])
 
 
 def decision_of(verdict: Verdict, scene: Scene, *, intent: Intent, retry: Retry) -> Decision:

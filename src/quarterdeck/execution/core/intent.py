@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.belief import Belief, belief_of
@@ -16,8 +17,7 @@ MAX_NUMBER_TEXT = 64
 """Longest text of a number that is read at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(msgspec.Struct, frozen=True):
     """What an order asks for, in units.
 
     ``quantity`` is ``None`` where it is no acceptable number, ``limit`` where there is none or it
@@ -95,14 +95,14 @@ def intent_of(
 def _price(
     contract: Contract | None, value: Decimal | None, *, field: str, kind: OrderType, wanted: bool
 ) -> tuple[int | None, str | None]:
+    if wanted and value is not None:
+        return _positive(contract, value, field=field)
+    if not wanted and value is None:
+        return None, None
     name = kind.value.replace("_", "-")
-    if not wanted:
-        if value is None:
-            return None, None
-        return None, f"{field}: a {name} order has none; leave it out or ask for another type"
-    if value is None:
+    if wanted:
         return None, f"{field}: a {name} order needs one"
-    return _positive(contract, value, field=field)
+    return None, f"{field}: a {name} order has none; leave it out or ask for another type"
 
 
 def _attached(
@@ -122,6 +122,14 @@ def _positive(
     contract: Contract | None, value: Decimal, *, field: str
 ) -> tuple[int | None, str | None]:
     text = str(value)
+    if contract is not None:
+        scale = contract.quantity_scale if field == "quantity" else contract.price_scale
+        try:
+            units = to_units(text, scale=scale, field=field)
+        except InvalidInput as refusal:
+            return None, refusal.message
+        if units > 0:
+            return units, None
     shown_text = text if len(text) <= MAX_NUMBER_TEXT else text[: MAX_NUMBER_TEXT - 3] + "..."
     if contract is None:
         fine = len(text) <= MAX_NUMBER_TEXT and value.is_finite() and value > 0
@@ -130,11 +138,4 @@ def _positive(
             None,
             None if fine else f"{field}: {shown_text!r} is not accepted; expected {accepted}",
         )
-    scale = contract.quantity_scale if field == "quantity" else contract.price_scale
-    try:
-        units = to_units(text, scale=scale, field=field)
-    except InvalidInput as refusal:
-        return None, refusal.message
-    if units <= 0:
-        return None, f"{field}: {shown_text!r} is not accepted; expected a number above 0"
-    return units, None
+    return None, f"{field}: {shown_text!r} is not accepted; expected a number above 0"

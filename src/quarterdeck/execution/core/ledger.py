@@ -69,8 +69,12 @@ class Account:
     stopped: bool = False
     orders_in_bar: int = 0
     holdings: dict[int, Holding] = field(default_factory=dict)
-    touched: set[int] = field(default_factory=set, compare=False)
-    """The instruments whose stake has changed since it was last added up."""
+    touched: dict[tuple[AgentId, int], None] = field(default_factory=dict, compare=False)
+    """Whose stake in which instrument has changed since it was last added up; all accounts share it."""
+
+    def touch(self, row: int) -> None:
+        """Note that the stake in instrument ``row`` is about to change."""
+        self.touched[self.agent, row] = None
 
 
 class Closed(NamedTuple):

@@ -123,13 +123,11 @@ class Limit:
 
     def tightest(self, one: int, other: int) -> int:
         """Return the value that both allow."""
-        match self.tighter:
-            case Tighter.LOWER:
-                return min(one, other)
-            case Tighter.HIGHER:
-                return max(one, other)
-            case Tighter.FEWER:
-                return one & other
+        if self.tighter is Tighter.LOWER:
+            return one if one < other else other
+        if self.tighter is Tighter.HIGHER:
+            return one if one > other else other
+        return one & other
 
     def loosens(self, old: int | None, new: int | None) -> bool:
         """Return whether ``new`` in the place of ``old`` allows anything more; ``None`` is no limit."""

@@ -74,6 +74,10 @@ ALWAYS_SET = frozenset(each.name for each in msgspec.structs.fields(Bounds) if e
 """Limits that the deck always has: they can be changed there, not removed."""
 
 
+LEARNED = "risk, "
+"""What a level is named with where risk has set the limit, not a person."""
+
+
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a limit: in force, or waiting to be confirmed; ``value`` null removes it."""
 
@@ -93,7 +97,8 @@ class LimitBook:
     """What is set at each level, and the version that counts every change of it.
 
     ``clusters`` are the rows of each named group of instruments; they never change. ``version``
-    counts every change of a limit, a learned one too.
+    counts every change of a limit, a learned one too. ``learned`` is what risk has set beside
+    persons, by level; it can only tighten.
     """
 
     clusters: Mapping[str, tuple[int, ...]]
@@ -101,9 +106,8 @@ class LimitBook:
     version: int = 0
     changes: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
-    _wide: dict[AgentId, tuple[dict[str, int], dict[str, str]]] = field(
-        default_factory=dict, compare=False
-    )
+    learned: dict[Level, dict[str, int]] = field(default_factory=dict)
+    _wide: dict[AgentId, Bounds] = field(default_factory=dict, compare=False)
     _known: dict[tuple[AgentId, int], Bounds] = field(default_factory=dict, compare=False)
 
     def value(self, level: Level, name: str) -> int | None:
@@ -121,6 +125,14 @@ class LimitBook:
         self._known.clear()
         self._wide.clear()
 
+    def learn(self, level: Level, limits: dict[str, int]) -> None:
+        """Take up what risk lets pass at ``level``; empty lifts it."""
+        if limits:
+            self.learned[level] = limits
+        else:
+            self.learned.pop(level, None)
+        self._known.clear()
+
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
         key = (agent, row)
@@ -129,15 +141,18 @@ class LimitBook:
             wide = self._wide.get(agent)
             if wide is None:
                 everywhere = ((Scope.DECK, ""), (Scope.ACCOUNT, account), (Scope.AGENT, agent))
-                wide = self._wide[agent] = merged({}, {}, levels=self.levels, touched=everywhere)
+                wide = self._wide[agent] = bounds_of(self.levels, everywhere)
             touched: list[Level] = []
             if row >= 0:
                 touched = [(Scope.INSTRUMENT, symbol)]
                 touched += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
-            values, named = merged(*wide, levels=self.levels, touched=touched)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            found = self._known[key] = Bounds(levels=named, **values)
+            found = tightened(wide, levels=self.levels, touched=touched)
+            if self.learned:
+                touched = [(Scope.DECK, ""), (Scope.AGENT, agent), (Scope.INSTRUMENT, symbol)]
+                found = tightened(found, levels=self.learned, touched=touched, prefix=LEARNED)
+            self._known[key] = found
         return found
 
     def overtaken(self, level: Level, name: str) -> list[int]:
@@ -163,30 +178,37 @@ def bounds_of(levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level
     touched : iterable of Level
         The levels of one order, the widest first: of equal values the widest is named.
     """
-    values, named = merged({}, {}, levels=levels, touched=touched)
+    values: dict[str, int] = {}
+    named: dict[str, str] = {}
+    for level in touched:
+        by = level_name(level)
+        for name, value in levels.get(level, {}).items():
+            held = values.get(name)
+            kept = value if held is None else LIMITS[name].tightest(held, value)
+            if kept != held:
+                values[name], named[name] = kept, by
     return Bounds(levels=named, **values)
 
 
-def merged(
-    values: Mapping[str, int],
-    named: Mapping[str, str],
+def tightened(
+    wide: Bounds,
     *,
     levels: Mapping[Level, Mapping[str, int]],
     touched: Iterable[Level],
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Return ``values`` and what set them, tightened by what the levels ``touched`` set."""
-    found, by = dict(values), dict(named)
+    prefix: str = "",
+) -> Bounds:
+    """Return ``wide`` tightened by what the levels ``touched`` set; itself where none does."""
+    values: dict[str, int] = {}
+    named: dict[str, str] = {}
     for level in touched:
-        limits = levels.get(level)
-        if not limits:
-            continue
-        name_of_level = level_name(level)
-        for name, value in limits.items():
-            held = found.get(name)
+        for name, value in levels.get(level, {}).items():
+            held = values[name] if name in values else getattr(wide, name)
             kept = value if held is None else LIMITS[name].tightest(held, value)
             if kept != held:
-                found[name], by[name] = kept, name_of_level
-    return found, by
+                values[name], named[name] = kept, prefix + level_name(level)
+    if not values:
+        return wide
+    return msgspec.structs.replace(wide, levels={**wide.levels, **named}, **values)
 
 
 def level_name(level: Level) -> str:

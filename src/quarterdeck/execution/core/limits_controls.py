@@ -6,31 +6,27 @@ from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.control import if_passes
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import ORDER_TYPES, PARTS_SCALE
-from quarterdeck.execution.core.scene import UNBOUNDED, Scene, gross_room, reducible, worst_price
+from quarterdeck.execution.core.scene import UNBOUNDED, Scene, gross_room
 from quarterdeck.kernel.vocabulary import OrderType
 
 REDUCING, HALTED = 1, 2
+_BITS = {kind: bit for bit, kind in enumerate(ORDER_TYPES)}
 
 
-def reducing_unless(passes: bool, scene: Scene, intent: Intent) -> int:
-    """Return the bound of a control that lets reducing orders pass whatever it says."""
-    return UNBOUNDED if passes else reducible(scene.holding, buy=intent.buy)
-
-
-def state(scene: Scene, intent: Intent) -> int:
+def state(scene: Scene, _intent: Intent) -> int:
     """Bound by the state of trading that a person set."""
     found = scene.bounds.trading_state
     if found == HALTED:
         return 0
-    return reducing_unless(found != REDUCING, scene, intent)
+    return scene.closing if found == REDUCING else UNBOUNDED
 
 
-def allowed(scene: Scene, intent: Intent) -> int:
+def allowed(scene: Scene, _intent: Intent) -> int:
     """Bound by the list of allowed instruments."""
     mask = scene.bounds.instruments_allowed
     if mask is None or scene.contract is None:
         return UNBOUNDED
-    return reducing_unless(mask >> scene.contract.index & 1 == 1, scene, intent)
+    return UNBOUNDED if mask >> scene.contract.index & 1 else scene.closing
 
 
 def type_of(intent: Intent) -> OrderType:
@@ -45,7 +41,7 @@ def order_type(scene: Scene, intent: Intent) -> int:
     mask = scene.bounds.order_types_allowed
     if mask is None:
         return UNBOUNDED
-    return if_passes(mask >> ORDER_TYPES.index(type_of(intent)) & 1 == 1)
+    return if_passes(mask >> _BITS[type_of(intent)] & 1 == 1)
 
 
 def order_quantity(scene: Scene, _intent: Intent) -> int:
@@ -70,68 +66,63 @@ def short_sale(scene: Scene, intent: Intent) -> int:
     return max(0, scene.holding.quantity - scene.holding.sells)
 
 
-def concentration(scene: Scene, intent: Intent) -> int:
+def concentration(scene: Scene, _intent: Intent) -> int:
     """Bound by the position's share of the equity."""
     parts = scene.bounds.max_concentration_fraction
-    if parts is None or scene.contract is None or scene.price is None:
+    if parts is None or scene.unit is None:
         return UNBOUNDED
-    most = scene.equity * parts // PARTS // (scene.price * scene.contract.unit_value)
-    holding = scene.holding
-    if intent.buy:
-        room = most - holding.quantity - holding.buys
-    else:
-        room = most + holding.quantity - holding.sells
-    return max(0, room, reducible(holding, buy=intent.buy))
+    room = scene.equity * parts // PARTS // scene.unit - scene.same
+    return room if room > scene.closing else scene.closing
 
 
 def net(scene: Scene, intent: Intent) -> int:
     """Bound by the agent's net exposure on the order's side."""
     parts = scene.bounds.max_net_exposure_ratio
-    if parts is None or scene.contract is None or scene.price is None:
+    if parts is None or scene.unit is None:
         return UNBOUNDED
     left = scene.equity * parts // PARTS - (scene.sums.up if intent.buy else scene.sums.down)
-    room = left // (scene.price * scene.contract.unit_value)
-    return max(0, room, reducible(scene.holding, buy=intent.buy))
+    room = left // scene.unit
+    return room if room > scene.closing else scene.closing
 
 
-def credit(scene: Scene, intent: Intent) -> int:
+def credit(scene: Scene, _intent: Intent) -> int:
     """Bound by the agent's credit line."""
     most = scene.bounds.max_credit_notional
-    return UNBOUNDED if most is None else gross_room(scene, intent, most - scene.others_gross)
+    return UNBOUNDED if most is None else gross_room(scene, most - scene.others_gross)
 
 
-def var(scene: Scene, intent: Intent) -> int:
+def var(scene: Scene, _intent: Intent) -> int:
     """Bound by the agent's budget of value at risk."""
     parts, risk = scene.bounds.max_var99_fraction, scene.around.var_parts
     if parts is None or risk == 0:
         return UNBOUNDED
     left = scene.equity * parts // PARTS - (scene.sums.risk - scene.part.risk)
     # ceil(g r / P) <= left exactly when g <= floor(left P / r), for whole g.
-    return gross_room(scene, intent, left * PARTS // risk)
+    return gross_room(scene, left * PARTS // risk)
 
 
-def crowd(scene: Scene, intent: Intent) -> int:
+def crowd(scene: Scene, _intent: Intent) -> int:
     """Bound by the exposure of all agents in the instrument."""
     most = scene.bounds.max_instrument_notional
     if most is None:
         return UNBOUNDED
-    return gross_room(scene, intent, most - scene.around.crowd.gross + scene.part.gross)
+    return gross_room(scene, most - scene.around.crowd.gross + scene.part.gross)
 
 
-def cluster(scene: Scene, intent: Intent) -> int:
+def cluster(scene: Scene, _intent: Intent) -> int:
     """Bound by the exposure of all agents in the fullest cluster of the instrument."""
     most = scene.bounds.max_cluster_notional
     if most is None or not scene.around.clusters:
         return UNBOUNDED
-    return gross_room(scene, intent, most - max(scene.around.clusters) + scene.part.gross)
+    return gross_room(scene, most - max(scene.around.clusters) + scene.part.gross)
 
 
-def account(scene: Scene, intent: Intent) -> int:
+def account(scene: Scene, _intent: Intent) -> int:
     """Bound by the exposure of all agents."""
     most = scene.bounds.max_account_notional
     if most is None:
         return UNBOUNDED
-    return gross_room(scene, intent, most - scene.around.account_gross + scene.part.gross)
+    return gross_room(scene, most - scene.around.account_gross + scene.part.gross)
 
 
 def same_direction(scene: Scene, intent: Intent) -> int:
@@ -141,18 +132,18 @@ def same_direction(scene: Scene, intent: Intent) -> int:
         return UNBOUNDED
     everybody, part = scene.around.crowd, scene.part
     others = everybody.longs - part.long if intent.buy else everybody.shorts - part.short
-    return reducing_unless(others < most, scene, intent)
+    return UNBOUNDED if others < most else scene.closing
 
 
 def open_orders(scene: Scene, _intent: Intent) -> int:
     """Bound by the number of the agent's working orders."""
     most = scene.bounds.max_open_orders_count
-    return if_passes(most is None or scene.around.open_orders < most)
+    return UNBOUNDED if most is None or scene.around.open_orders < most else 0
 
 
 def open_notional(scene: Scene, intent: Intent) -> int:
     """Bound by the worst-case value of the agent's working orders."""
-    most, price = scene.bounds.max_open_notional, worst_price(scene, intent)
+    most, price = scene.bounds.max_open_notional, scene.worst
     if most is None or price is None or scene.contract is None:
         return UNBOUNDED
     holding, unit = scene.holding, scene.contract.unit_value

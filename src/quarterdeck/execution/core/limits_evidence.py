@@ -8,13 +8,15 @@ from quarterdeck.execution.core.exposure import worst_quantity
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import STATES
 from quarterdeck.execution.core.limits_controls import in_quantity_units, type_of
-from quarterdeck.execution.core.scene import Scene, worst_price
+from quarterdeck.execution.core.scene import Scene
 
 
 def state(scene: Scene, _intent: Intent) -> Evidence:
-    """Say the state that a person set."""
+    """Say the state that a person or a risk event set, and at which level."""
     named = STATES[scene.bounds.trading_state or 0]
-    return Evidence(None, None, None, f"a limit sets the state of trading to {named}")
+    level = scene.bounds.levels.get("trading_state", "")
+    by = f"the limit of {level}" if level else "a limit"
+    return Evidence(None, None, None, f"{by} sets the state of trading to {named}")
 
 
 def allowed(scene: Scene, _intent: Intent) -> Evidence:
@@ -127,7 +129,7 @@ def open_orders(scene: Scene, _intent: Intent) -> Evidence:
 
 def open_notional(scene: Scene, intent: Intent) -> Evidence:
     """Show the worst-case value of the working orders, and what the order adds."""
-    price = worst_price(scene, intent)
+    price = scene.worst
     assert price is not None
     holding = scene.holding
     quantity, held = (

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.belief import Belief, age_bars, holds
 from quarterdeck.execution.core.control import if_passes
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.limits_controls import reducing_unless
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.core.windows import WINDOW_BARS
 from quarterdeck.kernel.vocabulary import REGIMES
 
+NONE: frozenset[int] = frozenset()
+_BITS: Mapping[str | None, int] = {each.value: bit for bit, each in enumerate(REGIMES)}
 
-def mandate(scene: Scene, intent: Intent) -> int:
+
+def mandate(scene: Scene, _intent: Intent) -> int:
     """Bound by the end of the mandate."""
     until = scene.bounds.mandate_until
-    return reducing_unless(until is None or scene.around.at < until, scene, intent)
+    return UNBOUNDED if until is None or scene.around.at < until else scene.closing
 
 
-def regime(scene: Scene, intent: Intent) -> int:
+def regime(scene: Scene, _intent: Intent) -> int:
     """Bound by the regime that the instrument is in."""
     mask = scene.bounds.regimes_allowed
     if mask is None:
         return UNBOUNDED
-    now = scene.around.market.regime
-    known = next((bit for bit, each in enumerate(REGIMES) if each.value == now), None)
-    return reducing_unless(known is not None and mask >> known & 1 == 1, scene, intent)
+    known = _BITS.get(scene.around.market.regime)
+    return UNBOUNDED if known is not None and mask >> known & 1 == 1 else scene.closing
 
 
 def premise(scene: Scene, intent: Intent) -> int:
@@ -96,46 +99,42 @@ def messages(scene: Scene, _intent: Intent) -> int:
 
 def repeated(scene: Scene, intent: Intent) -> frozenset[int]:
     """Return the quantities that were accepted too often in this bar."""
-    most = scene.bounds.max_identical_orders_per_bar
-    if most is None:
-        return frozenset()
-    alike = scene.around.window.repeats(scene.around.slice, alike_of(scene, intent))
+    most, around = scene.bounds.max_identical_orders_per_bar, scene.around
+    # No order is in there more often than any were accepted.
+    if most is None or around.window.accepted(around.slice) < most:
+        return NONE
+    alike = around.window.repeats(around.slice, alike_of(scene, intent))
     return frozenset(quantity for quantity, times in alike.items() if times >= most)
 
 
 def duplicate(scene: Scene, _intent: Intent) -> int:
     """Bound by nothing, unless no order may be accepted even once."""
-    return if_passes(scene.bounds.max_identical_orders_per_bar != 0)
+    return 0 if scene.bounds.max_identical_orders_per_bar == 0 else UNBOUNDED
 
 
-def is_duplicate(scene: Scene, intent: Intent) -> bool:
-    """Return whether the identical order was accepted too often in this bar."""
-    return intent.quantity in repeated(scene, intent)
-
-
-def cancel_ratio(scene: Scene, intent: Intent) -> int:
+def cancel_ratio(scene: Scene, _intent: Intent) -> int:
     """Bound by the share of orders that are cancelled."""
     parts = scene.bounds.max_cancel_ratio
     if parts is None:
         return UNBOUNDED
     sums = scene.around.window.sums(scene.around.slice)
     few = sums.accepted < WINDOW_BARS
-    return reducing_unless(few or sums.cancelled * PARTS <= sums.accepted * parts, scene, intent)
+    return UNBOUNDED if few or sums.cancelled * PARTS <= sums.accepted * parts else scene.closing
 
 
-def order_to_trade(scene: Scene, intent: Intent) -> int:
+def order_to_trade(scene: Scene, _intent: Intent) -> int:
     """Bound by the orders sent per fill."""
     most = scene.bounds.max_orders_per_trade
     if most is None:
         return UNBOUNDED
     sums = scene.around.window.sums(scene.around.slice)
     few = sums.sent < WINDOW_BARS
-    return reducing_unless(few or sums.sent + 1 <= most * sums.trades, scene, intent)
+    return UNBOUNDED if few or sums.sent + 1 <= most * sums.trades else scene.closing
 
 
-def cooldown(scene: Scene, intent: Intent) -> int:
+def cooldown(scene: Scene, _intent: Intent) -> int:
     """Bound by the bars since the last loss in the instrument."""
-    return reducing_unless(cooldown_left(scene) == 0, scene, intent)
+    return UNBOUNDED if cooldown_left(scene) == 0 else scene.closing
 
 
 def cooldown_left(scene: Scene) -> int:
@@ -156,4 +155,4 @@ def alike_of(scene: Scene, intent: Intent) -> str:
 def stop_loss(scene: Scene, intent: Intent) -> int:
     """Bound by whether a stop-loss is attached, where it must be."""
     missing = bool(scene.bounds.stop_loss_required) and intent.stop_loss is None
-    return reducing_unless(not missing, scene, intent)
+    return UNBOUNDED if not missing else scene.closing

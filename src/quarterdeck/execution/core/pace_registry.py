@@ -103,7 +103,6 @@ PACE = (
         "and price are accepted in a bar.",
         advice="The order was accepted already: look at its state instead of sending it again.",
         max_quantity=bound.duplicate,
-        refuses=bound.is_duplicate,
         holes=bound.repeated,
         limit="max_identical_orders_per_bar",
         evidence=seen.duplicate,

@@ -1,4 +1,4 @@
-"""Our books against the broker's: what differs, and what each fill of a report is worth booking.
+"""Our books against the broker's: what differs, and which of its reports come next.
 
 Comparing changes nothing: a difference freezes an instrument and is adjusted by a rule or a person.
 "No answer" is not an argument of these functions, so that it can never be read as "flat".
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from quarterdeck.execution.model.broker import BrokerBooks, BrokerFill, BrokerReport
+from quarterdeck.execution.model.broker import BrokerBooks, BrokerReport
 
 
 class Difference(NamedTuple):
@@ -46,10 +46,26 @@ def differences(
     return tuple(found)
 
 
-def new_fills(reports: Iterable[BrokerReport], booked: set[str]) -> tuple[BrokerFill, ...]:
-    """Return each fill that is not in ``booked``, once, in the order of the reports' numbers."""
-    found: dict[str, BrokerFill] = {}
-    for report in sorted(reports, key=lambda each: each.sequence):
-        if report.fill is not None and report.fill.fill_id not in booked:
-            found.setdefault(report.fill.fill_id, report.fill)
-    return tuple(found.values())
+def following(reports: Iterable[BrokerReport], *, after: int) -> tuple[BrokerReport, ...]:
+    """Return what comes next after the report ``after``: each once, in order, up to the first gap.
+
+    Parameters
+    ----------
+    reports : iterable of BrokerReport
+        In whatever order and however often they came.
+    after : int
+        The number of the last report that was taken in.
+
+    Examples
+    --------
+    >>> from quarterdeck.kernel.vocabulary import OrderStatus
+    >>> told = [BrokerReport(sequence=n, client_id="o", status=OrderStatus.WORKING)
+    ...         for n in (5, 2, 3, 3, 1)]
+    >>> [report.sequence for report in following(told, after=1)]
+    [2, 3]
+    """
+    told = {report.sequence: report for report in reports}
+    found: list[BrokerReport] = []
+    while (report := told.get(after + 1 + len(found))) is not None:
+        found.append(report)
+    return tuple(found)

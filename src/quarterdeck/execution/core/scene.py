@@ -78,8 +78,15 @@ class Scene(msgspec.Struct, frozen=True):
     ``contract`` and ``price`` (the last close) are ``None`` where unknown; ``missed`` counts the
     slices since the last bar. ``terms`` are the venue's assumptions, ``bounds`` the tightest limits of
     all levels, ``position_limit`` the tighter of theirs and the learned one. ``sums`` are the agent's
-    holdings added up and ``part`` what this instrument adds to them. ``free`` is the cash that no short, and no working order other than those on this
-    side of this instrument, lays claim to. ``loss`` is what the equity has lost since ``day_open``.
+    holdings added up and ``part`` what this instrument adds to them. ``free`` is the cash that no
+    short, and no working order other than those on this side of this instrument, lays claim to.
+    ``loss`` is what the equity has lost since ``day_open``.
+
+    What the order's side and prices make of that, whatever its quantity: ``unit`` is what one quantity
+    unit is worth at the last close, ``reference`` the price the order is expected to be near when it
+    acts, ``worst`` the price it is reserved at, all ``None`` before the first bar. ``closing`` is the
+    largest quantity that only reduces, ``same`` and ``other`` the worst case of the order's side and of
+    the opposite one before the order.
     """
 
     standing: Standing
@@ -98,6 +105,12 @@ class Scene(msgspec.Struct, frozen=True):
     orders_in_bar: int
     free: int
     around: Around
+    unit: int | None
+    reference: int | None
+    worst: int | None
+    closing: int
+    same: int
+    other: int
 
     @property
     def others_gross(self) -> int:
@@ -120,7 +133,7 @@ def scene_of(
     account: Account | None,
     *,
     contract: Contract | None,
-    buy: bool,
+    intent: Intent,
     price: int | None,
     missed: int,
     terms: Terms,
@@ -140,8 +153,8 @@ def scene_of(
         The agent's account; without one everything it owns is 0.
     contract : Contract or None
         The instrument; ``None`` for an unknown symbol.
-    buy : bool
-        The side of the order.
+    intent : Intent
+        The order; its quantity is not looked at.
     price : int or None
         Last close in price units; ``None`` before the first bar.
     missed : int
@@ -166,7 +179,8 @@ def scene_of(
         )
         free = account.cash - 2 * sums.shorts - sums.claimed
         if contract is not None and holding is not NOTHING:
-            free += reserved(holding, contract, buy=buy, fee_parts=terms.fee_parts)
+            free += reserved(holding, contract, buy=intent.buy, fee_parts=terms.fee_parts)
+    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
     return Scene(
         standing=standing,
         terms=terms,
@@ -184,6 +198,12 @@ def scene_of(
         orders_in_bar=orders,
         free=free,
         around=around,
+        unit=None if contract is None or price is None else price * contract.unit_value,
+        reference=price if intent.stop is None else intent.stop,
+        worst=worst_price(intent, price, collar_parts=terms.collar_parts),
+        closing=reducible(holding, buy=intent.buy),
+        same=up if intent.buy else down,
+        other=down if intent.buy else up,
     )
 
 
@@ -193,41 +213,32 @@ def reducible(holding: Holding, *, buy: bool) -> int:
     >>> reducible(Holding(quantity=-10, buys=4), buy=True)
     6
     """
-    if buy:
-        return max(0, -holding.quantity - holding.buys)
-    return max(0, holding.quantity - holding.sells)
+    most = -holding.quantity - holding.buys if buy else holding.quantity - holding.sells
+    return most if most > 0 else 0
 
 
-def gross_room(scene: Scene, intent: Intent, left: int) -> int:
+def gross_room(scene: Scene, left: int) -> int:
     """Return the largest quantity whose worst case in this instrument is worth at most ``left``.
 
     What only reduces passes whatever is left.
     """
-    if scene.contract is None or scene.price is None:
+    if scene.unit is None:
         return UNBOUNDED
-    most = left // (scene.price * scene.contract.unit_value)
-    holding = scene.holding
-    up, down = holding.quantity + holding.buys, holding.sells - holding.quantity
-    same, other = (up, down) if intent.buy else (down, up)
-    room = most - same if other <= most else 0
-    return max(0, room, reducible(holding, buy=intent.buy))
+    most = left // scene.unit
+    room = most - scene.same
+    return room if scene.other <= most and room > scene.closing else scene.closing
 
 
-def reference_price(scene: Scene, intent: Intent) -> int | None:
-    """Return the price an order is expected to be near when it acts: its stop, else the last close."""
-    return scene.price if intent.stop is None else intent.stop
-
-
-def worst_price(scene: Scene, intent: Intent) -> int | None:
+def worst_price(intent: Intent, price: int | None, *, collar_parts: int) -> int | None:
     """Return the price an order is reserved at; ``None`` before the first bar.
 
     A limit purchase cannot cost more than its limit. Everything else may fill above the last
     close and counts at the collar's top: a market order, and a sale, whose limit is a lower bound.
     A stop counts from its stop price if that is higher, as it fills no better than there.
     """
-    if scene.price is None:
+    if price is None:
         return None
-    top = collar_top(max(scene.price, intent.stop or 0), scene.terms.collar_parts)
-    if intent.market or intent.limit is None:
-        return top
-    return intent.limit if intent.buy else max(intent.limit, top)
+    if intent.buy and intent.limit is not None and not intent.market:
+        return intent.limit
+    top = collar_top(max(price, intent.stop or 0), collar_parts)
+    return top if intent.market or intent.limit is None else max(intent.limit, top)

@@ -12,7 +12,10 @@ from quarterdeck.kernel.vocabulary import SignalStatus
 
 @dataclass(slots=True)
 class Signal:
-    """A signal that orders may name until the slice ``expires_slice`` has closed."""
+    """A signal that orders may name until the slice ``expires_slice`` has closed.
+
+    With ``expires_at`` no longer than until a slice closes at or after that market instant.
+    """
 
     number: int
     signal_id: SignalId
@@ -21,6 +24,13 @@ class Signal:
     expires_slice: int
     status: SignalStatus = SignalStatus.RECEIVED
     final_at: Nanos | None = None
+    expires_at: Nanos | None = None
+
+    def over(self, slice_: int, at: Nanos) -> bool:
+        """Return whether it has expired once slice ``slice_`` has closed at ``at``."""
+        return self.expires_slice <= slice_ or (
+            self.expires_at is not None and self.expires_at <= at
+        )
 
 
 def stale(

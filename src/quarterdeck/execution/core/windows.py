@@ -52,6 +52,10 @@ class Agent(msgspec.Struct):
             return 0
         return self.bars[-1].sent + self.bars[-1].cancelled
 
+    def accepted(self, slice_: int) -> int:
+        """Return the orders accepted in the present bar."""
+        return self.bars[-1].accepted if self.bars and self.bars[-1].slice == slice_ else 0
+
     def repeats(self, slice_: int, alike: str) -> dict[int, int]:
         """Return how often each quantity of such an order was accepted in the present bar."""
         if not self.bars or self.bars[-1].slice != slice_:

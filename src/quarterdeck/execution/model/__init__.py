@@ -30,7 +30,9 @@ from quarterdeck.execution.model.broker import (
 from quarterdeck.execution.model.deadman import (
     CancelAbsent,
     DemandKeepAlive,
+    GetKeepAlives,
     KeepAlive,
+    KeepAlivesView,
     KeepAliveView,
 )
 from quarterdeck.execution.model.drill import (
@@ -42,12 +44,15 @@ from quarterdeck.execution.model.drill import (
 )
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
+    BooksDiffered,
     EquityMarked,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderReduced,
     OrderRefused,
+    SignalEnded,
+    SignalStated,
     TradingHalted,
     TradingResumed,
 )
@@ -129,6 +134,7 @@ __all__ = [
     "AccountView",
     "AccountsView",
     "AgentReport",
+    "BooksDiffered",
     "Breach",
     "BreakerChanged",
     "BreakerEvent",
@@ -167,6 +173,7 @@ __all__ = [
     "GetFills",
     "GetGate",
     "GetGrounding",
+    "GetKeepAlives",
     "GetLedger",
     "GetLimitNames",
     "GetLimitRevisions",
@@ -181,6 +188,7 @@ __all__ = [
     "GroundingsView",
     "KeepAlive",
     "KeepAliveView",
+    "KeepAlivesView",
     "LedgerLine",
     "LedgerView",
     "LevelLimit",
@@ -210,7 +218,9 @@ __all__ = [
     "Scope",
     "SetLimit",
     "SettleOrder",
+    "SignalEnded",
     "SignalStateView",
+    "SignalStated",
     "SignalView",
     "SignalsView",
     "StandingStop",

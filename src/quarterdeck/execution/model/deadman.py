@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.kernel.ids import AgentId
-from quarterdeck.kernel.messages import Answer, Command
+from quarterdeck.kernel.messages import Answer, Command, Query
 
 
 class KeepAlive(Command, frozen=True):
@@ -41,3 +41,13 @@ class KeepAliveView(Answer, frozen=True):
     within_s: float | None
     until: str | None
     cancelled: int = 0
+
+
+class GetKeepAlives(Query, frozen=True):
+    """Ask for the dead-man timers of all agents that have, or must have, one."""
+
+
+class KeepAlivesView(Answer, frozen=True):
+    """Dead-man timers by agent."""
+
+    timers: tuple[KeepAliveView, ...]

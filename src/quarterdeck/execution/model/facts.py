@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from quarterdeck.execution.model.orders import OrderView
 from quarterdeck.execution.model.stop import StopScope
-from quarterdeck.kernel.ids import AgentId, FillId, OrderId
+from quarterdeck.kernel.ids import AgentId, FillId, OrderId, SignalId
 from quarterdeck.kernel.messages import Message, Number
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side
+from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side, SignalStatus
 
 
 class OrderAccepted(Message, frozen=True):
@@ -70,6 +70,40 @@ class OrderReduced(Message, frozen=True):
     symbol: str
     quantity_units: int
     reason: str
+
+
+class SignalStated(Message, frozen=True):
+    """An agent stated a view of an instrument."""
+
+    at: Nanos
+    slice: int
+    signal_id: SignalId
+    agent: AgentId
+    symbol: str
+    direction: str
+    strength: float
+    expires_slice: int
+
+
+class SignalEnded(Message, frozen=True):
+    """A signal was executed, expired in market time, or was taken back; no order may follow it."""
+
+    at: Nanos
+    slice: int
+    signal_id: SignalId
+    agent: AgentId
+    symbol: str
+    status: SignalStatus
+
+
+class BooksDiffered(Message, frozen=True):
+    """Our books and a remote broker's differ in ``subject``, in units; it may only be reduced now."""
+
+    at: Nanos
+    slice: int
+    subject: str
+    ours: int
+    theirs: int
 
 
 class TradingHalted(Message, frozen=True):
@@ -148,5 +182,13 @@ PUBLISHED = (
         subject="agent",
         clock=Clock.MARKET,
         meaning="circuit breakers of the agent that are not closed",
+    ),
+    Number(
+        name="execution.market_breakers_count",
+        unit="breakers",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="circuit breakers of the instrument, or of the deck, that are not closed; said of "
+        "those that ever had one",
     ),
 )

@@ -242,7 +242,8 @@ class SubmitSignal(Command, frozen=True):
     """State a view: direction, strength in [0, 1] and how many bars it holds.
 
     A signal moves no money; an order may name it until it expires, in market time: with the bar
-    that is ``horizon_bars`` after the one it was given in.
+    that is ``horizon_bars`` after the one it was given in, or with the first one that closes at or
+    after the instant ``expires_at`` (RFC 3339), whichever comes first.
     """
 
     idempotency_key: str
@@ -252,6 +253,7 @@ class SubmitSignal(Command, frozen=True):
     horizon_bars: int
     reason: str = ""
     task_id: str | None = None
+    expires_at: str | None = None
 
 
 class SignalView(Answer, frozen=True):
@@ -269,6 +271,8 @@ class SignalView(Answer, frozen=True):
     expires_slice: int
     status: SignalStatus = SignalStatus.RECEIVED
     final_at: str | None = None
+    expires_at: str | None = None
+    task_id: str | None = None
 
 
 class SignalStateView(Answer, frozen=True):
@@ -279,6 +283,7 @@ class SignalStateView(Answer, frozen=True):
     symbol: str
     status: SignalStatus
     expires_slice: int
+    expires_at: str | None = None
 
 
 class CancelSignal(Command, frozen=True):

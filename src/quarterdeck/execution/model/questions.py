@@ -7,7 +7,7 @@ from decimal import Decimal
 from quarterdeck.execution.model.orders import Code, OrderView, SignalView
 from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.messages import Answer, Query
-from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side
+from quarterdeck.kernel.vocabulary import Clock, OrderStatus, Side, SignalStatus
 
 
 class GetOrders(Query, frozen=True):
@@ -168,9 +168,11 @@ class LedgerView(Answer, frozen=True):
 
 
 class GetSignals(Query, frozen=True):
-    """Ask for the last ``limit`` signals (1 to 1,000), newest first."""
+    """Ask for the last ``limit`` signals (1 to 1,000), newest first; filters narrow them."""
 
     agent: str | None = None
+    symbol: str | None = None
+    status: SignalStatus | None = None
     limit: int = 100
     before: int | None = None
 

@@ -214,6 +214,17 @@ def open_breakers(desk: Desk) -> dict[str, float | None]:
     return {name: float(len(live.get((Scope.AGENT, name), ()))) for name in desk.accounts}
 
 
+def open_market_breakers(desk: Desk) -> dict[str, float | None]:
+    """Return how many breakers of the deck and of each instrument that ever had one are not closed."""
+    found: dict[str, float | None] = {}
+    for breaker in desk.breakers.all.values():
+        if breaker.trips and breaker.scope is not Scope.AGENT:
+            name = breaker.subject or breaker.scope.value
+            live = desk.breakers.live.get((breaker.scope, breaker.subject), ())
+            found[name] = float(len(live))
+    return found
+
+
 def reset(service: ExecutionService, command: ResetBreaker, step: Step) -> BreakerView:
     """Close a breaker that is not closed; what it counted begins anew."""
     desk = service.desk

@@ -9,7 +9,9 @@ from quarterdeck.execution.core.session import Scope
 from quarterdeck.execution.model import (
     CancelAbsent,
     DemandKeepAlive,
+    GetKeepAlives,
     KeepAlive,
+    KeepAlivesView,
     KeepAliveView,
     StopScope,
 )
@@ -22,6 +24,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import SECOND, Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
@@ -89,6 +92,17 @@ def shown(desk: Desk, agent: AgentId, *, cancelled: int = 0) -> KeepAliveView:
         until=None if timer.until is None else rfc3339(timer.until),
         cancelled=cancelled,
     )
+
+
+def timers(service: ExecutionService, _query: GetKeepAlives, _caller: Caller) -> KeepAlivesView:
+    """Return the timers that run or are demanded."""
+    desk = service.desk
+    names = [
+        agent
+        for agent, timer in sorted(desk.deadmen.items())
+        if timer.until is not None or timer.demanded_s is not None
+    ]
+    return KeepAlivesView(timers=tuple(shown(desk, agent) for agent in names))
 
 
 def _armed(desk: Desk, agent: AgentId, within: float | None, *, step: Step) -> None:

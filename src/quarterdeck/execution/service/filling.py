@@ -198,7 +198,7 @@ def _trade(
     account: Account, order: Order, trade: Trade, *, contract: Contract, step: Step
 ) -> Closed:
     """Change the account by a fill and write what it holds and has."""
-    account.touched.add(contract.index)
+    account.touch(contract.index)
     holding = account.holdings.setdefault(contract.index, Holding())
     signed = order.side.sign * trade.quantity
     closed = book_trade(holding, signed, price=trade.price, contract=contract)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as changed
+
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.book import Order, release, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.orders import Asked
-from quarterdeck.execution.core.scene import Scene, worst_price
+from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.signals import stale
 from quarterdeck.execution.core.stp import crossing
 from quarterdeck.execution.model import (
@@ -72,7 +74,7 @@ def checked(
     """
     fault = stale(desk.signals, signal_id, agent=agent, symbol=symbol)
     if fault is not None:
-        intent = replace(intent, signal_fault=fault)
+        intent = changed(intent, signal_fault=fault)
     contract, policy = desk.symbols.get(symbol), desk.policy.self_trade
     if contract is None or policy == "allow":
         return intent, []
@@ -84,8 +86,8 @@ def checked(
         return intent, found
     if policy == "decrement":
         left = (intent.quantity or 0) - sum(order.remaining for order in found)
-        return (replace(intent, quantity=left) if left > 0 else intent), found
-    return replace(intent, crossing=text), []
+        return (changed(intent, quantity=left) if left > 0 else intent), found
+    return changed(intent, crossing=text), []
 
 
 def place(
@@ -225,7 +227,7 @@ def _order(
         type=command.type,
         quantity=intent.quantity or 0,
         limit=intent.limit,
-        worst_price=(worst_price(scene, intent) or 0) if accepted else 0,
+        worst_price=(scene.worst or 0) if accepted else 0,
         status=desk.first_status if accepted else OrderStatus.REFUSED,
         decision=decision,
         at=step.at,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.execution.core.amounts import BASE_CURRENCY
-from quarterdeck.execution.core.reconcile import differences
+from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.session import Scope
-from quarterdeck.execution.model import StopScope
+from quarterdeck.execution.model import BooksDiffered, StopScope
 from quarterdeck.execution.model.broker import (
     BrokerBooks,
     BrokerReport,
@@ -39,15 +39,11 @@ _IN_FLIGHT = (OrderStatus.INTENT, OrderStatus.SENT, OrderStatus.UNKNOWN)
 def note_reports(service: ExecutionService, command: NoteReports, step: Step) -> Noted:
     """Take in each report once and in order; what comes after a gap waits until the gap is told."""
     desk = service.desk
-    before = desk.venue.sequence
-    for report in sorted(command.reports, key=lambda each: each.sequence):
-        if report.sequence <= desk.venue.sequence:
-            continue
-        if report.sequence != desk.venue.sequence + 1:
-            break
+    news = following(command.reports, after=desk.venue.sequence)
+    for report in news:
         desk.venue.sequence = report.sequence
         _take(desk, report, step=step)
-    if desk.venue.sequence != before:
+    if news:
         write_venue(step, desk.venue)
     return Noted(sequence=desk.venue.sequence)
 
@@ -83,6 +79,11 @@ def note_books(service: ExecutionService, command: NoteBooks, step: Step) -> Not
                 "execution.difference_saved", subject=subject, ours=ours, theirs=theirs, at=step.at
             )
             step.record(desk.account, "books_differ", subject=subject, ours=ours, theirs=theirs)
+            step.say(
+                BooksDiffered(
+                    at=step.at, slice=step.slice, subject=subject, ours=ours, theirs=theirs
+                )
+            )
     desk.venue.differences = found
     if desk.venue.compared_slice != step.slice or changed:
         desk.venue.compared_slice = step.slice

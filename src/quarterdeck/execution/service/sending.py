@@ -146,10 +146,9 @@ def take_status(desk: Desk, order: Order, status: OrderStatus, *, step: Step) ->
 def take_venue_fill(desk: Desk, order: Order, *, fill_id: str, trade: Trade, step: Step) -> None:
     """Book a fill of the venue once, however often it is told."""
     sound = trade.price > 0 and trade.fee >= 0 and 0 < trade.quantity <= order.remaining
-    if fill_id in desk.venue.fills or not sound:
+    if not sound or not book_once(step, desk.venue, fill_id, order_id=order.order_id):
         # What cannot be is not booked; that the books then differ is found by comparing them.
         return
-    book_once(step, desk.venue, fill_id, order_id=order.order_id)
     if order.status is OrderStatus.INTENT:
         # Told to be untaken, and filled all the same: it had arrived.
         desk.book.move(order, OrderStatus.SENT)

@@ -10,15 +10,23 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.ledger import Account, capital_lines
 from quarterdeck.execution.core.session import Tally
+from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Bar
 from quarterdeck.execution.model import EquityMarked
-from quarterdeck.execution.service.breakers import open_breakers, watch_bar, watch_close
+from quarterdeck.execution.service.breakers import (
+    open_breakers,
+    open_market_breakers,
+    watch_bar,
+    watch_close,
+)
 from quarterdeck.execution.service.desk import Desk
+from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.matching import work_orders
 from quarterdeck.execution.service.signals import expire_signals
 from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
 from quarterdeck.kernel.time import DAY
+from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.runtime.sequencer import Step
 
@@ -66,11 +74,23 @@ def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     session.warming_up, session.ended = bars.warming_up, bars.last
     store.write_session(step, session)
     work_orders(desk, arrived, step)
-    expire_signals(desk, step)
+    _drop(desk, expire_signals(desk, step), step=step)
     _mark_prices(desk, bars, arrived, step=step)
     _mark_accounts(desk, step)
     watch_close(desk, step=step)
     step.say(NumbersPublished(name="execution.breakers_count", values=open_breakers(desk)))
+    markets = open_market_breakers(desk)
+    if markets:
+        step.say(NumbersPublished(name="execution.market_breakers_count", values=markets))
+
+
+def _drop(desk: Desk, expired: Sequence[Signal], *, step: Step) -> None:
+    """End what follows a signal that is over and has not left for the venue: it would be late."""
+    for signal in expired:
+        for order in desk.book.of(signal.agent):
+            if order.status is OrderStatus.INTENT and order.signal_id == signal.signal_id:
+                reason = "its signal expired before it left"
+                end_order(desk, order, status=OrderStatus.EXPIRED, reason=reason, step=step)
 
 
 def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:

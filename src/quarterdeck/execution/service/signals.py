@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.execution.core.book import Order
 from quarterdeck.execution.core.signals import Signal
-from quarterdeck.execution.model import CancelSignal, SignalStateView, SignalView, SubmitSignal
+from quarterdeck.execution.model import (
+    CancelSignal,
+    SignalEnded,
+    SignalStated,
+    SignalStateView,
+    SignalView,
+    SubmitSignal,
+)
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
@@ -18,6 +25,7 @@ from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.store import signals as store
 from quarterdeck.kernel.errors import InvalidInput, NotFound, Overloaded
 from quarterdeck.kernel.ids import SignalId
+from quarterdeck.kernel.time import Nanos, parse_rfc3339, rfc3339
 from quarterdeck.kernel.vocabulary import SignalStatus
 from quarterdeck.runtime.policy import Permission
 from quarterdeck.runtime.sequencer import Step
@@ -34,6 +42,7 @@ def state(service: ExecutionService, command: SubmitSignal, step: Step) -> Signa
     """Record a view of the market; it moves no money."""
     desk = service.desk
     _check(command, symbols=tuple(desk.symbols))
+    expires_at = _expiry(command, at=step.at)
     if len(desk.signals) >= MAX_OPEN_SIGNALS:
         raise Overloaded(
             f"{MAX_OPEN_SIGNALS} signals are open",
@@ -48,6 +57,7 @@ def state(service: ExecutionService, command: SubmitSignal, step: Step) -> Signa
         agent=step.caller.identity,
         symbol=command.symbol,
         expires_slice=step.slice + command.horizon_bars,
+        expires_at=expires_at,
     )
     desk.signals[signal.signal_id] = signal
     row = {
@@ -64,8 +74,21 @@ def state(service: ExecutionService, command: SubmitSignal, step: Step) -> Signa
         "slice": step.slice,
         "status": signal.status.value,
         "final_at": None,
+        "expires_at": expires_at,
     }
     step.write("execution.signal_saved", **row)
+    step.say(
+        SignalStated(
+            at=step.at,
+            slice=step.slice,
+            signal_id=signal.signal_id,
+            agent=signal.agent,
+            symbol=signal.symbol,
+            direction=command.direction,
+            strength=float(command.strength),
+            expires_slice=signal.expires_slice,
+        )
+    )
     return store.signal_view(row)
 
 
@@ -82,13 +105,7 @@ def cancel(service: ExecutionService, command: CancelSignal, step: Step) -> Sign
             accepted="the signal_id of an open signal of the caller",
         )
     _end(desk, signal, SignalStatus.CANCELLED, step=step)
-    return SignalStateView(
-        signal_id=signal.signal_id,
-        agent=signal.agent,
-        symbol=signal.symbol,
-        status=signal.status,
-        expires_slice=signal.expires_slice,
-    )
+    return store.state_view(signal)
 
 
 def decided(desk: Desk, signal_id: str | None, *, agent: str, step: Step) -> None:
@@ -109,17 +126,37 @@ def executed(desk: Desk, order: Order, *, step: Step) -> None:
         _end(desk, signal, SignalStatus.EXECUTED, step=step)
 
 
-def expire_signals(desk: Desk, step: Step) -> None:
-    """End the signals whose last slice this was."""
-    over = [each for each in desk.signals.values() if each.expires_slice <= step.slice]
+def expire_signals(desk: Desk, step: Step) -> list[Signal]:
+    """End the signals whose last slice this was, and return them."""
+    over = [each for each in desk.signals.values() if each.over(step.slice, step.at)]
     for signal in over:
         _end(desk, signal, SignalStatus.EXPIRED, step=step)
+    return over
 
 
 def _end(desk: Desk, signal: Signal, status: SignalStatus, *, step: Step) -> None:
     signal.status, signal.final_at = status, step.at
     del desk.signals[signal.signal_id]
     store.write_signal(step, signal)
+    step.say(
+        SignalEnded(
+            at=step.at,
+            slice=step.slice,
+            signal_id=signal.signal_id,
+            agent=signal.agent,
+            symbol=signal.symbol,
+            status=status,
+        )
+    )
+
+
+def _expiry(command: SubmitSignal, *, at: Nanos) -> Nanos | None:
+    if command.expires_at is None:
+        return None
+    instant = parse_rfc3339(command.expires_at, field="expires_at")
+    if instant <= at:
+        raise InvalidInput.of("expires_at", command.expires_at, f"an instant after {rfc3339(at)}")
+    return instant
 
 
 def _check(command: SubmitSignal, *, symbols: tuple[str, ...]) -> None:

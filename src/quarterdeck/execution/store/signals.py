@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quarterdeck.execution.core.signals import Signal
-from quarterdeck.execution.model import SignalView
+from quarterdeck.execution.model import SignalStateView, SignalView
 from quarterdeck.kernel.ids import AgentId, SignalId
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import SignalStatus
@@ -30,7 +30,25 @@ def signal_view(row: Row) -> SignalView:
         slice=row["slice"],
         expires_slice=row["slice"] + row["horizon_bars"],
         status=SignalStatus(row["status"]),
-        final_at=None if row["final_at"] is None else rfc3339(Nanos(row["final_at"])),
+        final_at=_instant(row["final_at"]),
+        expires_at=_instant(row["expires_at"]),
+        task_id=row["task_id"],
+    )
+
+
+def _instant(at: int | None) -> str | None:
+    return None if at is None else rfc3339(Nanos(at))
+
+
+def state_view(signal: Signal) -> SignalStateView:
+    """Return where a signal stands."""
+    return SignalStateView(
+        signal_id=signal.signal_id,
+        agent=signal.agent,
+        symbol=signal.symbol,
+        status=signal.status,
+        expires_slice=signal.expires_slice,
+        expires_at=_instant(signal.expires_at),
     )
 
 
@@ -54,6 +72,7 @@ def read_signals(reader: Reader) -> dict[SignalId, Signal]:
             symbol=row["symbol"],
             expires_slice=row["slice"] + row["horizon_bars"],
             status=SignalStatus(row["status"]),
+            expires_at=row["expires_at"],
         )
         for row in reader.rows("execution.open_signals")
     }

@@ -13,7 +13,7 @@ wild the history before it was, at the cost of a running sum.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -37,6 +37,15 @@ _SETTLED: Final = 34
 
 _KEEP, _NEW = 13.0 / 14.0, 1.0 / 14.0
 
+_Held: TypeAlias = tuple[float, ...]
+"""The first thirteen columns of ``IndicatorState.held`` by value."""
+
+_Sums: TypeAlias = tuple[float, float, float]
+"""The last three: the origin of Bollinger's block, and sum and squares of the distances from it."""
+
+_Values: TypeAlias = tuple[float, ...]
+"""RSI, MACD's three, ADX, both DI and ATR."""
+
 
 class IndicatorState(ArrayState):
     """What the indicators remember of each of ``n`` instruments.
@@ -44,8 +53,9 @@ class IndicatorState(ArrayState):
     ``bars`` counts the bars seen. ``held`` (n, 16) has the last high, low and close; RSI's gain and
     loss; MACD's fast, slow and signal; +DM, -DM and true range; ADX; ATR (each a sum while it is
     seeded, then an average); the last close of the last block of twenty, and sum and squares of the
-    present block's distances from it. ``block`` (n, 20, 3) has, at place ``k``, the present block's
-    close and the sum and squares of the last block's distances from ``k`` on.
+    present block's distances from it. ``block`` (n, 20, 2) has, at a place ``k`` of the last block,
+    the sum and squares of its distances from ``k`` on; the present block's closes overwrite those
+    that are no longer needed.
     """
 
     __slots__ = ("bars", "block", "held")
@@ -53,7 +63,7 @@ class IndicatorState(ArrayState):
     def __init__(self, n: int) -> None:
         self.bars: Ints = np.zeros(n, dtype=np.int64)
         self.held: Floats = np.zeros((n, _HELD))
-        self.block: Floats = np.zeros((n, BOLLINGER_BARS, 3))
+        self.block: Floats = np.zeros((n, BOLLINGER_BARS, 2))
 
 
 def indicator_state(n: int) -> IndicatorState:
@@ -170,50 +180,45 @@ def _average_range(row: np.uint64, seen: int, true_range: float, held: Floats) -
     return float(held[row, _ATR])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _bollinger(
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _bands(
     row: np.uint64,
-    target: np.uint64,
     seen: int,
     close: float,
-    held: Floats,
+    sums: _Sums,
     block: Floats,
-    out: Floats,
-) -> None:
-    """Bands of two population standard deviations around the mean of the last twenty closes."""
-    place = np.uint64(seen) % np.uint64(20)
+) -> tuple[_Sums, float, float]:
+    """Return the sums of the block with one more close, and middle and half width of the bands.
+
+    The bands are two population standard deviations around the mean of the last twenty closes;
+    ``sums`` are the origin, and sum and squares of the distances from it.
+    """
+    origin, total, squares = sums
+    place = np.uint64(seen) % np.uint64(BOLLINGER_BARS)
     block[row, place, 0] = close
-    if place == 19:
+    if place == BOLLINGER_BARS - 1:
         # The block is full: what its ends amount to, for the twenty bars to come.
         origin = close
         total = squares = 0.0
-        for back in range(20):
-            k = np.uint64(19 - back)
+        for back in range(BOLLINGER_BARS):
+            k = np.uint64(BOLLINGER_BARS - 1 - back)
             apart = block[row, k, 0] - close
             total += apart
             squares += apart * apart
-            block[row, k, 1] = total
-            block[row, k, 2] = squares
-        held[row, _ORIGIN] = close
-        held[row, _TOTAL] = 0.0
-        held[row, _SQUARES] = 0.0
+            block[row, k, 0] = total
+            block[row, k, 1] = squares
+        sums = (origin, 0.0, 0.0)
     else:
-        origin = held[row, _ORIGIN]
         apart = close - origin
-        total = held[row, _TOTAL] + apart
-        squares = held[row, _SQUARES] + apart * apart
-        held[row, _TOTAL] = total
-        held[row, _SQUARES] = squares
+        total += apart
+        squares += apart * apart
+        sums = (origin, total, squares)
         later = place + np.uint64(1)
-        total += block[row, later, 1]
-        squares += block[row, later, 2]
+        total += block[row, later, 0]
+        squares += block[row, later, 1]
     mean = total * 0.05
     variance = squares * 0.05 - mean * mean
-    width = 2.0 * np.sqrt(variance if variance > 0.0 else 0.0)
-    known = seen >= 19
-    out[target, 7] = origin + mean + width if known else np.nan
-    out[target, 8] = origin + mean if known else np.nan
-    out[target, 9] = origin + mean - width if known else np.nan
+    return sums, origin + mean, 2.0 * np.sqrt(max(variance, 0.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -239,27 +244,25 @@ def _seed(
         out[target, 10] = _average_range(row, seen, true_range, held)
     else:
         out[target, 4] = out[target, 5] = out[target, 6] = out[target, 10] = np.nan
-    _bollinger(row, target, seen, c, held, block, out)
+    sums = (held[row, _ORIGIN], held[row, _TOTAL], held[row, _SQUARES])
+    sums, middle, width = _bands(row, seen, c, sums, block)
+    held[row, _ORIGIN], held[row, _TOTAL], held[row, _SQUARES] = sums
+    known = seen >= BOLLINGER_BARS - 1
+    out[target, 7] = middle + width if known else np.nan
+    out[target, 8] = middle if known else np.nan
+    out[target, 9] = middle - width if known else np.nan
+    held[row, _HIGH], held[row, _LOW], held[row, _CLOSE] = bar
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _settled(
-    row: np.uint64,
-    target: np.uint64,
-    bar: tuple[float, float, float],
-    held: Floats,
-    out: Floats,
-) -> None:
-    """Carry a bar past all seeds: the formulas of the functions above, Bollinger's apart.
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _settled(state: _Held, bar: tuple[float, float, float]) -> tuple[_Held, _Values]:
+    """Return what is held after a bar past all seeds, and the indicators of that bar.
 
-    Everything is read before anything is written, so that the recursions overlap.
+    The formulas are those of the functions above. State goes in and out by value, so a loop over a
+    history keeps it in registers: through memory every recursion would wait for its own store.
     """
     h, l, c = bar  # noqa: E741
-    before, high, low = held[row, _CLOSE], held[row, _HIGH], held[row, _LOW]
-    gain, loss = held[row, _GAIN], held[row, _LOSS]
-    fast, slow, signal = held[row, _FAST], held[row, _SLOW], held[row, _SIGNAL]
-    plus, minus, moved = held[row, _PLUS], held[row, _MINUS], held[row, _RANGE]
-    adx, atr = held[row, _ADX], held[row, _ATR]
+    high, low, before, gain, loss, fast, slow, signal, plus, minus, moved, adx, atr = state
     change = c - before
     gain = gain * _KEEP + 0.5 * (abs(change) + change) * _NEW
     loss = loss * _KEEP + 0.5 * (abs(change) - change) * _NEW
@@ -269,36 +272,56 @@ def _settled(
     slow += (c - slow) * (2.0 / 27.0)
     macd = fast - slow
     signal += (macd - signal) * 0.2
-    true_range = (h if h > before else before) - (l if l < before else before)
+    true_range = max(h, before) - min(l, before)
     rise, fall = h - high, low - l
-    plus = plus * _KEEP + rise * ((rise > 0.0) & (rise > fall))
-    minus = minus * _KEEP + fall * ((fall > 0.0) & (rise < fall))
+    plus = plus * _KEEP + (rise if (rise > 0.0) & (rise > fall) else 0.0)
+    minus = minus * _KEEP + (fall if (fall > 0.0) & (rise < fall) else 0.0)
     moved = moved * _KEEP + true_range
     atr = atr * _KEEP + true_range * _NEW
     unit = 100.0 / moved if moved > 1e-14 else 0.0
     if (plus + minus) * unit > 1e-14:
         adx = adx * _KEEP + 100.0 * abs(minus - plus) / (plus + minus) * _NEW
-    held[row, _HIGH] = h
-    held[row, _LOW] = l
-    held[row, _CLOSE] = c
-    held[row, _GAIN] = gain
-    held[row, _LOSS] = loss
-    held[row, _FAST] = fast
-    held[row, _SLOW] = slow
-    held[row, _SIGNAL] = signal
-    held[row, _PLUS] = plus
-    held[row, _MINUS] = minus
-    held[row, _RANGE] = moved
-    held[row, _ADX] = adx
-    held[row, _ATR] = atr
-    out[target, 0] = rsi
-    out[target, 1] = macd
-    out[target, 2] = signal
-    out[target, 3] = macd - signal
-    out[target, 4] = adx
-    out[target, 5] = plus * unit
-    out[target, 6] = minus * unit
-    out[target, 10] = atr
+    held = (h, l, c, gain, loss, fast, slow, signal, plus, minus, moved, adx, atr)
+    return held, (rsi, macd, signal, macd - signal, adx, plus * unit, minus * unit, atr)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _load(row: np.uint64, held: Floats) -> tuple[_Held, _Sums]:
+    """Return the columns of one row of ``held`` by value, in their order."""
+    # fmt: off
+    state = (
+        held[row, 0], held[row, 1], held[row, 2], held[row, 3], held[row, 4], held[row, 5],
+        held[row, 6], held[row, 7], held[row, 8], held[row, 9], held[row, 10], held[row, 11],
+        held[row, 12],
+    )
+    # fmt: on
+    return state, (held[row, _ORIGIN], held[row, _TOTAL], held[row, _SQUARES])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _store(row: np.uint64, state: _Held, sums: _Sums, held: Floats) -> None:
+    # fmt: off
+    (
+        held[row, 0], held[row, 1], held[row, 2], held[row, 3], held[row, 4], held[row, 5],
+        held[row, 6], held[row, 7], held[row, 8], held[row, 9], held[row, 10], held[row, 11],
+        held[row, 12],
+    ) = state
+    # fmt: on
+    held[row, _ORIGIN], held[row, _TOTAL], held[row, _SQUARES] = sums
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _write(target: np.uint64, values: _Values, middle: float, width: float, out: Floats) -> None:
+    """Write one row in the order of ``INDICATOR_NAMES``; the bands come between DI and ATR."""
+    # fmt: off
+    (
+        out[target, 0], out[target, 1], out[target, 2], out[target, 3],
+        out[target, 4], out[target, 5], out[target, 6], out[target, 10],
+    ) = values
+    # fmt: on
+    out[target, 7] = middle + width
+    out[target, 8] = middle
+    out[target, 9] = middle - width
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -321,14 +344,27 @@ def _run(
         seen = bars[row]
         bar = (high[i], low[i], close[i])
         if seen >= _SETTLED:
-            _settled(row, target, bar, held, out)
-            _bollinger(row, target, seen, bar[2], held, block, out)
+            state, sums = _load(row, held)
+            state, values = _settled(state, bar)
+            sums, middle, width = _bands(row, seen, bar[2], sums, block)
+            _store(row, state, sums, held)
+            _write(target, values, middle, width, out)
         else:
             _seed(row, target, seen, bar, held, block, out)
-            held[row, _HIGH] = bar[0]
-            held[row, _LOW] = bar[1]
-            held[row, _CLOSE] = bar[2]
         bars[row] = seen + 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _run_history(
+    high: Floats, low: Floats, close: Floats, held: Floats, block: Floats, out: Floats
+) -> None:
+    """Carry the bars past the seeds into the one instrument that is held, bit by bit as ``_run``."""
+    row = np.uint64(0)
+    state, sums = _load(row, held)
+    for i in range(_SETTLED, close.size):
+        state, values = _settled(state, (high[i], low[i], close[i]))
+        sums, middle, width = _bands(row, i, close[i], sums, block)
+        _write(np.uint64(i), values, middle, width, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -346,10 +382,9 @@ def _check(state: IndicatorState, rows: Ints, *, prices: tuple[Floats, ...], out
     n = state.bars.size
     if not _ascending(rows, n):
         raise InvalidInput.of("rows", rows, f"strictly increasing indices below {n}")
-    if any(column.size != rows.size for column in prices):
-        raise InvalidInput.of(
-            "high, low, close", prices[0].size, f"{rows.size} values, one per row"
-        )
+    high, low, close = prices
+    if not high.size == low.size == close.size == rows.size:
+        raise InvalidInput.of("high, low, close", high.size, f"{rows.size} values, one per row")
     if out.shape != (n, len(INDICATOR_NAMES)):
         raise InvalidInput.of("out", out.shape, f"shape {(n, len(INDICATOR_NAMES))}")
 
@@ -439,17 +474,10 @@ def batch_indicators(high: Floats, low: Floats, close: Floats) -> Floats:
     bars = close.size
     out = np.empty((bars, len(INDICATOR_NAMES)))
     state = IndicatorState(1)
-    _run(
-        np.zeros(bars, dtype=np.int64),
-        np.arange(bars, dtype=np.int64),
-        np.ascontiguousarray(high, dtype=np.float64),
-        np.ascontiguousarray(low, dtype=np.float64),
-        np.ascontiguousarray(close, dtype=np.float64),
-        state.bars,
-        state.held,
-        state.block,
-        out,
-    )
+    high, low, close = (np.ascontiguousarray(x, dtype=np.float64) for x in (high, low, close))
+    seeds = np.arange(min(bars, _SETTLED), dtype=np.int64)
+    _run(np.zeros_like(seeds), seeds, high, low, close, state.bars, state.held, state.block, out)
+    _run_history(high, low, close, state.held, state.block, out)
     return out
 
 

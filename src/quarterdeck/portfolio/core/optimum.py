@@ -70,6 +70,7 @@ def measured(
     solver: str,
     kkt_residual: float | None = None,
     cvar: float | None = None,
+    marginal: FloatArray | None = None,
 ) -> Optimum:
     """Return the figures of ``weights`` under ``cov`` and, where given, ``mean``.
 
@@ -84,6 +85,8 @@ def measured(
         In the units of ``mean``; None leaves the Sharpe ratio out.
     optimality_gap, ridge, solver, kkt_residual, cvar
         Taken over as they are.
+    marginal : ndarray of shape (n,), float64, or None
+        ``cov @ weights`` where the caller has it already.
 
     Raises
     ------
@@ -93,7 +96,8 @@ def measured(
     n = weights.size
     if weights.shape != (n,) or cov.shape != (n, n) or (mean is not None and mean.shape != (n,)):
         raise InvalidInput.of("weights", weights.shape, f"one weight per asset of {cov.shape}")
-    marginal = product(cov, weights)
+    if marginal is None:
+        marginal = product(cov, weights)
     variance = max(dot(weights, marginal), 0.0)
     volatility = math.sqrt(variance)
     expected = None if mean is None else dot(mean, weights)

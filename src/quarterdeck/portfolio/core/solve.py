@@ -176,7 +176,7 @@ def _calmest(
     weights: FloatArray, *, mean: FloatArray, covariance: FloatArray, limits: Limits
 ) -> Optimum:
     """Return the answer of the plainest and commonest question with as little ado as it needs."""
-    variance, surplus, residual = proof_of(covariance, weights)
+    variance, surplus, residual, gradient = proof_of(covariance, weights)
     return measured(
         weights,
         covariance,
@@ -186,6 +186,7 @@ def _calmest(
         kkt_residual=residual,
         ridge=0.0,
         solver=long_only.SOLVER,
+        marginal=gradient,
     )
 
 

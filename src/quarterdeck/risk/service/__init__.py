@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
-from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged
@@ -28,44 +26,44 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
-from quarterdeck.risk.core.events import var_breaches, volatility_spikes
 from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
-    latest_hits,
-    recent_coverage,
     recently,
     since_start,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
+from quarterdeck.risk.core.watch import WatchState, watch_slice
 from quarterdeck.risk.model import (
     CoverageView,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
+    GetRiskResponses,
     HoldingsView,
+    LiftResponse,
     LimitChangesView,
-    RiskEventKind,
     RiskEventsView,
+    RiskResponsesView,
+    RiskResponseView,
+    RiskScope,
     RisksView,
     RiskView,
 )
 from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.limits import LearnedLimits
-from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
+from quarterdeck.risk.service.responses import Responses
+from quarterdeck.risk.service.watching import TAILS, Lookout
+from quarterdeck.risk.store import coverage_view, limit_change_of, response_of, risk_event_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import page, unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, History, Reader, State
 
-TAILS = (0.05, 0.01)
-"""The share of losses beyond 95 % and 99 % value at risk."""
-CLUSTER_BARS = 20
-"""Judged bars among which hits of the 99 % forecast make a cluster."""
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
 
@@ -91,6 +89,9 @@ class RiskService:
         "_limits": State.JOURNALED,
         "_events": State.JOURNALED,
         "_missed": State.CHECKPOINTED,
+        "_watch": State.CHECKPOINTED,
+        "_responses": State.JOURNALED,
+        "_lookout": State.FIXED,
     }
 
     def __init__(
@@ -115,14 +116,25 @@ class RiskService:
         self._limits = LearnedLimits(
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
         )
-        self._events = RiskEvents()
         self._missed: Ints = np.zeros(n, dtype=np.int64)
+        self._watch = WatchState(n)
+        self._responses = Responses(config)
+        self._events = RiskEvents(symbols, responses=self._responses, impact=self._impact)
+        self._lookout = Lookout(
+            symbols,
+            config=config,
+            events=self._events,
+            bank=self._filters,
+            judgement=self._judgement,
+            watch=self._watch,
+        )
 
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
         self._limits.load(reader)
         self._holdings.load(reader)
         self._events.load(reader)
+        self._responses.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -131,18 +143,11 @@ class RiskService:
                 self._on_bars(message, step)
             case OrderFilled():
                 self._holdings.fill(message, step)
+                self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._events.mark(
-                    RiskEventKind.DRAWDOWN,
-                    str(message.agent),
-                    step,
-                    severity=Severity.ERROR,
-                    observed=message.drawdown_fraction,
-                    threshold=self._config.drawdown_event_fraction,
-                    text="equity is {observed:.1%} below its peak",
-                )
+                self._lookout.scored(message, step)
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -155,6 +160,7 @@ class RiskService:
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -181,6 +187,13 @@ class RiskService:
                 tails=self._filters.tails,
             )
             remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
+            watch_slice(
+                self._watch,
+                bars.rows,
+                bars=(bars.open, bars.high, bars.low, bars.close, bars.volume),
+                before=self._filters.close,
+                volatility=self._forecast[:, VOLATILITY],
+            )
             update_bank(
                 self._filters,
                 bars.rows,
@@ -213,111 +226,34 @@ class RiskService:
         self.absorb(bars)
         self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
-        for breach in var_breaches(loss, foreseen):
-            self._events.raise_event(
-                RiskEventKind.VAR_BREACH,
-                self._symbols[breach.row],
-                step,
-                severity=Severity.WARNING,
-                observed=breach.loss,
-                threshold=breach.forecast,
-                text="lost {observed:.2%} in a bar, beyond its 99 % VaR of {threshold:.2%}",
-            )
-        self._watch_volatility(slow, step)
-        self._watch_coverage(step)
-        self._watch_clusters(loss > foreseen, step)
-        self._watch_staleness(step)
-        self._watch_concentration(step)
+        self._responses.expire(step)
+        self._lookout.breaches(loss, foreseen, step)
+        self._lookout.volatility(self._forecast[:, VOLATILITY], slow, step)
+        self._lookout.coverage(step)
+        self._lookout.filters(step)
+        self._lookout.bars(self._missed, step)
+        self._lookout.held(self._holdings, step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
                 volatility=float(self._forecast[row, VOLATILITY]),
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
+                response=self._responses.multiplier(self._symbols[row]),
                 step=step,
             )
         self._publish(slow, step)
 
-    def _watch_volatility(self, slow: Floats, step: Step) -> None:
-        ratio = self._config.volatility_spike_ratio
-        spiking = {
-            spike.row: spike.ratio
-            for spike in volatility_spikes(self._forecast[:, VOLATILITY], slow, ratio=ratio)
-        }
-        for row, symbol in enumerate(self._symbols):
-            self._events.mark(
-                RiskEventKind.VOLATILITY_SPIKE,
-                symbol,
-                step,
-                severity=Severity.WARNING,
-                observed=spiking.get(row, 0.0),
-                threshold=ratio,
-                text="forecast volatility is {observed:.1f} times its usual level",
-            )
-
-    def _watch_coverage(self, step: Step) -> None:
-        alarm, least_bars = self._config.coverage_alarm_p, self._config.coverage_alarm_bars
-        found = {}
-        for row, symbol in enumerate(self._symbols):
-            least = None
-            for level, tail in enumerate(TAILS):
-                judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
-                least = p if judged and (least is None or p < least) else least
-                self._events.mark(
-                    RiskEventKind.COVERAGE,
-                    f"{symbol} {100 - round(100 * tail)} %",
-                    step,
-                    severity=Severity.WARNING,
-                    observed=1.0 - p if judged >= least_bars else 0.0,
-                    threshold=1.0 - alarm,
-                    text=f"VaR does not hold: {hits} of the last {judged} bars lost more, "
-                    f"{tail:.0%} were promised",
-                )
-            found[symbol] = least
-        step.say(NumbersPublished(name="risk.coverage_p", values=found))
-
-    def _watch_clusters(self, breached: npt.NDArray[np.bool_], step: Step) -> None:
-        kind, least = RiskEventKind.BREACH_CLUSTER, self._config.breach_cluster_hits
-        for row, symbol in enumerate(self._symbols):
-            if breached[row] or self._events.marked(kind, symbol):
-                self._events.mark(
-                    kind,
-                    symbol,
-                    step,
-                    severity=Severity.ERROR,
-                    observed=float(latest_hits(self._judgement, row, 1, bars=CLUSTER_BARS)),
-                    threshold=float(least),
-                    text="lost more than its 99 % VaR {observed:.0f} times in "
-                    f"{CLUSTER_BARS} bars",
-                )
-
-    def _watch_staleness(self, step: Step) -> None:
-        for row, symbol in enumerate(self._symbols):
-            begun = self._filters.close[row] == self._filters.close[row]
-            self._events.mark(
-                RiskEventKind.STALE_DATA,
-                symbol,
-                step,
-                severity=Severity.WARNING,
-                observed=float(self._missed[row]) if begun else 0.0,
-                threshold=float(self._config.stale_after_bars),
-                text="has had no bar for {observed:.0f} slices; it has no forecast until the next",
-            )
-
-    def _watch_concentration(self, step: Step) -> None:
-        symbol, share = self._holdings.largest_share()
-        self._events.mark(
-            RiskEventKind.CONCENTRATION,
-            DECK,
-            step,
-            severity=Severity.WARNING,
-            observed=share,
-            threshold=self._config.concentration_event_fraction,
-            text=f"has {{observed:.0%}} of its 99 % VaR from {symbol}",
-        )
+    def _impact(self, scope: RiskScope, name: str) -> int | None:
+        """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
+        if scope is not RiskScope.INSTRUMENT:
+            return self._holdings.may_lose(name or DECK)
+        row = self._symbols.index(name)
+        return self._holdings.may_lose_in(row, float(self._forecast[row, VAR99]))
 
     def _multiplier(self, row: int) -> float:
-        return float(self._scaling[row]) * self._limits.stress(row)
+        response = self._responses.multiplier(self._symbols[row])
+        return float(self._scaling[row]) * self._limits.stress(row) * response
 
     def _publish(self, slow: Floats, step: Step) -> None:
         volatility = self._forecast[:, VOLATILITY]
@@ -396,6 +332,23 @@ class RiskService:
         return LimitChangesView(
             changes=changes, next=changes[-1].version if len(changes) == query.limit else None
         )
+
+    async def responses(
+        self, query: GetRiskResponses, caller: Caller, history: History
+    ) -> RiskResponsesView:
+        """Return what stands as an answer to risk events, and a page of all that was answered."""
+        rows = await history.rows("risk.responses", **page(query.limit, query.before))
+        standing = await history.rows("risk.standing_responses")
+        made = tuple(response_of(row) for row in rows)
+        return RiskResponsesView(
+            standing=tuple(response_of(row) for row in reversed(standing)),
+            responses=made,
+            next=made[-1].number if len(made) == query.limit else None,
+        )
+
+    def lift(self, command: LiftResponse, step: Step) -> RiskResponseView:
+        """Take a standing response back for a person; limits move at the next bar."""
+        return self._responses.lift(command, step)
 
 
 def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:

@@ -7,21 +7,27 @@ from collections.abc import Mapping
 from quarterdeck.agents.model import TaskFailed
 from quarterdeck.alerts.model import AlertAcknowledged, AlertRaised, AlertResolved
 from quarterdeck.execution.model import (
+    BooksDiffered,
+    BreakerChanged,
+    BreakerState,
+    LimitSet,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderRefused,
     OrderView,
+    Scope,
+    SignalEnded,
     TradingHalted,
     TradingResumed,
 )
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
-from quarterdeck.kernel.vocabulary import Severity
+from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged, RiskEventRaised
+from quarterdeck.risk.model import LimitsChanged, Response, RiskEventRaised, RiskResponded
 from quarterdeck.server.desk.model import Event, FillBrief
 
 MAX_TEXT = 400
@@ -38,8 +44,12 @@ def event_of(
             return _alert_event(message, slice_index)
         case TradingHalted() | TradingResumed():
             return _stop_event(message, slice_index)
+        case BreakerChanged() | LimitSet() | BooksDiffered() | SignalEnded():
+            return _gate_event(message, slice_index)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RiskResponded():
+            return _response_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -260,6 +270,77 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
         severity=Severity.WARNING,
         agent=message.agent,
         title=f"{whose} was re-armed by {message.by}",
+        text=message.reason,
+    )
+
+
+def _gate_event(
+    message: BreakerChanged | LimitSet | BooksDiffered | SignalEnded, slice_index: int
+) -> Event | None:
+    match message:
+        case BreakerChanged():
+            whose = f"{message.scope.value} {message.subject}".rstrip()
+            opened = message.state is BreakerState.OPEN
+            return _event(
+                f"breaker:{message.kind.value}:{whose}:{message.at}:{message.state.value}",
+                "breaker_changed",
+                message.slice,
+                message.at,
+                severity=Severity.ERROR if opened else Severity.INFO,
+                agent=message.subject if message.scope is Scope.AGENT else None,
+                symbol=message.subject if message.scope is Scope.INSTRUMENT else None,
+                title=f"Breaker {message.kind.value} of {whose} is {message.state.value}",
+                text=f"{message.reason} ({message.evidence})",
+            )
+        case LimitSet():
+            where = f"{message.scope.value} {message.subject}".rstrip()
+            now = "removed" if message.value is None else f"now {message.value}"
+            return _event(
+                f"limit_set:{message.version}",
+                "limit_set",
+                message.slice,
+                message.at,
+                severity=Severity.WARNING,
+                title=f"{message.by}: {message.name} of {where} is {now}",
+                text=message.reason,
+            )
+        case BooksDiffered():
+            return _event(
+                f"books_differ:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
+                "books_differ",
+                slice_index,
+                message.at,
+                severity=Severity.CRITICAL,
+                title=f"Our books and the broker's differ: {message.subject}",
+                text=f"we have {message.ours}, the broker {message.theirs}, in the smallest units",
+            )
+        case SignalEnded():
+            # What was executed is told by its fill, and that time passes is no news.
+            if message.status is not SignalStatus.CANCELLED:
+                return None
+            return _event(
+                f"signal:{message.signal_id}",
+                "signal_ended",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                agent=message.agent,
+                symbol=message.symbol,
+                title=f"{message.agent}: signal for {message.symbol} {message.status.value}",
+                text="no order may follow it any more",
+            )
+
+
+def _response_event(message: RiskResponded) -> Event:
+    response = message.response.replace("_", " ")
+    hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
+    return _event(
+        f"risk_response:{message.response_id}:{message.state}",
+        "risk_response",
+        message.slice,
+        message.at,
+        severity=Severity.ERROR if hard else Severity.WARNING,
+        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
         text=message.reason,
     )
 
