@@ -50,6 +50,7 @@ from quarterdeck.regime.model import (
     RegimeStatistics,
     RegimeStatisticsView,
     RegimesView,
+    RegimesWeighed,
     RegimeView,
     Trigger,
 )
@@ -118,12 +119,18 @@ class RegimeService:
         for row in message.rows.tolist():
             if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._say_change(row, _regime(int(before[row])), since[row], message, step)
+        posterior = self._found.posterior.copy()
+        step.say(RegimesWeighed(at=message.at, slice=message.index, posterior=posterior))
         for name, values in (
             ("regime.confidence_fraction", self._confidence),
             ("regime.calibration_error_fraction", self._calibration_error),
         ):
             told = {symbol: values(row) for row, symbol in enumerate(self._symbols)}
             step.say(NumbersPublished(name=name, values=told))
+
+    def labels(self) -> Ints:
+        """Return each instrument's regime as an index into ``REGIMES``; negative where it has none."""
+        return np.array(self._found.labels, dtype=np.int64)
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""

@@ -14,9 +14,9 @@ import msgspec
 from quarterdeck.client.model import Briefing
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
-from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
+from quarterdeck.server.figures import performance_reply, plan_reply
 from quarterdeck.server.gate_replies import (
     breakers_reply,
     conflicts_reply,
@@ -26,6 +26,7 @@ from quarterdeck.server.gate_replies import (
     signals_reply,
 )
 from quarterdeck.server.replies import Reply, fitted, only, plain, whole
+from quarterdeck.server.work_replies import schedules_reply
 
 FULL = "full"
 DETAIL = {
@@ -121,27 +122,6 @@ def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
             }
         )
     return fitted(reply, lists=("markets", "orders", "work"))
-
-
-def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return the ranking in short."""
-    if not isinstance(answer, PerformancesView):
-        raise TypeError(f"not a ranking: {type(answer).__name__}")
-    lines = [
-        plain(
-            {
-                "rank": line.rank,
-                "agent": line.agent,
-                "equity": line.equity,
-                "return": line.return_fraction,
-                "max_drawdown": line.max_drawdown_fraction,
-                "sharpe": line.sharpe,
-                "trades": line.trades,
-            }
-        )
-        for line in answer.agents
-    ]
-    return fitted({"agents": lines}, lists=("agents",))
 
 
 def claim_reply(answer: Answer, caller: Caller) -> Reply:
@@ -243,8 +223,24 @@ TELLINGS: Mapping[str, Telling] = {
             "expires_s": "cancelled unless done in so many machine seconds",
             "expires_bars": "cancelled unless done in so many bars",
             "on_failure": "of a dependency",
+            "cost_ceiling": "decimal text; only agents that charge no more",
+            "autonomy": "least level of the agent",
         },
         reply=only("task_id", "state", "priority", "why"),
+    ),
+    "schedule_task": Telling(
+        text="Have a task put into the queue at instants, market sessions or after events.",
+        notes={
+            "name": "of the schedule",
+            "trigger": "when; which fields it has depends on kind",
+            "task": "as for submit_task",
+        },
+        reply=only("name", "next_at", "fired", "skipped"),
+    ),
+    "get_schedules": Telling(
+        text="Every schedule: when it fires next and how often it did.",
+        reply=schedules_reply,
+        read_only=True,
     ),
     "submit_signal": Telling(
         text="Record your view of an instrument; it moves no money, an order may name it.",
@@ -333,6 +329,20 @@ TELLINGS: Mapping[str, Telling] = {
         reply=conflicts_reply,
         read_only=True,
     ),
+    "propose_portfolio": Telling(
+        text="What it takes to bring your account to a target: drift, trades in whole lots, cost, "
+        "gain, and the gate's word on each. Nothing changes.",
+        notes={
+            "agent": "another agent; omit for yourself",
+            "objective": "the target: this or weights",
+            "weights": "fraction of equity by symbol; the rest is cash",
+            "horizon_bars": "bars it is to last",
+            "risk_aversion": "return a unit of variance must bring",
+        },
+        reply=plan_reply,
+        detail=True,
+        read_only=True,
+    ),
     "get_performance": Telling(
         text="Agents ranked by their record: equity, return, drawdown, Sharpe, trades.",
         notes={"agent": "one agent; omit for all"},
@@ -373,7 +383,11 @@ def _flat(
         if len(present) == 1:
             return _flat(present[0], components)
     dropped = ("title", "description", "format", "default")
-    return {name: part for name, part in schema.items() if name not in dropped}
+    flat = {name: part for name, part in schema.items() if name not in dropped}
+    inner = flat.get("properties")
+    if isinstance(inner, dict):
+        flat["properties"] = {name: _flat(part, components) for name, part in inner.items()}
+    return flat
 
 
 def offered(registry: Registry) -> tuple[Tool, ...]:

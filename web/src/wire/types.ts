@@ -3,6 +3,12 @@
 /** An exact decimal as text. */
 export type Decimal = string;
 
+/** End a rebalance: what it has working is cancelled, and its mandate is held. */
+export interface AbortRebalance {
+  readonly rebalance_id: string;
+  readonly reason: string;
+}
+
 /** One agent's account in the base currency; equity is null while a held price is missing. */
 export interface AccountView {
   readonly agent: string;
@@ -33,6 +39,13 @@ export interface AcknowledgeAlert {
 export interface Acknowledgement {
   readonly rule_id: string;
   readonly resolved_episodes: number;
+}
+
+/** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
+export interface AddSchedule {
+  readonly name: string;
+  readonly trigger: ScheduleTrigger;
+  readonly task: NewTask;
 }
 
 /** One agent's orders over the run. */
@@ -74,6 +87,10 @@ export interface AgentView {
   readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
+  readonly accepts: ReadonlyArray<TaskType>;
+  readonly markets: ReadonlyArray<string>;
+  readonly cost: string | null;
+  readonly autonomy: Autonomy;
 }
 
 /** All agents, by name, and how many tasks stand where over the whole run. */
@@ -84,6 +101,12 @@ export interface AgentsView {
 
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
+
+/** Let a proposed rebalance be traded. */
+export interface ApproveRebalance {
+  readonly rebalance_id: string;
+  readonly reason?: string;
+}
 
 /** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
 export interface AttributionRow {
@@ -119,6 +142,9 @@ export interface AuditView {
   readonly records: ReadonlyArray<AuditRecordView>;
   readonly next: number | null;
 }
+
+/** How much an agent is let do alone, least first. */
+export type Autonomy = "canary" | "live" | "paper" | "shadow";
 
 /** One bar; ``volume`` is null where the source has none. */
 export interface BarView {
@@ -253,6 +279,18 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
+export interface ChangeOffer {
+  readonly agent: string;
+  readonly reason: string;
+  readonly capabilities?: ReadonlyArray<string> | null;
+  readonly accepts?: ReadonlyArray<TaskType> | null;
+  readonly markets?: ReadonlyArray<string> | null;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy | null;
+  readonly slots?: number | null;
+}
+
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
@@ -325,6 +363,48 @@ export interface ComponentView {
   readonly phase: string;
   readonly since: string | null;
   readonly detail: string;
+}
+
+/** What the market as a whole is in. */
+export type Condition = "crisis" | "recovery" | "stable" | "trending" | "volatile";
+
+/** One change as recorded; the fields are those of ``ConditionChanged``. */
+export interface ConditionChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly previous: Condition | null;
+  readonly condition: Condition;
+  readonly shares: ReadonlyArray<number>;
+  readonly multiplier: number;
+  readonly because: string;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface ConditionChangesView {
+  readonly changes: ReadonlyArray<ConditionChangeView>;
+  readonly next: number | null;
+}
+
+/** One condition: its share now, what it scales learned limits by, and the bars behind that. */
+export interface ConditionShare {
+  readonly condition: Condition;
+  readonly share: number | null;
+  readonly multiplier: number;
+  readonly bars: number;
+}
+
+/** The market's condition and what it is told from; null before there are figures. ``volatility_ratio`` is the median of forecast over usual volatility, ``correlation`` the mean of all pairs, ``breadth`` the share of instruments above their mean, ``fall`` the mean fall from the high. */
+export interface ConditionView {
+  readonly condition: Condition | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly conditions: ReadonlyArray<ConditionShare>;
+  readonly volatility_ratio: number | null;
+  readonly correlation: number | null;
+  readonly breadth: number | null;
+  readonly fall: number | null;
 }
 
 /** Five levels of confidence in a regime, lowest first. */
@@ -419,6 +499,19 @@ export interface DrainAgent {
   readonly reason: string;
 }
 
+/** One instrument: its share of equity, its target, and what separates them. ``wanted`` is where the no-trade region lets the weight stay. Shares of the variance are null without a covariance or a variance, ``relative`` where the target is 0. */
+export interface DriftRow {
+  readonly symbol: string;
+  readonly quantity: Decimal;
+  readonly weight: number;
+  readonly target: number;
+  readonly wanted: number;
+  readonly drift: number;
+  readonly relative: number | null;
+  readonly risk_share: number | null;
+  readonly target_risk_share: number | null;
+}
+
 /** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
 export interface DrillProof {
   readonly faults: ReadonlyArray<string>;
@@ -442,6 +535,12 @@ export interface DrillView {
   readonly accepted: number | null;
   readonly refused: number | null;
   readonly cancelled: number | null;
+}
+
+/** Let an account go; a rebalance under way is aborted first. */
+export interface EndMandate {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Where an episode stands. */
@@ -575,6 +674,24 @@ export interface FillView {
 /** A page of fills, newest first. */
 export interface FillsView {
   readonly fills: ReadonlyArray<FillView>;
+  readonly next: number | null;
+}
+
+/** One firing: the nominal instant or event, the task it made, or why it made none. */
+export interface FireView {
+  readonly number: number;
+  readonly name: string;
+  readonly key: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly task_id: string | null;
+  readonly reason: string | null;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Firings, newest first. */
+export interface FiresView {
+  readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
 }
 
@@ -728,6 +845,16 @@ export interface LedgerView {
 /** What an order attached to another one is for. */
 export type Leg = "stop_loss" | "take_profit";
 
+/** How far one trade is; ``working`` is open at the venue, ``orders`` how many were sent. */
+export interface LegView {
+  readonly symbol: string;
+  readonly side: Side;
+  readonly planned: Decimal;
+  readonly filled: Decimal;
+  readonly working: Decimal;
+  readonly orders: number;
+}
+
 /** One limit as it is set at one level; ``subject`` is empty for the deck. */
 export interface LevelLimit {
   readonly scope: Scope;
@@ -835,6 +962,22 @@ export interface LoginLink {
   readonly url: string;
 }
 
+/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was. */
+export interface MandateView {
+  readonly mandate: SetMandate;
+  readonly set_by: string;
+  readonly set_at: string;
+  readonly held: string | null;
+  readonly last: string | null;
+  readonly last_at: string | null;
+  readonly rebalance_id: string | null;
+}
+
+/** All mandates, by name. */
+export interface MandatesView {
+  readonly mandates: ReadonlyArray<MandateView>;
+}
+
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
 export interface MarketBrief {
   readonly symbol: string;
@@ -889,6 +1032,12 @@ export interface MarketView {
   readonly markets: ReadonlyArray<MarketLine>;
 }
 
+/** What becomes of a rebalance that is due. */
+export type Mode = "advisory" | "approval" | "automatic";
+
+/** Which end of a market's session. */
+export type Moment = "close" | "open";
+
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {
   readonly type: TaskType;
@@ -905,10 +1054,15 @@ export interface NewTask {
   readonly expires_s: number | null;
   readonly expires_bars: number | null;
   readonly on_failure: FailurePolicy;
+  readonly cost_ceiling: string | null;
+  readonly autonomy: Autonomy | null;
 }
 
 /** What a portfolio is optimal for. */
 export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+
+/** What may have happened. */
+export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
 
 /** The unresolved episodes: how many of each severity, and the newest 20. ``fired`` and ``resolved`` count over the run; ``suppressed`` counts the times a rule was due while the bound on open episodes left no room for it. */
 export interface OpenAlertsView {
@@ -1038,6 +1192,9 @@ export interface PerformancesView {
   readonly agents: ReadonlyArray<PerformanceView>;
 }
 
+/** A stretch of the UTC calendar, in market time. */
+export type Period = "day" | "month" | "quarter" | "week" | "year";
+
 /** One live point of the equity curves; floats for drawing only. */
 export interface Point {
   readonly slice: number;
@@ -1117,6 +1274,26 @@ export interface ProposalsView {
   readonly next: number | null;
 }
 
+/** Make the rebalance of a mandate due now. */
+export interface ProposeRebalance {
+  readonly name: string;
+}
+
+/** One trade in whole lots at the last close, and what the gate would say to it now, alone. ``cost`` is half the spread and the fee; ``realised`` what it would realise of gain (+) or loss (-), before cost. ``verdict`` is ``accepted`` or ``refused``. */
+export interface ProposedTrade {
+  readonly symbol: string;
+  readonly side: Side;
+  readonly quantity: Decimal;
+  readonly price: Decimal;
+  readonly notional: Decimal;
+  readonly cost: Decimal;
+  readonly realised: Decimal;
+  readonly verdict: string;
+  readonly code: string | null;
+  readonly max_allowed_now: Decimal | null;
+  readonly reason: string | null;
+}
+
 /** A number that rules may be set on. */
 export interface PublishedNumber {
   readonly name: string;
@@ -1156,6 +1333,62 @@ export interface RearmView {
   readonly remaining: ReadonlyArray<string>;
   readonly blocked: ReadonlyArray<string>;
   readonly confirmation: string;
+}
+
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+export interface RebalancePlan {
+  readonly agent: string;
+  readonly target: string;
+  readonly at: string;
+  readonly equity: Decimal;
+  readonly cash: Decimal;
+  readonly drift: number;
+  readonly relative_drift: number | null;
+  readonly risk_drift: number | null;
+  readonly rows: ReadonlyArray<DriftRow>;
+  readonly trades: ReadonlyArray<ProposedTrade>;
+  readonly turnover: number;
+  readonly cost: Decimal;
+  readonly cost_bps: number;
+  readonly horizon_bars: number;
+  readonly risk_aversion: number | null;
+  readonly expected_gain: number | null;
+  readonly net_gain: number | null;
+  readonly reason: string | null;
+  readonly kkt_residual: number | null;
+  readonly realised: Decimal;
+  readonly tax_note: string;
+}
+
+/** Where a rebalance stands; all but the first three are final. */
+export type RebalanceStatus = "aborted" | "aborting" | "done" | "expired" | "incomplete" | "proposed" | "running" | "stopped";
+
+/** A rebalance as it stands; ``sent`` of ``slices`` have left, ``expires_slice`` ends the wait. ``refused`` is what the gate last said against one of its orders, ``reason`` why it ended. */
+export interface RebalanceView {
+  readonly number: number;
+  readonly rebalance_id: string;
+  readonly mandate: string;
+  readonly agent: string;
+  readonly trigger: string;
+  readonly mode: Mode;
+  readonly status: RebalanceStatus;
+  readonly at: string;
+  readonly slice: number;
+  readonly plan: RebalancePlan;
+  readonly legs: ReadonlyArray<LegView>;
+  readonly slices: number;
+  readonly sent: number;
+  readonly expires_slice: number;
+  readonly refused: string | null;
+  readonly reason: string | null;
+  readonly by: string | null;
+  readonly ended_at: string | null;
+}
+
+/** A page of rebalances, newest first. */
+export interface RebalancesView {
+  readonly rebalances: ReadonlyArray<RebalanceView>;
+  readonly next: number | null;
 }
 
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
@@ -1262,7 +1495,7 @@ export interface RegimesView {
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
-/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. */
+/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone. */
 export interface RegisterAgent {
   readonly name: string;
   readonly label?: string;
@@ -1270,11 +1503,21 @@ export interface RegisterAgent {
   readonly scopes?: ReadonlyArray<string>;
   readonly capital?: string | null;
   readonly slots?: number;
+  readonly accepts?: ReadonlyArray<TaskType>;
+  readonly markets?: ReadonlyArray<string>;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy;
 }
 
 /** Remove a rule; its open episodes are resolved. */
 export interface RemoveRule {
   readonly rule_id: string;
+}
+
+/** Let a schedule fire no more; tasks that it made stay. */
+export interface RemoveSchedule {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Extend a lease by its length, from now; tells how far the work is where that is known. */
@@ -1452,6 +1695,43 @@ export interface SaveRule {
   readonly rule: Rule;
 }
 
+/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
+export interface ScheduleTrigger {
+  readonly kind: TriggerKind;
+  readonly clock: Clock | null;
+  readonly at: string | null;
+  readonly every_s: number | null;
+  readonly every_bars: number | null;
+  readonly expression: string | null;
+  readonly zone: string | null;
+  readonly market: string | null;
+  readonly moment: Moment | null;
+  readonly offset_min: number | null;
+  readonly event: Occasion | null;
+  readonly subject: string | null;
+  readonly value: string | null;
+  readonly over: number | null;
+}
+
+/** A schedule as it stands; ``next_at`` is null where it waits for an event or for a bar. */
+export interface ScheduleView {
+  readonly name: string;
+  readonly by: string;
+  readonly trigger: ScheduleTrigger;
+  readonly title: string;
+  readonly capability: string;
+  readonly fired: number;
+  readonly skipped: number;
+  readonly next_at: string | null;
+  readonly last_key: string | null;
+  readonly done: boolean;
+}
+
+/** All schedules, by name. */
+export interface SchedulesView {
+  readonly schedules: ReadonlyArray<ScheduleView>;
+}
+
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
 export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
 
@@ -1469,6 +1749,20 @@ export interface SetLimit {
   readonly value: string | null;
   readonly reason: string;
   readonly subject?: string;
+}
+
+/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash). ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
+export interface SetMandate {
+  readonly name: string;
+  readonly agent: string;
+  readonly mode: Mode;
+  readonly triggers: Triggers;
+  readonly objective?: Objective | null;
+  readonly weights?: Readonly<Record<string, number>> | null;
+  readonly slices?: number;
+  readonly horizon_bars?: number | null;
+  readonly risk_aversion?: number | null;
+  readonly approve_within_bars?: number;
 }
 
 /** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
@@ -1633,7 +1927,7 @@ export interface SubmitSignal {
   readonly expires_at?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1650,6 +1944,8 @@ export interface SubmitTask {
   readonly expires_s?: number | null;
   readonly expires_bars?: number | null;
   readonly on_failure?: FailurePolicy;
+  readonly cost_ceiling?: string | null;
+  readonly autonomy?: Autonomy | null;
 }
 
 /** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
@@ -1674,11 +1970,24 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped" | "unmatchable";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
+
+/** One type of task: the JSON schemas of its input and result, and how a result is judged. */
+export interface TaskTypeView {
+  readonly type: TaskType;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly judged_by: string;
+}
+
+/** All types of tasks. */
+export interface TaskTypesView {
+  readonly types: ReadonlyArray<TaskTypeView>;
+}
 
 /** A task as it stands; ``why`` says why it waits or went where it went. */
 export interface TaskView {
@@ -1732,5 +2041,28 @@ export interface Trigger {
   readonly contribution: number;
 }
 
+/** What makes a schedule fire. */
+export type TriggerKind = "cron" | "event" | "interval" | "once" | "session";
+
+/** What makes a rebalance due; any one is enough, all count in market time. ``every`` is the first close of a new UTC day, week, month, quarter or year; ``sessions`` counts UTC days with a bar since the last time. ``drift`` is the largest difference between a weight and its target, ``relative_drift`` the same as a share of the target, ``risk_drift`` the largest difference between a share of the variance and what it is at the target. ``cash_flow`` is capital paid in or out since the last time, as a share of equity. ``regime_change`` is a change in any instrument of the target. */
+export interface Triggers {
+  readonly every: Period | null;
+  readonly sessions: number | null;
+  readonly drift: number | null;
+  readonly relative_drift: number | null;
+  readonly risk_drift: number | null;
+  readonly cash_flow: number | null;
+  readonly regime_change: boolean;
+}
+
+/** Do what has come due by machine time; the deck's own clock says so. */
+export interface TurnSchedules {
+}
+
+/** How many schedules fired. */
+export interface TurnedAnswer {
+  readonly fired: number;
+}
+
 /** What speaks for or against an agent for one task. */
-export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
