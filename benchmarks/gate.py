@@ -99,6 +99,8 @@ LOOSE = {
     "max_identical_orders_per_bar": "1000000",
     "max_cancel_ratio": "1",
     "loss_cooldown_bars": "0",
+    "max_decision_ms": "1000000",
+    "max_clock_step_ms": "1000000",
 }
 """What can be set, loose enough to let pass: each control does its work.
 

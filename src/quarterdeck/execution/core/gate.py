@@ -53,6 +53,9 @@ _BY_QUANTITY = frozenset(
         Code.DRAWDOWN_SOFT,
         Code.VOLUME_SPIKE,
         Code.VOLATILITY_HALT,
+        Code.KEEP_ALIVE,
+        Code.GATE_LATENCY,
+        Code.CLOCK_STEP,
     }
 )
 """The controls that another quantity may satisfy."""
@@ -238,7 +241,7 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
             scale = 0 if contract is None else contract.quantity_scale
         case Unit.FRACTION:
             scale = PARTS_SCALE
-        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS:
+        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS | Unit.MILLISECONDS:
             scale = 0
     shown = None if attempted is None else decimal_of(attempted, scale)
     if control.code is Code.INVALID_NUMBER:

@@ -82,7 +82,7 @@ def place(
     """Judge an order and, if it passes, reserve for it, take its legs up and say so."""
     check_length("task_id", command.task_id, MAX_REFERENCE)
     check_length("signal_id", command.signal_id, MAX_REFERENCE)
-    desk = service.desk
+    desk, began = service.desk, service.stopwatch.monotonic_s()
     intent = intent_of(
         desk.symbols.get(command.symbol),
         command.side,
@@ -100,9 +100,16 @@ def place(
         signal_id=command.signal_id,
         replaces=replaces,
     )
-    scene = service.scene(step.caller, command.symbol, intent=intent, key_reused=step.key_reused)
+    scene = service.scene(
+        step.caller,
+        command.symbol,
+        intent=intent,
+        key_reused=step.key_reused,
+        machine_at=step.machine_at,
+    )
     # Machine time at the pace of the moment means nothing later: an answer is remembered.
     verdict, decision = service.decide(scene, intent, seconds_per_bar=None)
+    desk.watch.took(service.stopwatch.monotonic_s() - began)
     order = _order(
         desk,
         command,
