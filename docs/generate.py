@@ -176,6 +176,20 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "factor",
         "Applied to the budget and to the size multiplier while the regime is `volatile` or `breakdown`.",
     ),
+    "risk.correlation_break_change": ("correlation", "Change of the mean correlation of all pairs from its usual level that raises a `correlation_break` event."),
+    "risk.liquidity_drop_fraction": ("fraction of volume", "How far the volume must be below its usual level for a `liquidity_drop` event."),
+    "risk.gap_volatilities": ("forecast volatilities", "From a close to the next open, for a `gap` event."),
+    "risk.losing_streak_trades": ("trades", "Losing trades of an agent in a row that raise a `losing_streak` event."),
+    "risk.model_drift_ratio": ("ratio", "Realised over forecast volatility, or its inverse, that raises a `model_drift` event."),
+    "risk.response_multiplier": ("factor", "What the response `tighten` scales a learned limit by."),
+    "risk.response_bars": ("bars", "How long `tighten` and `reduce_only` last after an event of a single bar."),
+    **{
+        f"risk.responses.{kind}": ("rung", f"What answers a `{kind}` event.")
+        for kind in (
+            "var_breach", "breach_cluster", "volatility_spike", "gap", "liquidity_drop", "stale_data", "coverage",
+            "model_drift", "correlation_break", "concentration", "drawdown", "losing_streak",
+        )
+    },
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",
@@ -356,6 +370,8 @@ def _bounds(kind: Any) -> str:
                 if bound is not None
             ]
             return ", ".join([word, *bounds])
+        case info.LiteralType():
+            return ", ".join(f"`{one}`" for one in kind.values)
         case info.VarTupleType():
             return "list"
         case _:

@@ -71,11 +71,11 @@ def talib_indicator(bars: Bars, name: str, **parameters: float) -> dict[str, dic
             answer = function(columns, **options)
         except Exception as error:
             # TA-Lib raises the bare class for whatever it does not take.
-            if type(error) is not Exception:
-                raise
-            raise InvalidInput.of(
-                name, str(options or "as it is"), f"what TA-Lib takes ({error})"
-            ) from None
+            if type(error) is Exception:
+                raise InvalidInput.of(
+                    name, str(options or "as it is"), f"what TA-Lib takes ({error})"
+                ) from None
+            raise
         outputs = answer if isinstance(answer, list) else [answer]
         found[symbol] = {
             output: np.asarray(values, dtype=np.float64)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from quarterdeck.risk.model import (
+    ConditionChangesView,
+    ConditionView,
+    GetCondition,
+    GetConditionChanges,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
     GetRiskEvents,
+    GetRiskResponses,
     HoldingsView,
+    LiftResponse,
     LimitChangesView,
     RiskEventsView,
+    RiskResponsesView,
+    RiskResponseView,
     RisksView,
 )
-from quarterdeck.risk.service import RiskService
+from quarterdeck.risk.service import RiskService, records
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS = (
@@ -47,7 +55,7 @@ OPERATIONS = (
         path="/risk/events",
         input=GetRiskEvents,
         output=RiskEventsView,
-        function=RiskService.events,
+        function=records.events,
     ),
     Operation(
         name="risk.limit_changes",
@@ -58,6 +66,50 @@ OPERATIONS = (
         path="/risk/limits",
         input=GetLimitChanges,
         output=LimitChangesView,
-        function=RiskService.limit_changes,
+        function=records.limit_changes,
+    ),
+    Operation(
+        name="risk.responses",
+        summary="How risk events were answered, and what stands.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/responses",
+        input=GetRiskResponses,
+        output=RiskResponsesView,
+        function=records.responses,
+    ),
+    Operation(
+        name="risk.lift",
+        summary="Take a standing response to a risk event back.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/risk/responses/{response_id}/lift",
+        input=LiftResponse,
+        output=RiskResponseView,
+        function=RiskService.lift,
+    ),
+    Operation(
+        name="risk.condition",
+        summary="The market's condition, what it is told from, and what each scales limits by.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/condition",
+        input=GetCondition,
+        output=ConditionView,
+        function=RiskService.condition,
+    ),
+    Operation(
+        name="risk.condition_changes",
+        summary="Changes of the market's condition, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/condition/changes",
+        input=GetConditionChanges,
+        output=ConditionChangesView,
+        function=records.condition_changes,
     ),
 )

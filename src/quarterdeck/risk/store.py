@@ -14,6 +14,7 @@ from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.risk.core.judgement import Judgement
+from quarterdeck.risk.core.ladder import undoing
 from quarterdeck.risk.model import (
     ComponentRiskView,
     CoverageView,
@@ -21,8 +22,12 @@ from quarterdeck.risk.model import (
     LimitChangeView,
     LimitEffect,
     RecentCoverageView,
+    Response,
+    ResponseState,
     RiskEventKind,
     RiskEventView,
+    RiskResponseView,
+    RiskScope,
 )
 
 
@@ -39,7 +44,41 @@ def risk_event_of(row: Mapping[str, Any]) -> RiskEventView:
         observed=row["observed"],
         threshold=row["threshold"],
         text=row["text"],
+        scope=RiskScope(row["scope"]),
+        concerns=row["concerns"],
+        probability=row["probability"],
+        impact=_amount(row["impact_units"]),
+        response=Response(row["response"]),
     )
+
+
+def response_of(row: Mapping[str, Any]) -> RiskResponseView:
+    """Return the view of one row of ``risk_responses``."""
+    response, scope = Response(row["response"]), RiskScope(row["scope"])
+    undo = undoing(response, scope, row["subject"], response_id=row["response_id"])
+    ended = row["ended_at"]
+    return RiskResponseView(
+        number=row["number"],
+        response_id=row["response_id"],
+        event_id=row["event_id"],
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+        response=response,
+        state=ResponseState(row["state"]),
+        scope=scope,
+        subject=row["subject"],
+        kind=RiskEventKind(row["kind"]),
+        reason=row["reason"],
+        until_slice=row["until_slice"],
+        ended_at=None if ended is None else rfc3339(Nanos(ended)),
+        ended_by=row["ended_by"],
+        ended_because=row["ended_because"],
+        undo=undo,
+    )
+
+
+def _amount(units: int | None) -> Decimal | None:
+    return None if units is None else from_units(units, MONEY_SCALE)
 
 
 def limit_change_of(row: Mapping[str, Any]) -> LimitChangeView:
@@ -51,7 +90,7 @@ def limit_change_of(row: Mapping[str, Any]) -> LimitChangeView:
         slice=row["slice"],
         symbol=row["symbol"],
         position_limit=from_units(row["position_limit_units"], MONEY_SCALE),
-        previous=None if previous is None else from_units(previous, MONEY_SCALE),
+        previous=_amount(previous),
         multiplier=row["multiplier"],
         var99=row["var99"],
         because=row["because"],

@@ -8,7 +8,9 @@ CREATE TABLE risk_limits (
   at INTEGER NOT NULL,  -- hashed
   volatility REAL,  -- hashed
   var99 REAL,  -- hashed
-  stress REAL  -- hashed
+  stress REAL,  -- hashed
+  response REAL,  -- hashed
+  condition REAL  -- hashed
 ) STRICT;
 CREATE TABLE risk_limit_changes (
   version INTEGER PRIMARY KEY,  -- hashed
@@ -34,8 +36,61 @@ CREATE TABLE risk_events (
   subject TEXT NOT NULL,  -- hashed
   observed REAL NOT NULL,  -- hashed
   threshold REAL NOT NULL,  -- hashed
-  text TEXT NOT NULL  -- hashed
+  text TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  concerns TEXT NOT NULL,  -- hashed
+  probability REAL,  -- hashed
+  impact_units INTEGER,  -- hashed
+  response TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE risk_responses (
+  number INTEGER PRIMARY KEY,  -- hashed
+  response_id TEXT NOT NULL,  -- hashed
+  event_id TEXT NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  response TEXT NOT NULL,  -- hashed
+  state TEXT NOT NULL,  -- hashed
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  mark TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  until_slice INTEGER,  -- hashed
+  ended_at INTEGER,  -- hashed
+  ended_by TEXT,  -- hashed
+  ended_because TEXT  -- hashed
+) STRICT;
+CREATE TABLE risk_condition (
+  one INTEGER PRIMARY KEY,  -- hashed
+  number INTEGER NOT NULL,  -- hashed
+  condition TEXT NOT NULL,  -- hashed
+  since_at INTEGER NOT NULL,  -- hashed
+  since_slice INTEGER NOT NULL,  -- hashed
+  shares TEXT NOT NULL,  -- hashed
+  signals TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_condition_weights (
+  condition TEXT PRIMARY KEY,  -- hashed
+  weights TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_condition_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  previous TEXT,  -- hashed
+  condition TEXT NOT NULL,  -- hashed
+  shares TEXT NOT NULL,  -- hashed
+  multiplier REAL NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_streaks (
+  agent TEXT PRIMARY KEY,  -- hashed
+  streak INTEGER NOT NULL,  -- hashed
+  lost INTEGER NOT NULL,  -- hashed
+  trades INTEGER NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE risk_marks (
   kind TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
@@ -75,15 +130,19 @@ SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
 INSERT INTO risk_limits
-(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress)
+(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress, response,
+condition)
 VALUES
-(:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress)
+(:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress,
+:response, :condition)
 ON CONFLICT (instrument) DO UPDATE SET version = excluded.version,
 position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at,
-volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress
+volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress,
+response = excluded.response, condition = excluded.condition
 
 -- limits --
-SELECT instrument, version, position_limit_units, regime, volatility, var99, stress
+SELECT instrument, version, position_limit_units, regime, volatility, var99, stress, response,
+condition
 FROM risk_limits ORDER BY instrument
 
 -- limit_change_saved --
@@ -102,8 +161,10 @@ SELECT * FROM risk_limit_changes WHERE version < :before ORDER BY version DESC L
 
 -- event_saved --
 INSERT INTO risk_events
-(number, event_id, slice, at, kind, severity, subject, observed, threshold, text)
-VALUES (:number, :event_id, :slice, :at, :kind, :severity, :subject, :observed, :threshold, :text)
+(number, event_id, slice, at, kind, severity, subject, observed, threshold, text, scope, concerns,
+probability, impact_units, response)
+VALUES (:number, :event_id, :slice, :at, :kind, :severity, :subject, :observed, :threshold, :text,
+:scope, :concerns, :probability, :impact_units, :response)
 
 -- last_event --
 SELECT COALESCE(MAX(number), 0) AS number FROM risk_events
@@ -117,3 +178,56 @@ ON CONFLICT (kind, subject) DO UPDATE SET active = excluded.active
 
 -- marks --
 SELECT kind, subject FROM risk_marks WHERE active = 1 ORDER BY kind, subject
+
+-- response_saved --
+INSERT INTO risk_responses
+(number, response_id, event_id, slice, at, response, state, scope, subject, kind, mark, reason,
+until_slice, ended_at, ended_by, ended_because)
+VALUES (:number, :response_id, :event_id, :slice, :at, :response, :state, :scope, :subject, :kind,
+:mark, :reason, :until_slice, NULL, NULL, NULL)
+
+-- response_ended --
+UPDATE risk_responses SET state = :state, ended_at = :ended_at, ended_by = :ended_by,
+ended_because = :ended_because WHERE number = :number
+
+-- last_response --
+SELECT COALESCE(MAX(number), 0) AS number FROM risk_responses
+
+-- standing_responses --
+SELECT * FROM risk_responses WHERE state = 'standing' ORDER BY number
+
+-- responses --
+SELECT * FROM risk_responses WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- streak_saved --
+INSERT INTO risk_streaks (agent, streak, lost, trades) VALUES (:agent, :streak, :lost, :trades)
+ON CONFLICT (agent) DO UPDATE SET streak = excluded.streak, lost = excluded.lost,
+trades = excluded.trades
+
+-- streaks --
+SELECT agent, streak, lost, trades FROM risk_streaks ORDER BY agent
+
+-- condition_saved --
+INSERT INTO risk_condition (one, number, condition, since_at, since_slice, shares, signals)
+VALUES (1, :number, :condition, :since_at, :since_slice, :shares, :signals)
+ON CONFLICT (one) DO UPDATE SET number = excluded.number, condition = excluded.condition,
+since_at = excluded.since_at, since_slice = excluded.since_slice, shares = excluded.shares,
+signals = excluded.signals
+
+-- condition --
+SELECT number, condition, since_at, since_slice, shares, signals FROM risk_condition
+
+-- condition_weights_saved --
+INSERT INTO risk_condition_weights (condition, weights) VALUES (:condition, :weights)
+ON CONFLICT (condition) DO UPDATE SET weights = excluded.weights
+
+-- condition_weights --
+SELECT condition, weights FROM risk_condition_weights ORDER BY condition
+
+-- condition_change_saved --
+INSERT INTO risk_condition_changes
+(number, at, slice, previous, condition, shares, multiplier, because, model)
+VALUES (:number, :at, :slice, :previous, :condition, :shares, :multiplier, :because, :model)
+
+-- condition_changes --
+SELECT * FROM risk_condition_changes WHERE number < :before ORDER BY number DESC LIMIT :limit

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -141,6 +141,32 @@ class BreakersSection(_Section, frozen=True):
     probe_bars: PositiveInt = 2
 
 
+InstrumentResponse = Literal["notify", "tighten", "reduce_only", "stop"]
+AgentResponse = Literal["notify", "reduce_only", "pause_agent", "stop"]
+
+
+class ResponsesSection(_Section, frozen=True):
+    """How each kind of risk event is answered: the rung of the ladder.
+
+    ``tighten`` scales the learned limits concerned and ``reduce_only`` lets only reducing orders
+    pass, both as long as the event lasts, or some bars after one that does not last; ``pause_agent``
+    and ``stop`` stand until a person takes them back.
+    """
+
+    var_breach: InstrumentResponse = "notify"
+    breach_cluster: InstrumentResponse = "reduce_only"
+    volatility_spike: InstrumentResponse = "tighten"
+    gap: InstrumentResponse = "notify"
+    liquidity_drop: InstrumentResponse = "tighten"
+    stale_data: InstrumentResponse = "notify"
+    coverage: InstrumentResponse = "tighten"
+    model_drift: InstrumentResponse = "tighten"
+    correlation_break: InstrumentResponse = "tighten"
+    concentration: InstrumentResponse = "notify"
+    drawdown: AgentResponse = "notify"
+    losing_streak: AgentResponse = "notify"
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
@@ -152,7 +178,7 @@ class RiskSection(_Section, frozen=True):
     is reported, once ``coverage_alarm_bars`` of them are judged; ``breach_cluster_hits`` losses
     beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
     ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
-    instrument of ``concentration_event_fraction``.
+    instrument of ``concentration_event_fraction``. The other thresholds are those of their events.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
@@ -167,6 +193,14 @@ class RiskSection(_Section, frozen=True):
     stale_after_bars: PositiveInt = 2
     concentration_event_fraction: Fraction = 0.7
     stressed_regime_multiplier: Fraction = 0.5
+    correlation_break_change: Fraction = 0.35
+    liquidity_drop_fraction: Fraction = 0.6
+    gap_volatilities: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 5.0
+    losing_streak_trades: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 6
+    model_drift_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 1.6
+    response_multiplier: Fraction = 0.75
+    response_bars: PositiveInt = 10
+    responses: ResponsesSection = ResponsesSection()
 
 
 class RegimeSection(_Section, frozen=True):
@@ -291,8 +325,12 @@ class Config(_Section, frozen=True):
 
     def digest(self) -> str:
         """Return the SHA-256 of all that bears on decisions (the server's section does not)."""
+        return sha256(self.judged().encode()).hexdigest()
+
+    def judged(self) -> str:
+        """Return all that bears on decisions as canonical JSON."""
         judged = msgspec.structs.replace(self, server=ServerSection())
-        return sha256(msgspec.json.encode(judged, order="sorted")).hexdigest()
+        return msgspec.json.encode(judged, order="sorted").decode()
 
 
 def read_config(path: Path) -> Config:

@@ -23,8 +23,9 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.agents.service import people
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, Overloaded
-from quarterdeck.kernel.time import MILLISECOND
+from quarterdeck.kernel.time import MILLISECOND, Nanos
 from quarterdeck.kernel.vocabulary import TaskType
+from quarterdeck.risk.model import Response, ResponseState, RiskResponded, RiskScope
 from quarterdeck.runtime.config import AgentsSection
 from tests.unit.agents.test_work import held
 
@@ -214,3 +215,29 @@ def test_an_agent_drains_and_one_that_always_fails_is_quarantined(deck_with) -> 
     deck.pass_seconds(200)
     deck.bars()
     assert presence() in (Presence.GONE, Presence.QUARANTINED)
+
+
+def test_a_risk_event_that_pauses_an_agent_gives_it_no_further_work_until_it_is_resumed(
+    deck,
+) -> None:
+    deck.outside("ann", "c")
+    deck.task()
+    deck.hear(
+        RiskResponded(
+            at=Nanos(1),
+            slice=0,
+            response_id="rsp-1",
+            response=Response.PAUSE_AGENT,
+            state=ResponseState.CARRIED_OUT,
+            scope=RiskScope.AGENT,
+            subject="ann",
+            reason="ann is 12.0% below its peak",
+            by="deck",
+        )
+    )
+    deck.service = deck.restarted()
+    view = people.agent(deck.service, GetAgent(agent="ann"), None)
+    assert (view.state, view.reason) == ("paused", "risk: ann is 12.0% below its peak")
+    assert deck.claim("ann").claim is None
+    deck.do("set_state", ResumeAgent(agent="ann", reason="looked at"))
+    assert deck.claim("ann").claim is not None

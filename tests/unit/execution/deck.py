@@ -32,7 +32,7 @@ from quarterdeck.kernel.time import DAY, Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged
+from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
@@ -240,7 +240,15 @@ class Deck:
             if operation.effect is Effect.COMMAND
         }
         hears = dict.fromkeys(
-            (AgentRegistered, BarsClosed, LimitsChanged, RegimeChanged), (self.service.hear,)
+            (
+                AgentRegistered,
+                BarsClosed,
+                GateRestrained,
+                LimitsChanged,
+                RegimeChanged,
+                RiskResponded,
+            ),
+            (self.service.hear,),
         )
         self.sequencer = Sequencer(
             run=RunId("t"),

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskResponsesView, RiskResponseView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -105,9 +105,31 @@ const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
   { name: "Severity", show: (row) => <SeverityMark severity={row.severity} /> },
   { name: "Kind", show: (row) => words(row.kind) },
   { name: "Subject", show: (row) => row.subject },
-  { name: "Observed", right: true, show: (row) => percent(row.observed) },
-  { name: "Threshold", right: true, show: (row) => percent(row.threshold) },
+  { name: "Chance", right: true, hint: "How likely it was by what had been forecast or promised", show: (row) => row.probability === null ? <Maybe text={DASH} why="nothing states how likely it was" /> : percent(row.probability, row.probability < 0.001 ? 4 : 1) },
+  { name: "At stake", right: true, hint: "What the positions concerned may lose in the next bar at 99 %", show: (row) => <Maybe text={money(row.impact)} why="there was no forecast" /> },
+  { name: "Answer", show: (row) => words(row.response) },
   { name: "What happened", wrap: true, show: (row) => <span className="text-muted">{row.text}</span> },
+];
+
+const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
+  { name: "Condition", lead: true, show: (row) => <span className="font-medium">{words(row.condition)}</span> },
+  { name: "Share", right: true, show: (row) => <Maybe text={percent(row.share, 0)} why="not enough data" /> },
+  { name: "Limits", right: true, hint: "What it scales learned limits by, learned from its own bars", show: (row) => `× ${fixed(row.multiplier, 3)}` },
+  { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
+];
+
+function toldFrom(view: ConditionView): string {
+  if (view.condition === null) return "not enough data";
+  return `${words(view.condition)} since ${instant(view.since ?? "")}: volatility ${fixed(view.volatility_ratio ?? 0, 2)} times its usual level, ${percent(view.breadth, 0)} of the instruments above their mean, ${percent(view.fall, 0)} below their highs`;
+}
+
+const RESPONSES: ReadonlyArray<Column<RiskResponseView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Answer", show: (row) => <span className="font-medium">{words(row.response)}</span> },
+  { name: "Concerns", show: (row) => row.subject === "" ? "the deck" : row.subject },
+  { name: "State", show: (row) => <span className={row.state === "standing" ? "font-medium text-down" : ""}>{words(row.state)}{row.ended_by === null ? "" : ` by ${row.ended_by}`}</span> },
+  { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.reason}</span> },
+  { name: "", right: true, show: (row) => row.state === "standing" ? <ReasonCommand name="Lift" ask="Why?" send={(reason) => rest.post<RiskResponseView>(`/risk/responses/${row.response_id}/lift`, { reason })} /> : <span className="text-xs text-faint">{row.state === "carried_out" ? row.undo : ""}</span> },
 ];
 
 function StopPanel() {
@@ -185,6 +207,12 @@ export default function Risk() {
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
       </ViewPanel>
+      <ViewPanel<ConditionView> title="Market condition" path="/risk/condition" className="shrink-0" note={toldFrom}>
+        {(data) => <Table label="Market condition" columns={CONDITIONS} rows={data.conditions} rowKey={(row) => row.condition} empty="There is no condition." />}
+      </ViewPanel>
+      <PagedPanel<RiskResponsesView> title="Answers to risk events" path="/risk/responses" className="shrink-0">
+        {(data) => <Table label="Answers" columns={RESPONSES} rows={data.responses} rowKey={(row) => row.number} empty="No risk event was answered with more than a notice." />}
+      </PagedPanel>
       <PagedPanel<RiskEventsView> title="Risk events" path="/risk/events" className="shrink-0">
         {(data) => <Table label="Risk events" columns={EVENTS} rows={data.events} rowKey={(row) => row.number} empty="No forecast or limit has been passed yet." />}
       </PagedPanel>

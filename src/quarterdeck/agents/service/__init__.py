@@ -16,9 +16,10 @@ from quarterdeck.agents.core.task import Agent, Key
 from quarterdeck.agents.model import (
     AgentRegistered,
     Claim,
+    PauseAgent,
 )
 from quarterdeck.agents.ports import Secrets
-from quarterdeck.agents.service import scoring
+from quarterdeck.agents.service import people, scoring
 from quarterdeck.agents.service.telling import ask_for_review, take_turns, tell
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
@@ -26,6 +27,7 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Priority, Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.risk.model import Response, RiskResponded
 from quarterdeck.runtime.config import AgentsSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
 from quarterdeck.runtime.sequencer import Step
@@ -123,6 +125,9 @@ class AgentsService:
                 slots = self.builtin_slots.get(message.agent, 1)
                 agent = roster.announced(message, slots=slots)
                 self.take_up(agent, step)
+            case RiskResponded() if message.response is Response.PAUSE_AGENT:
+                paused = PauseAgent(agent=message.subject, reason=f"risk: {message.reason}"[:200])
+                people.set_state(self, paused, step)
             case _:
                 pass
 

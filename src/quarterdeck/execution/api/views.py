@@ -8,7 +8,7 @@ from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.exposure import free_cash
 from quarterdeck.execution.core.ledger import Account
 from quarterdeck.execution.core.limits import LIMITS
-from quarterdeck.execution.core.limits_book import level_name
+from quarterdeck.execution.core.limits_book import LEARNED, level_name
 from quarterdeck.execution.core.radar import conflicts
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.model import (
@@ -109,6 +109,11 @@ def gate(service: ExecutionService, query: GetGate, caller: Caller) -> GateView:
                 for name in LIMITS
                 if name in names
             ]
+    for level, names in sorted(desk.limits.learned.items()):
+        if level[0] is Scope.INSTRUMENT:
+            rows += [
+                _limit_view(desk, name, names[name], LEARNED + level_name(level)) for name in names
+            ]
     for instrument, learned in sorted(desk.learned.items()):
         rows.append(
             LimitView(
@@ -134,7 +139,7 @@ def _limit_view(desk: Desk, name: str, value: int, scope: str) -> LimitView:
         value=limit.shown(value, desk.contracts),
         unit=limit.kind.value,
         clock=limit.clock,
-        learned=False,
+        learned=scope.startswith(LEARNED),
         version=desk.limits.version,
     )
 

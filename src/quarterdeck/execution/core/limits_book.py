@@ -76,6 +76,10 @@ ALWAYS_SET = frozenset(each.name for each in msgspec.structs.fields(Bounds) if e
 """Limits that the deck always has: they can be changed there, not removed."""
 
 
+LEARNED = "risk, "
+"""What a level is named with where risk has set the limit, not a person."""
+
+
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a limit: in force, or waiting to be confirmed; ``value`` null removes it."""
 
@@ -95,7 +99,8 @@ class LimitBook:
     """What is set at each level, and the version that counts every change of it.
 
     ``clusters`` are the rows of each named group of instruments; they never change. ``version``
-    counts every change of a limit, a learned one too.
+    counts every change of a limit, a learned one too. ``learned`` is what risk has set beside
+    persons, by level; it can only tighten.
     """
 
     clusters: Mapping[str, tuple[int, ...]]
@@ -103,6 +108,7 @@ class LimitBook:
     version: int = 0
     changes: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
+    learned: dict[Level, dict[str, int]] = field(default_factory=dict)
     _wide: dict[AgentId, Bounds] = field(default_factory=dict, compare=False)
     _known: dict[tuple[AgentId, int], Bounds] = field(default_factory=dict, compare=False)
 
@@ -121,6 +127,14 @@ class LimitBook:
         self._known.clear()
         self._wide.clear()
 
+    def learn(self, level: Level, limits: dict[str, int]) -> None:
+        """Take up what risk lets pass at ``level``; empty lifts it."""
+        if limits:
+            self.learned[level] = limits
+        else:
+            self.learned.pop(level, None)
+        self._known.clear()
+
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
         key = (agent, row)
@@ -136,7 +150,11 @@ class LimitBook:
                 touched += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            found = self._known[key] = tightened(wide, levels=self.levels, touched=touched)
+            found = tightened(wide, levels=self.levels, touched=touched)
+            if self.learned:
+                touched = [(Scope.DECK, ""), (Scope.AGENT, agent), (Scope.INSTRUMENT, symbol)]
+                found = tightened(found, levels=self.learned, touched=touched, prefix=LEARNED)
+            self._known[key] = found
         return found
 
     def overtaken(self, level: Level, name: str) -> list[int]:
@@ -175,7 +193,11 @@ def bounds_of(levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level
 
 
 def tightened(
-    wide: Bounds, *, levels: Mapping[Level, Mapping[str, int]], touched: Iterable[Level]
+    wide: Bounds,
+    *,
+    levels: Mapping[Level, Mapping[str, int]],
+    touched: Iterable[Level],
+    prefix: str = "",
 ) -> Bounds:
     """Return ``wide`` tightened by what the levels ``touched`` set; itself where none does."""
     values: dict[str, int] = {}
@@ -185,7 +207,7 @@ def tightened(
             held = values[name] if name in values else getattr(wide, name)
             kept = value if held is None else LIMITS[name].tightest(held, value)
             if kept != held:
-                values[name], named[name] = kept, level_name(level)
+                values[name], named[name] = kept, prefix + level_name(level)
     if not values:
         return wide
     return msgspec.structs.replace(wide, levels={**wide.levels, **named}, **values)

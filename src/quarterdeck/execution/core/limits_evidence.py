@@ -12,9 +12,11 @@ from quarterdeck.execution.core.scene import Scene
 
 
 def state(scene: Scene, _intent: Intent) -> Evidence:
-    """Say the state that a person set."""
+    """Say the state that a person or a risk event set, and at which level."""
     named = STATES[scene.bounds.trading_state or 0]
-    return Evidence(None, None, None, f"a limit sets the state of trading to {named}")
+    level = scene.bounds.levels.get("trading_state", "")
+    by = f"the limit of {level}" if level else "a limit"
+    return Evidence(None, None, None, f"{by} sets the state of trading to {named}")
 
 
 def allowed(scene: Scene, _intent: Intent) -> Evidence:

@@ -15,7 +15,8 @@ STANDING = Section(
             show=seen.state,
             text="trading_state is active at every level; reducing lets only reducing orders pass, "
             "halted none.",
-            advice="Wait until a person sets the state to active; close what is open.",
+            advice="Wait until a person or the end of a risk event sets it to active; close what is "
+            "open.",
         ),
         limited(
             "instruments_allowed",

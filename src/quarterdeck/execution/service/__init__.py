@@ -43,6 +43,7 @@ from quarterdeck.execution.service.halting import (
     standing_stop,
 )
 from quarterdeck.execution.service.placing import checked, place
+from quarterdeck.execution.service.restraining import restrain
 from quarterdeck.execution.service.settling import close_slice, open_account
 from quarterdeck.execution.store.breakers import settings_of
 from quarterdeck.execution.store.limits import book_of, write_version
@@ -53,11 +54,20 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged
+from quarterdeck.risk.model import (
+    GateRestrained,
+    LimitsChanged,
+    Response,
+    ResponseState,
+    RiskResponded,
+    RiskScope,
+)
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.policy import Caller, CallerKind, Permission
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
+
+CARRIED_OUT_STOP = (Response.STOP, ResponseState.CARRIED_OUT)
 
 
 class ExecutionService:
@@ -141,6 +151,17 @@ class ExecutionService:
                 )
                 self.desk.limits.version += 1
                 write_version(step, self.desk.limits)
+            case GateRestrained():
+                restrain(self.desk, message, step=step)
+            case RiskResponded() if (message.response, message.state) == CARRIED_OUT_STOP:
+                of_agent = message.scope is RiskScope.AGENT
+                of_one = message.scope is RiskScope.INSTRUMENT
+                stop = RaiseStop(
+                    reason=message.reason,
+                    agent=message.subject if of_agent else None,
+                    instrument=message.subject if of_one else None,
+                )
+                self.halt(stop, step)
             case _:
                 pass
 

@@ -16,6 +16,9 @@ from quarterdeck.runtime.config import LimitsSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
+LEARNABLE = ("trading_state", "max_credit_notional")
+"""Limits that risk may tighten at a level."""
+
 
 def book_of(
     limits: LimitsSection, terms: Terms, *, account: str, symbols: Mapping[str, Contract]
@@ -98,6 +101,9 @@ def read_book(book: LimitBook, reader: Reader, *, contracts: Sequence[Contract])
         limit, text = LIMITS[row["name"]], row["value"]
         value = None if text is None else limit.parse(text, contracts)
         book.put((Scope(row["scope"]), row["subject"]), limit.name, value)
+    for row in reader.rows("execution.learned_levels"):
+        limits = {name: row[name] for name in LEARNABLE if row[name] is not None}
+        book.learn((Scope(row["scope"]), row["subject"]), limits)
     for row in reader.rows("execution.limit_set"):
         book.version, book.changes = row["version"], row["changes"]
     book.pending = {}
@@ -119,6 +125,18 @@ def read_book(book: LimitBook, reader: Reader, *, contracts: Sequence[Contract])
 def write_version(step: Step, book: LimitBook) -> None:
     """Write the version of the limit set and the number of the last change."""
     step.write("execution.limit_set_saved", version=book.version, changes=book.changes)
+
+
+def write_learned(step: Step, level: Level, limits: Mapping[str, int]) -> None:
+    """Write what risk has set at a level; what it has not set is lifted."""
+    scope, subject = level
+    step.write(
+        "execution.learned_level_saved",
+        scope=scope.value,
+        subject=subject,
+        at=step.at,
+        **{name: limits.get(name) for name in LEARNABLE},
+    )
 
 
 def write_level(step: Step, level: Level, *, name: str, value: str | None) -> None:

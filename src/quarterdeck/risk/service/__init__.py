@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
-from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import (
     COLUMNS,
@@ -28,43 +26,41 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
-from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
 from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
-    latest_hits,
-    recent_coverage,
     recently,
     since_start,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
+from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
+    ConditionView,
+    GetCondition,
     GetHoldingsRisk,
-    GetLimitChanges,
     GetRisk,
-    GetRiskEvents,
     HoldingsView,
-    LimitChangesView,
-    RiskEventKind,
-    RiskEventsView,
+    LiftResponse,
+    RiskResponseView,
+    RiskScope,
     RisksView,
     RiskView,
 )
+from quarterdeck.risk.service.condition import MarketCondition
 from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.limits import LearnedLimits
-from quarterdeck.risk.store import coverage_view, limit_change_of, risk_event_of
+from quarterdeck.risk.service.responses import Responses
+from quarterdeck.risk.service.watching import TAILS, Lookout
+from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
-from quarterdeck.runtime.paging import page, unknown_symbol
+from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import Array, History, Reader, State
+from quarterdeck.runtime.state import Array, Reader, State
 
-TAILS = (0.05, 0.01)
-"""The share of losses beyond 95 % and 99 % value at risk."""
-CLUSTER_BARS = 20
-"""Judged bars among which hits of the 99 % forecast make a cluster."""
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
 
@@ -90,6 +86,11 @@ class RiskService:
         "_limits": State.JOURNALED,
         "_events": State.JOURNALED,
         "_missed": State.CHECKPOINTED,
+        "_watch": State.CHECKPOINTED,
+        "_responses": State.JOURNALED,
+        "_lookout": State.FIXED,
+        "_market": State.CHECKPOINTED,
+        "_condition": State.JOURNALED,
     }
 
     def __init__(
@@ -114,14 +115,28 @@ class RiskService:
         self._limits = LearnedLimits(
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
         )
-        self._events = RiskEvents()
         self._missed: Ints = np.zeros(n, dtype=np.int64)
+        self._watch = WatchState(n)
+        self._market = MarketState(n)
+        self._condition = MarketCondition()
+        self._responses = Responses(config)
+        self._events = RiskEvents(symbols, responses=self._responses, impact=self._impact)
+        self._lookout = Lookout(
+            symbols,
+            config=config,
+            events=self._events,
+            bank=self._filters,
+            judgement=self._judgement,
+            watch=self._watch,
+        )
 
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
         self._limits.load(reader)
         self._holdings.load(reader)
         self._events.load(reader)
+        self._responses.load(reader)
+        self._condition.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -130,18 +145,13 @@ class RiskService:
                 self._on_bars(message, step)
             case OrderFilled():
                 self._holdings.fill(message, step)
+                self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
+            case RegimesWeighed():
+                self._condition.weigh(message)
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._events.mark(
-                    RiskEventKind.DRAWDOWN,
-                    str(message.agent),
-                    step,
-                    severity=Severity.ERROR,
-                    observed=message.drawdown_fraction,
-                    threshold=self._config.drawdown_event_fraction,
-                    text="equity is {observed:.1%} below its peak",
-                )
+                self._lookout.scored(message, step)
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -154,6 +164,8 @@ class RiskService:
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        arrays.update({f"market.{k}": v for k, v in self._market.arrays().items()})
+        arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -180,6 +192,14 @@ class RiskService:
                 tails=self._filters.tails,
             )
             remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
+            follow_closes(self._market, bars.rows, bars.close)
+            watch_slice(
+                self._watch,
+                bars.rows,
+                bars=(bars.open, bars.high, bars.low, bars.close, bars.volume),
+                before=self._filters.close,
+                volatility=self._forecast[:, VOLATILITY],
+            )
             update_bank(
                 self._filters,
                 bars.rows,
@@ -212,111 +232,54 @@ class RiskService:
         self.absorb(bars)
         self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
-        for breach in var_breaches(loss, foreseen):
-            self._events.raise_event(
-                RiskEventKind.VAR_BREACH,
-                self._symbols[breach.row],
-                step,
-                severity=Severity.WARNING,
-                observed=breach.loss,
-                threshold=breach.forecast,
-                text="lost {observed:.2%} in a bar, beyond its 99 % VaR of {threshold:.2%}",
-            )
-        self._watch_volatility(slow, step)
-        self._watch_coverage(step)
-        self._watch_clusters(loss > foreseen, step)
-        self._watch_staleness(step)
-        self._watch_concentration(step)
+        self._responses.expire(step)
+        self._lookout.breaches(loss, foreseen, step)
+        self._lookout.volatility(self._forecast[:, VOLATILITY], slow, step)
+        self._lookout.coverage(step)
+        self._lookout.filters(step)
+        self._lookout.bars(self._missed, step)
+        self._lookout.held(self._holdings, step)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._follow_condition(loss / foreseen, slow, step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
                 volatility=float(self._forecast[row, VOLATILITY]),
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
+                response=self._responses.multiplier(self._symbols[row]),
+                condition=self._condition.multiplier(),
                 step=step,
             )
         self._publish(slow, step)
 
-    def _watch_volatility(self, slow: Floats, step: Step) -> None:
-        ratio = self._config.volatility_spike_ratio
-        spiking = {
-            spike.row: spike.ratio
-            for spike in volatility_spikes(self._forecast[:, VOLATILITY], slow, ratio=ratio)
-        }
-        for row, symbol in enumerate(self._symbols):
-            self._events.mark(
-                RiskEventKind.VOLATILITY_SPIKE,
-                symbol,
-                step,
-                severity=Severity.WARNING,
-                observed=spiking.get(row, 0.0),
-                threshold=ratio,
-                text="forecast volatility is {observed:.1f} times its usual level",
-            )
-
-    def _watch_coverage(self, step: Step) -> None:
-        alarm, least_bars = self._config.coverage_alarm_p, self._config.coverage_alarm_bars
-        found = {}
-        for row, symbol in enumerate(self._symbols):
-            least = None
-            for level, tail in enumerate(TAILS):
-                judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
-                least = p if judged and (least is None or p < least) else least
-                self._events.mark(
-                    RiskEventKind.COVERAGE,
-                    f"{symbol} {100 - round(100 * tail)} %",
-                    step,
-                    severity=Severity.WARNING,
-                    observed=1.0 - p if judged >= least_bars else 0.0,
-                    threshold=1.0 - alarm,
-                    text=f"VaR does not hold: {hits} of the last {judged} bars lost more, "
-                    f"{tail:.0%} were promised",
-                )
-            found[symbol] = least
-        step.say(NumbersPublished(name="risk.coverage_p", values=found))
-
-    def _watch_clusters(self, breached: npt.NDArray[np.bool_], step: Step) -> None:
-        kind, least = RiskEventKind.BREACH_CLUSTER, self._config.breach_cluster_hits
-        for row, symbol in enumerate(self._symbols):
-            if breached[row] or self._events.marked(kind, symbol):
-                self._events.mark(
-                    kind,
-                    symbol,
-                    step,
-                    severity=Severity.ERROR,
-                    observed=float(latest_hits(self._judgement, row, 1, bars=CLUSTER_BARS)),
-                    threshold=float(least),
-                    text="lost more than its 99 % VaR {observed:.0f} times in "
-                    f"{CLUSTER_BARS} bars",
-                )
-
-    def _watch_staleness(self, step: Step) -> None:
-        for row, symbol in enumerate(self._symbols):
-            begun = self._filters.close[row] == self._filters.close[row]
-            self._events.mark(
-                RiskEventKind.STALE_DATA,
-                symbol,
-                step,
-                severity=Severity.WARNING,
-                observed=float(self._missed[row]) if begun else 0.0,
-                threshold=float(self._config.stale_after_bars),
-                text="has had no bar for {observed:.0f} slices; it has no forecast until the next",
-            )
-
-    def _watch_concentration(self, step: Step) -> None:
-        symbol, share = self._holdings.largest_share()
-        self._events.mark(
-            RiskEventKind.CONCENTRATION,
-            DECK,
-            step,
-            severity=Severity.WARNING,
-            observed=share,
-            threshold=self._config.concentration_event_fraction,
-            text=f"has {{observed:.0%}} of its 99 % VaR from {symbol}",
+    def _follow_condition(self, ratios: Floats, slow: Floats, step: Step) -> None:
+        """Learn from losses over their 99 % VaR, and see which condition prevails."""
+        pair = correlations(self._watch)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(slow > 0.0, self._forecast[:, VOLATILITY] / slow, np.nan)
+        signals = signals_of(
+            self._market,
+            ratio=ratio,
+            correlation=None if pair is None else pair[0],
+            regimes=self._condition.regimes(),
         )
+        self._condition.follow(signals, ratios, step)
+
+    def condition(self, query: GetCondition, caller: Caller) -> ConditionView:
+        """Return the market's condition and what each scales learned limits by."""
+        return self._condition.view()
+
+    def _impact(self, scope: RiskScope, name: str) -> int | None:
+        """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
+        if scope is not RiskScope.INSTRUMENT:
+            return self._holdings.may_lose(name or DECK)
+        row = self._symbols.index(name)
+        return self._holdings.may_lose_in(row, float(self._forecast[row, VAR99]))
 
     def _multiplier(self, row: int) -> float:
-        return float(self._scaling[row]) * self._limits.stress(row)
+        response = self._responses.multiplier(self._symbols[row])
+        return float(self._scaling[row]) * self._limits.stress(row) * response
 
     def _publish(self, slow: Floats, step: Step) -> None:
         volatility = self._forecast[:, VOLATILITY]
@@ -387,22 +350,6 @@ class RiskService:
             reason=reason,
         )
 
-    async def events(
-        self, query: GetRiskEvents, caller: Caller, history: History
-    ) -> RiskEventsView:
-        """Return a page of risk events, newest first."""
-        rows = await history.rows("risk.events", **page(query.limit, query.before))
-        events = tuple(risk_event_of(row) for row in rows)
-        return RiskEventsView(
-            events=events, next=events[-1].number if len(events) == query.limit else None
-        )
-
-    async def limit_changes(
-        self, query: GetLimitChanges, caller: Caller, history: History
-    ) -> LimitChangesView:
-        """Return a page of learned limits' changes, newest first."""
-        rows = await history.rows("risk.limit_changes", **page(query.limit, query.before))
-        changes = tuple(limit_change_of(row) for row in rows)
-        return LimitChangesView(
-            changes=changes, next=changes[-1].version if len(changes) == query.limit else None
-        )
+    def lift(self, command: LiftResponse, step: Step) -> RiskResponseView:
+        """Take a standing response back for a person; limits move at the next bar."""
+        return self._responses.lift(command, step)

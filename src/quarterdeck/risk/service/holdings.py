@@ -6,6 +6,7 @@ import numpy as np
 
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import NumbersPublished
+from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
@@ -19,6 +20,8 @@ from quarterdeck.runtime.state import Reader
 
 DECK = "deck"
 """The subject that is everything held together; no agent may have this name as long as it is one."""
+CENTS = 2
+"""Decimals of money that a forecast of a loss is told with."""
 DIGITS = 12
 """Decimals a journaled share keeps: beyond them machines may differ."""
 EXPECTED = ("var95", "es95", "var99", "es99")
@@ -101,6 +104,18 @@ class Holdings:
         largest = int(np.argmax(shares))
         return self._symbols[largest], round(float(shares[largest]), DIGITS)
 
+    def may_lose(self, subject: str) -> int | None:
+        """Return the 99 % VaR of what ``subject`` holds in money units; ``None`` without a forecast."""
+        if subject not in self._weights:
+            return 0
+        place = list(self._weights).index(subject)
+        return _money(float("nan") if self._forecast is None else self._forecast.var[place, 1])
+
+    def may_lose_in(self, row: int, var99: float) -> int | None:
+        """Return what all agents' positions in one instrument may lose, each by itself."""
+        held = [weights[row] for who, weights in self._weights.items() if who != DECK]
+        return _money(float(np.abs(held).sum()) * var99) if held else 0
+
     def journal(self, lost: float | None, step: Step) -> None:
         """Judge the forecast that was, save the one that is, and publish each agent's."""
         if lost is not None:
@@ -156,3 +171,8 @@ class Holdings:
         loss, tails = np.array([lost]), np.array([0.05, 0.01])
         judge_slice(self._judgement, ROW, loss=loss, forecast=self._expected, tails=tails)
         count_hits(self._counts, ROW, loss=loss, forecast=self._expected[:, 1::2])
+
+
+def _money(loss: float) -> int | None:
+    """Return a loss in money units, by cents; ``None`` for NaN."""
+    return None if loss != loss else round(round(float(loss), CENTS) * 10**MONEY_SCALE)

@@ -36,7 +36,13 @@ class LearnedLimits:
             instrument = int(row["instrument"])
             self._regimes[instrument] = Regime(row["regime"])
             if row["position_limit_units"] is not None:
-                basis = Basis(float(row["volatility"]), float(row["var99"]), float(row["stress"]))
+                basis = Basis(
+                    float(row["volatility"]),
+                    float(row["var99"]),
+                    float(row["stress"]),
+                    float(row["response"]),
+                    float(row["condition"]),
+                )
                 units = int(row["position_limit_units"])
                 self._held[instrument] = (int(row["version"]), units, basis)
         self._version = int(reader.rows("risk.last_version")[0]["version"])
@@ -57,13 +63,22 @@ class LearnedLimits:
         self._save(row, step)
 
     def move(
-        self, row: int, *, volatility: float, var99: float, multiplier: float, step: Step
+        self,
+        row: int,
+        *,
+        volatility: float,
+        var99: float,
+        multiplier: float,
+        response: float,
+        condition: float,
+        step: Step,
     ) -> None:
         """Move the limit of one instrument if its forecast asks for it; NaN asks for nothing."""
         if var99 != var99:
             return
-        basis = Basis(volatility, var99, self.stress(row))
-        budget = self._config.position_var99_budget_fraction * basis.stress
+        basis = Basis(volatility, var99, self.stress(row), response, condition)
+        factor = basis.stress * basis.response * basis.condition
+        budget = self._config.position_var99_budget_fraction * factor
         proposed = position_limit(
             var99=var99,
             budget_fraction=budget,
@@ -83,9 +98,6 @@ class LearnedLimits:
         self._version += 1
         self._held[row] = (self._version, units, basis)
         self._save(row, step)
-        because = f"99 % VaR {var99:.2%} a bar, budget {budget:.2%} of capital"
-        if basis.stress != 1.0:
-            because += f" ({self._regimes[row].value} regime)"
         causes = effects(
             before,
             basis,
@@ -103,13 +115,19 @@ class LearnedLimits:
                 previous_units=held,
                 multiplier=multiplier,
                 var99_fraction=var99,
-                because=because,
+                because=self._because(row, basis, budget),
                 effects=tuple(LimitEffect(one.cause, one.log_change) for one in causes),
                 model=MODEL,
                 loss99_units=int(var99 * units),
             ),
             step,
         )
+
+    def _because(self, row: int, basis: Basis, budget: float) -> str:
+        said = f"99 % VaR {basis.var99:.2%} a bar, budget {budget:.2%} of capital"
+        if basis.stress != 1.0:
+            said += f" ({self._regimes[row].value} regime)"
+        return said if basis.response == 1.0 else f"{said}, tightened by a risk event"
 
     @staticmethod
     def _say(change: LimitsChanged, step: Step) -> None:
@@ -154,4 +172,6 @@ class LearnedLimits:
             volatility=None if basis is None else basis.volatility,
             var99=None if basis is None else basis.var99,
             stress=None if basis is None else basis.stress,
+            response=None if basis is None else basis.response,
+            condition=None if basis is None else basis.condition,
         )

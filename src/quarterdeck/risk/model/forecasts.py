@@ -1,77 +1,11 @@
-"""Risk forecasts, the limits that follow them, and the events they raise."""
+"""Forecasts, of instruments and of what is held, and how they have held."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 
-import msgspec
-
-from quarterdeck.kernel.messages import Answer, Message, Number, Query
-from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Clock, Severity
-
-
-class LimitEffect(msgspec.Struct, frozen=True):
-    """One cause of a change and its part of it, as a natural logarithm: -0.1 tightens by about 10 %."""
-
-    cause: str
-    log_change: float
-
-
-class LimitsChanged(Message, frozen=True):
-    """The learned position limit of one instrument changed; it can only tighten a person's.
-
-    ``position_limit_units`` is the largest position, as money units per agent, whose one-bar 99 %
-    VaR stays within the budget; ``multiplier`` in (0, 1] is the volatility scaling that goes into
-    new positions; ``because`` says what moved it, ``effects`` are the largest causes (at most three),
-    ``model`` what computed it, and ``loss99_units`` the expected effect: what a full position may lose
-    in a bar at 99 %.
-    """
-
-    at: Nanos
-    slice: int
-    version: int
-    instrument: int
-    symbol: str
-    position_limit_units: int
-    previous_units: int | None
-    multiplier: float
-    var99_fraction: float
-    because: str
-    effects: tuple[LimitEffect, ...]
-    model: str
-    loss99_units: int
-
-
-class RiskEventKind(StrEnum):
-    """What kind of risk showed itself."""
-
-    VAR_BREACH = "var_breach"
-    VOLATILITY_SPIKE = "volatility_spike"
-    DRAWDOWN = "drawdown"
-    COVERAGE = "coverage"
-    BREACH_CLUSTER = "breach_cluster"
-    STALE_DATA = "stale_data"
-    CONCENTRATION = "concentration"
-
-
-class RiskEventRaised(Message, frozen=True):
-    """A risk event with its evidence: ``observed`` against ``threshold``.
-
-    Both are fractions; hits of a breach cluster and slices of stale data are counts.
-    """
-
-    at: Nanos
-    slice: int
-    event_id: str
-    kind: RiskEventKind
-    severity: Severity
-    subject: str
-    observed: float
-    threshold: float
-    text: str
-
+from quarterdeck.kernel.messages import Answer, Number, Query
+from quarterdeck.kernel.vocabulary import Clock
 
 PUBLISHED = (
     Number(
@@ -216,66 +150,3 @@ class HoldingsView(Answer, frozen=True):
 
     subjects: tuple[HoldingsRiskView, ...]
     coverage: tuple[CoverageView, ...]
-
-
-class GetLimitChanges(Query, frozen=True):
-    """Ask for the last ``limit`` changes of learned limits (1 to 1,000), newest first."""
-
-    limit: int = 100
-    before: int | None = None
-
-
-class LimitChangeView(Answer, frozen=True):
-    """One change of a learned limit: what it became, what it was, why, and by which model.
-
-    ``loss99`` is the expected effect: what a full position may lose in a bar at 99 %.
-    """
-
-    version: int
-    at: str
-    slice: int
-    symbol: str
-    position_limit: Decimal
-    previous: Decimal | None
-    multiplier: float
-    var99: float
-    because: str
-    effects: tuple[LimitEffect, ...]
-    model: str
-    loss99: Decimal
-
-
-class LimitChangesView(Answer, frozen=True):
-    """A page of limit changes, newest first."""
-
-    changes: tuple[LimitChangeView, ...]
-    next: int | None
-
-
-class GetRiskEvents(Query, frozen=True):
-    """Ask for the last ``limit`` risk events (1 to 1,000), newest first."""
-
-    limit: int = 100
-    before: int | None = None
-
-
-class RiskEventView(Answer, frozen=True):
-    """One risk event as recorded."""
-
-    number: int
-    event_id: str
-    at: str
-    slice: int
-    kind: RiskEventKind
-    severity: Severity
-    subject: str
-    observed: float
-    threshold: float
-    text: str
-
-
-class RiskEventsView(Answer, frozen=True):
-    """A page of risk events, newest first."""
-
-    events: tuple[RiskEventView, ...]
-    next: int | None

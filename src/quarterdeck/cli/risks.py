@@ -1,0 +1,77 @@
+"""The running deck's risk from the command line: events, how they are answered, and taking that back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from quarterdeck.cli.console import Answer, ask
+
+
+def events(data_dir: Path, *, as_json: bool) -> int:
+    """Print the last risk events, newest first."""
+    found = ask(data_dir, "GET", "/risk/events")["events"]
+    return _lines(found, _event, none="no risk event in this run", as_json=as_json)
+
+
+def responses(data_dir: Path, *, as_json: bool) -> int:
+    """Print what stands as an answer to risk events, then all that was answered."""
+    found = ask(data_dir, "GET", "/risk/responses")["responses"]
+    return _lines(found, _response, none="no risk event was answered yet", as_json=as_json)
+
+
+def condition(data_dir: Path, *, as_json: bool) -> int:
+    """Print the market's condition and what each scales limits by."""
+    found = ask(data_dir, "GET", "/risk/condition")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    if found["condition"] is None:
+        print("no condition yet: not enough data")
+    else:
+        print(f"{found['condition']} since {found['since']} (slice {found['since_slice']})")
+    for one in found["conditions"]:
+        share = "-" if one["share"] is None else f"{one['share']:.0%}"
+        print(
+            f"{one['condition']:<10}{share:>6}  limits times {one['multiplier']:.3f}, "
+            f"learned from {one['bars']} bars"
+        )
+    return 0
+
+
+def lift(data_dir: Path, *, response: str, reason: str, as_json: bool) -> int:
+    """Take a standing response back."""
+    path = f"/risk/responses/{quote(response, safe='')}/lift"
+    answer = ask(data_dir, "POST", path, {"reason": reason})
+    print(json.dumps(answer, indent=2) if as_json else _response(answer))
+    return 0
+
+
+def _lines(
+    found: Sequence[Answer], line: Callable[[Answer], str], *, none: str, as_json: bool
+) -> int:
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for row in found:
+        print(line(row))
+    if not found:
+        print(none)
+    return 0
+
+
+def _event(row: Answer) -> str:
+    likely = "" if row["probability"] is None else f", chance {row['probability']:.2g}"
+    impact = "" if row["impact"] is None else f", {row['impact']} at stake"
+    return f"{row['at']}  {row['severity']:<8} {row['text']}{likely}{impact}; {row['response']}"
+
+
+def _response(row: Answer) -> str:
+    subject = row["subject"] or "deck"
+    ended = f" {row['ended_at']} by {row['ended_by']}" if row["ended_at"] else ""
+    return (
+        f"{row['at']}  {row['response_id']}  {row['response']} {subject}: {row['state']}{ended}; "
+        f"{row['reason']}; back with: {row['undo']}"
+    )

@@ -1,0 +1,27 @@
+"""The options of ``quarterdeck risks``."""
+
+from __future__ import annotations
+
+from quarterdeck.cli import commands
+from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
+
+
+def add_risks(subparsers: Commands) -> None:
+    """Add ``quarterdeck risks``."""
+    parser = add_command(
+        subparsers,
+        "risks",
+        does="show what the running deck says of its risk, and take a response back",
+        example="quarterdeck risks responses",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    events = actions.add_parser("events", help="risk events with their evidence, newest first")
+    responses = actions.add_parser("responses", help="how events were answered, and what stands")
+    condition = actions.add_parser("condition", help="the market's condition, and what it does")
+    lift = actions.add_parser("lift", help="take a standing response back")
+    lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
+    lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (events, responses, condition, lift):
+        data_dir(action)
+        json_option(action)
+        action.set_defaults(command=commands.risks)

@@ -1,0 +1,94 @@
+"""What risk lets pass is in force at the gate at once, beside what persons have set, and comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from quarterdeck.execution.model import GetGate, GetStop, Scope, SetLimit
+from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.risk.model import (
+    GateRestrained,
+    Response,
+    ResponseState,
+    RiskResponded,
+    RiskScope,
+)
+from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
+
+
+def restrain(
+    deck: Deck, scope: RiskScope, subject: str, *, reducing: bool, credit: int | None = None
+) -> None:
+    deck.tell(
+        [
+            GateRestrained(
+                at=Nanos(0), scope=scope, subject=subject, reducing=reducing, credit_units=credit
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"),
+    [(RiskScope.INSTRUMENT, "AAA"), (RiskScope.AGENT, "a"), (RiskScope.DECK, "")],
+)
+def test_only_what_reduces_passes_until_it_is_lifted(scope: RiskScope, subject: str) -> None:
+    deck = open_deck()
+    deck.order("AAA", "buy", 10)
+    deck.bars({0: 10_000, 1: 5_000, 2: 20_000})
+    before = deck.desk.limits.version
+    restrain(deck, scope, subject, reducing=True)
+    deck.restart()
+    assert deck.desk.limits.version == before + 1
+    refused = deck.order("AAA", "buy", 1)
+    assert codes(refused) == ["TRADING_STATE"]
+    assert f"risk, {scope.value} {subject}".strip() in refused.decision.breaches[0].text
+    assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
+    other = deck.order("BBB", "buy", 10)
+    assert (other.status is OrderStatus.REFUSED) == (scope is not RiskScope.INSTRUMENT)
+    restrain(deck, scope, subject, reducing=False)
+    deck.restart()
+    deck.bars({0: 10_000, 1: 5_000, 2: 20_000})
+    assert codes(deck.order("BBB", "buy", 10)) == []
+
+
+def test_a_credit_line_bounds_the_gross_exposure_and_never_loosens_a_persons() -> None:
+    deck = open_deck()
+    restrain(deck, RiskScope.AGENT, "a", reducing=False, credit=500_000_000)
+    (row,) = [r for r in deck.ask(GetGate(), agent_caller("a")).limits if r.code == "CREDIT_LINE"]
+    assert (row.value, row.scope, row.learned) == ("500", "risk, agent a", True)
+    deck.send(
+        SetLimit(
+            scope=Scope.AGENT, subject="a", name="max_credit_notional", value="300", reason="r"
+        )
+    )
+    (row,) = [r for r in deck.ask(GetGate(), agent_caller("a")).limits if r.code == "CREDIT_LINE"]
+    assert (row.value, row.scope, row.learned) == ("300", "agent a", False)
+    restrain(deck, RiskScope.AGENT, "a", reducing=False)
+    (row,) = [r for r in deck.ask(GetGate(), agent_caller("a")).limits if r.code == "CREDIT_LINE"]
+    assert row.value == "300"
+
+
+def test_a_response_that_stops_is_a_stop_like_any_other() -> None:
+    deck = open_deck()
+    working = deck.order("AAA", "buy", 10)
+    deck.tell(
+        [
+            RiskResponded(
+                at=Nanos(0),
+                slice=0,
+                response_id="rsp-1",
+                response=Response.STOP,
+                state=ResponseState.CARRIED_OUT,
+                scope=RiskScope.AGENT,
+                subject="a",
+                reason="a lost too much",
+                by="deck",
+            )
+        ]
+    )
+    assert working.status is OrderStatus.WORKING
+    view = deck.ask(GetStop())
+    assert view.stopped_agents == ("a",)
+    assert codes(deck.order("AAA", "buy", 1)) == ["STALE_EPOCH"]
