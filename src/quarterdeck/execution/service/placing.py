@@ -14,7 +14,7 @@ from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.signals import stale
-from quarterdeck.execution.core.stp import crossing
+from quarterdeck.execution.core.stp import crossing, may_cross
 from quarterdeck.execution.model import (
     Breach,
     Decision,
@@ -33,7 +33,7 @@ from quarterdeck.execution.service.own_orders import give_way
 from quarterdeck.execution.service.signals import decided
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import AccountId, OrderId
-from quarterdeck.kernel.vocabulary import Leg, OrderStatus, OrderType, TimeInForce
+from quarterdeck.kernel.vocabulary import Leg, OrderStatus, OrderType, Side, TimeInForce
 from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def checked(
     if contract is None or policy == "allow":
         return intent, []
     last = desk.prices.get(contract.index)
+    limits = desk.book.limits(contract.index, Side.SELL if intent.buy else Side.BUY)
+    if not may_cross(intent, limits, last=last):
+        return intent, []
     found = crossing(intent, desk.book.inside(contract.index), instrument=contract.index, last=last)
     found = [order for order in found if order is not replaces]
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None

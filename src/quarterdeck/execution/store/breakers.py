@@ -82,10 +82,16 @@ def read_breakers(reader: Reader) -> Breakers:
                 at=Nanos(row["at"]),
                 slice=row["slice"],
                 peak=row["peak_units"],
-                events=msgspec.json.decode(row["events"], type=list[tuple[int, int]]),
+                events=_events(row["events"]),
             )
         )
     return found
+
+
+def _events(text: str) -> list[tuple[int, int, int]]:
+    """Return the events of a breaker; version 0.1.0 wrote each of them alone, without how often."""
+    found = msgspec.json.decode(text, type=list[list[int]])
+    return [(each[0], each[1], each[2] if len(each) > 2 else 1) for each in found]
 
 
 def breaker_view(breaker: Breaker, settings: Settings) -> BreakerView:
