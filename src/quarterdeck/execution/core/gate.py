@@ -166,11 +166,8 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
             refused.append(place)
     breaches: tuple[tuple[Control, int], ...] = ()
     if asked > most or refused:
-        breaches = tuple(
-            (control, bound)
-            for place, (control, bound) in enumerate(zip(panel.controls, bounds, strict=True))
-            if asked > bound or place in refused
-        )
+        refused += [place for place, bound in enumerate(bounds) if asked > bound]
+        breaches = tuple((panel.controls[each], bounds[each]) for each in sorted({*refused}))
     headroom, binding = _whole_lots(scene, most), bounds.index(most)
     while headroom in gaps:
         headroom = _whole_lots(scene, headroom - 1)
