@@ -211,8 +211,9 @@ def decisions() -> Figures:
 class Nowhere(Disk):
     """Takes steps and forgets them: what is held against the truth here is in memory."""
 
-    def append(self, step: Step) -> None:
-        return None
+    def append(self, step: Step) -> None:  # noqa: ARG002
+        """Let go of a finished step."""
+        return
 
 
 class Truth:
