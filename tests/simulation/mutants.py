@@ -16,7 +16,6 @@ from quarterdeck.agents.model import TaskState
 from quarterdeck.alerts.service import AlertsService
 from quarterdeck.app import recovery
 from quarterdeck.execution import store
-from quarterdeck.execution.core import controls
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.model import Code
 from quarterdeck.execution.service import filling, matching
@@ -24,6 +23,7 @@ from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market import service as market
 from quarterdeck.performance.service import PerformanceService
+from quarterdeck.portfolio.core.active import Active
 from quarterdeck.portfolio.service import attributing
 from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
@@ -34,12 +34,11 @@ from tests.simulation.mutants_outside import OUTSIDE
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
-def unbounded(scene: Any, intent: Any) -> int:
+def unbounded(scene: Any, intent: Any, bound: int) -> int:
     return UNBOUNDED
 
 
-def one_lot_more(scene: Any, intent: Any) -> int:
-    bound = controls._order_notional(scene, intent)
+def one_lot_more(scene: Any, intent: Any, bound: int) -> int:
     return bound + (scene.contract.lot if scene.contract is not None else 0)
 
 
@@ -179,6 +178,11 @@ INSIDE = (
     Mutant(
         "the attribution forgets what trading costs",
         around(attributing, "take_fill", fee_forgotten),
+        ("attribution",),
+    ),
+    Mutant(
+        "the effects against the benchmark forget what trading costs",
+        around(Active, "take_fill", fee_forgotten),
         ("attribution",),
     ),
     Mutant(

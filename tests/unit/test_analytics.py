@@ -22,7 +22,13 @@ from quarterdeck.market.service import MarketService
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, RebalanceProposed
 from quarterdeck.portfolio.service import PortfolioService
-from quarterdeck.regime.model import GetRegimeChanges, GetRegimes, GetRegimeSpans, RegimeChanged
+from quarterdeck.regime.model import (
+    GetRegimeChanges,
+    GetRegimes,
+    GetRegimeSpans,
+    RegimeChanged,
+    RegimesWeighed,
+)
 from quarterdeck.regime.service import RegimeService
 from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
@@ -34,7 +40,7 @@ from quarterdeck.risk.model import (
     RiskEventKind,
     RiskEventRaised,
 )
-from quarterdeck.risk.service import RiskService
+from quarterdeck.risk.service import RiskService, records
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.config import PortfolioSection, RegimeSection, RiskSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
@@ -83,8 +89,9 @@ class Line:
         self.market.hear(message, step)
         (bars,) = said(step, BarsClosed)
         self.regime.hear(bars, step)
-        for change in said(step, RegimeChanged):
-            self.risk.hear(change, step)
+        for change in step.messages:
+            if isinstance(change, RegimeChanged | RegimesWeighed):
+                self.risk.hear(change, step)
         self.risk.hear(bars, step)
         self.portfolio.hear(bars, step)
         self.checkpoints.hear(bars, step)
@@ -184,7 +191,9 @@ def test_a_learned_limit_never_exceeds_the_persons_and_follows_the_var(line: Lin
         assert 0 <= change.position_limit_units <= HARD
         # Inside the band a limit may lag, at the moment of a change it may not.
         assert change.var99_fraction * change.position_limit_units <= 0.015 * CAPITAL * (1 + 1e-9)
-    page = asyncio.run(line.risk.limit_changes(GetLimitChanges(limit=3), OPERATOR, line.history()))
+    page = asyncio.run(
+        records.limit_changes(line.risk, GetLimitChanges(limit=3), OPERATOR, line.history())
+    )
     assert page.changes[0].version == len(changes)
 
 
@@ -193,7 +202,7 @@ def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_o
 ) -> None:
     changes = of(line, LimitsChanged)
     page = asyncio.run(
-        line.risk.limit_changes(GetLimitChanges(limit=1_000), OPERATOR, line.history())
+        records.limit_changes(line.risk, GetLimitChanges(limit=1_000), OPERATOR, line.history())
     )
     assert [view.version for view in page.changes] == [c.version for c in reversed(changes)]
     for change, view in zip(reversed(changes), page.changes, strict=True):
@@ -218,7 +227,7 @@ def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
     forecasts = 6 * (700 - 301)
     assert 0.002 * forecasts < len(breaches) < 0.03 * forecasts
     assert all(event.observed > event.threshold for event in breaches)
-    page = asyncio.run(line.risk.events(GetRiskEvents(limit=2), OPERATOR, line.history()))
+    page = asyncio.run(records.events(line.risk, GetRiskEvents(limit=2), OPERATOR, line.history()))
     assert len(page.events) == 2
 
 
@@ -318,6 +327,10 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int, covariance: str) -
         "risk_limit_changes",
         "risk_events",
         "risk_marks",
+        "risk_responses",
+        "risk_condition",
+        "risk_condition_weights",
+        "risk_condition_changes",
         "risk_deck_forecasts",
         "portfolio_proposals",
     ):

@@ -215,6 +215,8 @@ def risks(options: argparse.Namespace) -> int:
             return risks.events(options.data_dir, as_json=options.json)
         case "responses":
             return risks.responses(options.data_dir, as_json=options.json)
+        case "condition":
+            return risks.condition(options.data_dir, as_json=options.json)
         case _:
             return risks.lift(
                 options.data_dir,

@@ -50,6 +50,7 @@ from quarterdeck.regime.model import (
     RegimeStatistics,
     RegimeStatisticsView,
     RegimesView,
+    RegimesWeighed,
     RegimeView,
     Trigger,
 )
@@ -116,6 +117,8 @@ class RegimeService:
         for row in message.rows.tolist():
             if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._say_change(row, _regime(int(before[row])), since[row], message, step)
+        posterior = self._found.posterior.copy()
+        step.say(RegimesWeighed(at=message.at, slice=message.index, posterior=posterior))
         for name, values in (
             ("regime.confidence_fraction", self._confidence),
             ("regime.calibration_error_fraction", self._calibration_error),

@@ -3,8 +3,10 @@ import { When } from "../parts/cells";
 import { DASH, count, fixed, money, percent, words } from "../parts/format";
 import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
+import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { AttributionRow, AttributionView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView } from "../wire/types";
+import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
+import { rest } from "../wire/rest";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
@@ -79,6 +81,63 @@ const PARTS: ReadonlyArray<Column<AttributionRow>> = [
   { name: "Gain", right: true, show: (row) => money(row.gain, { sign: true, whole: false }) },
   { name: "Cost", right: true, show: (row) => money(row.cost, { whole: false }) },
   { name: "Net", right: true, show: (row) => <Change value={row.net} text={money(row.net, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Risk", right: true, hint: "Share of the variance of all that is held", show: (row) => <Maybe text={percent(row.risk_share, 1)} why="nothing is held, or the window is not full" /> },
+];
+
+const EFFECTS: ReadonlyArray<Column<SectorRow>> = [
+  { name: "Sector", lead: true, show: (row) => words(row.name) },
+  { name: "Benchmark", right: true, hint: "What the whole equity would have earned in it", show: (row) => money(row.benchmark, { sign: true, whole: false }) },
+  { name: "Allocation", right: true, hint: "Holding more or less of the sector", show: (row) => money(row.allocation, { sign: true, whole: false }) },
+  { name: "Selection", right: true, hint: "Holding other things inside it", show: (row) => money(row.selection, { sign: true, whole: false }) },
+  { name: "Interaction", right: true, hint: "Both at once", show: (row) => money(row.interaction, { sign: true, whole: false }) },
+];
+
+const FACTORS: ReadonlyArray<Column<FactorRow>> = [
+  { name: "Factor", lead: true, show: (row) => words(row.name) },
+  { name: "Gain", right: true, show: (row) => <Change value={row.gain} text={money(row.gain, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Exposure", right: true, hint: "Held now, per unit of equity", show: (row) => <Maybe text={fixed(row.exposure)} why="specific to what is held, or no equity" /> },
+];
+
+const MANDATES: ReadonlyArray<Column<MandateView>> = [
+  { name: "Mandate", lead: true, show: (row) => row.mandate.name },
+  { name: "Agent", show: (row) => row.mandate.agent },
+  { name: "Target", show: (row) => words(row.mandate.objective ?? "fixed weights") },
+  { name: "Mode", show: (row) => words(row.mandate.mode) },
+  { name: "Due by", wrap: true, show: (row) => Object.entries(row.mandate.triggers).filter(([, value]) => value !== null && value !== false).map(([name, value]) => `${words(name)} ${String(value)}`).join(", ") || "asking only" },
+  { name: "State", wrap: true, show: (row) => row.held !== null ? <span className="text-warn">held: {row.held}</span> : <span className="text-muted">{row.last ?? "nothing was due yet"}</span> },
+  { name: "", right: true, show: (row) => row.rebalance_id !== null ? null : <PlainCommand name="Propose" label={`Propose a rebalance of ${row.mandate.name}`} send={() => rest.post<RebalanceView>(`/portfolio/mandates/${encodeURIComponent(row.mandate.name)}/rebalance`, {})} /> },
+];
+
+function Trades({ row }: { row: RebalanceView }) {
+  return (
+    <ul className="text-muted">
+      {row.legs.map((leg) => {
+        const trade = row.plan.trades.find((one) => one.symbol === leg.symbol);
+        const word = row.status !== "proposed" || trade === undefined || trade.code === null ? "" : `; ${trade.code}, at most ${trade.max_allowed_now ?? DASH} now`;
+        return <li key={leg.symbol}>{leg.side} {leg.symbol} {leg.filled} of {leg.planned}{word}</li>;
+      })}
+    </ul>
+  );
+}
+
+const REBALANCES: ReadonlyArray<Column<RebalanceView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Mandate", show: (row) => `${row.mandate} of ${row.agent}` },
+  { name: "Due by", wrap: true, show: (row) => row.trigger },
+  { name: "Status", wrap: true, show: (row) => <span title={row.refused ?? undefined}>{words(row.status)}{row.reason === null ? "" : `: ${row.reason}`}</span> },
+  { name: "Trades", wrap: true, show: (row) => <Trades row={row} /> },
+  { name: "Drift", right: true, hint: "Largest distance of a weight from its target", show: (row) => percent(row.plan.drift, 1) },
+  { name: "Turnover", right: true, show: (row) => percent(row.plan.turnover, 1) },
+  { name: "Cost", right: true, hint: "Half the spread and the fee", show: (row) => money(row.plan.cost, { whole: false }) },
+  { name: "Gain", right: true, hint: "Expected over the horizon, after cost", show: (row) => <Maybe text={row.plan.net_gain === null ? DASH : fixed(row.plan.net_gain)} why={row.plan.reason ?? ""} /> },
+  {
+    name: "", right: true, show: (row) => (
+      <span className="inline-flex gap-1">
+        {row.status === "proposed" && row.mode === "approval" && <ReasonCommand name="Approve" ask="Why?" send={(reason) => rest.post<RebalanceView>(`/portfolio/rebalances/${row.rebalance_id}/approve`, { reason })} />}
+        {(row.status === "proposed" || row.status === "running") && <ReasonCommand name="Abort" ask="Why?" send={(reason) => rest.post<RebalanceView>(`/portfolio/rebalances/${row.rebalance_id}/abort`, { reason })} />}
+      </span>
+    ),
+  },
 ];
 
 export default function Performance() {
@@ -93,12 +152,26 @@ export default function Performance() {
         {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
       </ViewPanel>
       <div className="grid shrink-0 gap-3 lg:grid-cols-3">
-        {(["strategy", "symbol", "regime"] as const).map((by) => (
+        {(["strategy", "symbol", "sector", "regime"] as const).map((by) => (
           <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
             {(data) => <Table label={`By ${by}`} columns={PARTS} rows={data.rows} rowKey={(row) => row.name} empty="Nothing has been traded yet." />}
           </ViewPanel>
         ))}
       </div>
+      <ViewPanel<ActiveView> title="Against the benchmark" path="/portfolio/attribution/active" className="shrink-0" note={(data) => `with trading ${money(data.trading, { sign: true, whole: false })} less cost ${money(data.cost, { whole: false })}: ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
+        {(data) => (
+          <div className="grid divide-line max-lg:divide-y lg:grid-cols-2 lg:divide-x">
+            <Table label="By sector" columns={EFFECTS} rows={data.sectors} rowKey={(row) => row.name} empty="No bar has closed yet." />
+            <Table label="By factor" columns={FACTORS} rows={[...data.factors, { name: "specific", gain: data.specific, exposure: null }]} rowKey={(row) => row.name} empty="No bar has closed yet." />
+          </div>
+        )}
+      </ViewPanel>
+      <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
+        {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
+      </ViewPanel>
+      <PagedPanel<RebalancesView> title="Rebalances" path="/portfolio/rebalances" className="shrink-0">
+        {(data) => <Table label="Rebalances" columns={REBALANCES} rows={data.rebalances} rowKey={(row) => row.number} empty="No account was rebalanced yet." />}
+      </PagedPanel>
       <PagedPanel<ProposalsView> title="Proposals so far" path="/portfolio/proposals" className="shrink-0">
         {(data) => <Table label="Proposals" columns={HISTORY} rows={data.proposals} rowKey={(row) => row.number} empty="Nothing has been proposed yet." />}
       </PagedPanel>

@@ -26,11 +26,11 @@ from quarterdeck.portfolio.core.constrained import (
     richest,
 )
 from quarterdeck.portfolio.core.linear import SOLVER as LINEAR
-from quarterdeck.portfolio.core.whole_lots import in_lots
 from quarterdeck.portfolio.core.optimum import Optimum, measured
 from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
 from quarterdeck.portfolio.core.solve import OBJECTIVES, Limits
 from quarterdeck.portfolio.core.tail import least_tail
+from quarterdeck.portfolio.core.whole_lots import in_lots
 
 FloatArray = npt.NDArray[np.float64]
 
