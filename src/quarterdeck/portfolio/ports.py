@@ -1,4 +1,4 @@
-"""What the optimiser asks of those who forecast, rebalancing of those who keep accounts and the gate."""
+"""What the portfolio services ask of those who keep accounts, the gate, forecasts and regimes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Accounts(Protocol):
 
 
 class Forecasts(Protocol):
-    """Who forecasts the risk of the next bar; known when the slice is heard."""
+    """Who forecasts the risk of the next bar; asked within a slice, after it has heard it."""
 
     def volatilities(self) -> Floats:
         """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
@@ -96,7 +96,7 @@ class Forecasts(Protocol):
 
 
 class Regimes(Protocol):
-    """Who knows the regime of every instrument; known when the slice is heard."""
+    """Who knows the regime of every instrument."""
 
     def labels(self) -> Ints:
         """Return each instrument's regime as an index into ``REGIMES``; negative where it has none."""
