@@ -32,6 +32,7 @@ from quarterdeck.execution.model import (
     OrderFilled,
     RaiseStop,
     StopView,
+    TradingHalted,
 )
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
@@ -113,7 +114,8 @@ class Deck:
                 self.parts.portfolio,
             ),
             every=plan.config.run.checkpoint_slices,
-            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
+            # Another program may keep other arrays: it computes its own, from the first slice.
+            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}-{plan.code_digest[:16]}",
         )
         self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
@@ -164,6 +166,7 @@ class Deck:
                 one.regime.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
                 one.alerts.hear,
                 self.front.crew.hear,
@@ -173,6 +176,7 @@ class Deck:
                 one.execution.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
             ),
             RegimesWeighed: (one.risk.hear,),
@@ -185,7 +189,13 @@ class Deck:
                 one.performance.hear,
                 one.portfolio.hear,
             ),
-            OrderFilled: (one.performance.hear, one.risk.hear, one.portfolio.hear),
+            OrderFilled: (
+                one.performance.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.rebalancing.hear,
+            ),
+            TradingHalted: (one.rebalancing.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -317,7 +327,7 @@ class Deck:
             slices_here=cursor - self._first_here,
             closed=open_because is None,
             first_outside=open_because,
-            run=engine.run,
+            run=engine.sequencer.run,
         )
 
     @asynccontextmanager

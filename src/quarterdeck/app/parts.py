@@ -11,6 +11,7 @@ from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
 from quarterdeck.alerts.service import AlertsService, rules_of
+from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.execution import api as execution_api
@@ -26,7 +27,9 @@ from quarterdeck.performance import model as performance_model
 from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio import api as portfolio_api
 from quarterdeck.portfolio import model as portfolio_model
+from quarterdeck.portfolio.api.rebalancing import OPERATIONS as REBALANCING
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.regime import api as regime_api
 from quarterdeck.regime import model as regime_model
 from quarterdeck.regime.service import RegimeService
@@ -112,6 +115,12 @@ class Capabilities:
             stopwatch=wall,
             room=room,
         )
+        self.rebalancing = RebalancingService(
+            instruments=self.instruments,
+            every_bars=config.portfolio.every_bars,
+            portfolio=self.portfolio,
+            accounts=ExecutionAccounts(self.execution),
+        )
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
@@ -127,6 +136,7 @@ class Capabilities:
             (self.regime, regime_api.OPERATIONS),
             (self.risk, risk_api.OPERATIONS),
             (self.portfolio, portfolio_api.OPERATIONS),
+            (self.rebalancing, REBALANCING),
             (self.agents, agents_api.OPERATIONS),
             (self.execution, execution_api.OPERATIONS),
             (self.performance, performance_api.OPERATIONS),

@@ -325,8 +325,12 @@ class Config(_Section, frozen=True):
 
     def digest(self) -> str:
         """Return the SHA-256 of all that bears on decisions (the server's section does not)."""
+        return sha256(self.judged().encode()).hexdigest()
+
+    def judged(self) -> str:
+        """Return all that bears on decisions as canonical JSON."""
         judged = msgspec.structs.replace(self, server=ServerSection())
-        return sha256(msgspec.json.encode(judged, order="sorted")).hexdigest()
+        return msgspec.json.encode(judged, order="sorted").decode()
 
 
 def read_config(path: Path) -> Config:

@@ -183,10 +183,13 @@ class Desk:
     def around(self, agent: AgentId, row: int) -> Around:
         """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
         exposure, rows = self.exposure, self.limits.clusters
+        clusters: tuple[int, ...] = ()
+        if rows:
+            clusters = tuple(exposure.cluster(rows[each]) for each in self.limits.clusters_of(row))
         return Around(
             crowd=exposure.crowds.get(row, NO_CROWD),
             account_gross=exposure.gross,
-            clusters=tuple(exposure.cluster(rows[name]) for name in self.limits.clusters_of(row)),
+            clusters=clusters,
             var_parts=self.risks.get(row, 0),
             open_orders=self.book.count_of(agent),
             breakers=self.breakers.concerning(

@@ -75,6 +75,14 @@ class Basis:
     warning: str | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlook:
+    """What is expected of the assets per period, from the closes seen so far."""
+
+    mean: Floats
+    covariance: Floats
+
+
 class PortfolioService:
     """Follows the moments of joint returns, the best weights of every bar, and proposes from them."""
 
@@ -191,6 +199,12 @@ class PortfolioService:
         self._moments.take(joint)
         if self._full():
             self._targets.follow(self._moments, budget=self._budget)
+
+    def outlook(self) -> Outlook | None:
+        """Return mean and covariance per period at the last close; ``None`` until the window is full."""
+        if not self._full():
+            return None
+        return Outlook(mean=self._moments.mean.copy(), covariance=self._moments.covariance())
 
     def _worths(self) -> dict[int, int]:
         """Return the money units that a quantity unit of each instrument is worth at the last close."""

@@ -25,7 +25,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
     ConditionChanged,
@@ -56,6 +56,8 @@ def event_of(
             return _gate_event(message, slice_index)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RebalanceMoved():
+            return _rebalance_event(message)
         case RiskResponded():
             return _response_event(message)
         case RiskLevelChanged():
@@ -434,3 +436,22 @@ def _market_event(
                     if weight >= 0.0005
                 ),
             )
+
+
+def _rebalance_event(message: RebalanceMoved) -> Event:
+    reason = "" if message.reason is None else f"; {message.reason}"
+    well = message.status in (
+        RebalanceStatus.PROPOSED,
+        RebalanceStatus.RUNNING,
+        RebalanceStatus.DONE,
+    )
+    return _event(
+        f"rebalance:{message.rebalance_id}:{message.status}",
+        "rebalance",
+        message.slice,
+        message.at,
+        severity=Severity.INFO if well else Severity.WARNING,
+        agent=message.agent,
+        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
+        text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
+    )
