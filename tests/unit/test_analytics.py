@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 import msgspec
@@ -57,6 +58,7 @@ class Line:
     """The analytic part of a deck, stage after stage."""
 
     store: Store = field(default_factory=Store)
+    covariance: str = "sample"
 
     def __post_init__(self) -> None:
         symbols = FEED.symbols
@@ -69,7 +71,12 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
+        self.portfolio = PortfolioService(
+            instruments=listed(FEED),
+            config=PortfolioSection(covariance=self.covariance),
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,
@@ -295,13 +302,16 @@ def test_proposals_are_portfolios_within_their_bounds(line: Line) -> None:
     assert page.proposals[0].number == len(proposals)
 
 
-@pytest.mark.parametrize("cut", [1, 99, 100, 137, 350])
-def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int) -> None:
-    whole = Line()
+@pytest.mark.parametrize(
+    ("cut", "covariance"),
+    [(1, "sample"), (99, "sample"), (100, "sample"), (137, "regime"), (350, "forecast")],
+)
+def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int, covariance: str) -> None:
+    whole = Line(covariance=covariance)
     whole.run(0, 400)
-    before = Line()
+    before = Line(covariance=covariance)
     before.run(0, cut)
-    after = Line(store=before.store)
+    after = Line(store=before.store, covariance=covariance)
     for service in (after.market, after.regime, after.risk, after.portfolio):
         service.load(after.store.reader())
     recomputed = catch_up(
@@ -325,6 +335,24 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int) -> None:
         "portfolio_proposals",
     ):
         assert after.store.all(table) == whole.store.all(table), table
+
+
+def test_proposals_may_rest_on_the_forecasts_of_the_next_bar() -> None:
+    line = Line(covariance="forecast")
+    line.run(0, 290)
+    (first, *_) = line.portfolio.portfolio(GetPortfolio(), OPERATOR).proposals
+    # The window is full, but there is no forecast before 301 bars.
+    assert first.weights is None
+    assert first.reason == "not enough data for instruments with a risk forecast: have 0, need 6"
+    line.run(290, 337)
+    forecast = line.risk.volatilities()
+    for view in line.portfolio.portfolio(GetPortfolio(), OPERATOR).proposals:
+        if view.objective is Objective.EQUAL_WEIGHT and view.at is not None:
+            # Between perfectly hedged and perfectly correlated.
+            assert view.volatility is not None
+            assert 0.0 < view.volatility <= float(forecast.mean()) * math.sqrt(252.0)
+            return
+    pytest.fail("nothing was proposed")
 
 
 def test_another_kernel_digest_makes_every_checkpoint_useless() -> None:

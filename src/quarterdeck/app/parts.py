@@ -95,12 +95,21 @@ class Capabilities:
                 field="limits.max_position_notional",
             ),
         )
-        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.portfolio = PortfolioService(
+            instruments=self.instruments,
+            config=config.portfolio,
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
+        self.performance = PerformanceService(
+            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
+            equity=self.performance,
         )
         self.execution = ExecutionService(
             account=ACCOUNT,
@@ -120,9 +129,6 @@ class Capabilities:
             every_bars=config.portfolio.every_bars,
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
-        )
-        self.performance = PerformanceService(
-            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
         self.alerts = AlertsService(
             rules=rules_of(config.alerts),

@@ -12,7 +12,7 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -192,23 +192,26 @@ def state_digest(connection: sqlite3.Connection, sql: Sql) -> bytes:
         # Table and column names come from our own schema files, never from a caller.
         statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {', '.join(keys)}"  # noqa: S608
         for row in connection.execute(statement):
-            for part in _canonical(row):
-                digest.update(part)
+            digest.update(_canonical(row))
     return digest.digest()
 
 
-def _canonical(row: sqlite3.Row) -> Iterator[bytes]:
-    for value in row:
-        match value:
-            case None:
-                yield b"n"
-            case int():
-                yield b"i" + str(value).encode() + b";"
-            case float():
-                yield b"f" + struct.pack(">d", value)
-            case str():
-                encoded = value.encode()
-                yield b"s" + str(len(encoded)).encode() + b":" + encoded
-            case bytes():
-                yield b"b" + str(len(value)).encode() + b":" + value
-    yield b"\n"
+def _canonical(row: sqlite3.Row) -> bytes:
+    return b"".join([_WRITTEN[type(value)](value) for value in row]) + b"\n"
+
+
+def _text(value: str) -> bytes:
+    return _bytes(value.encode(), kind=b"s")
+
+
+def _bytes(value: bytes, *, kind: bytes = b"b") -> bytes:
+    return b"%b%d:%b" % (kind, len(value), value)
+
+
+_WRITTEN: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"n",
+    int: b"i%d;".__mod__,
+    float: lambda value: b"f" + struct.pack(">d", value),
+    str: _text,
+    bytes: _bytes,
+}

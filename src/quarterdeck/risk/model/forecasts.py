@@ -47,9 +47,13 @@ PUBLISHED = (
 
 
 class GetRisk(Query, frozen=True):
-    """Ask for the present forecasts of one symbol or of all."""
+    """Ask for the present forecasts of one symbol or of all.
+
+    Without ``coverage`` it is left empty: how each forecast has held takes most of the answer's time.
+    """
 
     symbol: str | None = None
+    coverage: bool = True
 
 
 class RecentCoverageView(Answer, frozen=True):

@@ -38,6 +38,7 @@ from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplie
 from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
     ConditionView,
+    CoverageView,
     GetCondition,
     GetHoldingsRisk,
     GetRisk,
@@ -152,6 +153,10 @@ class RiskService:
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
                 self._lookout.scored(message, step)
+
+    def volatilities(self) -> Floats:
+        """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
+        return self._forecast[:, VOLATILITY].copy()
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -304,7 +309,7 @@ class RiskService:
             raise unknown_symbol(query.symbol, self._symbols)
         return RisksView(
             instruments=tuple(
-                self._view(row)
+                self._view(row, coverage=query.coverage)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
             )
@@ -314,7 +319,7 @@ class RiskService:
         """Return what is held at the last close may lose in the next bar."""
         return self._holdings.view()
 
-    def _view(self, row: int) -> RiskView:
+    def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         stale = int(self._missed[row]) >= self._config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
@@ -333,18 +338,7 @@ class RiskService:
             multiplier=self._multiplier(row) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
-            coverage=tuple(
-                coverage_view(
-                    since_start(
-                        self._judgement, row, level, counts=HitCounts(*counts[:-1]), tail=tail
-                    ),
-                    recently(self._judgement, row, level, tail=tail),
-                    tail=tail,
-                )
-                for level, (tail, counts) in enumerate(
-                    zip(TAILS, self._hits[row].tolist(), strict=True)
-                )
-            ),
+            coverage=_held(self._judgement, row, self._hits[row].tolist()) if coverage else (),
             have=have,
             need=MIN_RESIDUALS,
             reason=reason,
@@ -353,3 +347,15 @@ class RiskService:
     def lift(self, command: LiftResponse, step: Step) -> RiskResponseView:
         """Take a standing response back for a person; limits move at the next bar."""
         return self._responses.lift(command, step)
+
+
+def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:
+    """Return how the forecast of each tail has held; ``hits`` are the running counts by tail."""
+    return tuple(
+        coverage_view(
+            since_start(state, row, level, counts=HitCounts(*counts[:-1]), tail=tail),
+            recently(state, row, level, tail=tail),
+            tail=tail,
+        )
+        for level, (tail, counts) in enumerate(zip(TAILS, hits, strict=True))
+    )
