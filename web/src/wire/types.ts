@@ -1221,6 +1221,12 @@ export interface Point {
   readonly drawdown: Readonly<Record<string, number>>;
 }
 
+/** One component's part of a score, or of its change, in points of 100. */
+export interface Points {
+  readonly component: string;
+  readonly points: number;
+}
+
 /** Present proposals, one for each objective. */
 export interface PortfolioView {
   readonly proposals: ReadonlyArray<ProposalView>;
@@ -1596,6 +1602,20 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
+/** One change of a limit, level, condition or credit line, an event, or an answer to one. ``causes`` are what moved it most: logarithms of a limit or credit line, points of a score. Null where the kind has no such thing. */
+export interface RiskChangeView {
+  readonly at: string;
+  readonly slice: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly previous: string | null;
+  readonly now: string;
+  readonly because: string;
+  readonly causes: ReadonlyArray<Points>;
+  readonly model: string | null;
+  readonly impact: Decimal | null;
+}
+
 /** What kind of risk showed itself. */
 export type RiskEventKind = "breach_cluster" | "concentration" | "correlation_break" | "coverage" | "drawdown" | "gap" | "liquidity_drop" | "losing_streak" | "model_drift" | "stale_data" | "var_breach" | "volatility_spike";
 
@@ -1622,6 +1642,24 @@ export interface RiskEventView {
 export interface RiskEventsView {
   readonly events: ReadonlyArray<RiskEventView>;
   readonly next: number | null;
+}
+
+/** Six levels, the lowest first. */
+export type RiskLevel = "extreme" | "high" | "low" | "moderate" | "very_high" | "very_low";
+
+/** The level of the deck or of one agent; null before anything is known. */
+export interface RiskLevelView {
+  readonly subject: string;
+  readonly level: RiskLevel | null;
+  readonly score: number | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly components: ReadonlyArray<ScorePartView>;
+}
+
+/** The deck first, then each agent by name. */
+export interface RiskLevelsView {
+  readonly subjects: ReadonlyArray<RiskLevelView>;
 }
 
 /** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */
@@ -1653,6 +1691,12 @@ export interface RiskResponsesView {
 
 /** What a risk event or a response concerns. */
 export type RiskScope = "agent" | "deck" | "instrument";
+
+/** What changed, newest first; ``next`` is the slice to ask before, null at the end. A page holds whole slices, so it may be longer than what was asked for. */
+export interface RiskTimelineView {
+  readonly changes: ReadonlyArray<RiskChangeView>;
+  readonly next: number | null;
+}
 
 /** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
 export interface RiskView {
@@ -1752,6 +1796,13 @@ export interface SchedulesView {
 
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
 export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
+
+/** One component of a score: its value in [0, 1], null where not known, and its points. */
+export interface ScorePartView {
+  readonly component: string;
+  readonly value: number | null;
+  readonly points: number | null;
+}
 
 /** One sector's effects in money, exact; cash is a sector that the benchmark does not hold. */
 export interface SectorRow {

@@ -75,3 +75,48 @@ CREATE TABLE execution_learned_levels (
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
+
+-- No order of before bore the worst case of another that it replaced.
+ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+
+-- The condition of the market as a whole, and what follows from it.
+ALTER TABLE risk_limits ADD COLUMN condition REAL;
+CREATE TABLE risk_condition (
+  one INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  condition TEXT NOT NULL,
+  since_at INTEGER NOT NULL,
+  since_slice INTEGER NOT NULL,
+  shares TEXT NOT NULL,
+  signals TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_condition_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  previous TEXT,
+  condition TEXT NOT NULL,
+  shares TEXT NOT NULL,
+  multiplier REAL NOT NULL,
+  because TEXT NOT NULL,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_condition_weights (
+  condition TEXT PRIMARY KEY,
+  weights TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Mandates, and rebalances on their way.
+CREATE TABLE portfolio_mandates (
+  name TEXT PRIMARY KEY,
+  charge BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_rebalances (
+  number INTEGER PRIMARY KEY,
+  rebalance_id TEXT NOT NULL,
+  mandate TEXT NOT NULL,
+  status TEXT NOT NULL,
+  rebalance BLOB NOT NULL
+) STRICT;
+CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
+WHERE status IN ('proposed', 'running', 'aborting');
