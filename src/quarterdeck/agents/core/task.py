@@ -101,7 +101,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``strategy`` is whose turn it takes among tasks of one priority; the submitter's where it is empty.
     ``tried`` are all agents that failed it. ``not_before`` ends a delay, ``expires_at`` (machine time) and
     ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
-    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``).
+    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``). A lease that is
+    not ``begun`` may be moved; ``moves`` counts how often it was, and such attempts are not used up.
     """
 
     number: int
@@ -146,6 +147,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     ceiling_units: int | None = None
     autonomy: Autonomy = Autonomy.SHADOW
+    begun: bool = True
+    moves: int = 0
 
     @property
     def demand(self) -> Demand:
@@ -194,7 +197,11 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(NamedTuple):
-    """A task after a change and the state it was in before; ``None`` if it is new."""
+    """A task after a change and the state it was in before, ``None`` if it is new.
+
+    ``ended`` if the change ended an attempt with a result or without.
+    """
 
     task: Task
     was: TaskState | None
+    ended: bool = False
