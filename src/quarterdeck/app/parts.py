@@ -6,11 +6,12 @@ from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.agents import api as agents_api
 from quarterdeck.agents import model as agents_model
 from quarterdeck.agents.core import agenda
-from quarterdeck.agents.ports import Secrets
+from quarterdeck.agents.ports import Equity, Secrets
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
 from quarterdeck.alerts.service import AlertsService, rules_of
+from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.execution import api as execution_api
@@ -26,7 +27,9 @@ from quarterdeck.performance import model as performance_model
 from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio import api as portfolio_api
 from quarterdeck.portfolio import model as portfolio_model
+from quarterdeck.portfolio.api.rebalancing import OPERATIONS as REBALANCING
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.regime import api as regime_api
 from quarterdeck.regime import model as regime_model
 from quarterdeck.regime.service import RegimeService
@@ -92,17 +95,16 @@ class Capabilities:
                 field="limits.max_position_notional",
             ),
         )
-        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.portfolio = PortfolioService(
+            instruments=self.instruments,
+            config=config.portfolio,
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
-        self.agents = AgentsService(
-            config=config.agents,
-            secrets=secrets,
-            capital=config.paper.capital,
-            builtin_slots={name: CREW[name].slots for name in plan.members},
-            equity=self.performance,
-        )
+        self.agents = _agents(plan, secrets=secrets, equity=self.performance)
         self.execution = ExecutionService(
             account=ACCOUNT,
             instruments=self.instruments,
@@ -116,6 +118,12 @@ class Capabilities:
             stopwatch=wall,
             room=room,
         )
+        self.rebalancing = RebalancingService(
+            instruments=self.instruments,
+            every_bars=config.portfolio.every_bars,
+            portfolio=self.portfolio,
+            accounts=ExecutionAccounts(self.execution),
+        )
         self.alerts = AlertsService(
             rules=rules_of(config.alerts),
             numbers=PUBLISHED,
@@ -128,8 +136,20 @@ class Capabilities:
             (self.regime, regime_api.OPERATIONS),
             (self.risk, risk_api.OPERATIONS),
             (self.portfolio, portfolio_api.OPERATIONS),
+            (self.rebalancing, REBALANCING),
             (self.agents, agents_api.OPERATIONS),
             (self.execution, execution_api.OPERATIONS),
             (self.performance, performance_api.OPERATIONS),
             (self.alerts, alerts_api.OPERATIONS),
         )
+
+
+def _agents(plan: Plan, *, secrets: Secrets, equity: Equity) -> AgentsService:
+    config = plan.config
+    return AgentsService(
+        config=config.agents,
+        secrets=secrets,
+        capital=config.paper.capital,
+        builtin_slots={name: CREW[name].slots for name in plan.members},
+        equity=equity,
+    )

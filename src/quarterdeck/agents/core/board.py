@@ -132,9 +132,12 @@ class Board:
             if agent.fits(task.demand)
         ]
         if before is not None and _gave_up(before, agent):
-            left = sorted(self.ready.left_alone(), key=lambda one: self.tasks[one].number)
-            for task_id in left:
-                task = self.tasks[task_id]
+            ready = self.ready.lanes()
+            alone = {key[0] for key in ready if not fleet.has_for(key[0])}
+            left = [
+                self.tasks[one] for key in ready if key[0] in alone for _, one in ready[key] if one
+            ]
+            for task in sorted(left, key=lambda task: task.number):
                 changes.append(self._put(replace(task, state=TaskState.UNMATCHABLE), task))
         return changes
 

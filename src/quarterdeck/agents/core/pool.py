@@ -308,22 +308,6 @@ class Pool:
         )
         return (None if place == _NONE else self._at[place]), told
 
-    def ready_work(self) -> list[tuple[Demand, str]]:
-        """Return the demands and owners of which there is ready work."""
-        return sorted({(key[0], key[2]) for key in self._lanes}, key=repr)
-
-    def left_alone(self) -> list[TaskId]:
-        """Return the ready tasks for which there is no agent any more."""
-        alone = {key[0] for key in self._lanes if not self.fleet.has_for(key[0])}
-        rows = self.lanes()
-        return [
-            task_id
-            for key in self._lanes
-            if key[0] in alone
-            for _, task_id in rows[key]
-            if task_id is not None
-        ]
-
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]

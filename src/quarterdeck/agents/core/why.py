@@ -91,7 +91,8 @@ def _bounded(agent: Agent, pool: Pool, *, machine_at: Nanos) -> str | None:
     """Return which bound keeps ready work from ``agent``, None if none does."""
     if not pool.bounds.rules:
         return None
-    for demand, owner in pool.ready_work():
+    work = {(demand, owner) for demand, _, owner, _ in pool.lanes()}
+    for demand, owner in sorted(work, key=repr):
         if agent.fits(demand):
             refusal = pool.bounds.refusal(demand, owner, now=machine_at)
             if refusal is not None:
