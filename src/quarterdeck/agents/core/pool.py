@@ -91,7 +91,7 @@ class Fleet:
         """Count ``by`` leases more for ``agent``."""
         place = self.index.get(agent)
         if place is not None:
-            held, ordinary, slots, _ = (int(n) for n in self.rooms[place])
+            held, ordinary, slots, _ = self.rooms[place].tolist()
             self.rooms[place, 0] = held + by
             self.rooms[place, 3] = matching.load_cost(held + by, ordinary, slots)
 
@@ -101,7 +101,7 @@ class Fleet:
 
     def room(self, agent: AgentId) -> tuple[int, int, int]:
         """Return the leases that ``agent`` holds, its slots for ordinary work, and all its slots."""
-        held, ordinary, slots, _ = (int(n) for n in self.rooms[self.index[agent]])
+        held, ordinary, slots, _ = self.rooms[self.index[agent]].tolist()
         return held, ordinary, slots
 
     def demand(self, demand: Demand) -> int:
@@ -217,10 +217,12 @@ class Pool:
     def key(self, task: Task, machine_at: Nanos) -> int:
         """Return the key of ``task`` if it becomes ready now: behind its owner's backlog."""
         now = machine_at // MICROSECOND
-        weight, turn = self.policy.weight_us(task.priority), now
-        for lane in self._owned.get((task.owner, task.priority), ()):
-            last = int(self._tasks[self._tail[lane], 0]) + weight
-            turn = max(turn, last + self.policy.turn_us(task.owner))
+        weight, turn, owner = self.policy.weight_us(task.priority), now, task.owner
+        lanes = self._owned.get((owner, task.priority))
+        if lanes:
+            tails = self._tail[np.fromiter(lanes, dtype=np.int64, count=len(lanes))]
+            last = int(self._tasks[tails, 0].max()) + weight
+            turn = max(turn, last + self.policy.turn_us(owner))
         return min(turn, now + MOST_TURN_US) - weight
 
     def released(self, task: Task, *, machine_at: Nanos) -> Task:

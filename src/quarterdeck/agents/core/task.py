@@ -153,11 +153,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def demand(self) -> Demand:
         """What the task asks of an agent; its markets are the symbols that its input names."""
-        named = self.input.get("symbols", ())
+        named = self.input.get("symbols")
         one = self.input.get("symbol")
-        markets = {one, *named} - {None} if isinstance(named, list | tuple) else {one} - {None}
-        texts = sorted(market for market in markets if isinstance(market, str))
-        return Demand(self.needs, self.type, tuple(texts), self.ceiling_units, self.autonomy)
+        markets: tuple[str, ...] = ()
+        if one is not None or named is not None:
+            several = named if isinstance(named, list | tuple) else ()
+            texts = {market for market in (one, *several) if isinstance(market, str)}
+            markets = tuple(sorted(texts))
+        return Demand(self.needs, self.type, markets, self.ceiling_units, self.autonomy)
 
     @property
     def needs(self) -> tuple[str, ...]:

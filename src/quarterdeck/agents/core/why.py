@@ -22,6 +22,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
+from quarterdeck.kernel.vocabulary import TaskType
 from quarterdeck.maths.arrays import Ints
 
 MAX_CONTENDERS = 16
@@ -30,6 +31,7 @@ MAX_VERDICTS = 50
 """How many agents an explanation judges one by one; all are counted."""
 MAX_NAMES = 10
 _NONE = matching.NONE
+_TYPES = tuple(TaskType)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +228,8 @@ def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Na
     if able.size > MAX_CONTENDERS:
         best = [int(told[matching.TOLD + 2 * n]) for n in range(matching.TOP)]
         shown = np.array([place for place in best if place != _NONE], dtype=np.int64)
-    kind = pool.fleet.scores[list(type(task.type)).index(task.type)]
+    kind = fleet.scores[_TYPES.index(task.type)].tolist()
+    rooms = fleet.rooms[shown].tolist()
     held, _, _ = fleet.room(agent.name)
     return Factors(
         agent=agent.name,
@@ -245,11 +248,11 @@ def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Na
         considered=tuple(
             Contender(
                 agent=fleet.known[place].name,
-                score_ppm=int(kind[place]),
-                held=int(fleet.rooms[place, 0]),
-                limit=int(fleet.rooms[place, 2 if whole else 1]),
+                score_ppm=kind[place],
+                held=room[0],
+                limit=room[2 if whole else 1],
             )
-            for place in shown
+            for place, room in zip(shown.tolist(), rooms, strict=True)
         ),
     )
 
