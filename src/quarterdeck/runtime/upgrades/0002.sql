@@ -128,6 +128,8 @@ ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
+ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE tasks ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE schedule_fires (
   number INTEGER PRIMARY KEY,
   schedule_id TEXT NOT NULL,
@@ -185,3 +187,13 @@ CREATE TABLE risk_levels (
   one INTEGER PRIMARY KEY,
   kept TEXT NOT NULL
 ) STRICT;
+
+-- How much work of one kind may run at once.
+CREATE TABLE work_bounds (
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  max_running INTEGER,
+  per_minute INTEGER,
+  full_at INTEGER NOT NULL,
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
