@@ -120,3 +120,45 @@ CREATE TABLE portfolio_rebalances (
 ) STRICT;
 CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
 WHERE status IN ('proposed', 'running', 'aborting');
+
+-- What agents accept and may do alone, and schedules. An agent without a word accepts all types and markets.
+ALTER TABLE agents ADD COLUMN accepts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN markets TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN cost_units INTEGER;
+ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
+ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
+ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
+CREATE TABLE schedule_fires (
+  number INTEGER PRIMARY KEY,
+  schedule_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  task_id TEXT,
+  reason TEXT,
+  facts TEXT NOT NULL,
+  UNIQUE (schedule_id, key)
+) STRICT;
+CREATE TABLE schedules (
+  name TEXT PRIMARY KEY,
+  schedule_id TEXT NOT NULL,
+  submitter TEXT NOT NULL,
+  when_due TEXT NOT NULL,
+  task TEXT NOT NULL,
+  began_at INTEGER NOT NULL,
+  began_slice INTEGER NOT NULL,
+  next_at INTEGER,
+  next_slice INTEGER,
+  fired INTEGER NOT NULL,
+  skipped INTEGER NOT NULL,
+  last_key TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trade_judgements (
+  number INTEGER PRIMARY KEY,
+  agent TEXT NOT NULL,
+  regime TEXT,
+  equity_units INTEGER NOT NULL,
+  took_ms REAL NOT NULL,
+  due_slice INTEGER NOT NULL
+) STRICT;
