@@ -164,3 +164,26 @@ CREATE TABLE trade_judgements (
   took_ms REAL NOT NULL,
   due_slice INTEGER NOT NULL
 ) STRICT;
+
+-- Levels of risk with what moved them, and whose mandate an agent's portfolio is.
+CREATE TABLE portfolio_active (
+  number INTEGER PRIMARY KEY,
+  state BLOB NOT NULL
+) STRICT;
+CREATE TABLE risk_level_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  previous TEXT,
+  level TEXT NOT NULL,
+  previous_score REAL,
+  score REAL NOT NULL,
+  causes TEXT NOT NULL,
+  impact_units INTEGER,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_levels (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
