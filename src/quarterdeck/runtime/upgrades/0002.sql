@@ -81,6 +81,8 @@ ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0
 
 -- The condition of the market as a whole, and what follows from it.
 ALTER TABLE risk_limits ADD COLUMN condition REAL;
+-- Neither had a part in a limit that was learned before: what it was multiplied by is one.
+UPDATE risk_limits SET response = 1.0, condition = 1.0 WHERE stress IS NOT NULL;
 CREATE TABLE risk_condition (
   one INTEGER PRIMARY KEY,
   number INTEGER NOT NULL,
