@@ -85,6 +85,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "requests per bar",
         "What the remote paper venue takes between two bars; an order that is throttled waits.",
     ),
+    "broker.dust_cash": (
+        "USD",
+        "A cash difference from a remote broker's books up to this, at most 1, is booked to the house's account `dust` by rule; a larger one waits for a person.",
+    ),
+    "broker.dust_positions": (
+        "yes or no",
+        "Whether a position difference of less than a lot is booked to the house's account `dust` by rule.",
+    ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
         "USD",

@@ -17,6 +17,7 @@ from quarterdeck.execution import api as execution_api
 from quarterdeck.execution import model as execution_model
 from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.store.venue import dust_of
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
@@ -107,6 +108,7 @@ class Capabilities:
             paper=config.paper,
             orders=config.orders,
             remote=config.broker.venue != "internal",
+            dust=dust_of(config.broker),
             stop=stop,
             pace=pacer,
             stopwatch=wall,

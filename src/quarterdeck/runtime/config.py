@@ -75,11 +75,14 @@ VENUES = ("internal", "remote_paper")
 
 class BrokerSection(_Section, frozen=True):
     """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
-    through which a broker is reached.
+    through which a broker is reached. ``dust_cash`` and ``dust_positions`` say which differences from
+    its books are booked away without asking a person.
     """
 
     venue: str = "internal"
     requests_per_bar: PositiveInt = 1_000
+    dust_cash: Decimal = Decimal(0)
+    dust_positions: bool = False
 
 
 class LevelEntry(_Section, frozen=True):
@@ -387,6 +390,9 @@ def parse_config(raw: dict[str, Any]) -> Config:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
     if config.broker.venue not in VENUES:
         raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
+    dust = config.broker.dust_cash
+    if not dust.is_finite() or not 0 <= dust <= 1 or dust != round(dust, 6):
+        raise InvalidInput.of("broker.dust_cash", dust, "0 to 1, with at most 6 decimals")
     return config
 
 

@@ -35,6 +35,36 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Make our books those of the broker where they differ, on a person's word and for a reason. ``subject``, ``ours`` and ``theirs`` are exactly what was shown. A position goes to the house, or, as a fill that nobody told of, to ``agent`` at ``price`` and ``fee``; cash goes to the house; an order ends or loses what the broker does not have of it. */
+export interface AdjustBooks {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly reason: string;
+  readonly agent?: string | null;
+  readonly price?: Decimal | null;
+  readonly fee?: Decimal;
+}
+
+/** What was booked to make our books the broker's, by whom and why; ``by`` may be ``rule``. */
+export interface AdjustmentView {
+  readonly number: number;
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly agent: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of adjustments, newest first. */
+export interface AdjustmentsView {
+  readonly adjustments: ReadonlyArray<AdjustmentView>;
+  readonly next: number | null;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;

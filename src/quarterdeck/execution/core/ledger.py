@@ -149,6 +149,21 @@ def capital_lines(agent: AgentId, capital: int) -> tuple[Line, ...]:
     )
 
 
+ADJUSTMENTS = "adjustments"
+"""The house's account for what a person has booked to make our books a broker's."""
+DUST = "dust"
+"""The house's account for what is too small for a person to be asked."""
+
+
+def house_lines(account: str, asset: str, amount: int) -> tuple[Line, Line]:
+    """Return the entry that gives the house ``amount`` units of ``asset`` that the venue has for us.
+
+    >>> sum(line.amount for line in house_lines(DUST, "X", 3))
+    0
+    """
+    return Line(f"{account}:{asset}", asset, amount), Line(f"venue:{asset}", asset, -amount)
+
+
 def fill_lines(
     agent: AgentId, symbol: str, *, quantity: int, notional: int, fee: int
 ) -> tuple[Line, ...]:
@@ -172,6 +187,17 @@ class Ledger:
     balances: dict[tuple[str, str], int] = field(default_factory=dict)
     lines: int = 0
     unbalanced: int = 0
+
+    @property
+    def paid(self) -> int:
+        """What trading has brought (+) or cost (-) in all, fees included, in money units."""
+        names = (f"venue:{BASE_CURRENCY}", f"fees:{BASE_CURRENCY}")
+        return -sum(self.balances.get((name, BASE_CURRENCY), 0) for name in names)
+
+    def house(self, asset: str) -> int:
+        """Return what the house has of ``asset``: adjusted by persons, or dust."""
+        names = (f"{ADJUSTMENTS}:{asset}", f"{DUST}:{asset}")
+        return sum(self.balances.get((name, asset), 0) for name in names)
 
     def post(self, lines: Sequence[Line]) -> int:
         """Add one entry and return the number of its first line."""

@@ -22,8 +22,12 @@ from quarterdeck.execution.model.breakers import (
     ResetBreaker,
 )
 from quarterdeck.execution.model.broker import (
+    AdjustBooks,
+    AdjustmentsView,
+    AdjustmentView,
     BrokerView,
     DifferenceView,
+    GetAdjustments,
     GetBroker,
     SettleOrder,
 )
@@ -44,6 +48,7 @@ from quarterdeck.execution.model.drill import (
 )
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
+    BooksAdjusted,
     BooksDiffered,
     EquityMarked,
     OrderAccepted,
@@ -133,7 +138,11 @@ __all__ = [
     "PUBLISHED",
     "AccountView",
     "AccountsView",
+    "AdjustBooks",
+    "AdjustmentView",
+    "AdjustmentsView",
     "AgentReport",
+    "BooksAdjusted",
     "BooksDiffered",
     "Breach",
     "BreakerChanged",
@@ -164,6 +173,7 @@ __all__ = [
     "FillsView",
     "GateView",
     "GetAccounts",
+    "GetAdjustments",
     "GetBreakerEvents",
     "GetBreakers",
     "GetBroker",

@@ -12,6 +12,7 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import contract_of, parts_up
 from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
+from quarterdeck.execution.core.reconcile import NO_DUST, Dust
 from quarterdeck.execution.core.scene import Scene, Standing, scene_of
 from quarterdeck.execution.core.session import DECK, NEVER
 from quarterdeck.execution.model import (
@@ -94,6 +95,7 @@ class ExecutionService:
         breakers: BreakersSection,
         orders: OrdersSection,
         remote: bool = False,
+        dust: Dust = NO_DUST,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -110,6 +112,7 @@ class ExecutionService:
             assumed=store.assumptions_of(paper),
             policy=orders,
             remote=remote,
+            dust=dust,
             limits=book_of(limits, terms, account=account, symbols=symbols),
             settings=settings_of(breakers),
         )
