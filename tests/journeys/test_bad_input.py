@@ -67,6 +67,21 @@ GOOD: dict[str, Json] = {
     "POST /broker/adjust": {
         "subject": "cash", "ours": 1, "theirs": 2, "reason": "r", "agent": "trend", "price": "1", "fee": "0",
     },
+    "POST /portfolio/mandates": {
+        "name": "m", "agent": "trend", "mode": "advisory", "objective": "hrp", "weights": None,
+        "triggers": {
+            "every": "month", "sessions": 5, "drift": 0.1, "relative_drift": 0.2, "risk_drift": 0.1,
+            "cash_flow": 0.1, "regime_change": True,
+        },
+        "slices": 2, "horizon_bars": 21, "risk_aversion": 4.0, "approve_within_bars": 5,
+    },
+    "POST /portfolio/mandates/{name}/end": {"reason": "r"},
+    "POST /portfolio/mandates/{name}/rebalance": {},
+    "POST /portfolio/plan": {
+        "agent": "trend", "objective": "hrp", "weights": None, "horizon_bars": 21, "risk_aversion": 4.0,
+    },
+    "POST /portfolio/rebalances/{rebalance_id}/approve": {"reason": "r"},
+    "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
@@ -319,6 +334,7 @@ OPTIONAL = {
     "account", "confirm", "believed_price", "believed_at",
     "requires", "strategy", "delay_s", "expires_s", "expires_bars", "on_failure", "most", "progress_fraction",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
+    "objective", "weights", "slices", "horizon_bars", "risk_aversion", "approve_within_bars",
 }  # fmt: skip
 """Fields that some route may do without."""
 OPTIONAL_HERE = {

@@ -17,7 +17,7 @@ from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
-from quarterdeck.app.fingerprint import numeric_fingerprint
+from quarterdeck.app.fingerprint import fingerprint_here
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.lowdisk import LowDisk
@@ -32,12 +32,13 @@ from quarterdeck.execution.model import (
     OrderFilled,
     RaiseStop,
     StopView,
+    TradingHalted,
 )
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
@@ -113,7 +114,8 @@ class Deck:
                 self.parts.portfolio,
             ),
             every=plan.config.run.checkpoint_slices,
-            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
+            # Another program may keep other arrays: it computes its own, from the first slice.
+            kernel_digest=f"{kernel_digest}-{fingerprint_here()}-{plan.code_digest[:16]}",
         )
         self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
@@ -164,6 +166,7 @@ class Deck:
                 one.regime.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
                 one.alerts.hear,
                 self.front.crew.hear,
@@ -173,8 +176,10 @@ class Deck:
                 one.execution.hear,
                 one.risk.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
                 one.agents.hear,
             ),
+            RegimesWeighed: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),
@@ -184,7 +189,13 @@ class Deck:
                 one.performance.hear,
                 one.portfolio.hear,
             ),
-            OrderFilled: (one.performance.hear, one.risk.hear, one.portfolio.hear),
+            OrderFilled: (
+                one.performance.hear,
+                one.risk.hear,
+                one.portfolio.hear,
+                one.rebalancing.hear,
+            ),
+            TradingHalted: (one.rebalancing.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             NumbersPublished: (one.alerts.hear,),
@@ -316,7 +327,7 @@ class Deck:
             slices_here=cursor - self._first_here,
             closed=open_because is None,
             first_outside=open_because,
-            run=engine.run,
+            run=engine.sequencer.run,
         )
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
 from quarterdeck.alerts.service import AlertsService, rules_of
+from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.execution import api as execution_api
@@ -27,7 +28,9 @@ from quarterdeck.performance import model as performance_model
 from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio import api as portfolio_api
 from quarterdeck.portfolio import model as portfolio_model
+from quarterdeck.portfolio.api.rebalancing import OPERATIONS as REBALANCING
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.regime import api as regime_api
 from quarterdeck.regime import model as regime_model
 from quarterdeck.regime.service import RegimeService
@@ -64,6 +67,32 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def _execution(
+    plan: Plan,
+    instruments: tuple[market_model.Instrument, ...],
+    *,
+    stop: StopFlag,
+    pacer: Pacer,
+    wall: Clock,
+    room: Room,
+) -> ExecutionService:
+    config = plan.config
+    return ExecutionService(
+        account=ACCOUNT,
+        instruments=instruments,
+        limits=config.limits,
+        breakers=config.breakers,
+        paper=config.paper,
+        orders=config.orders,
+        remote=config.broker.venue != "internal",
+        dust=dust_of(config.broker),
+        stop=stop,
+        pace=pacer,
+        stopwatch=wall,
+        room=room,
+    )
+
+
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
@@ -93,26 +122,26 @@ class Capabilities:
                 field="limits.max_position_notional",
             ),
         )
-        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.portfolio = PortfolioService(
+            instruments=self.instruments,
+            config=config.portfolio,
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
         )
-        self.execution = ExecutionService(
-            account=ACCOUNT,
+        self.execution = _execution(
+            plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
+        )
+        self.rebalancing = RebalancingService(
             instruments=self.instruments,
-            limits=config.limits,
-            breakers=config.breakers,
-            paper=config.paper,
-            orders=config.orders,
-            remote=config.broker.venue != "internal",
-            dust=dust_of(config.broker),
-            stop=stop,
-            pace=pacer,
-            stopwatch=wall,
-            room=room,
+            every_bars=config.portfolio.every_bars,
+            portfolio=self.portfolio,
+            accounts=ExecutionAccounts(self.execution),
         )
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
@@ -129,6 +158,7 @@ class Capabilities:
             (self.regime, regime_api.OPERATIONS),
             (self.risk, risk_api.OPERATIONS),
             (self.portfolio, portfolio_api.OPERATIONS),
+            (self.rebalancing, REBALANCING),
             (self.agents, agents_api.OPERATIONS),
             (self.execution, execution_api.OPERATIONS),
             (self.performance, performance_api.OPERATIONS),

@@ -35,6 +35,44 @@ CREATE TABLE portfolio_strategies (
   agent TEXT PRIMARY KEY,  -- hashed
   strategy TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_mandates (
+  name TEXT PRIMARY KEY,  -- hashed
+  charge BLOB NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_rebalances (
+  number INTEGER PRIMARY KEY,  -- hashed
+  rebalance_id TEXT NOT NULL,  -- hashed
+  mandate TEXT NOT NULL,  -- hashed
+  status TEXT NOT NULL,  -- hashed
+  rebalance BLOB NOT NULL  -- hashed
+) STRICT;
+CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
+WHERE status IN ('proposed', 'running', 'aborting');
+
+-- charge_saved --
+INSERT INTO portfolio_mandates (name, charge) VALUES (:name, :charge)
+ON CONFLICT (name) DO UPDATE SET charge = excluded.charge
+
+-- charge_ended --
+DELETE FROM portfolio_mandates WHERE name = :name
+
+-- charges --
+SELECT name, charge FROM portfolio_mandates ORDER BY name
+
+-- rebalance_saved --
+INSERT INTO portfolio_rebalances (number, rebalance_id, mandate, status, rebalance)
+VALUES (:number, :rebalance_id, :mandate, :status, :rebalance)
+ON CONFLICT (number) DO UPDATE SET status = excluded.status, rebalance = excluded.rebalance
+
+-- last_rebalance --
+SELECT COALESCE(MAX(number), 0) AS number FROM portfolio_rebalances
+
+-- recent_rebalances --
+SELECT rebalance FROM portfolio_rebalances
+WHERE number > :after OR status IN ('proposed', 'running', 'aborting') ORDER BY number
+
+-- rebalances --
+SELECT rebalance FROM portfolio_rebalances WHERE number < :before ORDER BY number DESC LIMIT :limit
 
 -- proposal_saved --
 INSERT INTO portfolio_proposals

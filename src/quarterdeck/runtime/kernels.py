@@ -31,6 +31,7 @@ KERNEL_MODULES = (
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.hierarchy",
+    "quarterdeck.portfolio.core.no_trade",
     "quarterdeck.portfolio.core.nonnegative",
     "quarterdeck.portfolio.core.parity",
     "quarterdeck.portfolio.core.rolling",

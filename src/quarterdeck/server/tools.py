@@ -14,9 +14,9 @@ import msgspec
 from quarterdeck.client.model import Briefing
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer
-from quarterdeck.performance.model import PerformancesView
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
+from quarterdeck.server.figures import performance_reply, plan_reply
 from quarterdeck.server.gate_replies import (
     breakers_reply,
     conflicts_reply,
@@ -121,27 +121,6 @@ def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
             }
         )
     return fitted(reply, lists=("markets", "orders", "work"))
-
-
-def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
-    """Return the ranking in short."""
-    if not isinstance(answer, PerformancesView):
-        raise TypeError(f"not a ranking: {type(answer).__name__}")
-    lines = [
-        plain(
-            {
-                "rank": line.rank,
-                "agent": line.agent,
-                "equity": line.equity,
-                "return": line.return_fraction,
-                "max_drawdown": line.max_drawdown_fraction,
-                "sharpe": line.sharpe,
-                "trades": line.trades,
-            }
-        )
-        for line in answer.agents
-    ]
-    return fitted({"agents": lines}, lists=("agents",))
 
 
 def claim_reply(answer: Answer, caller: Caller) -> Reply:
@@ -331,6 +310,20 @@ TELLINGS: Mapping[str, Telling] = {
     "get_conflicts": Telling(
         text="Instruments that several of our agents hold: gross, net, and what netting saves.",
         reply=conflicts_reply,
+        read_only=True,
+    ),
+    "propose_portfolio": Telling(
+        text="What it takes to bring your account to a target: drift, trades in whole lots, cost, "
+        "gain, and the gate's word on each. Nothing changes.",
+        notes={
+            "agent": "another agent; omit for yourself",
+            "objective": "the target: this or weights",
+            "weights": "fraction of equity by symbol; the rest is cash",
+            "horizon_bars": "bars it is to last",
+            "risk_aversion": "return a unit of variance must bring",
+        },
+        reply=plan_reply,
+        detail=True,
         read_only=True,
     ),
     "get_performance": Telling(

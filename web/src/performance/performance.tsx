@@ -3,8 +3,10 @@ import { When } from "../parts/cells";
 import { DASH, count, fixed, money, percent, words } from "../parts/format";
 import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
+import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { AttributionRow, AttributionView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView } from "../wire/types";
+import type { AttributionRow, AttributionView, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView } from "../wire/types";
+import { rest } from "../wire/rest";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
@@ -81,6 +83,48 @@ const PARTS: ReadonlyArray<Column<AttributionRow>> = [
   { name: "Net", right: true, show: (row) => <Change value={row.net} text={money(row.net, { sign: true, whole: false })} arrow={false} /> },
 ];
 
+const MANDATES: ReadonlyArray<Column<MandateView>> = [
+  { name: "Mandate", lead: true, show: (row) => row.mandate.name },
+  { name: "Agent", show: (row) => row.mandate.agent },
+  { name: "Target", show: (row) => words(row.mandate.objective ?? "fixed weights") },
+  { name: "Mode", show: (row) => words(row.mandate.mode) },
+  { name: "Due by", wrap: true, show: (row) => Object.entries(row.mandate.triggers).filter(([, value]) => value !== null && value !== false).map(([name, value]) => `${words(name)} ${String(value)}`).join(", ") || "asking only" },
+  { name: "State", wrap: true, show: (row) => row.held !== null ? <span className="text-warn">held: {row.held}</span> : <span className="text-muted">{row.last ?? "nothing was due yet"}</span> },
+  { name: "", right: true, show: (row) => row.rebalance_id !== null ? null : <PlainCommand name="Propose" label={`Propose a rebalance of ${row.mandate.name}`} send={() => rest.post<RebalanceView>(`/portfolio/mandates/${encodeURIComponent(row.mandate.name)}/rebalance`, {})} /> },
+];
+
+function Trades({ row }: { row: RebalanceView }) {
+  return (
+    <ul className="text-muted">
+      {row.legs.map((leg) => {
+        const trade = row.plan.trades.find((one) => one.symbol === leg.symbol);
+        const word = row.status !== "proposed" || trade === undefined || trade.code === null ? "" : `; ${trade.code}, at most ${trade.max_allowed_now ?? DASH} now`;
+        return <li key={leg.symbol}>{leg.side} {leg.symbol} {leg.filled} of {leg.planned}{word}</li>;
+      })}
+    </ul>
+  );
+}
+
+const REBALANCES: ReadonlyArray<Column<RebalanceView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "Mandate", show: (row) => `${row.mandate} of ${row.agent}` },
+  { name: "Due by", wrap: true, show: (row) => row.trigger },
+  { name: "Status", wrap: true, show: (row) => <span title={row.refused ?? undefined}>{words(row.status)}{row.reason === null ? "" : `: ${row.reason}`}</span> },
+  { name: "Trades", wrap: true, show: (row) => <Trades row={row} /> },
+  { name: "Drift", right: true, hint: "Largest distance of a weight from its target", show: (row) => percent(row.plan.drift, 1) },
+  { name: "Turnover", right: true, show: (row) => percent(row.plan.turnover, 1) },
+  { name: "Cost", right: true, hint: "Half the spread and the fee", show: (row) => money(row.plan.cost, { whole: false }) },
+  { name: "Gain", right: true, hint: "Expected over the horizon, after cost", show: (row) => <Maybe text={row.plan.net_gain === null ? DASH : fixed(row.plan.net_gain)} why={row.plan.reason ?? ""} /> },
+  {
+    name: "", right: true, show: (row) => (
+      <span className="inline-flex gap-1">
+        {row.status === "proposed" && row.mode === "approval" && <ReasonCommand name="Approve" ask="Why?" send={(reason) => rest.post<RebalanceView>(`/portfolio/rebalances/${row.rebalance_id}/approve`, { reason })} />}
+        {(row.status === "proposed" || row.status === "running") && <ReasonCommand name="Abort" ask="Why?" send={(reason) => rest.post<RebalanceView>(`/portfolio/rebalances/${row.rebalance_id}/abort`, { reason })} />}
+      </span>
+    ),
+  },
+];
+
 export default function Performance() {
   return (
     <>
@@ -99,6 +143,12 @@ export default function Performance() {
           </ViewPanel>
         ))}
       </div>
+      <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
+        {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
+      </ViewPanel>
+      <PagedPanel<RebalancesView> title="Rebalances" path="/portfolio/rebalances" className="shrink-0">
+        {(data) => <Table label="Rebalances" columns={REBALANCES} rows={data.rebalances} rowKey={(row) => row.number} empty="No account was rebalanced yet." />}
+      </PagedPanel>
       <PagedPanel<ProposalsView> title="Proposals so far" path="/portfolio/proposals" className="shrink-0">
         {(data) => <Table label="Proposals" columns={HISTORY} rows={data.proposals} rowKey={(row) => row.number} empty="Nothing has been proposed yet." />}
       </PagedPanel>

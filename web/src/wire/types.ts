@@ -3,6 +3,12 @@
 /** An exact decimal as text. */
 export type Decimal = string;
 
+/** End a rebalance: what it has working is cancelled, and its mandate is held. */
+export interface AbortRebalance {
+  readonly rebalance_id: string;
+  readonly reason: string;
+}
+
 /** One agent's account in the base currency; equity is null while a held price is missing. */
 export interface AccountView {
   readonly agent: string;
@@ -114,6 +120,12 @@ export interface AgentsView {
 
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
+
+/** Let a proposed rebalance be traded. */
+export interface ApproveRebalance {
+  readonly rebalance_id: string;
+  readonly reason?: string;
+}
 
 /** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
 export interface AttributionRow {
@@ -357,6 +369,48 @@ export interface ComponentView {
   readonly detail: string;
 }
 
+/** What the market as a whole is in. */
+export type Condition = "crisis" | "recovery" | "stable" | "trending" | "volatile";
+
+/** One change as recorded; the fields are those of ``ConditionChanged``. */
+export interface ConditionChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly previous: Condition | null;
+  readonly condition: Condition;
+  readonly shares: ReadonlyArray<number>;
+  readonly multiplier: number;
+  readonly because: string;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface ConditionChangesView {
+  readonly changes: ReadonlyArray<ConditionChangeView>;
+  readonly next: number | null;
+}
+
+/** One condition: its share now, what it scales learned limits by, and the bars behind that. */
+export interface ConditionShare {
+  readonly condition: Condition;
+  readonly share: number | null;
+  readonly multiplier: number;
+  readonly bars: number;
+}
+
+/** The market's condition and what it is told from; null before there are figures. ``volatility_ratio`` is the median of forecast over usual volatility, ``correlation`` the mean of all pairs, ``breadth`` the share of instruments above their mean, ``fall`` the mean fall from the high. */
+export interface ConditionView {
+  readonly condition: Condition | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly conditions: ReadonlyArray<ConditionShare>;
+  readonly volatility_ratio: number | null;
+  readonly correlation: number | null;
+  readonly breadth: number | null;
+  readonly fall: number | null;
+}
+
 /** Five levels of confidence in a regime, lowest first. */
 export type ConfidenceLevel = "high" | "low" | "medium" | "very_high" | "very_low";
 
@@ -449,6 +503,19 @@ export interface DrainAgent {
   readonly reason: string;
 }
 
+/** One instrument: its share of equity, its target, and what separates them. ``wanted`` is where the no-trade region lets the weight stay. Shares of the variance are null without a covariance or a variance, ``relative`` where the target is 0. */
+export interface DriftRow {
+  readonly symbol: string;
+  readonly quantity: Decimal;
+  readonly weight: number;
+  readonly target: number;
+  readonly wanted: number;
+  readonly drift: number;
+  readonly relative: number | null;
+  readonly risk_share: number | null;
+  readonly target_risk_share: number | null;
+}
+
 /** What a drill found. ``faults`` is empty where the stop did all that it must. ``in_force_ms`` is from the call until the raised word was durable and in force, ``done_ms`` until all working orders were cancelled and that was on disk. ``accepted`` counts orders accepted after the word was raised. */
 export interface DrillProof {
   readonly faults: ReadonlyArray<string>;
@@ -472,6 +539,12 @@ export interface DrillView {
   readonly accepted: number | null;
   readonly refused: number | null;
   readonly cancelled: number | null;
+}
+
+/** Let an account go; a rebalance under way is aborted first. */
+export interface EndMandate {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Where an episode stands. */
@@ -758,6 +831,16 @@ export interface LedgerView {
 /** What an order attached to another one is for. */
 export type Leg = "stop_loss" | "take_profit";
 
+/** How far one trade is; ``working`` is open at the venue, ``orders`` how many were sent. */
+export interface LegView {
+  readonly symbol: string;
+  readonly side: Side;
+  readonly planned: Decimal;
+  readonly filled: Decimal;
+  readonly working: Decimal;
+  readonly orders: number;
+}
+
 /** One limit as it is set at one level; ``subject`` is empty for the deck. */
 export interface LevelLimit {
   readonly scope: Scope;
@@ -865,6 +948,22 @@ export interface LoginLink {
   readonly url: string;
 }
 
+/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was. */
+export interface MandateView {
+  readonly mandate: SetMandate;
+  readonly set_by: string;
+  readonly set_at: string;
+  readonly held: string | null;
+  readonly last: string | null;
+  readonly last_at: string | null;
+  readonly rebalance_id: string | null;
+}
+
+/** All mandates, by name. */
+export interface MandatesView {
+  readonly mandates: ReadonlyArray<MandateView>;
+}
+
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
 export interface MarketBrief {
   readonly symbol: string;
@@ -918,6 +1017,9 @@ export interface MarketView {
   readonly slice: number;
   readonly markets: ReadonlyArray<MarketLine>;
 }
+
+/** What becomes of a rebalance that is due. */
+export type Mode = "advisory" | "approval" | "automatic";
 
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {
@@ -1068,6 +1170,9 @@ export interface PerformancesView {
   readonly agents: ReadonlyArray<PerformanceView>;
 }
 
+/** A stretch of the UTC calendar, in market time. */
+export type Period = "day" | "month" | "quarter" | "week" | "year";
+
 /** One live point of the equity curves; floats for drawing only. */
 export interface Point {
   readonly slice: number;
@@ -1147,6 +1252,26 @@ export interface ProposalsView {
   readonly next: number | null;
 }
 
+/** Make the rebalance of a mandate due now. */
+export interface ProposeRebalance {
+  readonly name: string;
+}
+
+/** One trade in whole lots at the last close, and what the gate would say to it now, alone. ``cost`` is half the spread and the fee; ``realised`` what it would realise of gain (+) or loss (-), before cost. ``verdict`` is ``accepted`` or ``refused``. */
+export interface ProposedTrade {
+  readonly symbol: string;
+  readonly side: Side;
+  readonly quantity: Decimal;
+  readonly price: Decimal;
+  readonly notional: Decimal;
+  readonly cost: Decimal;
+  readonly realised: Decimal;
+  readonly verdict: string;
+  readonly code: string | null;
+  readonly max_allowed_now: Decimal | null;
+  readonly reason: string | null;
+}
+
 /** A number that rules may be set on. */
 export interface PublishedNumber {
   readonly name: string;
@@ -1186,6 +1311,62 @@ export interface RearmView {
   readonly remaining: ReadonlyArray<string>;
   readonly blocked: ReadonlyArray<string>;
   readonly confirmation: string;
+}
+
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+export interface RebalancePlan {
+  readonly agent: string;
+  readonly target: string;
+  readonly at: string;
+  readonly equity: Decimal;
+  readonly cash: Decimal;
+  readonly drift: number;
+  readonly relative_drift: number | null;
+  readonly risk_drift: number | null;
+  readonly rows: ReadonlyArray<DriftRow>;
+  readonly trades: ReadonlyArray<ProposedTrade>;
+  readonly turnover: number;
+  readonly cost: Decimal;
+  readonly cost_bps: number;
+  readonly horizon_bars: number;
+  readonly risk_aversion: number | null;
+  readonly expected_gain: number | null;
+  readonly net_gain: number | null;
+  readonly reason: string | null;
+  readonly kkt_residual: number | null;
+  readonly realised: Decimal;
+  readonly tax_note: string;
+}
+
+/** Where a rebalance stands; all but the first three are final. */
+export type RebalanceStatus = "aborted" | "aborting" | "done" | "expired" | "incomplete" | "proposed" | "running" | "stopped";
+
+/** A rebalance as it stands; ``sent`` of ``slices`` have left, ``expires_slice`` ends the wait. ``refused`` is what the gate last said against one of its orders, ``reason`` why it ended. */
+export interface RebalanceView {
+  readonly number: number;
+  readonly rebalance_id: string;
+  readonly mandate: string;
+  readonly agent: string;
+  readonly trigger: string;
+  readonly mode: Mode;
+  readonly status: RebalanceStatus;
+  readonly at: string;
+  readonly slice: number;
+  readonly plan: RebalancePlan;
+  readonly legs: ReadonlyArray<LegView>;
+  readonly slices: number;
+  readonly sent: number;
+  readonly expires_slice: number;
+  readonly refused: string | null;
+  readonly reason: string | null;
+  readonly by: string | null;
+  readonly ended_at: string | null;
+}
+
+/** A page of rebalances, newest first. */
+export interface RebalancesView {
+  readonly rebalances: ReadonlyArray<RebalanceView>;
+  readonly next: number | null;
 }
 
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
@@ -1501,6 +1682,20 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
+/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash). ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
+export interface SetMandate {
+  readonly name: string;
+  readonly agent: string;
+  readonly mode: Mode;
+  readonly triggers: Triggers;
+  readonly objective?: Objective | null;
+  readonly weights?: Readonly<Record<string, number>> | null;
+  readonly slices?: number;
+  readonly horizon_bars?: number | null;
+  readonly risk_aversion?: number | null;
+  readonly approve_within_bars?: number;
+}
+
 /** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
 export interface SettleOrder {
   readonly order_id: string;
@@ -1760,6 +1955,17 @@ export interface Trigger {
   readonly feature: string;
   readonly value: number;
   readonly contribution: number;
+}
+
+/** What makes a rebalance due; any one is enough, all count in market time. ``every`` is the first close of a new UTC day, week, month, quarter or year; ``sessions`` counts UTC days with a bar since the last time. ``drift`` is the largest difference between a weight and its target, ``relative_drift`` the same as a share of the target, ``risk_drift`` the largest difference between a share of the variance and what it is at the target. ``cash_flow`` is capital paid in or out since the last time, as a share of equity. ``regime_change`` is a change in any instrument of the target. */
+export interface Triggers {
+  readonly every: Period | null;
+  readonly sessions: number | null;
+  readonly drift: number | null;
+  readonly relative_drift: number | null;
+  readonly risk_drift: number | null;
+  readonly cash_flow: number | null;
+  readonly regime_change: boolean;
 }
 
 /** What speaks for or against an agent for one task. */

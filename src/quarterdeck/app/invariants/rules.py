@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.task import Agent
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
 from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
@@ -47,7 +48,7 @@ class Moment:
     shadow: Shadow
     desk: Desk
     board: Board
-    slots: Mapping[str, int]
+    members: Mapping[str, Agent]
     raised: int
     machine_at: int
     earned: Callable[[], Mapping[str, int]]
@@ -72,7 +73,7 @@ def moment_of(
         shadow=shadow,
         desk=execution.desk,
         board=cast("Board", kept["board"]),
-        slots={name: agent.slots for name, agent in kept["members"].items()},
+        members=cast("Mapping[str, Agent]", kept["members"]),
         raised=raised,
         machine_at=machine_at,
         earned=portfolio.earned,
@@ -303,7 +304,8 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
         if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
             return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
         held = sum(j.agent == values["agent"] for j in now.shadow.leased.values())
-        if held >= now.slots.get(values["agent"], 0):
+        holder = now.members.get(values["agent"])
+        if holder is None or held >= holder.slots:
             return _wrong("slots", f"{values['agent']} holds more than it may")
     elif state in ("leased", "completed"):
         if (values["agent"], values["attempt"]) != (job.agent, job.attempt):

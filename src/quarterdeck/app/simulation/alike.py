@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType
 
 import msgspec
@@ -50,10 +51,8 @@ def _same(one: object, other: object) -> bool:
         return list(one) == list(other) and all(map(_same, one.values(), other.values()))  # type: ignore[attr-defined,call-overload]
     if kind in _SEQUENCES:
         return len(one) == len(other) and all(map(_same, one, other))  # type: ignore[arg-type,call-overload]
-    names = _names(kind)  # type: ignore[arg-type]
-    if names is None:
-        return False
-    return all(_same(getattr(one, name), getattr(other, name)) for name in names)
+    read = _reader(kind)  # type: ignore[arg-type]
+    return read is not None and all(map(_same, read(one), read(other)))
 
 
 def _search(one: object, other: object, *, at: str, depth: int) -> str | None:
@@ -104,6 +103,16 @@ def _names(kind: type) -> tuple[str, ...] | None:
     if fields is None:
         return None
     return tuple(name for name, field in fields.items() if field.compare)
+
+
+@lru_cache(maxsize=1024)
+def _reader(kind: type) -> Callable[[object], Iterable[object]] | None:
+    """Return what reads the fields of every object of ``kind``, ``None`` if only an object can tell."""
+    names = _names(kind)
+    if not names:
+        return None
+    read = attrgetter(*names)
+    return read if len(names) > 1 else lambda value: (read(value),)
 
 
 def _fields(value: object) -> Iterable[str]:

@@ -12,7 +12,6 @@ from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.book import Order, release, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.intent import Intent, intent_of
-from quarterdeck.execution.core.orders import Asked
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.signals import stale
 from quarterdeck.execution.core.stp import crossing
@@ -22,7 +21,6 @@ from quarterdeck.execution.model import (
     OrderAccepted,
     OrderRefused,
     OrderView,
-    PreviewOrder,
     ReplaceOrder,
     SubmitOrder,
 )
@@ -40,22 +38,6 @@ from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
     from quarterdeck.execution.service import ExecutionService
-
-
-def asked_of(order: SubmitOrder | PreviewOrder) -> Asked:
-    """Return the terms that a request names."""
-    return Asked(
-        type=order.type,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        time_in_force=order.time_in_force,
-        reduce_only=order.reduce_only,
-        post_only=order.post_only,
-        stop_loss=order.stop_loss,
-        take_profit=order.take_profit,
-        believed_price=order.believed_price,
-        believed_at=order.believed_at,
-    )
 
 
 def checked(
@@ -105,7 +87,7 @@ def place(
         desk.symbols.get(command.symbol),
         command.side,
         quantity=command.quantity,
-        asked=asked_of(command),
+        asked=command,
         epoch=command.epoch,
     )
     agent = step.caller.identity if replaces is None else replaces.agent

@@ -26,9 +26,15 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged, Response, RiskEventRaised, RiskResponded
+from quarterdeck.risk.model import (
+    ConditionChanged,
+    LimitsChanged,
+    Response,
+    RiskEventRaised,
+    RiskResponded,
+)
 from quarterdeck.server.desk.model import Event, FillBrief
 
 MAX_TEXT = 400
@@ -51,8 +57,21 @@ def event_of(
             return _books_event(message)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case RebalanceMoved():
+            return _rebalance_event(message)
         case RiskResponded():
             return _response_event(message)
+        case ConditionChanged():
+            before = "" if message.previous is None else f"{message.previous} became "
+            return _event(
+                f"condition_changed:{message.number}",
+                "condition_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                title=f"Market: {before}{message.condition}",
+                text=message.because,
+            )
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -415,3 +434,22 @@ def _market_event(
                     if weight >= 0.0005
                 ),
             )
+
+
+def _rebalance_event(message: RebalanceMoved) -> Event:
+    reason = "" if message.reason is None else f"; {message.reason}"
+    well = message.status in (
+        RebalanceStatus.PROPOSED,
+        RebalanceStatus.RUNNING,
+        RebalanceStatus.DONE,
+    )
+    return _event(
+        f"rebalance:{message.rebalance_id}:{message.status}",
+        "rebalance",
+        message.slice,
+        message.at,
+        severity=Severity.INFO if well else Severity.WARNING,
+        agent=message.agent,
+        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
+        text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
+    )

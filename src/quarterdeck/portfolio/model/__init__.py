@@ -3,21 +3,72 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.portfolio.model.objectives import Objective
+from quarterdeck.portfolio.model.rebalancing import (
+    AbortRebalance,
+    ApproveRebalance,
+    DriftRow,
+    EndMandate,
+    GetMandates,
+    GetRebalance,
+    GetRebalances,
+    LegView,
+    MandatesView,
+    MandateView,
+    Mode,
+    Period,
+    ProposedTrade,
+    ProposePortfolio,
+    ProposeRebalance,
+    RebalanceMoved,
+    RebalancePlan,
+    RebalanceStatus,
+    RebalancesView,
+    RebalanceView,
+    SetMandate,
+    Triggers,
+)
 
-
-class Objective(StrEnum):
-    """What a portfolio is optimal for."""
-
-    MIN_VOLATILITY = "min-volatility"
-    MAX_SHARPE = "max-sharpe"
-    RISK_PARITY = "risk-parity"
-    HRP = "hrp"
-    EQUAL_WEIGHT = "equal-weight"
+__all__ = [
+    "PUBLISHED",
+    "AbortRebalance",
+    "ApproveRebalance",
+    "AttributionRow",
+    "AttributionView",
+    "DriftRow",
+    "EndMandate",
+    "GetAttribution",
+    "GetMandates",
+    "GetPortfolio",
+    "GetProposals",
+    "GetRebalance",
+    "GetRebalances",
+    "LegView",
+    "MandateView",
+    "MandatesView",
+    "Mode",
+    "Objective",
+    "Period",
+    "PortfolioView",
+    "ProposalRecord",
+    "ProposalView",
+    "ProposalsView",
+    "ProposePortfolio",
+    "ProposeRebalance",
+    "ProposedTrade",
+    "RebalanceMoved",
+    "RebalancePlan",
+    "RebalanceProposed",
+    "RebalanceStatus",
+    "RebalanceView",
+    "RebalancesView",
+    "SetMandate",
+    "Triggers",
+]
 
 
 class RebalanceProposed(Message, frozen=True):

@@ -1,0 +1,148 @@
+"""Mandates and rebalances from the command line, as the operator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from quarterdeck.cli.console import Answer, ask
+from quarterdeck.kernel.errors import InvalidInput
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask for what was typed and print the answer."""
+    folder = options.data_dir
+    match options.action:
+        case "list":
+            found = ask(folder, "GET", "/portfolio/rebalances")
+            lines = [_rebalance_line(row) for row in found["rebalances"]]
+            return _told(found, lines or ["no account was rebalanced in this run"], options)
+        case "mandates":
+            found = ask(folder, "GET", "/portfolio/mandates")
+            lines = [_mandate_line(row) for row in found["mandates"]]
+            return _told(found, lines or ["no mandate is set"], options)
+        case "plan":
+            body = {"agent": options.agent, **_target(options)}
+            found = ask(folder, "POST", "/portfolio/plan", body)
+            return _told(found, _plan_lines(found), options)
+        case "mandate":
+            found = ask(folder, "POST", "/portfolio/mandates", _mandate(options))
+            return _told(found, [_mandate_line(found)], options)
+        case "end":
+            path = f"/portfolio/mandates/{quote(options.mandate, safe='')}/end"
+            found = ask(folder, "POST", path, {"reason": options.reason})
+            return _told(found, [f"the mandate {options.mandate} has ended"], options)
+        case "propose":
+            path = f"/portfolio/mandates/{quote(options.mandate, safe='')}/rebalance"
+            found = ask(folder, "POST", path, {})
+            return _told(found, [_rebalance_line(found), *_plan_lines(found["plan"])], options)
+        case _:
+            name = quote(options.rebalance_id, safe="")
+            path = f"/portfolio/rebalances/{name}/{options.action}"
+            found = ask(folder, "POST", path, {"reason": options.reason})
+            return _told(found, [_rebalance_line(found)], options)
+
+
+def weights(text: str) -> dict[str, float]:
+    """Return the weights in ``A=0.6,B=0.4``."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        symbol, equals, share = part.rpartition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            value = float("nan")
+        if not equals or not symbol.strip() or value != value or symbol.strip() in found:
+            raise InvalidInput.of("--weights", part, "each symbol once, as AAPL=0.6,IBM=0.4")
+        found[symbol.strip()] = value
+    return found
+
+
+def _target(options: argparse.Namespace) -> Answer:
+    return {
+        "objective": options.objective,
+        "weights": None if options.weights is None else weights(options.weights),
+        "horizon_bars": options.horizon,
+        "risk_aversion": options.risk_aversion,
+    }
+
+
+def _mandate(options: argparse.Namespace) -> Answer:
+    return {
+        "name": options.mandate,
+        "agent": options.agent,
+        "mode": options.mode,
+        "triggers": {
+            "every": options.every,
+            "sessions": options.sessions,
+            "drift": options.drift,
+            "relative_drift": options.relative_drift,
+            "risk_drift": options.risk_drift,
+            "cash_flow": options.cash_flow,
+            "regime_change": options.regime_change,
+        },
+        "slices": options.slices,
+        "approve_within_bars": options.approve_within,
+        **_target(options),
+    }
+
+
+def _told(found: Answer, lines: Sequence[str], options: argparse.Namespace) -> int:
+    print(json.dumps(found, indent=2) if options.json else "\n".join(lines))
+    return 0
+
+
+def _mandate_line(row: Answer) -> str:
+    mandate = row["mandate"]
+    target = mandate["objective"] or "fixed weights"
+    triggers = ", ".join(
+        f"{name} {value}"
+        for name, value in mandate["triggers"].items()
+        if value not in (None, False)
+    )
+    state = "" if row["held"] is None else f"; held: {row['held']}"
+    last = "" if row["last"] is None else f"; last {row['last_at']}: {row['last']}"
+    return (
+        f"{mandate['name']}: {mandate['agent']} to {target}, {mandate['mode']}, due by "
+        f"{triggers or 'asking only'}{state}{last}"
+    )
+
+
+def _rebalance_line(row: Answer) -> str:
+    legs = ", ".join(
+        f"{leg['side']} {leg['symbol']} {leg['filled']} of {leg['planned']}" for leg in row["legs"]
+    )
+    reason = "" if row["reason"] is None else f"; {row['reason']}"
+    return (
+        f"{row['rebalance_id']}  {row['at']}  {row['mandate']} of {row['agent']} {row['status']} "
+        f"({row['trigger']}): {legs}{reason}"
+    )
+
+
+def _plan_lines(plan: Answer) -> list[str]:
+    gain = plan["reason"] if plan["net_gain"] is None else f"{plan['net_gain']:.2f} net of cost"
+    lines = [
+        (
+            f"{plan['agent']} to {plan['target']}: equity {plan['equity']}, drift {plan['drift']:.4f}, "
+            f"turnover {plan['turnover']:.4f}, cost {plan['cost']}, gain {gain}, realised "
+            f"{plan['realised']}"
+        ),
+        f"{'SYMBOL':<12}{'WEIGHT':>10}{'TARGET':>10}{'WANTED':>10}",
+    ]
+    for row in plan["rows"]:
+        lines.append(
+            f"{row['symbol']:<12}{row['weight']:>10.4f}{row['target']:>10.4f}{row['wanted']:>10.4f}"
+        )
+    for trade in plan["trades"]:
+        word = trade["verdict"]
+        if trade["code"] is not None:
+            word = f"{trade['code']}, at most {trade['max_allowed_now']} now: {trade['reason']}"
+        lines.append(
+            f"{trade['side']} {trade['quantity']} {trade['symbol']} at {trade['price']}, cost "
+            f"{trade['cost']}: {word}"
+        )
+    if not plan["trades"]:
+        lines.append("nothing to trade")
+    return [*lines, plan["tax_note"]]

@@ -1,0 +1,15 @@
+"""What a portfolio can be optimal for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Objective(StrEnum):
+    """What a portfolio is optimal for."""
+
+    MIN_VOLATILITY = "min-volatility"
+    MAX_SHARPE = "max-sharpe"
+    RISK_PARITY = "risk-parity"
+    HRP = "hrp"
+    EQUAL_WEIGHT = "equal-weight"

@@ -1,0 +1,144 @@
+"""At every close: what a mandate's triggers say, and the rebalance that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.portfolio.core.programme import Leg, Rebalance
+from quarterdeck.portfolio.core.triggers import due, session_of
+from quarterdeck.portfolio.model import Mode, RebalanceStatus
+from quarterdeck.portfolio.ports import Accounts
+from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.planning import Aim, aim_of, plan_of, present_drift
+from quarterdeck.portfolio.service.programmes import Charge, Programmes
+from quarterdeck.runtime.sequencer import Step
+
+INSIDE = "inside the no-trade region, or within a lot of the target"
+
+
+def aim(
+    portfolio: PortfolioService, symbols: Sequence[str], charge: Charge, *, every_bars: int
+) -> Aim:
+    """Return what a mandate aims at now, or refuse where there is no such portfolio."""
+    mandate = charge.mandate
+    return aim_of(
+        portfolio,
+        symbols,
+        objective=mandate.objective,
+        weights=mandate.weights,
+        horizon_bars=every_bars if mandate.horizon_bars is None else mandate.horizon_bars,
+        risk_aversion=mandate.risk_aversion,
+    )
+
+
+def count_session(charge: Charge, step: Step) -> bool:
+    """Count a session that began with this bar, where a trigger counts them; return whether one did."""
+    today = session_of(step.at)
+    if charge.mandate.triggers.sessions is None or today <= charge.session:
+        return False
+    charge.session, charge.sessions = today, charge.sessions + 1
+    return True
+
+
+def trigger_of(
+    charge: Charge,
+    accounts: Accounts,
+    portfolio: PortfolioService,
+    *,
+    aimed: Aim,
+    turned: frozenset[int],
+    step: Step,
+) -> str | None:
+    """Return what makes a mandate's rebalance due at this close."""
+    mandate = charge.mandate
+    holdings = accounts.holdings(mandate.agent)
+    drift = present_drift(accounts, portfolio.outlook(), agent=mandate.agent, aim=aimed)
+    return due(
+        mandate.triggers,
+        at=step.at,
+        since=charge.since,
+        sessions=charge.sessions,
+        drift=drift,
+        turned=any(aimed.weights[row] > 0.0 for row in turned),
+        flow=abs(holdings.capital - charge.capital) / holdings.equity,
+    )
+
+
+def draft(
+    programmes: Programmes,
+    accounts: Accounts,
+    portfolio: PortfolioService,
+    *,
+    charge: Charge,
+    aimed: Aim,
+    trigger: str,
+    step: Step,
+) -> Rebalance | str:
+    """Return the rebalance that a trigger leads to, taken up, or why there is none."""
+    mandate = charge.mandate
+    plan, trades = plan_of(
+        accounts, portfolio.outlook(), agent=mandate.agent, aim=aimed, at=step.at
+    )
+    if not plan.trades:
+        return INSIDE
+    if plan.net_gain is not None and plan.net_gain <= 0.0:
+        return "the trades in whole lots would cost more than they bring"
+    if not any(each.verdict == "accepted" or each.max_allowed_now for each in plan.trades):
+        return f"the gate would let none of its trades pass: {plan.trades[0].reason}"
+    stakes = accounts.holdings(mandate.agent).stakes
+    automatic = mandate.mode is Mode.AUTOMATIC
+    rebalance = Rebalance(
+        number=programmes.number + 1,
+        rebalance_id=step.new_id("reb"),
+        mandate=mandate.name,
+        agent=plan.agent,
+        trigger=trigger,
+        mode=mandate.mode,
+        status=RebalanceStatus.RUNNING if automatic else RebalanceStatus.PROPOSED,
+        at=step.at,
+        slice=step.slice,
+        plan=plan,
+        legs=[
+            Leg(
+                instrument=row,
+                symbol=stakes[row].symbol,
+                side=Side.BUY if quantity > 0 else Side.SELL,
+                planned=abs(quantity),
+                lot=stakes[row].lot,
+            )
+            for row, quantity in enumerate(trades)
+            if quantity
+        ],
+        slices=mandate.slices,
+        expires_slice=step.slice + mandate.approve_within_bars,
+    )
+    programmes.add(rebalance, step)
+    return rebalance
+
+
+def came_to(
+    charge: Charge, accounts: Accounts, *, trigger: str, found: Rebalance | str, step: Step
+) -> bool:
+    """Let the triggers count anew from this close; return whether anything is to be written.
+
+    A drift that stays where it is and leads to nothing is noted once, not at every bar.
+    """
+    outcome = found if isinstance(found, str) else f"rebalance {found.number}"
+    told = f"{trigger}; {outcome}"
+    if charge.last == told and trigger.partition(":")[0].endswith("drift"):
+        return False
+    charge.last, charge.last_at = told, step.at
+    charge.since, charge.sessions = step.at, 0
+    charge.session = session_of(step.at)
+    charge.capital = accounts.holdings(charge.mandate.agent).capital
+    return True
+
+
+def refused(charge: Charge, refusal: DomainError, step: Step) -> bool:
+    """Note why a mandate has no target at this close; return whether that is new."""
+    if charge.last == refusal.message:
+        return False
+    charge.last, charge.last_at = refusal.message, step.at
+    return True

@@ -1,0 +1,54 @@
+"""What tools say of money and portfolios, cut down to what a model needs."""
+
+from __future__ import annotations
+
+from quarterdeck.kernel.messages import Answer
+from quarterdeck.performance.model import PerformancesView
+from quarterdeck.portfolio.model import RebalancePlan
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.server.replies import Reply, fitted, plain, shortest
+
+
+def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return the ranking in short."""
+    if not isinstance(answer, PerformancesView):
+        raise TypeError(f"not a ranking: {type(answer).__name__}")
+    lines = [
+        plain(
+            {
+                "rank": line.rank,
+                "agent": line.agent,
+                "equity": line.equity,
+                "return": line.return_fraction,
+                "max_drawdown": line.max_drawdown_fraction,
+                "sharpe": line.sharpe,
+                "trades": line.trades,
+            }
+        )
+        for line in answer.agents
+    ]
+    return fitted({"agents": lines}, lists=("agents",))
+
+
+def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return a plan's figures, and each trade with the gate's word as one short line."""
+    if not isinstance(answer, RebalancePlan):
+        raise TypeError(f"not a plan: {type(answer).__name__}")
+    lines = [
+        f"{each.side} {shortest(each.quantity)} {each.symbol}: "
+        + (each.verdict if each.code is None else f"{each.code}, max {each.max_allowed_now}")
+        for each in answer.trades
+    ]
+    reply: Reply = {
+        "agent": answer.agent,
+        "target": answer.target,
+        "equity": shortest(answer.equity),
+        "drift": answer.drift,
+        "turnover": answer.turnover,
+        "cost": shortest(answer.cost),
+        "expected_gain": answer.expected_gain,
+        "net_gain": answer.net_gain,
+        "reason": answer.reason,
+        "trades": lines,
+    }
+    return fitted(reply, lists=("trades",))
