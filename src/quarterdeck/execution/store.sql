@@ -174,8 +174,8 @@ CREATE TABLE execution_orders (
   session_day INTEGER,  -- hashed
   sent_units INTEGER,  -- hashed
   ending TEXT,  -- hashed
-  covered_units INTEGER NOT NULL,  -- hashed
-  epoch INTEGER NOT NULL  -- hashed
+  epoch INTEGER NOT NULL,  -- hashed
+  covered_units INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
 CREATE TABLE execution_fills (

@@ -145,7 +145,9 @@ class World:
 
     async def _open(self) -> None:
         venue = PaperBroker(
-            contracts=self.deck.desk.contracts, assumed=self.deck.desk.assumed, requests_per_bar=99
+            contracts=self.deck.desk.contracts,
+            assumed=self.deck.desk.assumptions,
+            requests_per_bar=99,
         )
         kept = await KeptPaperBroker(venue, self.path).__aenter__()
         self.line = Line(kept)

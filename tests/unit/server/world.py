@@ -437,7 +437,11 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             )
         ),
         execution.GetAccounts: lambda q, c: execution.AccountsView(
-            accounts=(account(q.agent or "trend"),), balanced=True
+            accounts=(account(q.agent or "trend"),),
+            balanced=True,
+            currency="USD",
+            equity=None,
+            assets=(),
         ),
         execution.GetExecutionReport: lambda q, c: execution.ExecutionReport(
             submitted=3,

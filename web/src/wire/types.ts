@@ -21,12 +21,16 @@ export interface AccountView {
   readonly gross_exposure: Decimal | null;
   readonly buying_power: Decimal;
   readonly daily_pnl: Decimal | null;
+  readonly funding: Decimal;
 }
 
-/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. */
+/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. ``equity`` is that of all accounts together in the base ``currency``, the house included; null while a held price is missing. ``assets`` are over all accounts, whichever was asked for. */
 export interface AccountsView {
   readonly accounts: ReadonlyArray<AccountView>;
   readonly balanced: boolean;
+  readonly currency: string;
+  readonly equity: Decimal | null;
+  readonly assets: ReadonlyArray<AssetView>;
 }
 
 /** Take an episode on: it stays open but asks for nobody. */
@@ -125,6 +129,15 @@ export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "
 export interface ApproveRebalance {
   readonly rebalance_id: string;
   readonly reason?: string;
+}
+
+/** One asset over all accounts: what fees and holding took of it, and what the house has. ``adjustments`` is what persons have booked to make our books a broker's, ``dust`` what rules have. */
+export interface AssetView {
+  readonly asset: string;
+  readonly fees: Decimal;
+  readonly funding: Decimal;
+  readonly adjustments: Decimal;
+  readonly dust: Decimal;
 }
 
 /** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */

@@ -3,7 +3,7 @@
 The remainder rule. Closing ``c`` of ``n`` units releases ``cost * c // n`` of the cost, rounded
 towards zero, and leaves the rest with what stays open; closing all of it releases all of it. So
 
-    equity == capital + realised + unrealised - fees
+    equity == capital + realised + unrealised - fees - funding
 
 holds exactly, to the last money unit, after any sequence of fills.
 """
@@ -149,6 +149,19 @@ def capital_lines(agent: AgentId, capital: int) -> tuple[Line, ...]:
     )
 
 
+def funding_account(agent: str) -> str:
+    """Return the name of the account that holds what positions have cost an agent."""
+    return f"funding:{agent}:{BASE_CURRENCY}"
+
+
+def funding_lines(agent: AgentId, cost: int) -> tuple[Line, ...]:
+    """Return the entry of what holding has cost (+) or earned (-) an agent."""
+    return (
+        Line(cash_account(agent), BASE_CURRENCY, -cost),
+        Line(funding_account(agent), BASE_CURRENCY, cost),
+    )
+
+
 ADJUSTMENTS = "adjustments"
 """The house's account for what a person has booked to make our books a broker's."""
 DUST = "dust"
@@ -193,6 +206,10 @@ class Ledger:
         """What trading has brought (+) or cost (-) in all, fees included, in money units."""
         names = (f"venue:{BASE_CURRENCY}", f"fees:{BASE_CURRENCY}")
         return -sum(self.balances.get((name, BASE_CURRENCY), 0) for name in names)
+
+    def funding(self, agent: str) -> int:
+        """Return what holding has cost (+) or earned (-) an agent, in money units."""
+        return self.balances.get((funding_account(agent), BASE_CURRENCY), 0)
 
     def house(self, asset: str) -> int:
         """Return what the house has of ``asset``: adjusted by persons, or dust."""

@@ -65,7 +65,9 @@ class Counters(msgspec.Struct):
 
 @dataclass(slots=True)
 class Desk:
-    """Accounts, orders, ledger, marks, limits and the stop; the first six fields never change.
+    """Accounts, orders, ledger, marks, limits and the stop; what has no default never changes.
+
+    ``assumed`` is what the paper venue assumes, ``assumptions`` the same by instrument.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
@@ -79,6 +81,7 @@ class Desk:
     symbols: dict[str, Contract]
     terms: Terms
     assumed: Assumptions
+    assumptions: tuple[Assumptions, ...]
     policy: OrdersSection
     limits: LimitBook
     settings: Settings

@@ -191,7 +191,7 @@ def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> N
                 desk.book.move(leg, desk.first_status)
                 # Whether the bar reached the take-profit before or after the fill is not known.
                 late = leg.leg is Leg.TAKE_PROFIT
-                waits = 0 if late else desk.assumed.latency_bars
+                waits = 0 if late else _latency(desk, order)
                 leg.live_slice = step.slice - waits
                 covers = order.filled
             else:
@@ -249,6 +249,11 @@ def _filled(
         closed=closed.quantity > 0,
         order_status=OrderStatus.FILLED,
     )
+
+
+def _latency(desk: Desk, order: Order) -> int:
+    assert order.instrument is not None
+    return desk.assumptions[order.instrument].latency_bars
 
 
 def _trade(account: Account, side: Side, trade: Trade, *, contract: Contract, step: Step) -> Closed:
