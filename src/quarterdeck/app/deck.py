@@ -12,8 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
-from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.alerts.model import AcknowledgeAlert, AlertRaised
 from quarterdeck.app.brokerage import couriers
+from quarterdeck.app.clockwork import clockwork
 from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
@@ -38,6 +39,7 @@ from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
+from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
@@ -198,6 +200,8 @@ class Deck:
             TradingHalted: (one.rebalancing.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
+            RebalanceProposed: (one.agents.hear,),
+            AlertRaised: (one.agents.hear,),
             NumbersPublished: (one.alerts.hear,),
         }
 
@@ -235,6 +239,7 @@ class Deck:
             *couriers(engine, self.parts),
             drilling(engine, self.parts),
             deadmen(engine, self.parts),
+            clockwork(engine, self.parts),
             Component(
                 "server",
                 self._served(),

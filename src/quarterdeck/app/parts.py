@@ -93,6 +93,15 @@ def _execution(
     )
 
 
+def hard_units(config: Config) -> int:
+    """Return the largest position a person allows, in money units."""
+    return to_units(
+        config.limits.max_position_notional,
+        scale=MONEY_SCALE,
+        field="limits.max_position_notional",
+    )
+
+
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
@@ -116,11 +125,7 @@ class Capabilities:
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
-            hard_units=to_units(
-                config.limits.max_position_notional,
-                scale=MONEY_SCALE,
-                field="limits.max_position_notional",
-            ),
+            hard_units=hard_units(config),
         )
         self.portfolio = PortfolioService(
             instruments=self.instruments,
@@ -128,11 +133,15 @@ class Capabilities:
             forecasts=self.risk,
             regimes=self.regime,
         )
+        self.performance = PerformanceService(
+            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
+            equity=self.performance,
         )
         self.execution = _execution(
             plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
@@ -143,13 +152,7 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.performance = PerformanceService(
-            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
-        )
-        self.alerts = AlertsService(
-            rules=rules_of(config.alerts),
-            numbers=PUBLISHED,
-        )
+        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quarterdeck.app.invariants.folding import folded
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.runtime.manifest import Manifest, recorded
-from quarterdeck.runtime.program import Program, config_keys, predecessor
+from quarterdeck.runtime.program import Program, other_settings, predecessor
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -34,14 +34,12 @@ def accept(reader: Reader, *, wanted: Manifest, present: Program) -> None:
 def succeed(step: Step, before: Program, present: Program) -> None:
     """Write down who goes on from here, and record what is another than before."""
     step.write("runtime.program_saved", step=step.number, **present.entries())
-    keys = config_keys(before.config, present.config)
     step.record(
         "paper",
         "program_changed",
         before=_told(before),
         now=_told(present),
-        config_keys_added=keys["added"],
-        config_keys_dropped=keys["dropped"],
+        settings=other_settings(before.config, present.config),
     )
 
 

@@ -23,6 +23,7 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config, read_config, shipped_config
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
+from quarterdeck.runtime.program import other_settings
 from quarterdeck.server.desk.report import RunReport
 from quarterdeck.server.guards import LOOPBACK
 from quarterdeck.server.logs import own_logging
@@ -196,6 +197,9 @@ def _say_where(deck: Deck, *, seconds: float) -> None:
         _say(
             f"  upgraded from {before.version} ({before.code_digest[:12]}); it is in the audit chain"
         )
+        changed = other_settings(before.config, deck.engine.program.config)
+        if changed:
+            _say(f"  settings other than before: {', '.join(changed)}")
     if deck.engine.journal.upgraded:
         _say(f"  kept     the run as it was, in {deck.plan.folder.path / BEFORE_UPGRADE}")
     _say(f"  ready in {seconds:.1f} s")

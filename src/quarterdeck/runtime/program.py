@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from quarterdeck.kernel.errors import Conflict
 from quarterdeck.runtime.manifest import Manifest, refuse_other
 from quarterdeck.runtime.state import Reader
 
@@ -55,7 +54,8 @@ def predecessor(
     Raises
     ------
     Conflict
-        If the ``wanted`` run is not the one ``found``, or would go on with another configuration.
+        If the ``wanted`` run is not the one ``found``, or the present program ran it last with another
+        configuration; another program may have other settings.
     """
     refuse_other(found, wanted, unless=OF_THE_PROGRAM)
     _, last = programs(reader)[-1]
@@ -63,34 +63,22 @@ def predecessor(
         was = {**found, "config_digest": last.config_digest}
         refuse_other(was, wanted, unless=OF_THE_PROGRAM - {"config_digest"})
         return None
-    _refuse_other_config(last, present)
     return last
 
 
-def config_keys(before: str | None, now: str | None) -> dict[str, list[str]]:
-    """Return the keys of a configuration that only one of two programs knows: ``added``, ``dropped``."""
+def other_settings(before: str | None, now: str | None) -> dict[str, tuple[str | None, str | None]]:
+    """Return every key of two configurations whose value differs, with both values as JSON.
+
+    ``None`` is the value of a key that one of them does not know.
+    """
     if before is None or now is None:
-        return {"added": [], "dropped": []}
+        return {}
     old, new = _flat(before), _flat(now)
-    return {"added": sorted(new.keys() - old.keys()), "dropped": sorted(old.keys() - new.keys())}
-
-
-def _refuse_other_config(last: Program, present: Program) -> None:
-    """Raise if a key that both programs know has another value now; the key is named."""
-    if last.config is None or present.config is None:
-        return
-    old, new = _flat(last.config), _flat(present.config)
-    for key in sorted(old.keys() & new.keys()):
-        if old[key] != new[key]:
-            raise Conflict(
-                f"the data folder holds another run: {key} is {old[key]} there and {new[key]} here, and "
-                "an upgrade changes the program only; start with the run's own configuration, with "
-                "--fresh to replace it, or with another --data-dir",
-                code="OTHER_RUN",
-                field=key,
-                value=new[key],
-                accepted=old[key],
-            )
+    return {
+        key: (old.get(key), new.get(key))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    }
 
 
 def _flat(config: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.manifest import recorded, run_of
 from quarterdeck.runtime.program import Program, programs
 from quarterdeck.runtime.stopflag import StopFlag
-from quarterdeck.runtime.upgrade import statements, unlike
+from quarterdeck.runtime.upgrade import unlike
 from tests.crash.disk import Disk, PowerLoss
 from tests.crash.faults import Fault, silenced
 from tests.crash.files import our_files
@@ -166,20 +166,6 @@ def test_the_copy_is_a_data_folder_of_its_own(old: Path) -> None:
     assert contents(old / BEFORE_UPGRADE / "core.db") == contents(old / "core.db")
 
 
-def test_every_schema_there_was_leads_to_the_tables_of_today() -> None:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.executescript(VERSION_1.read_text("utf-8"))
-        for version in range(2, SCHEMA_VERSION + 1):
-            for statement in statements(version):
-                connection.execute(statement)
-        other = unlike(connection, SQL)
-    assert other is None, (
-        f"{other} of a store.sql is not what upgrades/ leads to: a change of tables is a statement in "
-        f"upgrades/{SCHEMA_VERSION:04}.sql until that version is released, then a file of its own"
-    )
-
-
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -271,7 +257,7 @@ def test_whichever_call_fails_the_next_start_goes_on_with_everything(tmp_path: P
         assert contents(old / "core.db") == before
         assert not (old / f"{BEFORE_UPGRADE}.partial").exists()
         shutil.rmtree(old)
-    assert {"open", "write", "sync", "delete"} <= seen
+    assert {"open", "write", "sync"} <= seen
 
 
 def test_another_program_with_the_same_tables_goes_on_and_is_recorded(old: Path) -> None:
@@ -296,23 +282,42 @@ def as_if_by_another(old: Path, **entries: str) -> None:
         connection.commit()
 
 
-def test_an_upgrade_changes_no_setting_of_the_run(old: Path) -> None:
+def test_what_an_upgrade_sets_otherwise_is_on_record_with_both_values(old: Path) -> None:
     lived(old)
-    as_if_by_another(old)
-    with pytest.raises(Conflict, match=r"run\.checkpoint_slices is 250 there and 9 here"):
+    with pytest.raises(Conflict, match="holds another run: config_digest"):
         lived(old, checkpoint_slices=9)
-    # What the earlier program did not know, or this one no longer knows, is let pass and recorded.
     known = json.loads(shipped_of(old))
-    known["run"].pop("checkpoint_slices")
+    known["run"].pop("warm_up_bars")
     known["gone"] = 1
     as_if_by_another(old, config=json.dumps(known))
     lived(old, checkpoint_slices=9)
     (record,) = rows(
-        old / "core.db", "SELECT record FROM audit WHERE kind = 'program_changed' ORDER BY sequence DESC LIMIT 1"
-    )  # fmt: skip
-    body = json.loads(bytes(record[0]))["body"]  # type: ignore[arg-type]
-    assert body["config_keys_added"] == ["run.checkpoint_slices"]
-    assert body["config_keys_dropped"] == ["gone"]
+        old / "core.db",
+        "SELECT CAST(record AS TEXT) FROM audit WHERE kind = 'program_changed'"
+        " ORDER BY sequence DESC LIMIT 1",
+    )
+    assert json.loads(str(record[0]))["body"]["settings"] == {
+        "gone": ["1", None],
+        "run.checkpoint_slices": ["250", "9"],
+        "run.warm_up_bars": [None, "20"],
+    }
+
+
+def test_events_of_risk_say_afterwards_whom_they_concern(old: Path) -> None:
+    events = (("drawdown", "breakout"), ("coverage", "AAPL 99 %"), ("concentration", "deck"))
+    with closing(sqlite3.connect(old / "core.db")) as connection:
+        for number, (kind, subject) in enumerate(events, start=1):
+            connection.execute(
+                "INSERT INTO risk_events VALUES (?, ?, 1, 2, ?, 'error', ?, 0.5, 0.25, 'text')",
+                (number, f"rsk-{number}", kind, subject),
+            )
+        connection.commit()
+    upgraded(old)
+    assert rows(old / "core.db", "SELECT scope, concerns, observed, response FROM risk_events") == [
+        ("agent", "breakout", 0.5, "notify"),
+        ("instrument", "AAPL", 0.5, "notify"),
+        ("deck", "", 0.5, "notify"),
+    ]
 
 
 def shipped_of(old: Path) -> str:

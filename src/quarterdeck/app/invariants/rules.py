@@ -285,10 +285,20 @@ ON_MESSAGE: Mapping[type[Message], tuple[Callable[[Moment, Any], Verdict], ...]]
 
 ENDED_STATES = ("completed", "skipped", "failed", "dead", "cancelled")
 _NEXT = {
-    "blocked": {"ready", "delayed", "failed", "skipped", "cancelled"},
-    "delayed": {"ready", "cancelled"},
-    "ready": {"leased", "cancelled"},
-    "leased": {"leased", "ready", "delayed", "completed", "failed", "dead", "cancelled"},
+    "blocked": {"ready", "delayed", "unmatchable", "failed", "skipped", "cancelled"},
+    "delayed": {"ready", "unmatchable", "cancelled"},
+    "unmatchable": {"ready", "cancelled"},
+    "ready": {"leased", "unmatchable", "cancelled"},
+    "leased": {
+        "leased",
+        "ready",
+        "delayed",
+        "unmatchable",
+        "completed",
+        "failed",
+        "dead",
+        "cancelled",
+    },
 }
 
 
@@ -312,7 +322,7 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
             return _wrong("one holder", f"{name}: {values['agent']} spoke for {job.agent}")
         if state == "completed" and now.machine_at > (job.lease_until or 0):
             return _wrong("leases end", f"{name} was completed after its lease had ended")
-    if state in ("delayed", "ready", "leased"):
+    if state in ("delayed", "unmatchable", "ready", "leased"):
         done = ("completed", "skipped") if job.on_failure != "run" else ENDED_STATES
         waits = [d for d in job.depends_on if now.shadow.job_states.get(d) not in done]
         if waits:
@@ -326,8 +336,8 @@ def tasks_are_born_right(now: Moment, values: Mapping[str, Any]) -> Verdict:
         return _wrong("task born once", f"task {values['number']}")
     names = msgspec.json.decode(values["depends_on"])
     open_ = any(now.shadow.job_states.get(name) in OPEN_STATES for name in names)
-    free = "ready" if values["not_before"] is None else "delayed"
-    if values["state"] != ("blocked" if open_ else free):
+    free = ("ready", "unmatchable") if values["not_before"] is None else ("delayed",)
+    if values["state"] not in (("blocked",) if open_ else free):
         return _wrong("dependencies", f"{values['task_id']} was born {values['state']}")
     return None
 

@@ -35,7 +35,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
-OPEN_STATES = frozenset({"blocked", "delayed", "ready", "leased"})
+OPEN_STATES = frozenset({"blocked", "delayed", "unmatchable", "ready", "leased"})
 SHADOWED = (
     "agents.task_submitted",
     "agents.task_changed",
