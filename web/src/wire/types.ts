@@ -738,6 +738,22 @@ export interface FiresView {
   readonly next: number | null;
 }
 
+/** The stop, the orders that are not final, open signals, breakers that are not closed and the rest. ``orders`` and ``signals`` are the newest 100, ``orders_open`` and ``signals_open`` how many there are. */
+export interface GateNow {
+  readonly slice: number;
+  readonly stop: StopView;
+  readonly limit_version: number;
+  readonly limit_changes: ReadonlyArray<PendingChange>;
+  readonly orders_open: number;
+  readonly orders: ReadonlyArray<OrderView>;
+  readonly signals_open: number;
+  readonly signals: ReadonlyArray<SignalStateView>;
+  readonly breakers: ReadonlyArray<BreakerView>;
+  readonly broker: BrokerView;
+  readonly timers: ReadonlyArray<KeepAliveView>;
+  readonly drill: DrillView;
+}
+
 /** All limits in force, under the version of the limit set that judges orders now. */
 export interface GateView {
   readonly version: number;

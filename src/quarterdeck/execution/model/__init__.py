@@ -78,6 +78,7 @@ from quarterdeck.execution.model.limits import (
     Scope,
     SetLimit,
 )
+from quarterdeck.execution.model.now import GateNow, GetGateNow
 from quarterdeck.execution.model.orders import (
     Breach,
     CancelOrder,
@@ -173,6 +174,7 @@ __all__ = [
     "ExecutionReport",
     "FillView",
     "FillsView",
+    "GateNow",
     "GateView",
     "GetAccounts",
     "GetAdjustments",
@@ -184,6 +186,7 @@ __all__ = [
     "GetExecutionReport",
     "GetFills",
     "GetGate",
+    "GetGateNow",
     "GetGrounding",
     "GetKeepAlives",
     "GetLedger",
