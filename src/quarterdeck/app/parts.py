@@ -6,7 +6,7 @@ from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.agents import api as agents_api
 from quarterdeck.agents import model as agents_model
 from quarterdeck.agents.core import agenda
-from quarterdeck.agents.ports import Secrets
+from quarterdeck.agents.ports import Equity, Secrets
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
@@ -94,12 +94,9 @@ def _execution(
 
 
 def hard_units(config: Config) -> int:
-    """Return the largest position a person allows, in money units."""
-    return to_units(
-        config.limits.max_position_notional,
-        scale=MONEY_SCALE,
-        field="limits.max_position_notional",
-    )
+    """Return a person's limit of one position, in money units."""
+    field = "limits.max_position_notional"
+    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
 
 
 class Capabilities:
@@ -136,13 +133,7 @@ class Capabilities:
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
-        self.agents = AgentsService(
-            config=config.agents,
-            secrets=secrets,
-            capital=config.paper.capital,
-            builtin_slots={name: CREW[name].slots for name in plan.members},
-            equity=self.performance,
-        )
+        self.agents = _agents(plan, secrets=secrets, equity=self.performance)
         self.execution = _execution(
             plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
         )
@@ -152,7 +143,10 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
+        self.alerts = AlertsService(
+            rules=rules_of(config.alerts),
+            numbers=PUBLISHED,
+        )
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""
@@ -167,3 +161,14 @@ class Capabilities:
             (self.performance, performance_api.OPERATIONS),
             (self.alerts, alerts_api.OPERATIONS),
         )
+
+
+def _agents(plan: Plan, *, secrets: Secrets, equity: Equity) -> AgentsService:
+    config = plan.config
+    return AgentsService(
+        config=config.agents,
+        secrets=secrets,
+        capital=config.paper.capital,
+        builtin_slots={name: CREW[name].slots for name in plan.members},
+        equity=equity,
+    )

@@ -45,6 +45,16 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Parts that add up twice: all sectors' effects, ``trading`` less ``cost`` are ``net``. So are all factors' gains, ``specific`` and ``trading`` less ``cost``. ``trading`` is what was traded against the close of its own bar. ``net`` is the equity of all agents less their capital at the last close, to the last unit. */
+export interface ActiveView {
+  readonly sectors: ReadonlyArray<SectorRow>;
+  readonly factors: ReadonlyArray<FactorRow>;
+  readonly specific: Decimal;
+  readonly trading: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
 export interface AddSchedule {
   readonly name: string;
@@ -151,12 +161,13 @@ export interface AssetView {
   readonly dust: Decimal;
 }
 
-/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
 export interface AttributionRow {
   readonly name: string;
   readonly gain: Decimal;
   readonly cost: Decimal;
   readonly net: Decimal;
+  readonly risk_share: number | null;
 }
 
 /** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
@@ -205,6 +216,9 @@ export interface BarsView {
   readonly timeframe: string;
   readonly bars: ReadonlyArray<BarView>;
 }
+
+/** What a bound counts: tasks of a type, of an owner (strategy or submitter), or for a capability. */
+export type BoundScope = "capability" | "owner" | "type";
 
 /** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. ``level`` names the level that sets the limit, as ``agent trend``; ``learned`` where risk has tightened it. */
 export interface Breach {
@@ -337,7 +351,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -349,6 +363,7 @@ export interface Claim {
   readonly lease_token: string;
   readonly lease_until: string;
   readonly because: string;
+  readonly begun: boolean;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
@@ -361,17 +376,18 @@ export interface ClaimAnswer {
   readonly due_ms: number | null;
 }
 
-/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. */
+/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. Without ``start`` they are only set aside: each begins when its lease is renewed, and until then it may move to an idle agent. */
 export interface ClaimWork {
   readonly wait_ms?: number;
   readonly most?: number;
+  readonly start?: boolean;
 }
 
 /** Which time a limit, window or expiry counts in. */
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLOCK_STEP" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GATE_LATENCY" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "KEEP_ALIVE" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -659,6 +675,13 @@ export interface ExecutionReport {
   readonly agents: ReadonlyArray<AgentReport>;
   readonly equity_total: Decimal | null;
   readonly ledger_balanced: boolean;
+}
+
+/** What one factor earned; ``exposure`` is what is held of it now, per unit of equity. */
+export interface FactorRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly exposure: number | null;
 }
 
 /** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
@@ -1262,6 +1285,12 @@ export interface Point {
   readonly drawdown: Readonly<Record<string, number>>;
 }
 
+/** One component's part of a score, or of its change, in points of 100. */
+export interface Points {
+  readonly component: string;
+  readonly points: number;
+}
+
 /** Present proposals, one for each objective. */
 export interface PortfolioView {
   readonly proposals: ReadonlyArray<ProposalView>;
@@ -1579,7 +1608,7 @@ export interface RemoveSchedule {
   readonly reason: string;
 }
 
-/** Extend a lease by its length, from now; tells how far the work is where that is known. */
+/** Extend a lease by its length, from now; tells how far the work is where that is known. With the first word about a task that was set aside its work begins. */
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
@@ -1637,6 +1666,20 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
+/** One change of a limit, level, condition or credit line, an event, or an answer to one. ``causes`` are what moved it most: logarithms of a limit or credit line, points of a score. Null where the kind has no such thing. */
+export interface RiskChangeView {
+  readonly at: string;
+  readonly slice: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly previous: string | null;
+  readonly now: string;
+  readonly because: string;
+  readonly causes: ReadonlyArray<Points>;
+  readonly model: string | null;
+  readonly impact: Decimal | null;
+}
+
 /** What kind of risk showed itself. */
 export type RiskEventKind = "breach_cluster" | "concentration" | "correlation_break" | "coverage" | "drawdown" | "gap" | "liquidity_drop" | "losing_streak" | "model_drift" | "stale_data" | "var_breach" | "volatility_spike";
 
@@ -1663,6 +1706,24 @@ export interface RiskEventView {
 export interface RiskEventsView {
   readonly events: ReadonlyArray<RiskEventView>;
   readonly next: number | null;
+}
+
+/** Six levels, the lowest first. */
+export type RiskLevel = "extreme" | "high" | "low" | "moderate" | "very_high" | "very_low";
+
+/** The level of the deck or of one agent; null before anything is known. */
+export interface RiskLevelView {
+  readonly subject: string;
+  readonly level: RiskLevel | null;
+  readonly score: number | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly components: ReadonlyArray<ScorePartView>;
+}
+
+/** The deck first, then each agent by name. */
+export interface RiskLevelsView {
+  readonly subjects: ReadonlyArray<RiskLevelView>;
 }
 
 /** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */
@@ -1694,6 +1755,12 @@ export interface RiskResponsesView {
 
 /** What a risk event or a response concerns. */
 export type RiskScope = "agent" | "deck" | "instrument";
+
+/** What changed, newest first; ``next`` is the slice to ask before, null at the end. A page holds whole slices, so it may be longer than what was asked for. */
+export interface RiskTimelineView {
+  readonly changes: ReadonlyArray<RiskChangeView>;
+  readonly next: number | null;
+}
 
 /** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
 export interface RiskView {
@@ -1794,6 +1861,22 @@ export interface SchedulesView {
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
 export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
 
+/** One component of a score: its value in [0, 1], null where not known, and its points. */
+export interface ScorePartView {
+  readonly component: string;
+  readonly value: number | null;
+  readonly points: number | null;
+}
+
+/** One sector's effects in money, exact; cash is a sector that the benchmark does not hold. */
+export interface SectorRow {
+  readonly name: string;
+  readonly benchmark: Decimal;
+  readonly allocation: Decimal;
+  readonly selection: Decimal;
+  readonly interaction: Decimal;
+}
+
 /** The caller as authenticated, and what it may do. */
 export interface SessionView {
   readonly identity: string;
@@ -1822,6 +1905,15 @@ export interface SetMandate {
   readonly horizon_bars?: number | null;
   readonly risk_aversion?: number | null;
   readonly approve_within_bars?: number;
+}
+
+/** Bound the tasks of ``subject``: how many may be held at once, and how many given out a minute. A minute is machine time; where neither is named the bound is lifted. Work under way goes on. */
+export interface SetWorkBound {
+  readonly scope: BoundScope;
+  readonly subject: string;
+  readonly reason: string;
+  readonly max_running?: number | null;
+  readonly per_minute?: number | null;
 }
 
 /** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
@@ -2125,3 +2217,18 @@ export interface TurnedAnswer {
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+
+/** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */
+export interface WorkBoundView {
+  readonly scope: BoundScope;
+  readonly subject: string;
+  readonly max_running: number | null;
+  readonly per_minute: number | null;
+  readonly running: number;
+  readonly free_in_ms: number;
+}
+
+/** All bounds, by scope and subject. */
+export interface WorkBoundsView {
+  readonly bounds: ReadonlyArray<WorkBoundView>;
+}

@@ -53,6 +53,8 @@ class Moment:
     machine_at: int
     earned: Callable[[], Mapping[str, int]]
     """What the attribution says that every agent has earned, in money units."""
+    parts_earned: Callable[[], int]
+    """What the parts against the benchmark add up to, in money units."""
 
 
 Verdict = Violation | None
@@ -77,6 +79,7 @@ def moment_of(
         raised=raised,
         machine_at=machine_at,
         earned=portfolio.earned,
+        parts_earned=portfolio.parts_earned,
     )
 
 
@@ -259,6 +262,13 @@ def attribution_adds_up(now: Moment) -> Verdict:
     return None
 
 
+def parts_add_up(now: Moment) -> Verdict:
+    """The effects against the benchmark, trading and cost are the deck's profit, to the last unit."""
+    gained = sum(now.shadow.equity(money) - money.capital for money in now.shadow.money.values())
+    parts = now.parts_earned()
+    return None if parts == gained else _wrong("attribution", f"parts: {parts} of {gained}")
+
+
 def one_episode_each(now: Moment, said: AlertRaised) -> Verdict:
     """A rule has at most one open episode for a subject."""
     if (said.rule_id, said.subject) in now.shadow.episodes:
@@ -311,7 +321,10 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
     if state not in _NEXT.get(job.state, ()):
         return _wrong("task states", f"{name} went from {job.state} to {state}")
     if state == "leased" and job.state == "ready":
-        if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
+        if (
+            values["attempt"] != job.attempt + 1
+            or values["attempt"] > job.max_attempts + values["moves"]
+        ):
             return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
         held = sum(j.agent == values["agent"] for j in now.shadow.leased.values())
         holder = now.members.get(values["agent"])
