@@ -18,6 +18,7 @@ from quarterdeck.execution import api as execution_api
 from quarterdeck.execution import model as execution_model
 from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.store.venue import dust_of
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
@@ -66,6 +67,32 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def _execution(
+    plan: Plan,
+    instruments: tuple[market_model.Instrument, ...],
+    *,
+    stop: StopFlag,
+    pacer: Pacer,
+    wall: Clock,
+    room: Room,
+) -> ExecutionService:
+    config = plan.config
+    return ExecutionService(
+        account=ACCOUNT,
+        instruments=instruments,
+        limits=config.limits,
+        breakers=config.breakers,
+        paper=config.paper,
+        orders=config.orders,
+        remote=config.broker.venue != "internal",
+        dust=dust_of(config.broker),
+        stop=stop,
+        pace=pacer,
+        stopwatch=wall,
+        room=room,
+    )
+
+
 def hard_units(config: Config) -> int:
     """Return a person's limit of one position, in money units."""
     field = "limits.max_position_notional"
@@ -107,18 +134,8 @@ class Capabilities:
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
         self.agents = _agents(plan, secrets=secrets, equity=self.performance)
-        self.execution = ExecutionService(
-            account=ACCOUNT,
-            instruments=self.instruments,
-            limits=config.limits,
-            breakers=config.breakers,
-            paper=config.paper,
-            orders=config.orders,
-            remote=config.broker.venue != "internal",
-            stop=stop,
-            pace=pacer,
-            stopwatch=wall,
-            room=room,
+        self.execution = _execution(
+            plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
         )
         self.rebalancing = RebalancingService(
             instruments=self.instruments,

@@ -78,6 +78,17 @@ ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
 
 -- No order of before bore the worst case of another that it replaced.
 ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE execution_adjustments (
+  number INTEGER PRIMARY KEY,
+  subject TEXT NOT NULL,
+  ours INTEGER NOT NULL,
+  theirs INTEGER NOT NULL,
+  agent TEXT,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL
+) STRICT;
 
 -- The condition of the market as a whole, and what follows from it.
 ALTER TABLE risk_limits ADD COLUMN condition REAL;

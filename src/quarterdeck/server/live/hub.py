@@ -10,8 +10,9 @@ from itertools import groupby
 import msgspec
 
 from quarterdeck.agents.model import TaskReady
+from quarterdeck.execution.model import GetGateNow
 from quarterdeck.kernel.errors import DomainError
-from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.runtime.policy import DECK_CALLER
@@ -47,7 +48,7 @@ class Hub:
         self._symbols = symbols_of(ports.instruments)
         self._instruments = by_symbol(ports.instruments)
         self._regimes: dict[str, Regime] = {}
-        self._overview = LatestStream()
+        self._overview, self._gate = LatestStream(), LatestStream()
         self._slice = -1
         self._wanted = False
         self._missed = False
@@ -76,7 +77,7 @@ class Hub:
         self._moved.set()
 
     async def run(self) -> None:
-        """Follow the bus and keep the overview fresh."""
+        """Follow the bus and keep the topics that are whole each time fresh."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._keep_overview())
@@ -152,6 +153,7 @@ class Hub:
         self._market, self._equity, self._events = market, equity, told
         self.streams = {
             "overview": self._overview,
+            "gate": self._gate,
             "market": market,
             "equity": equity,
             "events": told,
@@ -185,20 +187,26 @@ class Hub:
             self._equity.put(point)
 
     async def _keep_overview(self) -> None:
-        latest = b""
+        latest: dict[str, bytes] = {}
+        kept: tuple[tuple[str, Query, LatestStream], ...] = (
+            ("overview", GetOverview(), self._overview),
+            ("gate", GetGateNow(), self._gate),
+        )
         while True:
             # The pace of the replay moves without a step, so it is looked at now and then.
             with suppress(TimeoutError):
                 async with asyncio.timeout(OVERVIEW_IDLE_S):
                     await self._moved.wait()
             self._moved.clear()
-            if any("overview" in client.topics for client in self.clients):
+            for topic, query, stream in kept:
+                if not any(topic in client.topics for client in self.clients):
+                    continue
                 with suppress(DomainError):
-                    snapshot = await self._ports.views.read(GetOverview(), DECK_CALLER)
+                    snapshot = await self._ports.views.read(query, DECK_CALLER)
                     data = msgspec.json.encode(snapshot.answer)
-                    if data != latest:
-                        latest = data
-                        self._overview.put(data)
+                    if data != latest.get(topic):
+                        latest[topic] = data
+                        stream.put(data)
                         self._wake()
             await asyncio.sleep(OVERVIEW_S)
 
