@@ -17,6 +17,7 @@ from quarterdeck.portfolio.model import (
     GetRebalance,
     GetRebalances,
     MandatesView,
+    Mode,
     ProposePortfolio,
     RebalancePlan,
     RebalanceStatus,
@@ -175,7 +176,9 @@ class RebalancingService:
         if before is RebalanceStatus.PROPOSED:
             if step.slice < rebalance.expires_slice:
                 return
-            why = f"nobody approved it within {rebalance.expires_slice - rebalance.slice} bars"
+            bars = rebalance.expires_slice - rebalance.slice
+            advised = rebalance.mode is Mode.ADVISORY
+            why = f"{'it is advice of' if advised else 'nobody approved it within'} {bars} bars"
             end(rebalance, RebalanceStatus.EXPIRED, reason=why, step=step)
         elif not advance(rebalance, self.accounts, step):
             return
