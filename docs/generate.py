@@ -201,6 +201,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.covariance": (
+        "text",
+        "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",
+    ),
     "portfolio.periods_per_year": ("bars per year", "By which returns, volatility and Sharpe ratios are annualised."),
     "agents.load_threshold_fraction": (
         "fraction of slots",

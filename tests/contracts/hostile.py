@@ -50,6 +50,13 @@ class Hostile:
     async def replace(self, client_id: str, *, quantity: int, limit: int | None) -> BrokerState:
         return await self.behind.replace(client_id, quantity=quantity, limit=limit)
 
+    async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
+        self.sent.append(order.client_id)
+        state = await self.behind.exchange(client_id, order, filled=filled)
+        if self.mood == "never":
+            raise OutcomeUnknown(order.client_id)
+        return state
+
     async def find(self, client_id: str) -> BrokerState | None:
         if self.silent:
             self.silent -= 1

@@ -221,6 +221,57 @@ async def _(broker: PaperBroker) -> None:
     await refused(broker.replace("nobody", quantity=10, limit=None), NotFound, "NOT_FOUND")
 
 
+@card("an order takes another's place: the one ends and the other works, at once")
+async def _(broker: PaperBroker) -> None:
+    await broker.submit(limit())
+    state = await broker.exchange("o1", limit("o2", 9_800, quantity=50), filled=0)
+    assert (state.client_id, state.status, state.quantity) == ("o2", S.WORKING, 50)
+    assert [w.client_id for w in (await broker.books()).working] == ["o2"]
+    told = [(r.client_id, r.status) for r in await broker.reports(1)]
+    assert told == [("o1", S.CANCELLED), ("o2", S.WORKING)]
+    broker.close(flat(9_850))
+    assert (await broker.books()).positions == {}
+
+
+@card("what filled meanwhile is taken off the order that takes the place")
+async def _(broker: PaperBroker) -> None:
+    await broker.submit(order())
+    broker.close(flat(volume=400))
+    state = await broker.exchange("o1", limit("o2", quantity=100), filled=0)
+    assert state.quantity == 60
+    assert [r.quantity for r in await broker.reports(0) if r.client_id == "o2"] == [60]
+
+
+@card("an exchange that loses the race is rejected, and neither order is touched")
+async def _(broker: PaperBroker) -> None:
+    await broker.submit(order())
+    broker.close(flat(volume=400))
+    await refused(broker.exchange("o1", order("o2", 40), filled=0), Conflict, "REJECTED")
+    assert [w.client_id for w in (await broker.books()).working] == ["o1"]
+    for _bar in range(2):
+        broker.close(flat(volume=400))
+    await refused(broker.exchange("o1", order("o2"), filled=0), Conflict, "REJECTED")
+    assert await broker.find("o2") is None
+
+
+@card("an exchange asked for twice is answered as it stands")
+async def _(broker: PaperBroker) -> None:
+    await broker.submit(limit())
+    first = await broker.exchange("o1", limit("o2", 9_800), filled=0)
+    assert await broker.exchange("o1", limit("o2", 9_800), filled=0) == first
+    await refused(broker.exchange("o1", limit("o2", 9_700), filled=0), Conflict, "DUPLICATE_ID")
+
+
+@card("an order that is off the lot takes nobody's place")
+async def _(broker: PaperBroker) -> None:
+    await broker.submit(limit())
+    await refused(broker.exchange("o1", limit("o2", 9_803), filled=0), Conflict, "REJECTED")
+    await refused(broker.exchange("nobody", limit("o2"), filled=0), NotFound, "NOT_FOUND")
+    other = limit("o2", side=Side.SELL)
+    await refused(broker.exchange("o1", other, filled=0), Conflict, "REJECTED")
+    assert [w.client_id for w in (await broker.books()).working] == ["o1"]
+
+
 @card("asking for an order that never was answers that it never was")
 async def _(broker: PaperBroker) -> None:
     assert await broker.find("nobody") is None

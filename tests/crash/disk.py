@@ -161,6 +161,10 @@ class PowerLoss:
         self._files: dict[str, _Stored] = {}
         self.at = 0
 
+    def holds(self, name: str, content: bytes) -> None:
+        """Let a file have been there, whole and synced, before the first event."""
+        self._files[name] = _Stored(certain=content)
+
     def advance(self, count: int) -> None:
         """Let the first ``count`` events have happened."""
         while self.at < count:

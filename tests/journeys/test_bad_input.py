@@ -87,6 +87,16 @@ GOOD: dict[str, Json] = {
     },
     "POST /signals/{signal_id}/cancel": {"idempotency_key": "c"},
     "POST /system/replay": {"action": "pause", "speed": 4.0},
+    "POST /agents/{agent}/offer": {
+        "reason": "r", "capabilities": ["c"], "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
+        "autonomy": "paper", "slots": 2,
+    },
+    "POST /schedules": {
+        "name": "s", "trigger": {"kind": "interval", "clock": "machine", "every_s": 9_000},
+        "task": {"type": "analysis", "title": "t", "capability": "c"},
+    },
+    "POST /schedules/{name}/remove": {"reason": "r"},
+    "POST /schedules/turn": {},
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,

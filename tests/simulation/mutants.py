@@ -16,7 +16,6 @@ from quarterdeck.agents.model import TaskState
 from quarterdeck.alerts.service import AlertsService
 from quarterdeck.app import recovery
 from quarterdeck.execution import store
-from quarterdeck.execution.core import controls
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.model import Code
 from quarterdeck.execution.service import filling, matching
@@ -35,12 +34,11 @@ from tests.simulation.mutants_rebalancing import REBALANCING
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
-def unbounded(scene: Any, intent: Any) -> int:
+def unbounded(scene: Any, intent: Any, bound: int) -> int:
     return UNBOUNDED
 
 
-def one_lot_more(scene: Any, intent: Any) -> int:
-    bound = controls._order_notional(scene, intent)
+def one_lot_more(scene: Any, intent: Any, bound: int) -> int:
     return bound + (scene.contract.lot if scene.contract is not None else 0)
 
 

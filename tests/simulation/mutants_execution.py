@@ -10,7 +10,7 @@ from quarterdeck.execution.service import filling, placing
 from tests.simulation.planting import Mutant, around, nothing, without_control
 
 
-def unbounded(scene: Any, intent: Any) -> int:
+def unbounded(scene: Any, intent: Any, bound: int) -> int:
     return UNBOUNDED
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from quarterdeck.execution.core import controls, gate
+from quarterdeck.execution.core.intent import Intent
+from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.model import Code
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -42,20 +44,20 @@ def without_control(code: Code, bound: Callable[..., int]) -> Plant:
     """A gate in which one control says something else."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        changed = tuple(
-            control
-            if control.code is not code
-            else controls.Control(
-                **{
-                    name: getattr(control, name)
-                    for name in control.__dataclass_fields__
-                    if name not in ("max_quantity", "refuses", "min_quantity")
-                },
-                max_quantity=bound,
-            )
+        codes = [control.code for control in controls.CONTROLS]
+        place, original = codes.index(code), gate.largest
+
+        def changed(scene: Scene, intent: Intent) -> list[int]:
+            found = original(scene, intent)
+            found[place] = bound(scene, intent, found[place])
+            return found
+
+        silent = tuple(
+            replace(control, refuses=None, min_quantity=None) if control.code is code else control
             for control in controls.CONTROLS
         )
-        monkeypatch.setattr(gate, "PANEL", gate.panel_of(changed))
+        monkeypatch.setattr(gate, "largest", changed)
+        monkeypatch.setattr(gate, "PANEL", gate.panel_of(silent))
 
     return plant
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,7 +22,13 @@ from quarterdeck.market.service import MarketService
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, RebalanceProposed
 from quarterdeck.portfolio.service import PortfolioService
-from quarterdeck.regime.model import GetRegimeChanges, GetRegimes, GetRegimeSpans, RegimeChanged
+from quarterdeck.regime.model import (
+    GetRegimeChanges,
+    GetRegimes,
+    GetRegimeSpans,
+    RegimeChanged,
+    RegimesWeighed,
+)
 from quarterdeck.regime.service import RegimeService
 from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
@@ -33,7 +40,7 @@ from quarterdeck.risk.model import (
     RiskEventKind,
     RiskEventRaised,
 )
-from quarterdeck.risk.service import RiskService
+from quarterdeck.risk.service import RiskService, records
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.config import PortfolioSection, RegimeSection, RiskSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
@@ -51,6 +58,7 @@ class Line:
     """The analytic part of a deck, stage after stage."""
 
     store: Store = field(default_factory=Store)
+    covariance: str = "sample"
 
     def __post_init__(self) -> None:
         symbols = FEED.symbols
@@ -63,7 +71,12 @@ class Line:
             capital_units=CAPITAL,
             hard_units=HARD,
         )
-        self.portfolio = PortfolioService(instruments=listed(FEED), config=PortfolioSection())
+        self.portfolio = PortfolioService(
+            instruments=listed(FEED),
+            config=PortfolioSection(covariance=self.covariance),
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
         self.checkpoints = Checkpoints(
             analytics=(self.market, self.regime, self.risk, self.portfolio),
             every=100,
@@ -76,8 +89,9 @@ class Line:
         self.market.hear(message, step)
         (bars,) = said(step, BarsClosed)
         self.regime.hear(bars, step)
-        for change in said(step, RegimeChanged):
-            self.risk.hear(change, step)
+        for change in step.messages:
+            if isinstance(change, RegimeChanged | RegimesWeighed):
+                self.risk.hear(change, step)
         self.risk.hear(bars, step)
         self.portfolio.hear(bars, step)
         self.checkpoints.hear(bars, step)
@@ -177,7 +191,9 @@ def test_a_learned_limit_never_exceeds_the_persons_and_follows_the_var(line: Lin
         assert 0 <= change.position_limit_units <= HARD
         # Inside the band a limit may lag, at the moment of a change it may not.
         assert change.var99_fraction * change.position_limit_units <= 0.015 * CAPITAL * (1 + 1e-9)
-    page = asyncio.run(line.risk.limit_changes(GetLimitChanges(limit=3), OPERATOR, line.history()))
+    page = asyncio.run(
+        records.limit_changes(line.risk, GetLimitChanges(limit=3), OPERATOR, line.history())
+    )
     assert page.changes[0].version == len(changes)
 
 
@@ -186,7 +202,7 @@ def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_o
 ) -> None:
     changes = of(line, LimitsChanged)
     page = asyncio.run(
-        line.risk.limit_changes(GetLimitChanges(limit=1_000), OPERATOR, line.history())
+        records.limit_changes(line.risk, GetLimitChanges(limit=1_000), OPERATOR, line.history())
     )
     assert [view.version for view in page.changes] == [c.version for c in reversed(changes)]
     for change, view in zip(reversed(changes), page.changes, strict=True):
@@ -211,7 +227,7 @@ def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
     forecasts = 6 * (700 - 301)
     assert 0.002 * forecasts < len(breaches) < 0.03 * forecasts
     assert all(event.observed > event.threshold for event in breaches)
-    page = asyncio.run(line.risk.events(GetRiskEvents(limit=2), OPERATOR, line.history()))
+    page = asyncio.run(records.events(line.risk, GetRiskEvents(limit=2), OPERATOR, line.history()))
     assert len(page.events) == 2
 
 
@@ -286,13 +302,16 @@ def test_proposals_are_portfolios_within_their_bounds(line: Line) -> None:
     assert page.proposals[0].number == len(proposals)
 
 
-@pytest.mark.parametrize("cut", [1, 99, 100, 137, 350])
-def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int) -> None:
-    whole = Line()
+@pytest.mark.parametrize(
+    ("cut", "covariance"),
+    [(1, "sample"), (99, "sample"), (100, "sample"), (137, "regime"), (350, "forecast")],
+)
+def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int, covariance: str) -> None:
+    whole = Line(covariance=covariance)
     whole.run(0, 400)
-    before = Line()
+    before = Line(covariance=covariance)
     before.run(0, cut)
-    after = Line(store=before.store)
+    after = Line(store=before.store, covariance=covariance)
     for service in (after.market, after.regime, after.risk, after.portfolio):
         service.load(after.store.reader())
     recomputed = catch_up(
@@ -308,10 +327,32 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int) -> None:
         "risk_limit_changes",
         "risk_events",
         "risk_marks",
+        "risk_responses",
+        "risk_condition",
+        "risk_condition_weights",
+        "risk_condition_changes",
         "risk_deck_forecasts",
         "portfolio_proposals",
     ):
         assert after.store.all(table) == whole.store.all(table), table
+
+
+def test_proposals_may_rest_on_the_forecasts_of_the_next_bar() -> None:
+    line = Line(covariance="forecast")
+    line.run(0, 290)
+    (first, *_) = line.portfolio.portfolio(GetPortfolio(), OPERATOR).proposals
+    # The window is full, but there is no forecast before 301 bars.
+    assert first.weights is None
+    assert first.reason == "not enough data for instruments with a risk forecast: have 0, need 6"
+    line.run(290, 337)
+    forecast = line.risk.volatilities()
+    for view in line.portfolio.portfolio(GetPortfolio(), OPERATOR).proposals:
+        if view.objective is Objective.EQUAL_WEIGHT and view.at is not None:
+            # Between perfectly hedged and perfectly correlated.
+            assert view.volatility is not None
+            assert 0.0 < view.volatility <= float(forecast.mean()) * math.sqrt(252.0)
+            return
+    pytest.fail("nothing was proposed")
 
 
 def test_another_kernel_digest_makes_every_checkpoint_useless() -> None:

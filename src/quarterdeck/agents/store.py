@@ -8,9 +8,10 @@ from typing import Any, cast
 import msgspec
 
 from quarterdeck.agents.core.skill import Skill, SkillKey
-from quarterdeck.agents.core.task import Agent, Change, Key, Outcomes, Task
+from quarterdeck.agents.core.task import Agent, Change, Judgement, Key, Outcomes, Task
+from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import TaskState
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.vocabulary import Regime, TaskType
 from quarterdeck.runtime.sequencer import Step
@@ -33,6 +34,10 @@ def save_agent(agent: Agent, step: Step) -> None:
         capital_units=agent.capital_units,
         reason=agent.reason,
         registered_at=agent.registered_at,
+        accepts=_text(agent.accepts),
+        markets=_text(agent.markets),
+        cost_units=agent.cost_units,
+        autonomy=agent.autonomy.value,
     )
 
 
@@ -111,6 +116,8 @@ def save_task(change: Change, step: Step) -> None:
             expires_at=task.expires_at,
             expires_slice=task.expires_slice,
             on_failure=task.on_failure.value,
+            ceiling_units=task.ceiling_units,
+            autonomy=task.autonomy.value,
         )
         return
     step.write(
@@ -144,7 +151,9 @@ def read_agents(reader: Reader) -> list[Agent]:
     """Return all agents, by name."""
     return [
         msgspec.convert(
-            _parsed(row, "capabilities", "scopes") | {"builtin": bool(row["builtin"])}, Agent
+            _parsed(row, "capabilities", "scopes", "accepts", "markets")
+            | {"builtin": bool(row["builtin"])},
+            Agent,
         )
         for row in reader.rows("agents.agents")
     ]
@@ -190,6 +199,86 @@ def task_of(row: Row) -> Task:
     body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
     return msgspec.convert(body, Task)
+
+
+def save_judgement(made: Judgement, step: Step) -> None:
+    """Write a trading task to be judged later."""
+    step.write("agents.judgement_saved", **msgspec.structs.asdict(made))
+
+
+def remove_judgement(number: int, step: Step) -> None:
+    """Take out a trading task that was judged."""
+    step.write("agents.judgement_removed", number=number)
+
+
+def read_judgements(reader: Reader) -> dict[int, Judgement]:
+    """Return the trading tasks to be judged, by number."""
+    rows = reader.rows("agents.judgements")
+    return {int(row["number"]): msgspec.convert(dict(row), Judgement) for row in rows}
+
+
+def save_schedule(schedule: Schedule, step: Step) -> None:
+    """Write ``schedule``, new or changed."""
+    step.write(
+        "agents.schedule_saved",
+        name=schedule.name,
+        schedule_id=schedule.schedule_id,
+        submitter=schedule.by,
+        when_due=msgspec.json.encode(schedule.trigger).decode(),
+        task=msgspec.json.encode(schedule.task).decode(),
+        began_at=schedule.began_at,
+        began_slice=schedule.began_slice,
+        next_at=schedule.next_at,
+        next_slice=schedule.next_slice,
+        fired=schedule.fired,
+        skipped=schedule.skipped,
+        last_key=schedule.last_key,
+    )
+
+
+def remove_schedule(schedule: Schedule, step: Step) -> None:
+    """Take ``schedule`` out; its firings stay on record."""
+    step.write("agents.schedule_removed", name=schedule.name)
+
+
+def save_fire(
+    schedule: Schedule,
+    step: Step,
+    *,
+    number: int,
+    key: str,
+    task_id: TaskId | None,
+    reason: str | None,
+    facts: Json,
+) -> None:
+    """Write one firing; a second one of the same nominal instant cannot be written."""
+    step.write(
+        "agents.fire_saved",
+        number=number,
+        schedule_id=schedule.schedule_id,
+        name=schedule.name,
+        key=key,
+        at=step.at,
+        slice=step.slice,
+        task_id=task_id,
+        reason=reason,
+        facts=_text(facts),
+    )
+
+
+def read_schedules(reader: Reader) -> dict[str, Schedule]:
+    """Return all schedules by name."""
+    found: dict[str, Schedule] = {}
+    for row in reader.rows("agents.schedules"):
+        body = _parsed(row, "when_due", "task")
+        body["by"], body["trigger"] = body.pop("submitter"), body.pop("when_due")
+        found[str(row["name"])] = msgspec.convert(body, Schedule)
+    return found
+
+
+def read_last_fire(reader: Reader) -> int:
+    """Return the number of the last firing, 0 before the first."""
+    return int(reader.rows("agents.last_fire")[0]["number"])
 
 
 def _text(value: Json | tuple[str, ...]) -> str:

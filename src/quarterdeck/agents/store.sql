@@ -12,7 +12,11 @@ CREATE TABLE agents (
   failed INTEGER NOT NULL,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
   reason TEXT,  -- hashed
-  registered_at INTEGER NOT NULL  -- hashed
+  registered_at INTEGER NOT NULL,  -- hashed
+  accepts TEXT NOT NULL,  -- hashed
+  markets TEXT NOT NULL,  -- hashed
+  cost_units INTEGER,  -- hashed
+  autonomy TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -63,7 +67,9 @@ CREATE TABLE tasks (
   expires_slice INTEGER,  -- hashed
   on_failure TEXT NOT NULL,  -- hashed
   progress REAL,  -- hashed
-  note TEXT NOT NULL  -- hashed
+  note TEXT NOT NULL,  -- hashed
+  ceiling_units INTEGER,  -- hashed
+  autonomy TEXT NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -81,15 +87,51 @@ CREATE TABLE work_regimes (
   symbol TEXT PRIMARY KEY,  -- hashed
   regime TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE trade_judgements (
+  number INTEGER PRIMARY KEY,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  regime TEXT,  -- hashed
+  equity_units INTEGER NOT NULL,  -- hashed
+  took_ms REAL NOT NULL,  -- unhashed
+  due_slice INTEGER NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE schedules (
+  name TEXT PRIMARY KEY,  -- hashed
+  schedule_id TEXT NOT NULL,  -- hashed
+  submitter TEXT NOT NULL,  -- hashed
+  when_due TEXT NOT NULL,  -- hashed
+  task TEXT NOT NULL,  -- hashed
+  began_at INTEGER NOT NULL,  -- unhashed
+  began_slice INTEGER NOT NULL,  -- hashed
+  next_at INTEGER,  -- unhashed
+  next_slice INTEGER,  -- hashed
+  fired INTEGER NOT NULL,  -- hashed
+  skipped INTEGER NOT NULL,  -- hashed
+  last_key TEXT  -- unhashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE schedule_fires (
+  number INTEGER PRIMARY KEY,  -- hashed
+  schedule_id TEXT NOT NULL,  -- hashed
+  name TEXT NOT NULL,  -- hashed
+  key TEXT NOT NULL,  -- unhashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  task_id TEXT,  -- hashed
+  reason TEXT,  -- hashed
+  facts TEXT NOT NULL,  -- hashed
+  UNIQUE (schedule_id, key)
+) STRICT;
 CREATE INDEX tasks_by_state ON tasks (state, number);
 CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at)
-ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+  capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
+  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
 
 -- outcomes_saved --
 UPDATE agents SET completed = :completed, failed = :failed, streak = :streak WHERE name = :name
@@ -109,11 +151,11 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
   settled_attempt, ready_machine_at, requires, strategy, order_key, tried, not_before,
-  expires_at, expires_slice, on_failure, progress, note)
+  expires_at, expires_slice, on_failure, progress, note, ceiling_units, autonomy)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
   :ready_machine_at, :requires, :strategy, :order_key, '[]', :not_before,
-  :expires_at, :expires_slice, :on_failure, NULL, '')
+  :expires_at, :expires_slice, :on_failure, NULL, '', :ceiling_units, :autonomy)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -143,7 +185,7 @@ ON CONFLICT (symbol) DO UPDATE SET regime = excluded.regime
 SELECT * FROM work_regimes ORDER BY symbol
 
 -- open_tasks --
-SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'ready', 'leased') ORDER BY number
+SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
 SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
@@ -164,4 +206,38 @@ SELECT * FROM tasks WHERE task_id = :task_id
 
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
-WHERE state IN ('blocked', 'delayed', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+
+-- judgement_saved --
+INSERT INTO trade_judgements (number, agent, regime, equity_units, took_ms, due_slice)
+VALUES (:number, :agent, :regime, :equity_units, :took_ms, :due_slice)
+
+-- judgement_removed --
+DELETE FROM trade_judgements WHERE number = :number
+
+-- judgements --
+SELECT * FROM trade_judgements ORDER BY number
+
+-- schedule_saved --
+INSERT INTO schedules (name, schedule_id, submitter, when_due, task, began_at, began_slice, next_at,
+  next_slice, fired, skipped, last_key)
+VALUES (:name, :schedule_id, :submitter, :when_due, :task, :began_at, :began_slice, :next_at,
+  :next_slice, :fired, :skipped, :last_key)
+ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at, next_slice = excluded.next_slice,
+  fired = excluded.fired, skipped = excluded.skipped, last_key = excluded.last_key
+
+-- schedule_removed --
+DELETE FROM schedules WHERE name = :name
+
+-- schedules --
+SELECT * FROM schedules ORDER BY name
+
+-- fire_saved --
+INSERT INTO schedule_fires (number, schedule_id, name, key, at, slice, task_id, reason, facts)
+VALUES (:number, :schedule_id, :name, :key, :at, :slice, :task_id, :reason, :facts)
+
+-- last_fire --
+SELECT COALESCE(MAX(number), 0) AS number FROM schedule_fires
+
+-- fires_page --
+SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :limit

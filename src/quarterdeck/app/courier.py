@@ -17,6 +17,7 @@ from quarterdeck.execution.model.broker import (
     BrokerOrder,
     BrokerState,
     Errands,
+    Exchange,
     NoteBooks,
     NoteOutcome,
     NoteReports,
@@ -25,7 +26,7 @@ from quarterdeck.execution.model.broker import (
 )
 from quarterdeck.execution.ports import Broker, StopSwitch
 from quarterdeck.execution.service.settling import bars_of
-from quarterdeck.kernel.errors import Conflict, DomainError, Overloaded, Unavailable
+from quarterdeck.kernel.errors import Conflict, DomainError, NotFound, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Answer, Command, Message
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.runtime.bus import Subscription
@@ -94,6 +95,8 @@ class Courier:
             await self._cancel(client_id)
         for change in errands.changes:
             await self._change(change.client_id, change.quantity, limit=change.limit)
+        for exchange in errands.exchanges:
+            await self._submit(exchange.order, raised=errands.raised, instead=exchange)
         for order in errands.submits:
             await self._submit(order, raised=errands.raised)
         for client_id in errands.questions:
@@ -117,14 +120,16 @@ class Courier:
             raise TypeError(f"not errands: {type(answer).__name__}")
         return answer
 
-    async def _submit(self, order: BrokerOrder, *, raised: int) -> None:
+    async def _submit(
+        self, order: BrokerOrder, *, raised: int, instead: Exchange | None = None
+    ) -> None:
         name = order.client_id
         if self._stop.raised() != raised:
             await self._said(NoteOutcome(client_id=name, outcome="withheld"))
             return
         try:
-            state = await send_once(self._broker, order)
-        except Conflict as refusal:
+            state = await send_once(self._broker, order, instead=instead)
+        except (Conflict, NotFound) as refusal:
             await self._said(
                 NoteOutcome(client_id=name, outcome="rejected", reason=refusal.message)
             )

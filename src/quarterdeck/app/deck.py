@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 
 from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
-from quarterdeck.alerts.model import AcknowledgeAlert
+from quarterdeck.alerts.model import AcknowledgeAlert, AlertRaised
 from quarterdeck.app.brokerage import couriers
+from quarterdeck.app.clockwork import clockwork
 from quarterdeck.app.deadmen import deadmen
 from quarterdeck.app.drill import drilling
 from quarterdeck.app.engine import Engine, Outside
-from quarterdeck.app.fingerprint import numeric_fingerprint
+from quarterdeck.app.fingerprint import fingerprint_here
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.lowdisk import LowDisk
@@ -38,7 +39,8 @@ from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
@@ -114,7 +116,8 @@ class Deck:
                 self.parts.portfolio,
             ),
             every=plan.config.run.checkpoint_slices,
-            kernel_digest=f"{kernel_digest}-{numeric_fingerprint()}",
+            # Another program may keep other arrays: it computes its own, from the first slice.
+            kernel_digest=f"{kernel_digest}-{fingerprint_here()}-{plan.code_digest[:16]}",
         )
         self.guard = Guard(engine, parts=self.parts)
         self.recovery = Recovery(
@@ -178,6 +181,7 @@ class Deck:
                 one.rebalancing.hear,
                 one.agents.hear,
             ),
+            RegimesWeighed: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),
@@ -196,6 +200,8 @@ class Deck:
             TradingHalted: (one.rebalancing.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
+            RebalanceProposed: (one.agents.hear,),
+            AlertRaised: (one.agents.hear,),
             NumbersPublished: (one.alerts.hear,),
         }
 
@@ -233,6 +239,7 @@ class Deck:
             *couriers(engine, self.parts),
             drilling(engine, self.parts),
             deadmen(engine, self.parts),
+            clockwork(engine, self.parts),
             Component(
                 "server",
                 self._served(),
@@ -325,7 +332,7 @@ class Deck:
             slices_here=cursor - self._first_here,
             closed=open_because is None,
             first_outside=open_because,
-            run=engine.run,
+            run=engine.sequencer.run,
         )
 
     @asynccontextmanager

@@ -6,10 +6,12 @@ import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from quarterdeck.agents.ports import Secrets
 from quarterdeck.app.plan import Plan
+from quarterdeck.app.succession import accept
 from quarterdeck.execution.model import RaiseStop
 from quarterdeck.market.model import SliceArrived
 from quarterdeck.runtime.audit import AuditChain
@@ -65,7 +67,7 @@ class Engine:
         self.plan = plan
         self.kernel_digest = kernel_digest
         self.manifest = plan.manifest(kernel_digest=kernel_digest)
-        self.run = self.manifest.run_id()
+        self.program = plan.program(kernel_digest=kernel_digest)
         self.wall = outside.clock
         self.usage = outside.usage
         self.secrets = outside.secrets
@@ -76,13 +78,19 @@ class Engine:
         self.stop = outside.stop
         self.supervisor = Supervisor(clock=self.wall)
         core = plan.folder.core
-        self.journal = Journal(core, sql=self.sql, clock=self.wall, on_commit=self.bus.publish)
+        self.journal = Journal(
+            core,
+            sql=self.sql,
+            clock=self.wall,
+            on_commit=self.bus.publish,
+            accept=partial(accept, wanted=self.manifest, present=self.program),
+        )
         self.history = DatabaseHistory(core, sql=self.sql, clock=self.wall)
         self.journal.holds_back(self.history.held_back)
         self.routes = Routes()
         self.chain = AuditChain()
         self.sequencer = Sequencer(
-            run=self.run,
+            run=self.manifest.run_id(),
             routes=self.routes,
             journal=self.journal,
             clock=self.virtual or self.wall,

@@ -7,6 +7,7 @@ computed again.
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 import numpy as np
@@ -62,3 +63,9 @@ def _portfolio(close: Floats) -> tuple[Floats, ...]:
     )
     shares = np.zeros(0) if contributions is None else contributions
     return covariance, found.weights, shares, *kernels
+
+
+@cache
+def fingerprint_here() -> str:
+    """Return the fingerprint, worked out once: the machine does not change under a process."""
+    return numeric_fingerprint()

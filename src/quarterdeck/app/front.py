@@ -147,7 +147,7 @@ def facts_of(engine: Engine, *, audit_head: Callable[[], str | None]) -> RunFact
     """Return what identifies the run, for the desk."""
     plan, journal = engine.plan, engine.journal
     return RunFacts(
-        run=engine.run,
+        run=lambda: engine.sequencer.run,
         source=f"{plan.source}, {plan.span}",
         feed_digest=plan.feed.digest,
         seed=plan.config.run.seed,

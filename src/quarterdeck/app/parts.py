@@ -66,6 +66,11 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def _hard_units(config: Config) -> int:
+    notional, field = config.limits.max_position_notional, "limits.max_position_notional"
+    return to_units(notional, scale=MONEY_SCALE, field=field)
+
+
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
@@ -89,18 +94,23 @@ class Capabilities:
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
-            hard_units=to_units(
-                config.limits.max_position_notional,
-                scale=MONEY_SCALE,
-                field="limits.max_position_notional",
-            ),
+            hard_units=_hard_units(config),
         )
-        self.portfolio = PortfolioService(instruments=self.instruments, config=config.portfolio)
+        self.portfolio = PortfolioService(
+            instruments=self.instruments,
+            config=config.portfolio,
+            forecasts=self.risk,
+            regimes=self.regime,
+        )
+        self.performance = PerformanceService(
+            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+        )
         self.agents = AgentsService(
             config=config.agents,
             secrets=secrets,
             capital=config.paper.capital,
             builtin_slots={name: CREW[name].slots for name in plan.members},
+            equity=self.performance,
         )
         self.execution = ExecutionService(
             account=ACCOUNT,
@@ -121,13 +131,7 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.performance = PerformanceService(
-            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
-        )
-        self.alerts = AlertsService(
-            rules=rules_of(config.alerts),
-            numbers=PUBLISHED,
-        )
+        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

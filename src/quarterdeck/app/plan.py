@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from quarterdeck import __version__
 from quarterdeck.adapters.feeds.replay import ReplayFeed
 from quarterdeck.kernel.ids import AccountId
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.kernel.time import rfc3339
 from quarterdeck.runtime.config import Config
+from quarterdeck.runtime.database import SCHEMA_VERSION
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import Manifest, code_digest
+from quarterdeck.runtime.program import Program
 
 ACCOUNT = AccountId("paper")
 EMBEDDED = "embedded daily history"
@@ -55,4 +58,15 @@ class Plan:
             config_digest=self.config.digest(),
             code_digest=self.code_digest,
             kernel_digest=kernel_digest,
+        )
+
+    def program(self, *, kernel_digest: str) -> Program:
+        """Return what this start would run it with."""
+        return Program(
+            version=__version__,
+            schema_version=SCHEMA_VERSION,
+            code_digest=self.code_digest,
+            kernel_digest=kernel_digest,
+            config_digest=self.config.digest(),
+            config=self.config.judged(),
         )

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.parts import Capabilities
+from quarterdeck.app.succession import insist_whole, succeed
 from quarterdeck.crew import CREW
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.runtime import manifest
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.database import ConnectionReader
 from quarterdeck.runtime.policy import AGENT_SCOPES
+from quarterdeck.runtime.program import Program, predecessor
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import Service
+from quarterdeck.runtime.state import Reader, Service
 
 
 class Recovery:
@@ -24,7 +26,8 @@ class Recovery:
 
     What was loaded is held against the invariants; if one does not hold, the deck comes up stopped.
 
-    ``resumed`` is the slice an old run goes on from, ``None`` for a new one.
+    ``resumed`` is the slice an old run goes on from, ``None`` for a new one; ``before`` is the program
+    that took its last step, if that was another one.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Recovery:
         self._checkpoints = checkpoints
         self._guard = guard
         self.resumed: int | None = None
+        self.before: Program | None = None
 
     async def run(self) -> None:
         """Bring memory to the last step on disk, and take the step that says what this start is."""
@@ -49,12 +53,12 @@ class Recovery:
         new, down_ns = await engine.journal.read(self._load)
         if engine.virtual is None:
             engine.sequencer.note_outside("the replay did not run flat out")
+        if self.before is not None:
+            engine.sequencer.note_outside("another program went on with the run")
         if new:
             engine.sequencer.start_step(self._birth)
-        elif engine.virtual is None:
-            engine.sequencer.start_step(
-                lambda step: self._parts.agents.extend_leases(down_ns, step)
-            )
+        elif engine.virtual is None or self.before is not None:
+            engine.sequencer.start_step(lambda step: self._return(step, down_ns))
         await engine.journal.committed(engine.sequencer.number)
         await self._guard.report()
 
@@ -63,7 +67,7 @@ class Recovery:
         reader = ConnectionReader(connection, engine.sql)
         found = manifest.recorded(reader)
         if found:
-            manifest.refuse_other(found, engine.manifest)
+            self._identify(reader, found)
         engine.sequencer.load(reader)
         engine.journal.starts_after(engine.sequencer.number)
         for service in self._services:
@@ -79,6 +83,20 @@ class Recovery:
         stopped_at = int(reader.rows("runtime.last_step")[0]["machine_at"])
         return False, max(0, engine.wall.now() - stopped_at)
 
+    def _identify(self, reader: Reader, found: Mapping[str, str]) -> None:
+        """Refuse another run; see whether another program ran this one, and then trust nothing."""
+        engine = self._engine
+        self.before = predecessor(reader, found, wanted=engine.manifest, present=engine.program)
+        if self.before is not None and not engine.journal.upgraded:
+            insist_whole(reader)
+        engine.sequencer.run = manifest.run_of(found)
+
+    def _return(self, step: Step, down_ns: int) -> None:
+        if self.before is not None:
+            succeed(step, self.before, self._engine.program)
+        if self._engine.virtual is None:
+            self._parts.agents.extend_leases(down_ns, step)
+
     def _absorb(self, index: int) -> None:
         bars = self._parts.market.closed(self._engine.arrival(index))
         for analytic in (self._parts.regime, self._parts.risk, self._parts.portfolio):
@@ -88,6 +106,8 @@ class Recovery:
         plan = self._engine.plan
         for key, value in self._engine.manifest.entries().items():
             step.write("runtime.manifest_saved", key=key, value=value)
+        entries = self._engine.program.entries()
+        step.write("runtime.program_saved", step=step.number, **entries)
         self._parts.alerts.begin(step)
         for name in plan.members:
             member = CREW[name]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quarterdeck.kernel.errors import InvalidInput, NotFound, Unavailable
-from quarterdeck.runtime.database import ConnectionReader, connect, load_sql
+from quarterdeck.runtime.database import ConnectionReader, connect, load_sql, refuse_other_schema
 from quarterdeck.runtime.examination import Examination, Finding, examine, exported
 
 KEY_DIGITS = 64
@@ -19,7 +19,7 @@ def verify(data_dir: Path, *, key: str | None, as_json: bool) -> int:
     """Recompute every hash and check every head; exit 1 and name what does not hold."""
     if key is not None and (len(key) != KEY_DIGITS or set(key) - set("0123456789abcdef")):
         raise InvalidInput.of("--key", key, f"{KEY_DIGITS} hexadecimal digits, as this prints them")
-    with reading(data_dir) as reader:
+    with reading(data_dir, earlier=True) as reader:
         found = examine(reader, data_dir / "audit.heads", key=key)
     print(json.dumps(_as_json(found), indent=2) if as_json else "\n".join(_as_text(found)))
     return 1 if found.findings else 0
@@ -27,15 +27,18 @@ def verify(data_dir: Path, *, key: str | None, as_json: bool) -> int:
 
 def export(data_dir: Path) -> int:
     """Print every record as a line of JSON that the published verifier reads."""
-    with reading(data_dir) as reader:
+    with reading(data_dir, earlier=True) as reader:
         for line in exported(reader):
             print(line)
     return 0
 
 
 @contextmanager
-def reading(data_dir: Path) -> Iterator[ConnectionReader]:
-    """Read one state of the folder's database, also while a deck writes it."""
+def reading(data_dir: Path, *, earlier: bool = False) -> Iterator[ConnectionReader]:
+    """Read one state of the folder's database, also while a deck writes it.
+
+    With ``earlier`` the schema may be an earlier one: the audit chain is the same in all.
+    """
     path = data_dir / "core.db"
     if not path.exists():
         raise NotFound(
@@ -46,6 +49,7 @@ def reading(data_dir: Path) -> Iterator[ConnectionReader]:
         try:
             # One state from the first page to the last, also while a deck writes.
             connection.execute("BEGIN")
+            refuse_other_schema(connection, path, earlier=earlier)
             yield ConnectionReader(connection, load_sql())
         finally:
             connection.close()

@@ -215,6 +215,8 @@ def risks(options: argparse.Namespace) -> int:
             return risks.events(options.data_dir, as_json=options.json)
         case "responses":
             return risks.responses(options.data_dir, as_json=options.json)
+        case "condition":
+            return risks.condition(options.data_dir, as_json=options.json)
         case _:
             return risks.lift(
                 options.data_dir,
@@ -331,7 +333,7 @@ def optimize(options: argparse.Namespace) -> int:
 
     kernels.prepare()
     from quarterdeck.cli import optimise
-    from quarterdeck.library.optimise import Estimate
+    from quarterdeck.cli.optimise_estimates import EstimateAsked
 
     return optimise.run(
         optimise.Options(
@@ -346,8 +348,15 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
             plot=options.plot,
             walk_every=options.every if options.walk_forward else None,
-            estimate=Estimate(
-                covariance=options.covariance, mean=options.mean, half_life=options.half_life
+            estimate=EstimateAsked(
+                covariance=options.covariance,
+                mean=options.mean,
+                half_life=options.half_life,
+                gaps=options.gaps,
+                min_history=options.min_history,
+                market=options.market,
+                risk_aversion=options.risk_aversion,
+                views=tuple(options.view),
             ),
             asked=optimise.Asked(
                 confidence=options.confidence,
@@ -358,6 +367,8 @@ def optimize(options: argparse.Namespace) -> int:
                 cost_bps=options.cost_bps,
                 max_gross=options.max_gross,
                 max_assets=options.max_assets,
+                risk_budget=options.risk_budget,
+                lots=options.lots,
             ),
         )
     )

@@ -8,16 +8,23 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from quarterdeck.cli.optimise_estimates import (
+    EstimateAsked,
+    History,
+    estimate_of,
+    history_of,
+    number_of,
+    place_of,
+    weights_of,
+)
 from quarterdeck.cli.optimise_views import WalkTerms, drawn, print_walk
-from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
-from quarterdeck.kernel.time import Nanos, rfc3339
-from quarterdeck.library.bars import Bars, read_bars, slices
-from quarterdeck.library.optimise import Constraints, Estimate, Group, Limits, optimize
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.time import rfc3339
+from quarterdeck.library.bars import Bars, read_bars
+from quarterdeck.library.optimise import Constraints, Group, Limits, optimize
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.estimates import estimated
+from quarterdeck.portfolio.core.estimates import Estimated, estimated
 from quarterdeck.portfolio.core.optimum import Optimum
 
 
@@ -33,19 +40,26 @@ class Asked:
     cost_bps: float | None = None
     max_gross: float | None = None
     max_assets: int | None = None
+    risk_budget: str | None = None
+    lots: str | None = None
+
+    def budget(self, symbols: tuple[str, ...]) -> Floats | None:
+        """Return each symbol's share of the risk; None for equal shares."""
+        return weights_of("--risk-budget", self.risk_budget, symbols=symbols)
 
     def constraints(self, symbols: tuple[str, ...]) -> Constraints | None:
         """Return what was asked of ``symbols``; None where nothing was."""
-        if replace(self, confidence=0.95) == Asked():
+        if replace(self, confidence=0.95, risk_budget=None) == Asked():
             return None
         return Constraints(
             groups=tuple(_group(text, symbols) for text in self.groups),
-            current=_weights("--current", self.current, symbols=symbols),
-            benchmark=_weights("--benchmark", self.benchmark, symbols=symbols),
+            current=weights_of("--current", self.current, symbols=symbols),
+            benchmark=weights_of("--benchmark", self.benchmark, symbols=symbols),
             max_turnover=self.max_turnover,
             cost=None if self.cost_bps is None else self.cost_bps * 1e-4,
             max_gross=self.max_gross,
             max_assets=self.max_assets,
+            lots=weights_of("--lots", self.lots, symbols=symbols),
         )
 
 
@@ -64,7 +78,7 @@ class Options:
     as_json: bool
     plot: bool
     walk_every: int | None
-    estimate: Estimate
+    estimate: EstimateAsked
     asked: Asked
 
 
@@ -75,46 +89,57 @@ def run(options: Options) -> int:
     if options.lookback is not None and options.lookback < 2:
         raise InvalidInput.of("--lookback", options.lookback, "2 periods or more")
     bars = read_bars(options.file)
-    returns, as_of = _joint_returns(bars)
+    history = history_of(bars, options.estimate)
+    symbols = history.symbols
     if options.walk_every is not None:
-        return print_walk(returns, _walk_terms(options, bars.symbols), as_json=options.as_json)
+        terms = _walk_terms(options, bars=bars, history=history)
+        return print_walk(history.returns, terms, as_json=options.as_json)
     if options.lookback is not None:
-        if len(returns) < options.lookback:
-            raise NotEnoughData("--lookback", have=len(returns), need=options.lookback)
-        returns = returns[-options.lookback :]
-    year = options.periods_per_year
+        history = history.last(options.lookback)
+    returns, year = history.returns, options.periods_per_year
+    estimate = estimate_of(options.estimate, bars=bars, history=history)
     found = optimize(
         returns,
         objective=options.objective,
-        limits=_limits(options),
-        constraints=options.asked.constraints(bars.symbols),
+        limits=_limits(options, symbols),
+        constraints=options.asked.constraints(symbols),
         confidence=options.asked.confidence,
-        estimate=options.estimate,
+        estimate=estimate,
     )
-    print(f"{len(returns)} joint returns of {len(bars.symbols)} symbols", file=sys.stderr)
-    answer = _answer(found, options=options, symbols=bars.symbols, as_of=as_of, returns=returns)
+    joint = "joint " if options.estimate.gaps != "pairwise" else ""
+    print(f"{len(returns)} {joint}returns of {len(symbols)} symbols", file=sys.stderr)
+    told = estimated(returns, estimate)
+    answer = _answer(found, options=options, history=history, told=told)
     if answer["warning"] is not None:
         print(f"warning: {answer['warning']}", file=sys.stderr)
     if options.as_json:
         print(json.dumps(answer))
     else:
-        _table(found, symbols=bars.symbols, answer=answer)
+        _table(found, symbols=symbols, answer=answer)
+    if options.plot and options.estimate.gaps == "pairwise":
+        raise InvalidInput.of("--plot", "with --gaps pairwise", "joint returns, to draw a frontier")
     if options.plot:
         print(drawn(returns, found, year=year), file=sys.stderr if options.as_json else sys.stdout)
     return 0
 
 
-def _limits(options: Options) -> Limits:
+def _limits(options: Options, symbols: tuple[str, ...]) -> Limits:
     year = options.periods_per_year
     return Limits(
         risk_free=options.risk_free / year,
         vol_cap=None if options.vol_cap is None else options.vol_cap / math.sqrt(year),
         min_weight=options.min_weight,
         max_weight=options.max_weight,
+        risk_budget=options.asked.budget(symbols),
     )
 
 
-def _walk_terms(options: Options, symbols: tuple[str, ...]) -> WalkTerms:
+def _walk_terms(options: Options, *, bars: Bars, history: History) -> WalkTerms:
+    symbols, asks = history.symbols, options.estimate
+    if asks.covariance in ("forecast", "regime") or asks.gaps != "refuse":
+        given = asks.covariance if asks.gaps == "refuse" else f"--gaps {asks.gaps}"
+        accepted = "with --walk-forward sample, ledoit-wolf or ewma, of joint returns"
+        raise InvalidInput.of("--covariance", given, accepted)
     if options.lookback is None:
         raise InvalidInput.of("--lookback", None, "the periods each rebalancing looks back on")
     if options.asked.cost_bps is None:
@@ -123,28 +148,15 @@ def _walk_terms(options: Options, symbols: tuple[str, ...]) -> WalkTerms:
     asked = replace(options.asked, cost_bps=None)
     return WalkTerms(
         objective=options.objective,
-        limits=_limits(options),
+        limits=_limits(options, symbols),
         constraints=asked.constraints(symbols),
         confidence=options.asked.confidence,
         window=options.lookback,
         every=options.walk_every or 1,
         cost=options.asked.cost_bps * 1e-4,
         year=options.periods_per_year,
-        estimate=options.estimate,
+        estimate=estimate_of(asks, bars=bars, history=history),
     )
-
-
-def _joint_returns(bars: Bars) -> tuple[Floats, Nanos]:
-    """Return simple returns between the instants at which every symbol closed, and the last one."""
-    lines, last = [], None
-    for one in slices(bars):
-        if one.rows.size == len(bars.symbols):
-            lines.append(one.close)
-            last = one.at
-    if last is None or len(lines) < 3:
-        raise NotEnoughData("closes that all symbols share", have=len(lines), need=3)
-    closes = np.array(lines)
-    return np.ascontiguousarray(closes[1:] / closes[:-1] - 1.0), last
 
 
 def _group(text: str, symbols: tuple[str, ...]) -> Group:
@@ -152,46 +164,16 @@ def _group(text: str, symbols: tuple[str, ...]) -> Group:
     parts = rest.split(":")
     if not name or len(parts) != 3:
         raise InvalidInput.of("--group", text, "NAME=A+B+C:LOW:HIGH")
-    members = tuple(_place("--group", one, symbols=symbols) for one in parts[0].split("+"))
-    low, high = (_number("--group", one) for one in parts[1:])
+    members = tuple(place_of("--group", one, symbols=symbols) for one in parts[0].split("+"))
+    low, high = (number_of("--group", one) for one in parts[1:])
     return Group(name, members, low, high)
 
 
-def _weights(field: str, text: str | None, *, symbols: tuple[str, ...]) -> Floats | None:
-    if text is None:
-        return None
-    weights = np.zeros(len(symbols))
-    for part in text.split(","):
-        symbol, _, weight = part.partition("=")
-        weights[_place(field, symbol, symbols=symbols)] = _number(field, weight)
-    return weights
-
-
-def _place(field: str, symbol: str, *, symbols: tuple[str, ...]) -> int:
-    if symbol not in symbols:
-        raise InvalidInput.of(field, symbol, f"a symbol of the file: {', '.join(symbols[:20])}")
-    return symbols.index(symbol)
-
-
-def _number(field: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInput.of(field, text, "a number") from None
-
-
 def _answer(
-    found: Optimum,
-    *,
-    options: Options,
-    symbols: tuple[str, ...],
-    as_of: Nanos,
-    returns: Floats,
+    found: Optimum, *, options: Options, history: History, told: Estimated
 ) -> dict[str, object]:
-    condition, observations = (
-        condition_number(estimated(returns, options.estimate)[1]),
-        len(returns),
-    )
+    condition, symbols = condition_number(told.covariance), history.symbols
+    observations = int(told.observations + 1e-9)
     year = options.periods_per_year
     expected = found.expected_return
     shares = found.risk_contributions
@@ -209,8 +191,9 @@ def _answer(
         "condition": condition,
         "warning": weakness(len(symbols), observations=observations, condition=condition),
         "observations": observations,
+        "repaired": found.repaired,
         "solver": found.solver,
-        "as_of": rfc3339(as_of),
+        "as_of": rfc3339(history.as_of),
     }
 
 
@@ -227,6 +210,7 @@ def _table(found: Optimum, *, symbols: tuple[str, ...], answer: dict[str, object
         "cvar",
         "optimality_gap",
         "kkt_residual",
+        "repaired",
         "solver",
         "as_of",
     ):

@@ -72,6 +72,8 @@ def _terms(parser: argparse.ArgumentParser) -> None:
         ("--group", "a group's weight between two ends, as NAME=A+B+C:LOW:HIGH; may be repeated"),
         ("--current", "weights held now, as A=0.5,B=0.5; the rest is 0"),
         ("--benchmark", "weights to stay near, for tracking; written as for --current"),
+        ("--risk-budget", "shares of the risk, for risk-parity; written as for --current"),
+        ("--lots", "what a lot of each symbol weighs; written as for --current"),
     ):
         several = name == "--group"
         parser.add_argument(
@@ -81,21 +83,52 @@ def _terms(parser: argparse.ArgumentParser) -> None:
             metavar="TEXT",
             help=text,
         )
+    _estimates(parser)
+    parser.add_argument(
+        "--max-assets", type=int, metavar="N", help="largest number of symbols held"
+    )
+
+
+def _estimates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--covariance",
         default="sample",
-        choices=("sample", "ledoit-wolf", "ewma"),
-        help="how it is estimated (default %(default)s)",
+        choices=("sample", "ledoit-wolf", "ewma", "forecast", "regime"),
+        help="how it is estimated; forecast scales it by the risk forecasts of the next bar, regime "
+        "weights periods by how many symbols were in their present regime (default %(default)s)",
     )
     parser.add_argument(
         "--mean",
         default="sample",
-        choices=("sample", "shrunk"),
+        choices=("sample", "shrunk", "equilibrium"),
         help="how expected returns are estimated (default %(default)s)",
     )
     parser.add_argument(
         "--half-life", type=float, metavar="N", help="periods after which ewma counts half as much"
     )
     parser.add_argument(
-        "--max-assets", type=int, metavar="N", help="largest number of symbols held"
+        "--gaps",
+        default="refuse",
+        choices=("refuse", "pairwise"),
+        help="count only instants that all symbols have, or for each two symbols those that both "
+        "have (default %(default)s)",
+    )
+    parser.add_argument(
+        "--min-history", type=int, metavar="N", help="leave symbols with fewer closes out, by name"
+    )
+    parser.add_argument(
+        "--market",
+        metavar="TEXT",
+        help="weights of the market, for --mean equilibrium; written as for --current",
+    )
+    parser.add_argument(
+        "--risk-aversion", type=float, metavar="X", help="of that market, for --mean equilibrium"
+    )
+    parser.add_argument(
+        "--view",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a view on top of it: A=0.001:0.5 is a return of A per period at that confidence, "
+        "A/B=0.001:0.5 of A above B; may be repeated",
     )

@@ -13,6 +13,8 @@ from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
 from quarterdeck.cli.rebalance_parser import add_rebalance
 from quarterdeck.cli.risks_parser import add_risks
+from quarterdeck.cli.schedules_parser import add_schedules
+from quarterdeck.cli.work_parser import add_work
 
 DEMO_SPEED = 4.0
 """Daily bars a second: about nine minutes for the embedded history."""
@@ -33,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
         _add_init,
         _add_status,
         _add_why,
+        add_schedules,
+        add_work,
         _add_login,
         _add_doctor,
         _add_stop,

@@ -22,6 +22,25 @@ def responses(data_dir: Path, *, as_json: bool) -> int:
     return _lines(found, _response, none="no risk event was answered yet", as_json=as_json)
 
 
+def condition(data_dir: Path, *, as_json: bool) -> int:
+    """Print the market's condition and what each scales limits by."""
+    found = ask(data_dir, "GET", "/risk/condition")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    if found["condition"] is None:
+        print("no condition yet: not enough data")
+    else:
+        print(f"{found['condition']} since {found['since']} (slice {found['since_slice']})")
+    for one in found["conditions"]:
+        share = "-" if one["share"] is None else f"{one['share']:.0%}"
+        print(
+            f"{one['condition']:<10}{share:>6}  limits times {one['multiplier']:.3f}, "
+            f"learned from {one['bars']} bars"
+        )
+    return 0
+
+
 def lift(data_dir: Path, *, response: str, reason: str, as_json: bool) -> int:
     """Take a standing response back."""
     path = f"/risk/responses/{quote(response, safe='')}/lift"

@@ -22,7 +22,8 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config, read_config, shipped_config
-from quarterdeck.runtime.folder import DataFolder
+from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
+from quarterdeck.runtime.program import other_settings
 from quarterdeck.server.desk.report import RunReport
 from quarterdeck.server.guards import LOOPBACK
 from quarterdeck.server.logs import own_logging
@@ -191,6 +192,16 @@ def _say_where(deck: Deck, *, seconds: float) -> None:
         _say(f"  resumed  at slice {found + 1:,} of {len(deck.plan.feed):,}")
     if wanted.port and not url.endswith(f":{wanted.port}"):
         _say(f"  port     {wanted.port} is in use; this deck took a free one")
+    before = deck.recovery.before
+    if before is not None:
+        _say(
+            f"  upgraded from {before.version} ({before.code_digest[:12]}); it is in the audit chain"
+        )
+        changed = other_settings(before.config, deck.engine.program.config)
+        if changed:
+            _say(f"  settings other than before: {', '.join(changed)}")
+    if deck.engine.journal.upgraded:
+        _say(f"  kept     the run as it was, in {deck.plan.folder.path / BEFORE_UPGRADE}")
     _say(f"  ready in {seconds:.1f} s")
     print(f"  open     {deck.login_url()}", flush=True)
     print(f"  agents   {url}/mcp (a key: {program} keys create NAME)", flush=True)

@@ -76,6 +76,13 @@ class Broker(Protocol):
         """Change the whole quantity and the limit of a working order, keeping its id."""
         ...
 
+    async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
+        """Put ``order`` in the place of a working one: the one ends and the other begins at once, or
+        neither does. What has filled of the old one beyond ``filled`` is taken off the new one. A new
+        one whose id is known already is answered as it stands.
+        """
+        ...
+
     async def find(self, client_id: str) -> BrokerState | None:
         """Return the order, or ``None`` where the broker says that it never had it."""
         ...

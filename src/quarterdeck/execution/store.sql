@@ -174,6 +174,7 @@ CREATE TABLE execution_orders (
   session_day INTEGER,  -- hashed
   sent_units INTEGER,  -- hashed
   ending TEXT,  -- hashed
+  covered_units INTEGER NOT NULL,  -- hashed
   epoch INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
@@ -516,19 +517,20 @@ INSERT INTO execution_orders
    worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
    signal_id, idempotency_key, limit_version, stop_units, time_in_force, reduce_only, post_only,
    triggered, stop_loss_units, take_profit_units, parent_id, leg, replaces, live_slice, session_day,
-   epoch)
+   epoch, covered_units)
 VALUES
   (:number, :order_id, :account, :agent, :symbol, :instrument, :side, :type, :quantity_units,
    :limit_units, :worst_units, 0, 0, :status, :decision, :at, :slice, :final_at, :task_id,
    :signal_id, :idempotency_key, :limit_version, :stop_units, :time_in_force, :reduce_only,
    :post_only, :triggered, :stop_loss_units, :take_profit_units, :parent_id, :leg, :replaces,
-   :live_slice, :session_day, :epoch)
+   :live_slice, :session_day, :epoch, :covered_units)
 
 -- order_changed --
 UPDATE execution_orders
 SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
   value_units = :value_units, final_at = :final_at, triggered = :triggered,
-  live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending
+  live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending,
+  covered_units = :covered_units
 WHERE number = :number
 
 -- remembered_orders --
@@ -536,7 +538,8 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
+  covered_units
 FROM execution_orders
 WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
@@ -546,7 +549,8 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
+  covered_units
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -558,7 +562,8 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
-  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending
+  parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
+  covered_units
 FROM execution_orders WHERE order_id = :order_id
 
 -- sent_orders --
@@ -724,7 +729,8 @@ WHERE number > :after AND number <= :upto AND NOT (
 ORDER BY number LIMIT 1
 
 -- open_orders --
-SELECT number, order_id, agent, instrument, side, quantity_units - filled_units AS quantity,
+SELECT number, order_id, agent, instrument, side,
+  max(0, quantity_units - filled_units - covered_units) AS quantity,
   limit_units, worst_units, slice, status, stop_units, reduce_only, time_in_force, parent_id
 FROM execution_orders WHERE final_at IS NULL AND number > :after ORDER BY number LIMIT 1000
 

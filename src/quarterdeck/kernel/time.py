@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType
 
 from quarterdeck.kernel.errors import InvalidInput
@@ -23,6 +24,7 @@ _RFC3339 = re.compile(
 )
 
 
+@lru_cache(maxsize=4_096)
 def rfc3339(at: Nanos) -> str:
     """Return ``at`` as RFC 3339 in UTC with as many decimals as it needs.
 

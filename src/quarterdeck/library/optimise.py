@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -51,15 +53,20 @@ def optimize(
 ) -> Optimum:
     """Return the portfolio of ``returns`` (t, n) that is best by ``objective``, per period.
 
-    Mean and covariance are the sample's where ``estimate`` says nothing else; gaps must have been
-    taken out. The gap
-    of max-return is a share of its return, that of risk-parity the largest relative error of a
+    Mean and covariance are the sample's where ``estimate`` says nothing else; NaN is refused unless it
+    says how gaps are handled. The gap of max-return is a share of its return, that of risk-parity the largest relative error of a
     contribution; equal-weight and hrp are the best of nothing and have none. ``constraints`` go with
     the objectives of ``RESTRICTED``, ``confidence`` with min-cvar.
     """
-    mean, covariance = sample_moments(returns) if estimate is None else estimated(returns, estimate)
+    repaired = 0.0
+    if estimate is None:
+        mean, covariance = sample_moments(returns)
+    else:
+        mean, covariance, repaired, _ = estimated(returns, estimate)
+        if estimate.gaps == "pairwise" and objective == "min-cvar":
+            raise InvalidInput.of("gaps", "pairwise", "no gaps: min-cvar is of joint returns")
     if constraints is not None or objective not in OBJECTIVES:
-        return solve_restricted(
+        found = solve_restricted(
             objective,
             returns,
             moments=(mean, covariance),
@@ -67,12 +74,14 @@ def optimize(
             constraints=Constraints() if constraints is None else constraints,
             confidence=confidence,
         )
-    return solve(
-        objective,
-        mean=mean,
-        covariance=covariance,
-        limits=Limits() if limits is None else limits,
-    )
+    else:
+        found = solve(
+            objective,
+            mean=mean,
+            covariance=covariance,
+            limits=Limits() if limits is None else limits,
+        )
+    return replace(found, repaired=repaired) if repaired else found
 
 
 class RollingOptimizer:

@@ -192,10 +192,10 @@ class MarketService:
         missed = int(self._missed[one.index])
         price, at = None, None
         if self._ring.count(one.index):
-            last = self._ring.bars(one.index, 1)
+            instant, close = self._ring.last(one.index)
             factor = self._price_factor[one.index]
-            price = from_units(int(np.rint(last.close[0] * factor)), one.price_scale)
-            at = rfc3339(Nanos(int(last.ts[0])))
+            price = from_units(int(np.rint(close * factor)), one.price_scale)
+            at = rfc3339(Nanos(instant))
         return InstrumentView(
             symbol=one.symbol,
             kind=one.kind,

@@ -181,6 +181,11 @@ class PerformanceService:
         enough = int(self._returns.n[record.number]) >= self._need
         return ratio if enough and ratio == ratio else None
 
+    def equity_units(self, agent: AgentId) -> int | None:
+        """Return an agent's equity at its last mark, in money units; None before that."""
+        record = self._records.get(agent)
+        return None if record is None or record.last_slice is None else record.equity_units
+
     def performance(self, query: GetPerformance, caller: Caller) -> PerformancesView:
         """Return the records, best return first and equal ones by name."""
         if query.agent is not None:

@@ -1,4 +1,4 @@
-"""What rebalancing asks of those who keep the accounts and the gate."""
+"""What the portfolio services ask of those who keep accounts, the gate, forecasts and regimes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from quarterdeck.execution.model import Decision
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.market.model import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +84,20 @@ class Accounts(Protocol):
 
     def working(self, agent: str) -> Mapping[str, Open]:
         """Return what is open of every order of ``agent`` that is not final, by order id."""
+        ...
+
+
+class Forecasts(Protocol):
+    """Who forecasts the risk of the next bar; asked within a slice, after it has heard it."""
+
+    def volatilities(self) -> Floats:
+        """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
+        ...
+
+
+class Regimes(Protocol):
+    """Who knows the regime of every instrument."""
+
+    def labels(self) -> Ints:
+        """Return each instrument's regime as an index into ``REGIMES``; negative where it has none."""
         ...

@@ -7,6 +7,7 @@ import msgspec
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock, ConfidenceLevel, Regime
+from quarterdeck.market.model import Floats
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,18 @@ class RegimeChanged(Message, frozen=True):
     level: ConfidenceLevel
     duration_bars: int
     triggers: tuple[Trigger, ...]
+
+
+class RegimesWeighed(Message, frozen=True):
+    """What each instrument's regime may be at the close of a slice.
+
+    ``posterior`` (n, 8) are the calibrated probabilities of ``REGIMES`` but the last, over all
+    instruments; NaN where there are not bars enough.
+    """
+
+    at: Nanos
+    slice: int
+    posterior: Floats
 
 
 PUBLISHED = (

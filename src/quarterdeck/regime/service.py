@@ -50,6 +50,7 @@ from quarterdeck.regime.model import (
     RegimeStatistics,
     RegimeStatisticsView,
     RegimesView,
+    RegimesWeighed,
     RegimeView,
     Trigger,
 )
@@ -84,6 +85,7 @@ class RegimeService:
         "_history": State.CHECKPOINTED,
         "_calibration": State.CHECKPOINTED,
         "_number": State.JOURNALED,
+        "_errors": State.VIEW,
     }
 
     def __init__(self, *, symbols: tuple[str, ...], config: RegimeSection, timeframe: str) -> None:
@@ -102,6 +104,7 @@ class RegimeService:
         self._history = HistoryState(n)
         self._calibration = CalibrationState(n)
         self._number = 0
+        self._errors: dict[int, tuple[int, float | None]] = {}
 
     def load(self, reader: Reader) -> None:
         """Take up the numbering of changes."""
@@ -116,12 +119,18 @@ class RegimeService:
         for row in message.rows.tolist():
             if _regime(int(before[row])) is not _regime(int(self._found.labels[row])):
                 self._say_change(row, _regime(int(before[row])), since[row], message, step)
+        posterior = self._found.posterior.copy()
+        step.say(RegimesWeighed(at=message.at, slice=message.index, posterior=posterior))
         for name, values in (
             ("regime.confidence_fraction", self._confidence),
             ("regime.calibration_error_fraction", self._calibration_error),
         ):
             told = {symbol: values(row) for row, symbol in enumerate(self._symbols)}
             step.say(NumbersPublished(name=name, values=told))
+
+    def labels(self) -> Ints:
+        """Return each instrument's regime as an index into ``REGIMES``; negative where it has none."""
+        return np.array(self._found.labels, dtype=np.int64)
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -143,6 +152,7 @@ class RegimeService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
+        self._errors.clear()
 
     def absorb(self, bars: Message) -> None:
         """Run the detector on one slice, silently."""
@@ -231,7 +241,11 @@ class RegimeService:
         )
 
     def _calibration_error(self, row: int) -> float | None:
-        return calibration_of(self._calibration, row).error
+        verdicts = int(self._calibration.verdicts[row])
+        if self._errors.get(row, (NEVER, None))[0] != verdicts:
+            # One more verdict comes every few bars, and nothing else moves it.
+            self._errors[row] = (verdicts, calibration_of(self._calibration, row).error)
+        return self._errors[row][1]
 
     def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
         """Return the present regimes."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from quarterdeck.risk.model import (
+    ConditionChangesView,
+    ConditionView,
+    GetCondition,
+    GetConditionChanges,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
@@ -16,7 +20,7 @@ from quarterdeck.risk.model import (
     RiskResponseView,
     RisksView,
 )
-from quarterdeck.risk.service import RiskService
+from quarterdeck.risk.service import RiskService, records
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS = (
@@ -51,7 +55,7 @@ OPERATIONS = (
         path="/risk/events",
         input=GetRiskEvents,
         output=RiskEventsView,
-        function=RiskService.events,
+        function=records.events,
     ),
     Operation(
         name="risk.limit_changes",
@@ -62,7 +66,7 @@ OPERATIONS = (
         path="/risk/limits",
         input=GetLimitChanges,
         output=LimitChangesView,
-        function=RiskService.limit_changes,
+        function=records.limit_changes,
     ),
     Operation(
         name="risk.responses",
@@ -73,7 +77,7 @@ OPERATIONS = (
         path="/risk/responses",
         input=GetRiskResponses,
         output=RiskResponsesView,
-        function=RiskService.responses,
+        function=records.responses,
     ),
     Operation(
         name="risk.lift",
@@ -85,5 +89,27 @@ OPERATIONS = (
         input=LiftResponse,
         output=RiskResponseView,
         function=RiskService.lift,
+    ),
+    Operation(
+        name="risk.condition",
+        summary="The market's condition, what it is told from, and what each scales limits by.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/condition",
+        input=GetCondition,
+        output=ConditionView,
+        function=RiskService.condition,
+    ),
+    Operation(
+        name="risk.condition_changes",
+        summary="Changes of the market's condition, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/condition/changes",
+        input=GetConditionChanges,
+        output=ConditionChangesView,
+        function=records.condition_changes,
     ),
 )

@@ -9,7 +9,8 @@ CREATE TABLE risk_limits (
   volatility REAL,  -- hashed
   var99 REAL,  -- hashed
   stress REAL,  -- hashed
-  response REAL  -- hashed
+  response REAL,  -- hashed
+  condition REAL  -- hashed
 ) STRICT;
 CREATE TABLE risk_limit_changes (
   version INTEGER PRIMARY KEY,  -- hashed
@@ -60,6 +61,30 @@ CREATE TABLE risk_responses (
   ended_by TEXT,  -- hashed
   ended_because TEXT  -- hashed
 ) STRICT;
+CREATE TABLE risk_condition (
+  one INTEGER PRIMARY KEY,  -- hashed
+  number INTEGER NOT NULL,  -- hashed
+  condition TEXT NOT NULL,  -- hashed
+  since_at INTEGER NOT NULL,  -- hashed
+  since_slice INTEGER NOT NULL,  -- hashed
+  shares TEXT NOT NULL,  -- hashed
+  signals TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_condition_weights (
+  condition TEXT PRIMARY KEY,  -- hashed
+  weights TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_condition_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  previous TEXT,  -- hashed
+  condition TEXT NOT NULL,  -- hashed
+  shares TEXT NOT NULL,  -- hashed
+  multiplier REAL NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE risk_streaks (
   agent TEXT PRIMARY KEY,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
@@ -105,17 +130,19 @@ SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
 INSERT INTO risk_limits
-(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress, response)
+(instrument, symbol, version, position_limit_units, regime, at, volatility, var99, stress, response,
+condition)
 VALUES
 (:instrument, :symbol, :version, :position_limit_units, :regime, :at, :volatility, :var99, :stress,
-:response)
+:response, :condition)
 ON CONFLICT (instrument) DO UPDATE SET version = excluded.version,
 position_limit_units = excluded.position_limit_units, regime = excluded.regime, at = excluded.at,
 volatility = excluded.volatility, var99 = excluded.var99, stress = excluded.stress,
-response = excluded.response
+response = excluded.response, condition = excluded.condition
 
 -- limits --
-SELECT instrument, version, position_limit_units, regime, volatility, var99, stress, response
+SELECT instrument, version, position_limit_units, regime, volatility, var99, stress, response,
+condition
 FROM risk_limits ORDER BY instrument
 
 -- limit_change_saved --
@@ -179,3 +206,28 @@ trades = excluded.trades
 
 -- streaks --
 SELECT agent, streak, lost, trades FROM risk_streaks ORDER BY agent
+
+-- condition_saved --
+INSERT INTO risk_condition (one, number, condition, since_at, since_slice, shares, signals)
+VALUES (1, :number, :condition, :since_at, :since_slice, :shares, :signals)
+ON CONFLICT (one) DO UPDATE SET number = excluded.number, condition = excluded.condition,
+since_at = excluded.since_at, since_slice = excluded.since_slice, shares = excluded.shares,
+signals = excluded.signals
+
+-- condition --
+SELECT number, condition, since_at, since_slice, shares, signals FROM risk_condition
+
+-- condition_weights_saved --
+INSERT INTO risk_condition_weights (condition, weights) VALUES (:condition, :weights)
+ON CONFLICT (condition) DO UPDATE SET weights = excluded.weights
+
+-- condition_weights --
+SELECT condition, weights FROM risk_condition_weights ORDER BY condition
+
+-- condition_change_saved --
+INSERT INTO risk_condition_changes
+(number, at, slice, previous, condition, shares, multiplier, because, model)
+VALUES (:number, :at, :slice, :previous, :condition, :shares, :multiplier, :because, :model)
+
+-- condition_changes --
+SELECT * FROM risk_condition_changes WHERE number < :before ORDER BY number DESC LIMIT :limit

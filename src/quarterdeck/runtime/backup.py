@@ -108,6 +108,7 @@ def _copied(
     ):
         copy.row_factory = sqlite3.Row
         # All pages in one read transaction: the writer goes on, the copy does not see it.
+        database.refuse_other_schema(source, folder / "core.db")
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
         problem = str(copy.execute("PRAGMA quick_check(1)").fetchone()[0])
@@ -197,9 +198,11 @@ def _manifest_of(source: Path) -> Backup:
         raise InvalidInput.of("DIR", source, f"a backup; {MANIFEST} is damaged ({error})") from None
     if made.digest != made.own_digest() or not {"core.db"} <= set(made.files) <= set(FILES):
         raise InvalidInput.of("DIR", source, f"a backup whose {MANIFEST} is as it was written")
-    if made.schema_version != SCHEMA_VERSION:
+    if not 1 <= made.schema_version <= SCHEMA_VERSION:
         raise InvalidInput.of(
-            "DIR", source, f"a backup of schema version {SCHEMA_VERSION}, not {made.schema_version}"
+            "DIR",
+            source,
+            f"a backup of schema version 1 to {SCHEMA_VERSION}, not {made.schema_version}",
         )
     return made
 
@@ -215,6 +218,9 @@ def _verified_copy(source: Path, staging: Path, made: Backup, *, sql: Sql) -> No
         if _part(staging / name) != part:
             raise InvalidInput.of("DIR", source, f"an unchanged backup; {name} differs")
         _sync(staging / name)
+    if made.schema_version < SCHEMA_VERSION:
+        # What its state digest is made of only the program knows that took it; every byte is as it was.
+        return
     uri = f"{(staging / 'core.db').resolve().as_uri()}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as copy:

@@ -55,6 +55,7 @@ class PaperSection(_Section, frozen=True):
 
 SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
+PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
 
 
 class OrdersSection(_Section, frozen=True):
@@ -211,12 +212,17 @@ class RegimeSection(_Section, frozen=True):
 
 
 class PortfolioSection(_Section, frozen=True):
-    """When portfolios are proposed and from how much history."""
+    """When portfolios are proposed and from how much history.
+
+    ``covariance`` is ``sample``, ``forecast``, which scales it by the risk forecasts of the next bar,
+    or ``regime``, which weights returns by how like the present the regimes were they began in.
+    """
 
     every_bars: PositiveInt = 21
     window_bars: Annotated[int, msgspec.Meta(ge=20, le=5_000)] = 250
     max_weight: Fraction = 0.6
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
+    covariance: str = "sample"
 
 
 class ScheduleEntry(_Section, frozen=True):
@@ -325,8 +331,12 @@ class Config(_Section, frozen=True):
 
     def digest(self) -> str:
         """Return the SHA-256 of all that bears on decisions (the server's section does not)."""
+        return sha256(self.judged().encode()).hexdigest()
+
+    def judged(self) -> str:
+        """Return all that bears on decisions as canonical JSON."""
         judged = msgspec.structs.replace(self, server=ServerSection())
-        return sha256(msgspec.json.encode(judged, order="sorted")).hexdigest()
+        return msgspec.json.encode(judged, order="sorted").decode()
 
 
 def read_config(path: Path) -> Config:
@@ -385,6 +395,9 @@ def parse_config(raw: dict[str, Any]) -> Config:
     ):
         if word not in accepted:
             raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
+    if config.portfolio.covariance not in PORTFOLIO_COVARIANCES:
+        known = ", ".join(PORTFOLIO_COVARIANCES)
+        raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.broker.venue not in VENUES:
         raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     return config

@@ -12,13 +12,16 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+from quarterdeck.kernel.errors import Conflict
+
+SCHEMA_VERSION = 2
+"""What ``upgrades/`` leads to; a change of any table is another version."""
 CAPABILITIES = (
     "runtime",
     "market",
@@ -117,13 +120,34 @@ def prepare(connection: sqlite3.Connection, *, synchronous: str) -> None:
     connection.execute("PRAGMA wal_autocheckpoint=0")
 
 
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Return the version of the tables, 0 if there are none yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_other_schema(
+    connection: sqlite3.Connection, path: Path, *, earlier: bool = False
+) -> None:
+    """Raise unless the tables are those of this program, or with ``earlier`` of an earlier one."""
+    version = schema_version(connection)
+    if version == SCHEMA_VERSION or (earlier and version < SCHEMA_VERSION):
+        return
+    mend = "start the deck on it once" if version < SCHEMA_VERSION else "use that version"
+    raise Conflict(
+        f"{path} has schema version {version}, which another version of this program made; "
+        f"this one reads {SCHEMA_VERSION}: {mend}",
+        code="OTHER_SCHEMA",
+        field="data-dir",
+        value=str(version),
+        accepted=str(SCHEMA_VERSION),
+    )
+
+
 def create(connection: sqlite3.Connection, sql: Sql) -> bool:
-    """Create the tables in an empty database; return whether they were created just now."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version == SCHEMA_VERSION:
-        return False
+    """Create the tables in an empty database; return whether they are those of this program now."""
+    version = schema_version(connection)
     if version != 0:
-        raise ValueError(f"database has schema version {version}, this program {SCHEMA_VERSION}")
+        return version == SCHEMA_VERSION
     connection.execute("BEGIN IMMEDIATE")
     for schema in sql.schema:
         for statement in schema.split(";"):
@@ -168,23 +192,26 @@ def state_digest(connection: sqlite3.Connection, sql: Sql) -> bytes:
         # Table and column names come from our own schema files, never from a caller.
         statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {', '.join(keys)}"  # noqa: S608
         for row in connection.execute(statement):
-            for part in _canonical(row):
-                digest.update(part)
+            digest.update(_canonical(row))
     return digest.digest()
 
 
-def _canonical(row: sqlite3.Row) -> Iterator[bytes]:
-    for value in row:
-        match value:
-            case None:
-                yield b"n"
-            case int():
-                yield b"i" + str(value).encode() + b";"
-            case float():
-                yield b"f" + struct.pack(">d", value)
-            case str():
-                encoded = value.encode()
-                yield b"s" + str(len(encoded)).encode() + b":" + encoded
-            case bytes():
-                yield b"b" + str(len(value)).encode() + b":" + value
-    yield b"\n"
+def _canonical(row: sqlite3.Row) -> bytes:
+    return b"".join([_WRITTEN[type(value)](value) for value in row]) + b"\n"
+
+
+def _text(value: str) -> bytes:
+    return _bytes(value.encode(), kind=b"s")
+
+
+def _bytes(value: bytes, *, kind: bytes = b"b") -> bytes:
+    return b"%b%d:%b" % (kind, len(value), value)
+
+
+_WRITTEN: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"n",
+    int: b"i%d;".__mod__,
+    float: lambda value: b"f" + struct.pack(">d", value),
+    str: _text,
+    bytes: _bytes,
+}

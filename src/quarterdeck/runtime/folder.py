@@ -12,7 +12,10 @@ from typing import IO
 
 from quarterdeck.kernel.errors import Conflict, InvalidInput
 
+BEFORE_UPGRADE = "before-upgrade"
+"""A data folder inside: the run as it was before its database was brought to another schema."""
 RUN_FILES = (
+    BEFORE_UPGRADE,
     "core.db",
     "core.db-wal",
     "core.db-shm",

@@ -19,12 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
+from quarterdeck.kernel.errors import DomainError, InvalidInput, Overloaded, Unavailable
 from quarterdeck.kernel.messages import Message
 from quarterdeck.runtime import database
 from quarterdeck.runtime.clock import Clock
 from quarterdeck.runtime.database import Connect, Sql
 from quarterdeck.runtime.sequencer import Row, Step
+from quarterdeck.runtime.upgrade import Accept, upgrade
 
 BATCH_STEPS = 128
 """Most steps in one transaction."""
@@ -57,7 +58,8 @@ Committed = Callable[[int, Sequence[Message]], None]
 class Journal:
     """Owns ``core.db``. Open it with ``async with``, then let :meth:`run` write.
 
-    ``on_commit`` is told each step's number and messages once they are on disk, in order.
+    ``on_commit`` is told each step's number and messages once they are on disk, in order. ``accept`` is
+    asked before a database of an older schema becomes one of the present; ``upgraded`` says it was.
     """
 
     name = "journal"
@@ -70,9 +72,11 @@ class Journal:
         clock: Clock,
         on_commit: Committed,
         connect: Connect = database.connect,
+        accept: Accept = lambda _: None,
     ) -> None:
         self._path = path
         self._sql = sql
+        self._accept = accept
         self._clock = clock
         self._on_commit = on_commit
         self._pending: deque[tuple[int, float, Sequence[Row], Sequence[Message]]] = deque()
@@ -87,6 +91,7 @@ class Journal:
         self._connect = connect
         self._hold_back: Callable[[], AbstractContextManager[None]] = nullcontext
         self._closing = False
+        self.upgraded = False
         self.commits = 0
         self.steps = 0
 
@@ -218,12 +223,18 @@ class Journal:
         try:
             self._connection = self._connect(self._path)
             self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
-            database.create(self._connection, self._sql)
+            if not database.create(self._connection, self._sql):
+                upgrade(self._connection, self._path, self._sql, accept=self._accept)
+                self.upgraded = True
             self._folding.open()
         except (sqlite3.DatabaseError, ValueError) as error:
+            self._close()
             raise InvalidInput.of(
                 "data-dir", self._path.name, f"a readable deck database ({error})"
             ) from None
+        except DomainError:
+            self._close()
+            raise
 
     def _use(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -33,7 +33,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def run_id(self) -> RunId:
         """Return the run's identity: a short digest of everything that decides it."""
-        return RunId(sha256(msgspec.json.encode(self.entries(), order="sorted")).hexdigest()[:8])
+        return run_of(self.entries())
+
+
+def run_of(entries: Mapping[str, str]) -> RunId:
+    """Return the identity of the run that was born with these ``entries``."""
+    return RunId(sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()[:8])
 
 
 def recorded(reader: Reader) -> Mapping[str, str]:
@@ -41,10 +46,15 @@ def recorded(reader: Reader) -> Mapping[str, str]:
     return {str(row["key"]): str(row["value"]) for row in reader.rows("runtime.manifest")}
 
 
-def refuse_other(found: Mapping[str, str], wanted: Manifest) -> None:
-    """Raise unless the recorded manifest is the wanted one; the first differing key is named."""
+def refuse_other(
+    found: Mapping[str, str], wanted: Manifest, *, unless: frozenset[str] = frozenset()
+) -> None:
+    """Raise unless the recorded manifest is the wanted one; the first differing key is named.
+
+    What differs in the keys ``unless`` is let pass.
+    """
     for name, value in wanted.entries().items():
-        if found.get(name) != value:
+        if name not in unless and found.get(name) != value:
             raise Conflict(
                 f"the data folder holds another run: {name} is {found.get(name)!r} there and "
                 f"{value!r} here; start with --fresh to replace it, or with another --data-dir",

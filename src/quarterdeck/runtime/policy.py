@@ -21,6 +21,9 @@ from quarterdeck.kernel.messages import Command, Query
 class Permission(StrEnum):
     """What a caller must hold; ``PUBLIC`` needs no identity."""
 
+    # An enumeration hashes its name in Python; every order asks for a permission.
+    __hash__ = str.__hash__
+
     PUBLIC = "public"
     READ = "read"
     WORK = "work"

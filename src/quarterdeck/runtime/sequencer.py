@@ -188,7 +188,7 @@ class Sequencer:
         watch: Callable[[Step], None] | None = None,
         watch_command: Callable[[Step], None] | None = None,
     ) -> None:
-        self._run = run
+        self.run = run
         self._fatal = fatal
         self._spared = spared
         self._watch = watch
@@ -287,7 +287,7 @@ class Sequencer:
             raise RuntimeError("a step began inside another step")
         self._busy = True
         return Step(
-            run=self._run,
+            run=self.run,
             number=self.number + 1,
             kind=kind,
             slice_index=self.slice,
@@ -368,7 +368,7 @@ class Sequencer:
             known = self._answers.get((caller.identity, key))
             if known is not None:
                 if known[0] == request:
-                    return msgspec.json.decode(known[1], type=operation.output), True
+                    return _given(known[1], operation, key=key), True
                 if not getattr(command, "judges_own_key", False):
                     raise Conflict(
                         f"idempotency_key {key!r} was used for another request",
@@ -399,6 +399,22 @@ class Sequencer:
         if len(self._answers) > MAX_ANSWERS:
             oldest, _ = self._answers.popitem(last=False)
             step.write("runtime.answer_forgotten", caller=oldest[0], idempotency_key=oldest[1])
+
+
+def _given(answer: bytes, operation: Operation, *, key: str) -> Answer:
+    """Return an answer as it was given, unless an earlier program gave it in another form."""
+    try:
+        told: Answer = msgspec.json.decode(answer, type=operation.output)
+    except msgspec.DecodeError as error:
+        raise Conflict(
+            f"the request of idempotency_key {key!r} was carried out, but by an earlier version of the "
+            f"program whose answer this one cannot give again ({error}); ask for what it made",
+            code="IDEMPOTENCY_CONFLICT",
+            field="idempotency_key",
+            value=key,
+            accepted="a new key for a new request",
+        ) from None
+    return told
 
 
 def _idempotency_key(command: Command) -> str | None:

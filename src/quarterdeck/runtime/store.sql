@@ -3,6 +3,15 @@ CREATE TABLE manifest (
   key TEXT PRIMARY KEY,  -- hashed
   value TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE program (
+  step INTEGER PRIMARY KEY,  -- hashed
+  version TEXT NOT NULL,  -- hashed
+  schema_version INTEGER NOT NULL,  -- hashed
+  code_digest TEXT NOT NULL,  -- hashed
+  kernel_digest TEXT NOT NULL,  -- hashed
+  config_digest TEXT NOT NULL,  -- hashed
+  config TEXT  -- hashed
+) STRICT;
 CREATE TABLE step (
   number INTEGER PRIMARY KEY,  -- hashed
   kind TEXT NOT NULL,  -- hashed
@@ -54,6 +63,14 @@ INSERT INTO manifest (key, value) VALUES (:key, :value)
 
 -- manifest --
 SELECT key, value FROM manifest ORDER BY key
+
+-- program_saved --
+INSERT INTO program (step, version, schema_version, code_digest, kernel_digest, config_digest, config)
+VALUES (:step, :version, :schema_version, :code_digest, :kernel_digest, :config_digest, :config)
+
+-- programs --
+SELECT step, version, schema_version, code_digest, kernel_digest, config_digest, config FROM program
+ORDER BY step
 
 -- step_saved --
 INSERT INTO step (number, kind, slice, at, caller, machine_at)

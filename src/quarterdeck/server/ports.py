@@ -132,7 +132,7 @@ class AgentsAtWork(Protocol):
 class RunFacts:
     """What identifies the run, and facts about it that change."""
 
-    run: str
+    run: Callable[[], str]
     source: str
     feed_digest: str
     seed: int

@@ -26,6 +26,7 @@ from quarterdeck.server.gate_replies import (
     signals_reply,
 )
 from quarterdeck.server.replies import Reply, fitted, only, plain, whole
+from quarterdeck.server.work_replies import schedules_reply
 
 FULL = "full"
 DETAIL = {
@@ -222,8 +223,24 @@ TELLINGS: Mapping[str, Telling] = {
             "expires_s": "cancelled unless done in so many machine seconds",
             "expires_bars": "cancelled unless done in so many bars",
             "on_failure": "of a dependency",
+            "cost_ceiling": "decimal text; only agents that charge no more",
+            "autonomy": "least level of the agent",
         },
         reply=only("task_id", "state", "priority", "why"),
+    ),
+    "schedule_task": Telling(
+        text="Have a task put into the queue at instants, market sessions or after events.",
+        notes={
+            "name": "of the schedule",
+            "trigger": "when; which fields it has depends on kind",
+            "task": "as for submit_task",
+        },
+        reply=only("name", "next_at", "fired", "skipped"),
+    ),
+    "get_schedules": Telling(
+        text="Every schedule: when it fires next and how often it did.",
+        reply=schedules_reply,
+        read_only=True,
     ),
     "submit_signal": Telling(
         text="Record your view of an instrument; it moves no money, an order may name it.",
@@ -366,7 +383,11 @@ def _flat(
         if len(present) == 1:
             return _flat(present[0], components)
     dropped = ("title", "description", "format", "default")
-    return {name: part for name, part in schema.items() if name not in dropped}
+    flat = {name: part for name, part in schema.items() if name not in dropped}
+    inner = flat.get("properties")
+    if isinstance(inner, dict):
+        flat["properties"] = {name: _flat(part, components) for name, part in inner.items()}
+    return flat
 
 
 def offered(registry: Registry) -> tuple[Tool, ...]:

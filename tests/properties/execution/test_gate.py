@@ -11,7 +11,7 @@ from quarterdeck.execution.core.breakers import Breaker
 from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure
-from quarterdeck.execution.core.gate import Retry, decision_of, judge
+from quarterdeck.execution.core.gate import Retry, decision_of, judge, largest
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits import LIMITS
@@ -27,7 +27,7 @@ from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
 from quarterdeck.kernel.ids import AgentId
 
 MONEY = 1_000_000
-BY_CODE = {control.code: control for control in CONTROLS}
+PLACES = {control.code: place for place, control in enumerate(CONTROLS)}
 
 terms = st.builds(
     Terms,
@@ -334,7 +334,7 @@ def test_a_closed_form_is_the_edge_of_its_inequality(case: tuple[Scene, Intent],
         "GROSS_EXPOSURE": _passes_gross,
         "BUYING_POWER": _passes_buying_power,
     }[code]
-    bound = BY_CODE[Code(code)].max_quantity(scene, intent)
+    bound = largest(scene, intent)[PLACES[Code(code)]]
     free_of_limits = reducible(scene.holding, buy=intent.buy)
     assert bound >= free_of_limits
     if bound > free_of_limits:
@@ -365,7 +365,7 @@ def test_what_only_reduces_passes_the_limits_of_exposure(case: tuple[Scene, Inte
         Code.SAME_DIRECTION,
     }
     for code in exempt:
-        assert quantity <= BY_CODE[code].max_quantity(scene, intent)
+        assert quantity <= largest(scene, intent)[PLACES[code]]
     assert all(
         control.code not in exempt
         for control, _ in judge(scene, replace(intent, quantity=quantity)).breaches

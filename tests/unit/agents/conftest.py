@@ -21,7 +21,7 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TaskView,
 )
-from quarterdeck.agents.service import AgentsService, people, work
+from quarterdeck.agents.service import AgentsService, people, schedules, work
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Message
@@ -44,9 +44,9 @@ SLOTS = {"trend": 3, "breakout": 3}
 DOES = {
     function.__name__: function
     for function in (
-        people.register, people.issue_key, people.revoke_key, people.set_state,
+        people.register, people.issue_key, people.revoke_key, people.set_state, people.change_offer,
         work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
-        work.complete_many, work.cancel,
+        work.complete_many, work.cancel, schedules.add, schedules.remove, schedules.turn,
     )
 }  # fmt: skip
 
@@ -66,6 +66,16 @@ class CountingSecrets:
     def token(self, nbytes: int) -> str:
         self.drawn += 1
         return f"{self.drawn:x}".rjust(-(-nbytes * 4 // 3), "k")
+
+
+class Accounts:
+    """What agents own, set by hand."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, int] = {}
+
+    def equity_units(self, agent: AgentId) -> int | None:
+        return self.units.get(agent)
 
 
 class Past:
@@ -90,6 +100,7 @@ class OneServiceDeck:
         self.reader = ConnectionReader(self.connection, self.sql)
         self.history = Past(self.reader)
         self.secrets = CountingSecrets()
+        self.accounts = Accounts()
         self.number = 0
         self.slice = -1
         self.machine_at = Nanos(1_000 * SECOND)
@@ -100,7 +111,11 @@ class OneServiceDeck:
     def restarted(self) -> AgentsService:
         """A service that knows only what the database holds."""
         service = AgentsService(
-            config=self.config, secrets=self.secrets, capital=Decimal(100_000), builtin_slots=SLOTS
+            config=self.config,
+            secrets=self.secrets,
+            capital=Decimal(100_000),
+            builtin_slots=SLOTS,
+            equity=self.accounts,
         )
         service.load(self.reader)
         return service
@@ -171,7 +186,7 @@ class OneServiceDeck:
     def task(self, capability: str = "c", **fields: Any) -> TaskView:
         command = SubmitTask(
             idempotency_key=f"k{self.number}",
-            type=TaskType.RESEARCH,
+            type=fields.pop("type", TaskType.RESEARCH),
             title=fields.pop("title", "look into it"),
             capability=capability,
             **fields,
@@ -258,6 +273,8 @@ def memory(service: AgentsService) -> dict[str, object]:
         "finished": list(board._finished),
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
+        "judgements": service.judgements,
+        "schedules": (service.schedules, service.last_fire),
     }
 
 

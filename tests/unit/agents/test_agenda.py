@@ -122,11 +122,11 @@ def test_a_page_is_newest_first_and_leads_to_the_next(deck) -> None:
     ids = [deck.task(title=f"t{n}").task_id for n in range(5)]
     page = asyncio.run(reading.tasks(deck.service, GetTasks(limit=2), None, deck.history))
     assert [t.task_id for t in page.tasks] == ids[:2:-1]
-    assert page.counts["ready"] == 5
+    assert page.counts["unmatchable"] == 5
     rest = asyncio.run(reading.tasks(deck.service, GetTasks(before=page.next), None, deck.history))
     assert [t.task_id for t in rest.tasks] == ids[2::-1]
     assert rest.next is None
-    assert rest.tasks[0].why == "no agent has the capability c"
+    assert rest.tasks[0].why == "no agent has the capability c; it waits for one that fits"
     with pytest.raises(InvalidInput):
         asyncio.run(reading.tasks(deck.service, GetTasks(limit=0), None, deck.history))
     with pytest.raises(NotFound):

@@ -6,9 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.agents.core import board as board_module
-from quarterdeck.agents.model import CancelTask, FailurePolicy, PauseAgent, RenewLease, ResumeAgent
+from quarterdeck.agents.model import (
+    CancelTask,
+    ChangeOffer,
+    FailurePolicy,
+    PauseAgent,
+    RenewLease,
+    ResumeAgent,
+)
 from quarterdeck.kernel.errors import DomainError
-from quarterdeck.kernel.vocabulary import Priority, Regime
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 from quarterdeck.runtime.config import AgentsSection, ScheduleEntry
 from quarterdeck.runtime.database import state_digest
 from tests.unit.agents.conftest import OneServiceDeck, memory
@@ -25,7 +32,7 @@ AGENDA = AgentsSection(
 WHO = ("trend", "breakout", "ann")
 ACTIONS = (
     "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "complete", "fail",
-    "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart",
+    "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart", "offer",
 )  # fmt: skip
 actions = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2**16)), min_size=10, max_size=60
@@ -70,6 +77,17 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
             deck.do("set_state", ResumeAgent(agent=who, reason="r"))
         case "regime":
             deck.regime("AB"[pick % 2], tuple(Regime)[pick % 9])
+        case "offer":
+            capabilities = (("c", "d"), ("d",), ("e",))[pick % 3]
+            deck.do(
+                "change_offer",
+                ChangeOffer(
+                    agent="ann",
+                    reason="r",
+                    capabilities=capabilities,
+                    accepts=((), (TaskType.RESEARCH,), (TaskType.TRADING,))[pick % 7 % 3],
+                ),
+            )
         case "wait":
             deck.pass_seconds(pick % 90)
         case _:

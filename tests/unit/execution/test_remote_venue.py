@@ -6,6 +6,8 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from quarterdeck.execution.model import (
     GetAccounts,
     GetOrder,
     GetStop,
+    OrderCancelled,
     OrderView,
     RaiseStop,
+    ReplaceOrder,
     SubmitSignal,
 )
 from quarterdeck.execution.model.broker import (
@@ -79,6 +83,18 @@ class Line:
     async def replace(self, client_id: str, *, quantity: int, limit: int | None) -> BrokerState:
         return await self.venue.replace(client_id, quantity=quantity, limit=limit)
 
+    async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
+        mood = self._mood()
+        if mood == "busy":
+            raise Overloaded("too many", code="THROTTLED")
+        self.sent.append(order.client_id)
+        if mood == "lost":
+            raise OutcomeUnknown(order.client_id)
+        state = await self.venue.exchange(client_id, order, filled=filled)
+        if mood == "deaf":
+            raise OutcomeUnknown(order.client_id)
+        return state
+
     async def find(self, client_id: str) -> BrokerState | None:
         if self.silent:
             raise OutcomeUnknown(client_id)
@@ -110,6 +126,7 @@ class World:
         paper = PaperSection(max_participation_fraction=1.0, order_life_bars=50)
         self.deck = Deck(remote=True, orders=orders, paper=paper, **options)
         self.path = path / "venue.requests"
+        self.keys = 0
         self.bus = Bus()
         asyncio.run(self._open())
         self.deck.join("a", "b")
@@ -144,8 +161,8 @@ class World:
         asyncio.run(again())
         self.line.sent = before.sent
 
-    def bars(self, price: int = 10_000) -> None:
-        self.deck.bars({0: price, 1: price // 2})
+    def bars(self, price: int = 10_000, volume: float | None = None) -> None:
+        self.deck.bars({0: price, 1: price // 2}, **({} if volume is None else {"volume": volume}))
         self.bus.publish(self.deck.sequencer.number, self.deck.last.messages)
 
     def turn(self, *says: str) -> None:
@@ -155,6 +172,27 @@ class World:
     def look(self, order: OrderView) -> OrderView:
         found: OrderView = self.deck.ask(GetOrder(order_id=order.order_id))
         return found
+
+    def replace(self, order: OrderView, **terms: object) -> OrderView:
+        self.keys += 1
+        decimals = {name: Decimal(str(value)) for name, value in terms.items()}
+        key = f"replace {self.keys}"
+        ask = ReplaceOrder(idempotency_key=key, order_id=order.order_id, **decimals)
+        new: OrderView = self.deck.send(ask, order.agent)
+        return new
+
+    def borne(self, agent: str = "a", row: int = 0) -> int:
+        """What is held and may still be bought at worst; it is what the orders say it is."""
+        account = self.deck.desk.accounts[agent]
+        held = account.holdings.get(row)
+        for side, counted in (("buy", "buys"), ("sell", "sells")):
+            asked = sum(
+                order.reserving
+                for order in self.deck.desk.book.working.values()
+                if (order.agent, order.instrument, order.side.value) == (agent, row, side)
+            )
+            assert (0 if held is None else getattr(held, counted)) == asked
+        return 0 if held is None else held.quantity + held.buys
 
     def broker(self) -> BrokerView:
         found: BrokerView = self.deck.ask(GetBroker())
@@ -259,6 +297,15 @@ def test_a_crash_between_commit_and_bytes_sends_nothing_twice(open_world: Opens)
     assert world.look(order).status is S.UNKNOWN
     world.turn()
     assert (world.look(order).status, world.line.sent) == (S.UNKNOWN, [])
+
+
+def test_what_had_not_left_before_a_restart_leaves_after_it(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10)
+    world.restart()
+    assert (world.look(order).status, world.line.sent) == (S.INTENT, [])
+    world.turn()
+    assert (world.look(order).status, world.line.sent) == (S.WORKING, [order.order_id])
 
 
 def test_a_stop_between_decision_and_bytes_withholds_the_order(open_world: Opens) -> None:
@@ -387,6 +434,112 @@ def test_attached_exits_are_sent_when_their_order_fills_and_one_ends_the_other(
     assert world.broker().differences == ()
 
 
+def test_an_order_at_the_venue_is_replaced_there_at_once(open_world: Opens) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98, quantity=15)
+    assert (new.status, new.replaces, world.look(old).status) == (S.INTENT, old.order_id, S.WORKING)
+    # Only one of the two can live: not 25.
+    assert world.borne() == 15
+    world.restart()
+    assert world.borne() == 15
+    world.turn()
+    assert (world.look(old).status, world.look(new).status) == (S.CANCELLED, S.WORKING)
+    assert [said.reason for step in world.deck.disk.steps for said in step.messages
+            if type(said) is OrderCancelled] == [f"replaced by {new.order_id}"]  # fmt: skip
+    assert (world.borne(), world.broker().differences) == (15, ())
+    world.bars(9_850)
+    world.turn()
+    assert world.borne() == 15
+    assert world.deck.desk.accounts["a"].holdings[0].quantity == 0
+    world.bars(9_700)
+    world.turn()
+    assert (world.look(new).filled, world.broker().differences) == (15, ())
+
+
+def test_what_fills_while_a_replacement_is_on_its_way_is_not_bought_twice(
+    open_world: Opens,
+) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98)
+    # The venue sees the bar and fills 4 before the exchange arrives; the deck hears of it after.
+    world.bars(9_850, volume=4.0)
+    world.turn()
+    assert (world.look(old).status, world.look(old).filled) == (S.CANCELLED, 4)
+    assert (world.look(new).status, world.look(new).quantity) == (S.WORKING, 6)
+    assert (world.borne(), world.broker().differences) == (10, ())
+
+
+@pytest.mark.parametrize("mood", ["lost", "deaf"])
+def test_a_replacement_without_an_answer_is_asked_about_and_never_sent_again(
+    open_world: Opens, mood: str
+) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98)
+    world.bars(9_850, volume=4.0)
+    world.line.silent = True
+    world.turn(mood)
+    assert (world.look(new).status, world.borne()) == (S.UNKNOWN, 10)
+    with pytest.raises(Conflict) as refusal:
+        world.replace(old, limit_price=97)
+    assert refusal.value.code == "NOT_REPLACEABLE"
+    world.restart()
+    world.turn()
+    world.turn()
+    assert world.line.sent == [old.order_id, new.order_id]
+    if mood == "deaf":
+        assert (world.look(old).filled, world.look(new).quantity) == (4, 6)
+    else:
+        assert (world.look(new).status, world.look(old).status) == (S.UNKNOWN, S.PARTIAL)
+        world.deck.send(SettleOrder(order_id=new.order_id, reason="asked by phone"))
+    assert (world.borne(), world.broker().differences) == (10, ())
+
+
+def test_a_replacement_that_comes_too_late_leaves_what_has_happened(open_world: Opens) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98)
+    world.bars(9_800)
+    world.turn()
+    assert (world.look(old).status, world.look(new).status) == (S.FILLED, S.REJECTED)
+    assert (world.borne(), world.broker().differences) == (10, ())
+
+
+def test_a_replacement_that_waits_follows_the_fills_and_the_end_of_the_old_order(
+    open_world: Opens,
+) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98, quantity=12)
+    world.bars(9_850, volume=4.0)
+    world.turn("busy")
+    assert (world.look(new).status, world.look(new).quantity) == (S.INTENT, 8)
+    assert world.borne() == 12
+    world.deck.send(CancelOrder(idempotency_key="c", order_id=old.order_id), "a")
+    world.turn()
+    assert (world.look(old).status, world.look(new).status) == (S.CANCELLED, S.CANCELLED)
+    assert (world.borne(), len(world.line.sent)) == (4, 1)
+
+
+def test_a_stop_before_a_replacement_leaves_cancels_both(open_world: Opens) -> None:
+    world = open_world()
+    old = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    new = world.replace(old, limit_price=98)
+    world.deck.send(RaiseStop(reason="odd"))
+    world.turn()
+    world.turn()
+    assert (world.look(old).status, world.look(new).status) == (S.CANCELLED, S.CANCELLED)
+    assert (world.borne(), len(world.line.sent)) == (0, 1)
+
+
 def test_another_process_cancels_what_rests_while_the_deck_is_stuck(
     open_world: Opens, tmp_path: Path
 ) -> None:
@@ -454,13 +607,21 @@ def test_whatever_the_line_does_the_books_agree_in_the_end(open_world: Opens, se
             order = chance.choice(open_)
             cancel = CancelOrder(idempotency_key=f"c{number}", order_id=order.order_id)
             world.deck.send(cancel, order.agent)
+        open_ = [each for each in world.deck.desk.book.working.values() if each.limit]
+        if open_ and chance.random() < 0.5:
+            order = chance.choice(open_)
+            terms = {"quantity": chance.randrange(1, 20), "limit_price": price // 100 - 1}
+            with suppress(Conflict):
+                world.replace(world.deck.ask(GetOrder(order_id=order.order_id)), **terms)
         world.line.silent = chance.random() < 0.2
         if chance.random() < 0.8:
             world.turn(*(chance.choice(("kind", "lost", "deaf", "busy")) for _ in range(3)))
         if chance.random() < 0.2:
             world.restart()
         price += chance.randrange(-80, 81)
-        world.bars(price)
+        world.bars(price, volume=chance.choice((None, 3.0, 12.0)))
+        for agent in "ab":
+            world.borne(agent)
     world.line.silent = False
     for _ in range(3):
         world.turn()

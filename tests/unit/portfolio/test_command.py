@@ -108,3 +108,92 @@ def test_a_walk_forward_always_shows_equal_weights_and_the_frontier_is_drawn(
     assert drawing.count("o") >= 3
     assert "X" in drawing
     assert "% a year" in drawing
+
+
+def asked(path: Path, *terms: str, capsys: pytest.CaptureFixture[str]) -> tuple[dict, str]:
+    assert main(["optimize", str(path), "--json", *terms]) == 0
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
+def long_closes(path: Path, *, late: int = 0) -> None:
+    rng = np.random.default_rng(7)
+    prices = 50.0 * np.exp(np.cumsum(0.01 * rng.standard_normal((400, 3)), axis=0))
+    lines = ["ts,A,B,C"]
+    for day, row in enumerate(prices):
+        cells = [repr(float(price)) for price in row]
+        if day < late:
+            cells[2] = ""
+        lines.append(f"{START + 86_400 * day}," + ",".join(cells))
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("covariance", ["forecast", "regime"])
+def test_what_is_known_of_the_next_bar_conditions_the_covariance(
+    covariance: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.csv"
+    long_closes(path)
+    terms = ("--objective", "min-volatility")
+    plain, _ = asked(path, *terms, capsys=capsys)
+    told, _ = asked(path, *terms, "--covariance", covariance, capsys=capsys)
+    assert told["weights"] != plain["weights"]
+    assert sum(told["weights"]) == pytest.approx(1.0)
+    if covariance == "regime":
+        assert 2 <= told["observations"] < plain["observations"]
+    refused = ["optimize", str(path), *terms, "--covariance", covariance, "--walk-forward"]
+    assert main([*refused, "--lookback", "100", "--cost-bps", "1"]) == 1
+    assert "--covariance" in capsys.readouterr().err
+
+
+def test_gaps_are_handled_pairwise_or_the_symbol_is_left_out_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.csv"
+    long_closes(path, late=300)
+    terms = ("--objective", "min-volatility")
+    joint, _ = asked(path, *terms, capsys=capsys)
+    assert joint["observations"] == 99
+    pairs, said = asked(path, *terms, "--gaps", "pairwise", capsys=capsys)
+    assert pairs["observations"] == 99
+    assert pairs["repaired"] >= 0.0
+    assert "399 returns" in said
+    fewer, said = asked(path, *terms, "--min-history", "200", capsys=capsys)
+    assert fewer["symbols"] == ["A", "B"]
+    assert "left out, with fewer than 200 closes: C" in said
+    long_closes(path, late=390)
+    assert main(["optimize", str(path), *terms, "--gaps", "pairwise"]) == 1
+    assert "A and C" in capsys.readouterr().err
+    assert main(["optimize", str(path), *terms, "--covariance", "forecast"]) == 1
+    assert "forecast of C" in capsys.readouterr().err
+
+
+def test_views_a_risk_budget_and_lots_are_reached_from_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.csv"
+    long_closes(path)
+    market = ("--mean", "equilibrium", "--market", "A=0.5,B=0.3,C=0.2", "--risk-aversion", "3")
+    calm, _ = asked(path, *market, capsys=capsys)
+    # The market is the best portfolio of its own equilibrium.
+    np.testing.assert_allclose(calm["weights"], [0.5, 0.3, 0.2], atol=1e-6)
+    bold, _ = asked(path, *market, "--view", "A/C=0.001:0.5", capsys=capsys)
+    assert bold["weights"][0] > 0.5 > 0.2 > bold["weights"][2]
+    even, _ = asked(
+        path, "--objective", "risk-parity", "--risk-budget", "A=0.6,B=0.3,C=0.1", capsys=capsys
+    )
+    np.testing.assert_allclose(even["risk_contributions"], [0.6, 0.3, 0.1], atol=1e-9)
+    whole, _ = asked(
+        path, "--objective", "min-volatility", "--lots", "A=0.1,B=0.05,C=0.2", capsys=capsys
+    )
+    counts = np.array(whole["weights"]) / [0.1, 0.05, 0.2]
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-9)
+    for terms, field in (
+        (("--view", "Z=1:0.5"), "--view"),
+        (("--view", "A=x:0.5"), "--view"),
+        (("--mean", "equilibrium"), "market"),
+        (("--objective", "risk-parity", "--risk-budget", "A=1"), "risk_budget"),
+        (("--min-history", "1"), "--min-history"),
+    ):
+        assert main(["optimize", str(path), *terms]) == 1
+        assert field in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def test_what_cannot_be_asked_is_refused_by_name() -> None:
         ("min-volatility", qd.Constraints(max_turnover=0.1), "current"),
         ("min-volatility", qd.Constraints(benchmark=EQUAL), "benchmark"),
         ("tracking", qd.Constraints(), "benchmark"),
-        ("min-volatility", qd.Constraints(lots=EQUAL), "lots"),
+        ("min-volatility", qd.Constraints(lots=np.full(N, 2.0)), "lots"),
         ("min-volatility", qd.Constraints(groups=(qd.Group("g", (99,), 0, 1),)), "group g"),
         ("min-volatility", qd.Constraints(current=np.full(N, math.nan), cost=0.0), "cost"),
         ("max-return", qd.Constraints(max_gross=2.0), "vol_cap"),
@@ -176,3 +177,65 @@ def test_what_cannot_be_asked_is_refused_by_name() -> None:
         qd.optimize(returns[:15], objective="min-cvar")
     with pytest.raises(InvalidInput, match="confidence"):
         qd.optimize(returns, objective="min-cvar", confidence=1.0)
+
+
+@pytest.mark.parametrize("objective", ["min-volatility", "max-sharpe", "tracking"])
+def test_whole_lots_of_a_quadratic_objective_are_near_the_best_there_are(objective: str) -> None:
+    returns = market(seed=3)[:, :4]
+    lots = np.array([0.05, 0.1, 0.04, 0.2])
+    near = {"benchmark": np.array([0.3, 0.3, 0.2, 0.2])} if objective == "tracking" else {}
+    asked = qd.Constraints(lots=lots, **near)
+    found = qd.optimize(returns, objective=objective, constraints=asked)
+    np.testing.assert_allclose(np.rint(found.weights / lots) * lots, found.weights, atol=1e-12)
+    assert 0.8 < found.weights.sum() <= 1.0 + 1e-9
+    mean, cov = returns.mean(axis=0), np.cov(returns.T)
+    best = np.inf
+    for counts in product(*(range(int(1.0 / lot) + 1) for lot in lots)):
+        weights = np.array(counts) * lots
+        if not 0.8 < weights.sum() <= 1.0 + 1e-9:
+            continue
+        best = min(best, figure(objective, weights, mean=mean, cov=cov, near=near))
+    reached = figure(objective, found.weights, mean=mean, cov=cov, near=near)
+    assert reached <= best + 0.02 * abs(best)
+    # The bound stated holds for the best of all.
+    assert reached - best <= (found.optimality_gap or 0.0) * max(abs(reached), abs(best)) * 1.01
+
+
+def figure(
+    objective: str, weights: np.ndarray, *, mean: np.ndarray, cov: np.ndarray, near: dict
+) -> float:
+    apart = weights - near["benchmark"] if near else weights
+    deviation = math.sqrt(apart @ cov @ apart)
+    if objective == "max-sharpe":
+        return -float(mean @ weights) / deviation
+    return deviation if near else deviation / float(weights.sum())
+
+
+def test_lots_keep_groups_turnover_and_the_number_of_assets() -> None:
+    returns = market(seed=4)[:, :6]
+    found = qd.optimize(
+        returns,
+        objective="min-volatility",
+        constraints=qd.Constraints(
+            groups=(qd.Group("few", (0, 1), 0.1, 0.3),),
+            lots=np.full(6, 0.03),
+            current=np.full(6, 1.0 / 6.0),
+            max_turnover=0.4,
+            max_assets=4,
+        ),
+    )
+    assert 0.1 - 1e-9 <= found.weights[:2].sum() <= 0.3 + 1e-9
+    assert (found.weights > 0.0).sum() <= 4
+    assert np.abs(found.weights - 1.0 / 6.0).sum() / 2.0 <= 0.4 + 1e-9
+
+
+def test_a_risk_budget_is_what_the_assets_contribute() -> None:
+    returns = market(seed=5)[:, :3]
+    budget = np.array([0.5, 0.3, 0.2])
+    found = qd.optimize(returns, objective="risk-parity", limits=qd.Limits(risk_budget=budget))
+    np.testing.assert_allclose(found.risk_contributions, budget, atol=1e-9)
+    for bad in (np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.3, 0.3]), np.array([0.5, 0.5])):
+        with pytest.raises(InvalidInput, match="risk_budget"):
+            qd.optimize(returns, objective="risk-parity", limits=qd.Limits(risk_budget=bad))
+    with pytest.raises(InvalidInput, match="risk_budget"):
+        qd.optimize(returns, objective="max-sharpe", limits=qd.Limits(risk_budget=budget))

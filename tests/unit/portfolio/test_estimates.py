@@ -7,6 +7,12 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.conditioned import (
+    forecast_covariance,
+    likeness_of,
+    nearest_definite,
+    pairwise_moments,
+)
 from quarterdeck.portfolio.core.estimates import (
     View,
     bayes_stein,
@@ -15,7 +21,6 @@ from quarterdeck.portfolio.core.estimates import (
     estimated,
     ewma_covariance,
     ledoit_wolf,
-    nearest_definite,
 )
 
 RNG = np.random.default_rng(0)
@@ -99,6 +104,15 @@ def test_portfolios_take_every_estimate() -> None:
     [
         (qd.Estimate(covariance="best"), "covariance"),
         (qd.Estimate(mean="best"), "mean"),
+        (qd.Estimate(gaps="filled"), "gaps"),
+        (qd.Estimate(gaps="pairwise", covariance="ledoit-wolf"), "covariance"),
+        (qd.Estimate(covariance="forecast"), "volatilities"),
+        (qd.Estimate(volatilities=np.ones(6)), "volatilities"),
+        (qd.Estimate(covariance="forecast", volatilities=np.zeros(6)), "volatilities"),
+        (qd.Estimate(covariance="forecast", volatilities=np.ones(5)), "volatilities"),
+        (qd.Estimate(covariance="regime"), "likeness"),
+        (qd.Estimate(covariance="regime", likeness=np.full(3, 1.0)), "likeness"),
+        (qd.Estimate(covariance="regime", likeness=np.full(len(RETURNS), -1.0)), "likeness"),
         (qd.Estimate(covariance="ewma"), "half_life"),
         (qd.Estimate(half_life=3.0), "half_life"),
         (qd.Estimate(covariance="ewma", half_life=-1.0), "half_life"),
@@ -132,3 +146,67 @@ def test_bad_questions_name_the_field(how: qd.Estimate, field: str) -> None:
 def test_one_period_has_no_covariance() -> None:
     with pytest.raises(NotEnoughData):
         ledoit_wolf(RETURNS[:1])
+
+
+def test_a_forecast_changes_deviations_and_no_correlation() -> None:
+    forecast = np.linspace(0.01, 0.03, 6)
+    found = estimated(RETURNS, qd.Estimate(covariance="forecast", volatilities=forecast))
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), forecast)
+    correlation = found.covariance / np.outer(forecast, forecast)
+    np.testing.assert_allclose(correlation, np.corrcoef(RETURNS.T), atol=1e-12)
+    still = np.diag([1.0, 0.0])
+    moved = forecast_covariance(still, np.array([2.0, 3.0]))
+    assert moved.tolist() == [[4.0, 0.0], [0.0, 9.0]]
+
+
+def test_periods_like_the_present_are_those_that_count() -> None:
+    t = len(RETURNS)
+    chosen = np.zeros(t)
+    chosen[: t // 2] = 1.0
+    found = estimated(RETURNS, qd.Estimate(covariance="regime", likeness=chosen))
+    np.testing.assert_allclose(found.covariance, np.cov(RETURNS[: t // 2].T), rtol=1e-10)
+    np.testing.assert_allclose(found.mean, RETURNS[: t // 2].mean(axis=0))
+    assert found.observations == pytest.approx(t // 2)
+    labels = np.array([[0, 1], [0, 2], [3, 1]])
+    assert likeness_of(labels, np.array([0, -1])).tolist() == [1.0, 1.0, 0.0]
+    with pytest.raises(NotEnoughData, match="present regime"):
+        likeness_of(labels, np.array([-1, -1]))
+    one = np.zeros(t)
+    one[3] = 1.0
+    with pytest.raises(NotEnoughData, match="like the present"):
+        estimated(RETURNS, qd.Estimate(covariance="regime", likeness=one))
+
+
+def test_without_gaps_pairwise_moments_are_the_samples() -> None:
+    mean, covariance, moved, fewest = pairwise_moments(RETURNS)
+    np.testing.assert_allclose(mean, RETURNS.mean(axis=0))
+    np.testing.assert_allclose(covariance, np.cov(RETURNS.T), rtol=1e-9)
+    assert (moved, fewest) == (0.0, len(RETURNS))
+
+
+def test_gaps_that_contradict_each_other_are_repaired_and_the_distance_is_told() -> None:
+    # Three assets, each two seen together in different years: a with b and b with c move as one, a and
+    # c against each other, which no three assets can.
+    rng = np.random.default_rng(1)
+    x = 0.01 * rng.standard_normal((90, 1))
+    returns = np.full((90, 3), np.nan)
+    returns[:30, [0, 1]] = x[:30] * [1.0, 1.0]
+    returns[30:60, [1, 2]] = x[30:60] * [1.0, 1.0]
+    returns[60:, [0, 2]] = x[60:] * [1.0, -1.0]
+    how = qd.Estimate(gaps="pairwise")
+    found = estimated(returns, how)
+    assert found.observations == 30.0
+    assert 0.05 < found.repaired < 1.0
+    assert np.linalg.eigvalsh(found.covariance)[0] > 0.0
+    told = qd.optimize(returns, objective="min-volatility", estimate=how)
+    assert told.repaired == found.repaired
+    assert told.weights.sum() == pytest.approx(1.0)
+    with pytest.raises(InvalidInput, match="returns"):
+        qd.optimize(returns, objective="min-volatility", estimate=qd.Estimate())
+    with pytest.raises(InvalidInput, match="returns"):
+        qd.optimize(returns, objective="min-volatility")
+    with pytest.raises(InvalidInput, match="gaps"):
+        qd.optimize(returns, objective="min-cvar", estimate=how)
+    returns[:, 2] = np.nan
+    with pytest.raises(NotEnoughData, match="places 0 and 2"):
+        qd.optimize(returns, objective="min-volatility", estimate=how)

@@ -699,7 +699,7 @@ class World:
         self.keys, self.bus = Keys(), Bus()
         self.views, self.commands = Views(self), Commands(self)
         self.facts = RunFacts(
-            run="t",
+            run=lambda: "t",
             source="daily history by hand",
             feed_digest="00",
             seed=1,

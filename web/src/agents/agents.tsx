@@ -33,7 +33,7 @@ const TASKS: ReadonlyArray<Column<TaskView>> = [
   { name: "Try", right: true, show: (row) => `${row.attempt} / ${row.max_attempts}` },
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.why}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
   { name: "Submitted", right: true, show: (row) => <When at={row.submitted_at} /> },
-  { name: "", right: true, show: (row) => ["blocked", "delayed", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
+  { name: "", right: true, show: (row) => ["blocked", "delayed", "unmatchable", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
     : ["failed", "dead"].includes(row.state) && <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} /> },
 ];
 
@@ -60,7 +60,7 @@ export default function Agents() {
       <ConnectAgent />
       <PagedPanel<TasksView> key={state} title="Tasks" path="/tasks" query={{ state: state === "all" ? null : state }} className="shrink-0"
         note={(data) => Object.entries(data.counts).filter(([, value]) => value > 0).map(([name, value]) => `${count(value)} ${name}`).join(", ")}
-        aside={<Choice<Which> label="Which tasks" value={state} choose={setState} options={[["all", "All"], ["ready", "Ready"], ["leased", "In hand"], ["completed", "Completed"], ["failed", "Failed"], ["dead", "Dead letters"]]} />}>
+        aside={<Choice<Which> label="Which tasks" value={state} choose={setState} options={[["all", "All"], ["ready", "Ready"], ["unmatchable", "Without an agent"], ["leased", "In hand"], ["completed", "Completed"], ["failed", "Failed"], ["dead", "Dead letters"]]} />}>
         {(data) => <Table label="Tasks" columns={TASKS} rows={data.tasks} rowKey={(row) => row.task_id} empty={state === "all" ? "No task has been submitted yet." : "No task stands there now."} />}
       </PagedPanel>
       <ViewPanel<KeysView> title="Keys" path="/keys" moving={false} className="shrink-0" note={() => "secrets are never shown again"}>

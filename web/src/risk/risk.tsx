@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskResponsesView, RiskResponseView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskResponsesView, RiskResponseView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -111,6 +111,18 @@ const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
   { name: "What happened", wrap: true, show: (row) => <span className="text-muted">{row.text}</span> },
 ];
 
+const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
+  { name: "Condition", lead: true, show: (row) => <span className="font-medium">{words(row.condition)}</span> },
+  { name: "Share", right: true, show: (row) => <Maybe text={percent(row.share, 0)} why="not enough data" /> },
+  { name: "Limits", right: true, hint: "What it scales learned limits by, learned from its own bars", show: (row) => `× ${fixed(row.multiplier, 3)}` },
+  { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
+];
+
+function toldFrom(view: ConditionView): string {
+  if (view.condition === null) return "not enough data";
+  return `${words(view.condition)} since ${instant(view.since ?? "")}: volatility ${fixed(view.volatility_ratio ?? 0, 2)} times its usual level, ${percent(view.breadth, 0)} of the instruments above their mean, ${percent(view.fall, 0)} below their highs`;
+}
+
 const RESPONSES: ReadonlyArray<Column<RiskResponseView>> = [
   { name: "When", lead: true, show: (row) => <When at={row.at} /> },
   { name: "Answer", show: (row) => <span className="font-medium">{words(row.response)}</span> },
@@ -194,6 +206,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
+      </ViewPanel>
+      <ViewPanel<ConditionView> title="Market condition" path="/risk/condition" className="shrink-0" note={toldFrom}>
+        {(data) => <Table label="Market condition" columns={CONDITIONS} rows={data.conditions} rowKey={(row) => row.condition} empty="There is no condition." />}
       </ViewPanel>
       <PagedPanel<RiskResponsesView> title="Answers to risk events" path="/risk/responses" className="shrink-0">
         {(data) => <Table label="Answers" columns={RESPONSES} rows={data.responses} rowKey={(row) => row.number} empty="No risk event was answered with more than a notice." />}

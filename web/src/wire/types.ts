@@ -41,6 +41,13 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
+export interface AddSchedule {
+  readonly name: string;
+  readonly trigger: ScheduleTrigger;
+  readonly task: NewTask;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;
@@ -80,6 +87,10 @@ export interface AgentView {
   readonly failed_in_a_row: number;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
+  readonly accepts: ReadonlyArray<TaskType>;
+  readonly markets: ReadonlyArray<string>;
+  readonly cost: string | null;
+  readonly autonomy: Autonomy;
 }
 
 /** All agents, by name, and how many tasks stand where over the whole run. */
@@ -131,6 +142,9 @@ export interface AuditView {
   readonly records: ReadonlyArray<AuditRecordView>;
   readonly next: number | null;
 }
+
+/** How much an agent is let do alone, least first. */
+export type Autonomy = "canary" | "live" | "paper" | "shadow";
 
 /** One bar; ``volume`` is null where the source has none. */
 export interface BarView {
@@ -265,6 +279,18 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
+export interface ChangeOffer {
+  readonly agent: string;
+  readonly reason: string;
+  readonly capabilities?: ReadonlyArray<string> | null;
+  readonly accepts?: ReadonlyArray<TaskType> | null;
+  readonly markets?: ReadonlyArray<string> | null;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy | null;
+  readonly slots?: number | null;
+}
+
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
@@ -337,6 +363,48 @@ export interface ComponentView {
   readonly phase: string;
   readonly since: string | null;
   readonly detail: string;
+}
+
+/** What the market as a whole is in. */
+export type Condition = "crisis" | "recovery" | "stable" | "trending" | "volatile";
+
+/** One change as recorded; the fields are those of ``ConditionChanged``. */
+export interface ConditionChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly previous: Condition | null;
+  readonly condition: Condition;
+  readonly shares: ReadonlyArray<number>;
+  readonly multiplier: number;
+  readonly because: string;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface ConditionChangesView {
+  readonly changes: ReadonlyArray<ConditionChangeView>;
+  readonly next: number | null;
+}
+
+/** One condition: its share now, what it scales learned limits by, and the bars behind that. */
+export interface ConditionShare {
+  readonly condition: Condition;
+  readonly share: number | null;
+  readonly multiplier: number;
+  readonly bars: number;
+}
+
+/** The market's condition and what it is told from; null before there are figures. ``volatility_ratio`` is the median of forecast over usual volatility, ``correlation`` the mean of all pairs, ``breadth`` the share of instruments above their mean, ``fall`` the mean fall from the high. */
+export interface ConditionView {
+  readonly condition: Condition | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly conditions: ReadonlyArray<ConditionShare>;
+  readonly volatility_ratio: number | null;
+  readonly correlation: number | null;
+  readonly breadth: number | null;
+  readonly fall: number | null;
 }
 
 /** Five levels of confidence in a regime, lowest first. */
@@ -606,6 +674,24 @@ export interface FillView {
 /** A page of fills, newest first. */
 export interface FillsView {
   readonly fills: ReadonlyArray<FillView>;
+  readonly next: number | null;
+}
+
+/** One firing: the nominal instant or event, the task it made, or why it made none. */
+export interface FireView {
+  readonly number: number;
+  readonly name: string;
+  readonly key: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly task_id: string | null;
+  readonly reason: string | null;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Firings, newest first. */
+export interface FiresView {
+  readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
 }
 
@@ -949,6 +1035,9 @@ export interface MarketView {
 /** What becomes of a rebalance that is due. */
 export type Mode = "advisory" | "approval" | "automatic";
 
+/** Which end of a market's session. */
+export type Moment = "close" | "open";
+
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {
   readonly type: TaskType;
@@ -965,10 +1054,15 @@ export interface NewTask {
   readonly expires_s: number | null;
   readonly expires_bars: number | null;
   readonly on_failure: FailurePolicy;
+  readonly cost_ceiling: string | null;
+  readonly autonomy: Autonomy | null;
 }
 
 /** What a portfolio is optimal for. */
 export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+
+/** What may have happened. */
+export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
 
 /** The unresolved episodes: how many of each severity, and the newest 20. ``fired`` and ``resolved`` count over the run; ``suppressed`` counts the times a rule was due while the bound on open episodes left no room for it. */
 export interface OpenAlertsView {
@@ -1401,7 +1495,7 @@ export interface RegimesView {
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
-/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. */
+/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone. */
 export interface RegisterAgent {
   readonly name: string;
   readonly label?: string;
@@ -1409,11 +1503,21 @@ export interface RegisterAgent {
   readonly scopes?: ReadonlyArray<string>;
   readonly capital?: string | null;
   readonly slots?: number;
+  readonly accepts?: ReadonlyArray<TaskType>;
+  readonly markets?: ReadonlyArray<string>;
+  readonly cost?: string | null;
+  readonly autonomy?: Autonomy;
 }
 
 /** Remove a rule; its open episodes are resolved. */
 export interface RemoveRule {
   readonly rule_id: string;
+}
+
+/** Let a schedule fire no more; tasks that it made stay. */
+export interface RemoveSchedule {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** Extend a lease by its length, from now; tells how far the work is where that is known. */
@@ -1589,6 +1693,43 @@ export interface RunView {
 /** Add a rule or replace the one of that id; its open episodes are resolved. */
 export interface SaveRule {
   readonly rule: Rule;
+}
+
+/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
+export interface ScheduleTrigger {
+  readonly kind: TriggerKind;
+  readonly clock: Clock | null;
+  readonly at: string | null;
+  readonly every_s: number | null;
+  readonly every_bars: number | null;
+  readonly expression: string | null;
+  readonly zone: string | null;
+  readonly market: string | null;
+  readonly moment: Moment | null;
+  readonly offset_min: number | null;
+  readonly event: Occasion | null;
+  readonly subject: string | null;
+  readonly value: string | null;
+  readonly over: number | null;
+}
+
+/** A schedule as it stands; ``next_at`` is null where it waits for an event or for a bar. */
+export interface ScheduleView {
+  readonly name: string;
+  readonly by: string;
+  readonly trigger: ScheduleTrigger;
+  readonly title: string;
+  readonly capability: string;
+  readonly fired: number;
+  readonly skipped: number;
+  readonly next_at: string | null;
+  readonly last_key: string | null;
+  readonly done: boolean;
+}
+
+/** All schedules, by name. */
+export interface SchedulesView {
+  readonly schedules: ReadonlyArray<ScheduleView>;
 }
 
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
@@ -1786,7 +1927,7 @@ export interface SubmitSignal {
   readonly expires_at?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -1803,6 +1944,8 @@ export interface SubmitTask {
   readonly expires_s?: number | null;
   readonly expires_bars?: number | null;
   readonly on_failure?: FailurePolicy;
+  readonly cost_ceiling?: string | null;
+  readonly autonomy?: Autonomy | null;
 }
 
 /** Put up to 200 tasks into the queue at once: all of them, or none if one is refused. */
@@ -1827,11 +1970,24 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
-/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
-export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped";
+/** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
+export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped" | "unmatchable";
 
 /** The five kinds of work. */
 export type TaskType = "analysis" | "monitoring" | "optimization" | "research" | "trading";
+
+/** One type of task: the JSON schemas of its input and result, and how a result is judged. */
+export interface TaskTypeView {
+  readonly type: TaskType;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly judged_by: string;
+}
+
+/** All types of tasks. */
+export interface TaskTypesView {
+  readonly types: ReadonlyArray<TaskTypeView>;
+}
 
 /** A task as it stands; ``why`` says why it waits or went where it went. */
 export interface TaskView {
@@ -1885,6 +2041,9 @@ export interface Trigger {
   readonly contribution: number;
 }
 
+/** What makes a schedule fire. */
+export type TriggerKind = "cron" | "event" | "interval" | "once" | "session";
+
 /** What makes a rebalance due; any one is enough, all count in market time. ``every`` is the first close of a new UTC day, week, month, quarter or year; ``sessions`` counts UTC days with a bar since the last time. ``drift`` is the largest difference between a weight and its target, ``relative_drift`` the same as a share of the target, ``risk_drift`` the largest difference between a share of the variance and what it is at the target. ``cash_flow`` is capital paid in or out since the last time, as a share of equity. ``regime_change`` is a change in any instrument of the target. */
 export interface Triggers {
   readonly every: Period | null;
@@ -1896,5 +2055,14 @@ export interface Triggers {
   readonly regime_change: boolean;
 }
 
+/** Do what has come due by machine time; the deck's own clock says so. */
+export interface TurnSchedules {
+}
+
+/** How many schedules fired. */
+export interface TurnedAnswer {
+  readonly fired: number;
+}
+
 /** What speaks for or against an agent for one task. */
-export type Verdict = "can_take" | "chosen" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";

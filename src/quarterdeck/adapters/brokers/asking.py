@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.model.broker import BrokerOrder, BrokerState, OutcomeUnknown
+from quarterdeck.execution.model.broker import (
+    BrokerOrder,
+    BrokerState,
+    Exchange,
+    OutcomeUnknown,
+)
 from quarterdeck.execution.ports import Broker
 from quarterdeck.kernel.errors import Unavailable
 
@@ -10,14 +15,21 @@ MAX_QUESTIONS = 5
 """How often one call asks what became of an order."""
 
 
-async def send_once(broker: Broker, order: BrokerOrder) -> BrokerState | None:
+async def send_once(
+    broker: Broker, order: BrokerOrder, *, instead: Exchange | None = None
+) -> BrokerState | None:
     """Send ``order`` once and return how it stands; ``None`` while that is not known.
+
+    With ``instead`` it is to take the place of another.
 
     ``None`` means UNKNOWN: the order's worst case stays reserved until :func:`ask` has an answer. A
     definite refusal is raised as it comes.
     """
     try:
-        answer = await broker.submit(order)
+        if instead is None:
+            answer = await broker.submit(order)
+        else:
+            answer = await broker.exchange(instead.client_id, order, filled=instead.filled)
     except OutcomeUnknown:
         return await ask(broker, order.client_id)
     # An answer about something else is no answer.

@@ -30,6 +30,13 @@ class _Request(msgspec.Struct, omit_defaults=True):
     order: BrokerOrder | None = None
     cancel: str | None = None
     change: tuple[str, int, int | None] | None = None
+    exchange: tuple[str, BrokerOrder, int] | None = None
+
+    @property
+    def taken(self) -> BrokerOrder | None:
+        """The order that it brings."""
+        return self.order if self.exchange is None else self.exchange[1]
+
     bars: tuple[int, dict[int, tuple[int, int, int, int, int | None]]] | None = None
 
 
@@ -46,7 +53,7 @@ def known(requests: bytes, reader: Reader) -> bytes:
     for line in requests[:whole].splitlines(keepends=True):
         request = msgspec.json.decode(line, type=_Request)
         later = request.bars is not None and request.bars[0] > last
-        foreign = request.order is not None and request.order.client_id not in sent
+        foreign = request.taken is not None and request.taken.client_id not in sent
         if not later and not foreign:
             kept.append(line)
     return b"".join(kept)
@@ -92,6 +99,11 @@ class KeptPaperBroker:
         """Change quantity and limit of a working order."""
         await self._keep(_Request(change=(client_id, quantity, limit)))
         return await self._venue.replace(client_id, quantity=quantity, limit=limit)
+
+    async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
+        """Put an order in the place of a working one."""
+        await self._keep(_Request(exchange=(client_id, order, filled)))
+        return await self._venue.exchange(client_id, order, filled=filled)
 
     async def find(self, client_id: str) -> BrokerState | None:
         """Return the order, ``None`` for one that was never taken."""
@@ -171,6 +183,9 @@ class KeptPaperBroker:
             elif request.change is not None:
                 client_id, quantity, limit = request.change
                 await self._venue.replace(client_id, quantity=quantity, limit=limit)
+            elif request.exchange is not None:
+                client_id, order, filled = request.exchange
+                await self._venue.exchange(client_id, order, filled=filled)
             elif request.bars is not None:
                 index, plain = request.bars
                 self._show(index, {row: Bar(*values) for row, values in plain.items()})

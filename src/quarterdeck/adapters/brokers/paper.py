@@ -67,19 +67,12 @@ class PaperBroker:
 
     async def submit(self, order: BrokerOrder) -> BrokerState:
         """Take an order; a known id is answered as it stands."""
-        known = self._orders.get(order.client_id)
+        known = self._same(order)
         if known is not None:
-            if known.order != order:
-                raise Conflict(
-                    f"{order.client_id} is another order", code="DUPLICATE_ID", field="client_id"
-                )
             return known.state()
         self._throttle()
         self._check(order)
-        taken = _Order(order, order.quantity, order.limit, self._bar)
-        self._orders[order.client_id] = taken
-        self._report(taken)
-        return taken.state()
+        return self._take(order, order.quantity)
 
     async def cancel(self, client_id: str) -> BrokerState:
         """End what is left of an order; a final one is answered as it is."""
@@ -103,6 +96,24 @@ class PaperBroker:
         order.quantity, order.limit, order.bar = quantity, limit, self._bar
         self._report(order)
         return order.state()
+
+    async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
+        """Put ``order`` in the place of a working one, less what filled of that beyond ``filled``."""
+        known = self._same(order)
+        if known is not None:
+            return known.state()
+        old = self._known(client_id)
+        if old.status.final:
+            raise Conflict(f"{client_id} is {old.status.value}", code="REJECTED")
+        if (old.order.instrument, old.order.side) != (order.instrument, order.side):
+            raise Conflict("another instrument or side", code="REJECTED")
+        self._throttle()
+        self._check(order)
+        left = order.quantity - (old.filled - filled)
+        if not 0 < left <= order.quantity:
+            raise Conflict(f"{old.filled} of {client_id} has filled", code="REJECTED")
+        self._end(old, OrderStatus.CANCELLED)
+        return self._take(order, left)
 
     async def find(self, client_id: str) -> BrokerState | None:
         """Return the order, ``None`` for one that was never taken."""
@@ -135,6 +146,20 @@ class PaperBroker:
             self._meet(order, bars[row], taken)
             if not order.status.final and order.order.time_in_force.at_once:
                 self._end(order, OrderStatus.EXPIRED)
+
+    def _same(self, order: BrokerOrder) -> _Order | None:
+        known = self._orders.get(order.client_id)
+        if known is not None and known.order != order:
+            raise Conflict(
+                f"{order.client_id} is another order", code="DUPLICATE_ID", field="client_id"
+            )
+        return known
+
+    def _take(self, order: BrokerOrder, quantity: int) -> BrokerState:
+        taken = _Order(order, quantity, order.limit, self._bar)
+        self._orders[order.client_id] = taken
+        self._report(taken)
+        return taken.state()
 
     def _meet(self, order: _Order, bar: Bar, taken: dict[int, int]) -> None:
         asked, row = order.order, order.order.instrument
@@ -185,6 +210,7 @@ class PaperBroker:
                 sequence=len(self._reports) + 1,
                 client_id=order.order.client_id,
                 status=order.status,
+                quantity=order.quantity,
                 fill=fill,
             )
         )

@@ -22,6 +22,8 @@ REVIEW_PREFIX = "regime-review:"
 """A review's entry is this and the symbol: per symbol at most one waits."""
 
 
+_UNTAKEN = (TaskState.READY, TaskState.UNMATCHABLE)
+
 DECK = AgentId("deck")
 TASK_ATTEMPTS = 3
 TASK_LEASE_NS = 60 * SECOND
@@ -66,7 +68,7 @@ def parsed(schedule: Sequence[object]) -> tuple[Entry, ...]:
         intake.text(entry.name, field=f"{at}.name", longest=intake.MAX_LABEL)
         intake.text(entry.title, field=f"{at}.title", longest=intake.MAX_TITLE)
         intake.capability(entry.capability, field=f"{at}.capability")
-        if entry.name in names or entry.name.startswith(REVIEW_PREFIX):
+        if entry.name in names or entry.name.startswith((REVIEW_PREFIX, "schedule:")):
             raise InvalidInput.of(f"{at}.name", entry.name, "a name of its own")
         if entry.after is not None and entry.after not in names:
             raise InvalidInput.of(f"{at}.after", entry.after, "the name of an earlier entry")
@@ -93,7 +95,7 @@ def review_entry(symbol: str) -> str:
 def waiting_reviews(symbol: str, board: Board) -> tuple[Task, ...]:
     """Return the reviews of ``symbol`` that nobody has taken, by number."""
     known = [board.tasks[task_id] for task_id in board.recurring.get(review_entry(symbol), ())]
-    return tuple(sorted((t for t in known if t.state is TaskState.READY), key=lambda t: t.number))
+    return tuple(sorted((t for t in known if t.state in _UNTAKEN), key=lambda t: t.number))
 
 
 def recurring(entry: Entry, birth: Birth, *, made: Mapping[str, TaskId]) -> Task:

@@ -13,7 +13,6 @@ from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.core.pool import Pool
 from quarterdeck.agents.core.task import Agent, Change, Outcomes, Task
 from quarterdeck.agents.model import Factors, FailurePolicy, TaskState
-from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
@@ -60,6 +59,7 @@ class Board:
         self._dependents: dict[TaskId, list[TaskId]] = {}
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
+        self._unmatchable: dict[TaskId, None] = {}
 
     @classmethod
     def restored(
@@ -96,18 +96,6 @@ class Board:
         """How many tasks are not final."""
         return sum(n for state, n in self.counts.items() if not state.final)
 
-    def existing(self, task_id: str) -> Task:
-        """Return the task called ``task_id``; raise NotFound if it is not on the board."""
-        task = self.tasks.get(TaskId(task_id))
-        if task is None:
-            raise NotFound(
-                f"no task that is open or finished lately is called {task_id[:80]!r}",
-                field="task_id",
-                value=task_id[:80],
-                accepted="the id of an open or lately finished task",
-            )
-        return task
-
     def held_by(self, agent: AgentId) -> tuple[Task, ...]:
         """Return the tasks under lease to ``agent``, oldest lease first."""
         held = [self.tasks[task_id] for task_id in self._held.get(agent, ())]
@@ -124,6 +112,28 @@ class Board:
         if blocked:
             return [self._put(replace(task, state=TaskState.BLOCKED), None)]
         return [self._put(self.ready.released(task, machine_at=task.ready_machine_at), None)]
+
+    def suit(self, agent: Agent, *, machine_at: Nanos) -> list[Change]:
+        """Take up ``agent``, new or changed: free what waited for one like it, and let wait what it alone took.
+
+        Only an agent that gave something up can leave ready work without anybody.
+        """
+        fleet = self.ready.fleet
+        place = fleet.index.get(agent.name)
+        before = None if place is None else fleet.known[place]
+        fleet.set_agent(agent)
+        waiting = sorted((self.tasks[one] for one in self._unmatchable), key=lambda t: t.number)
+        changes = [
+            self._put(self.ready.released(task, machine_at=machine_at), task)
+            for task in waiting
+            if agent.fits(task.demand)
+        ]
+        if before is not None and _gave_up(before, agent):
+            left = sorted(self.ready.left_alone(), key=lambda one: self.tasks[one].number)
+            for task_id in left:
+                task = self.tasks[task_id]
+                changes.append(self._put(replace(task, state=TaskState.UNMATCHABLE), task))
+        return changes
 
     def lease(
         self,
@@ -304,6 +314,8 @@ class Board:
         match task.state:
             case TaskState.READY:
                 self.ready.add(task)
+            case TaskState.UNMATCHABLE:
+                self._unmatchable[task.task_id] = None
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
                 self.ready.fleet.hold(task.agent, 1)
@@ -327,6 +339,8 @@ class Board:
         match task.state:
             case TaskState.READY:
                 self.ready.remove(task)
+            case TaskState.UNMATCHABLE:
+                del self._unmatchable[task.task_id]
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
                 self.ready.fleet.hold(task.agent, -1)
@@ -342,6 +356,13 @@ class Board:
                             del self._dependents[TaskId(dependency)]
             case _:
                 pass
+
+
+def _gave_up(before: Agent, after: Agent) -> bool:
+    """Return whether an agent offers less than it did, whatever its state."""
+    return (before.capabilities, before.accepts, before.markets, before.cost_units, before.autonomy) != (
+        after.capabilities, after.accepts, after.markets, after.cost_units, after.autonomy,
+    )  # fmt: skip
 
 
 def _became(state: TaskState) -> str:

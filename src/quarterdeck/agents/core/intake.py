@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
 import msgspec
 
+from quarterdeck.agents.core import contents
 from quarterdeck.agents.core.task import Birth, Task
-from quarterdeck.agents.model import FailurePolicy, NewTask, SubmitTask
+from quarterdeck.agents.model import Autonomy, FailurePolicy, NewTask, SubmitTask
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.kernel.time import SECOND, Nanos
+from quarterdeck.kernel.vocabulary import TaskType
 
 MAX_LABEL = 80
 MAX_TITLE = 200
@@ -26,6 +28,7 @@ MAX_DEPENDENCIES = 100
 MAX_CAPABILITIES = 32
 MAX_REQUIREMENTS = 8
 MAX_SLOTS = 100
+MAX_MARKETS = 200
 MAX_ATTEMPTS = 10
 MIN_LEASE_S, MAX_LEASE_S = 5, 3_600
 MAX_WAIT_MS = 20_000
@@ -144,6 +147,28 @@ def capital(text_: str | None, *, default: Decimal) -> int:
     return units
 
 
+def charge(text_: str | None, *, field: str) -> int | None:
+    """Return what a task may cost or an agent charges, as money units; None where nothing is said."""
+    if text_ is None:
+        return None
+    units = to_units(text_, scale=MONEY_SCALE, field=field)
+    if not 0 <= units <= MAX_CAPITAL * 10**MONEY_SCALE:
+        raise InvalidInput.of(field, text_, f"an amount from 0 to {MAX_CAPITAL}")
+    return units
+
+
+def types(kinds: Sequence[TaskType]) -> tuple[TaskType, ...]:
+    """Return task types in their order and without repetition."""
+    return tuple(kind for kind in TaskType if kind in kinds)
+
+
+def markets(names: Sequence[str]) -> tuple[str, ...]:
+    """Return symbols sorted and without repetition; raise InvalidInput if one is malformed."""
+    if len(names) > MAX_MARKETS:
+        raise InvalidInput.of("markets", len(names), f"at most {MAX_MARKETS}")
+    return tuple(sorted({text(name, field="markets", longest=MAX_LABEL) for name in names}))
+
+
 def fraction(value: float | None, *, field: str) -> float | None:
     """Return ``value`` if it is absent or lies in [0, 1]; raise InvalidInput otherwise."""
     if value is not None and not 0.0 <= value <= 1.0:
@@ -166,9 +191,12 @@ def task_of(
 ) -> Task:
     """Return the task that ``asked`` describes; raise InvalidInput if a field is not accepted."""
     named = capability(asked.capability, field="capability")
+    given = payload(asked.input, field="input")
+    contents.input_checked(asked.type, given, field="input")
     lease_s = whole(asked.lease_s, field="lease_s", least=MIN_LEASE_S, most=MAX_LEASE_S)
     delay_s = whole(asked.delay_s, field="delay_s", least=0, most=MAX_DELAY_S)
     expires = bars = None
+    ceiling = charge(asked.cost_ceiling, field="cost_ceiling")
     if asked.expires_s is not None:
         least = max(1, delay_s)
         expires = whole(asked.expires_s, field="expires_s", least=least, most=MAX_DELAY_S)
@@ -183,7 +211,7 @@ def task_of(
         priority=asked.priority,
         by=by,
         entry=None,
-        input=payload(asked.input, field="input"),
+        input=given,
         depends_on=depends_on,
         max_attempts=whole(asked.max_attempts, field="max_attempts", least=1, most=MAX_ATTEMPTS),
         lease_ns=lease_s * SECOND,
@@ -196,6 +224,8 @@ def task_of(
         expires_at=None if expires is None else Nanos(birth.machine_at + expires * SECOND),
         expires_slice=None if bars is None else birth.slice + bars,
         on_failure=asked.on_failure,
+        ceiling_units=ceiling,
+        autonomy=Autonomy.SHADOW if asked.autonomy is None else asked.autonomy,
     )
 
 
@@ -220,6 +250,8 @@ def copied(old: Task, birth: Birth, *, by: AgentId) -> Task:
         requires=old.requires,
         strategy=old.strategy,
         on_failure=old.on_failure,
+        ceiling_units=old.ceiling_units,
+        autonomy=old.autonomy,
     )
 
 
@@ -251,3 +283,16 @@ def usable_dependency(
             value=task.task_id,
             accepted="ids of open or completed tasks",
         )
+
+
+def existing(tasks: Mapping[TaskId, Task], task_id: str) -> Task:
+    """Return the task called ``task_id``; raise NotFound if it is not open or finished lately."""
+    task = tasks.get(TaskId(task_id))
+    if task is None:
+        raise NotFound(
+            f"no task that is open or finished lately is called {task_id[:80]!r}",
+            field="task_id",
+            value=task_id[:80],
+            accepted="the id of an open or lately finished task",
+        )
+    return task

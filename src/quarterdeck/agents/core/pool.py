@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from quarterdeck.agents.core.policy import (
     PRESSING,
     Policy,
 )
-from quarterdeck.agents.core.task import Agent, Task
+from quarterdeck.agents.core.task import Agent, Demand, Task
 from quarterdeck.agents.model import AgentState, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import Nanos
@@ -32,8 +32,10 @@ MARGIN_PPM = 20_000
 _TYPES = tuple(TaskType)
 _NONE = matching.NONE
 
-LaneKey = tuple[tuple[str, ...], Priority, TaskType, str, AgentId | None]
-Needs = tuple[str, ...]
+MAX_DEMANDS = 4_096
+"""How many demands are kept in mind before those that no ready task has are forgotten."""
+
+LaneKey = tuple[Demand, Priority, str, AgentId | None]
 
 
 def _grown(array: Ints, *, to: int) -> Ints:
@@ -48,7 +50,7 @@ class Fleet:
     """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
 
     __slots__ = (
-        "_needs", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
+        "_demands", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -61,8 +63,8 @@ class Fleet:
         self.may: Ints = np.zeros((0, 0), dtype=np.int64)
         self.able_from: Ints = np.zeros(1, dtype=np.int64)
         self.able: Ints = np.zeros(0, dtype=np.int64)
-        self._needs: dict[Needs, int] = {}
-        self._stale = True
+        self._demands: dict[Demand, int] = {}
+        self._stale = False
 
     def set_agent(self, agent: Agent) -> None:
         """Take up an agent, new or changed."""
@@ -77,6 +79,11 @@ class Fleet:
         self.rooms[place, 1] = self.policy.ordinary_slots(agent.slots)
         self.rooms[place, 2] = agent.slots
         self.hold(agent.name, 0)
+        if place == self.may.shape[1]:
+            self.may = np.hstack((self.may, np.zeros((len(self.may), 1), dtype=np.int64)))
+        ready = agent.state is AgentState.READY
+        for demand, row in self._demands.items():
+            self.may[row, place] = ready and agent.fits(demand)
         self._stale = True
 
     def hold(self, agent: AgentId, by: int) -> None:
@@ -96,35 +103,57 @@ class Fleet:
         held, ordinary, slots, _ = (int(n) for n in self.rooms[self.index[agent]])
         return held, ordinary, slots
 
-    def need(self, needs: Needs) -> int:
-        """Return the number of a requirement, new or known."""
-        if needs not in self._needs:
-            self._needs[needs] = len(self._needs)
+    def demand(self, demand: Demand) -> int:
+        """Return the number of a demand, new or known."""
+        row = self._demands.get(demand)
+        if row is None:
+            row = self._demands[demand] = len(self._demands)
+            if row >= len(self.may):
+                more = np.zeros((max(8, len(self.may)), len(self.known)), dtype=np.int64)
+                self.may = np.vstack((self.may, more))
+            self.may[row] = [
+                agent.state is AgentState.READY and agent.fits(demand) for agent in self.known
+            ]
             self._stale = True
-        return self._needs[needs]
+        return row
+
+    def keep_only(self, used: Iterable[Demand]) -> None:
+        """Forget all demands but ``used``, which get new numbers in their order."""
+        self._demands = {}
+        self.may = np.zeros((0, len(self.known)), dtype=np.int64)
+        for demand in used:
+            self.demand(demand)
+        self._stale = True
+
+    @property
+    def demands(self) -> int:
+        """How many demands are kept in mind."""
+        return len(self._demands)
+
+    def has_for(self, demand: Demand) -> bool:
+        """Return whether there is an agent for ``demand``, at work or not."""
+        row = self._demands.get(demand)
+        if row is not None and self.may[row].any():
+            return True
+        return any(agent.fits(demand) for agent in self.known)
 
     def refresh(self) -> None:
-        """Find out anew who can do what, after an agent or a requirement has changed."""
+        """Find out anew who can do what, after an agent or a demand has changed."""
         if not self._stale:
             return
-        by_name = sorted(range(len(self.known)), key=lambda place: self.known[place].name)
-        self.may = np.zeros((len(self._needs), len(self.known)), dtype=np.int64)
-        able: list[int] = []
-        starts = [0]
-        for needs, row in self._needs.items():
-            for place in by_name:
-                agent = self.known[place]
-                if agent.state is AgentState.READY and agent.can(needs):
-                    self.may[row, place] = 1
-                    able.append(place)
-            starts.append(len(able))
-        self.able_from = np.array(starts, dtype=np.int64)
-        self.able = np.array(able, dtype=np.int64)
+        by_name = np.array(
+            sorted(range(len(self.known)), key=lambda place: self.known[place].name),
+            dtype=np.int64,
+        )
+        rows = self.may[: len(self._demands)][:, by_name]
+        _, columns = np.nonzero(rows)
+        self.able = by_name[columns]
+        self.able_from = np.concatenate(([0], np.cumsum(rows.sum(axis=1)))).astype(np.int64)
         self._stale = False
 
-    def able_to(self, needs: Needs) -> Ints:
-        """Return the ready agents that meet a requirement, by name."""
-        row = self.need(needs)
+    def able_to(self, demand: Demand) -> Ints:
+        """Return the ready agents for a demand, by name."""
+        row = self.demand(demand)
         self.refresh()
         return self.able[self.able_from[row] : self.able_from[row + 1]]
 
@@ -193,9 +222,11 @@ class Pool:
         return min(turn, now + MOST_TURN_US) - weight
 
     def released(self, task: Task, *, machine_at: Nanos) -> Task:
-        """Return ``task`` as ready and in its turn, or as delayed if its time has not come."""
+        """Return ``task`` as ready and in its turn, as delayed if its time has not come, or as unmatchable."""
         if task.not_before is not None and task.not_before >= machine_at:
             return replace(task, state=TaskState.DELAYED)
+        if not self.fleet.has_for(task.demand):
+            return replace(task, state=TaskState.UNMATCHABLE, not_before=None)
         return replace(
             task,
             state=TaskState.READY,
@@ -241,9 +272,9 @@ class Pool:
         key = self._lane_keys[lane]
         if self._counts[lane] == 0 and key is not None:
             del self._lanes[key]
-            del self._owned[key[3], key[1]][lane]
-            if not self._owned[key[3], key[1]]:
-                del self._owned[key[3], key[1]]
+            del self._owned[key[2], key[1]][lane]
+            if not self._owned[key[2], key[1]]:
+                del self._owned[key[2], key[1]]
             self._lane_keys[lane] = None
             self._free_lanes.append(lane)
 
@@ -269,6 +300,18 @@ class Pool:
             told,
         )
         return (None if place == _NONE else self._at[place]), told
+
+    def left_alone(self) -> list[TaskId]:
+        """Return the ready tasks for which there is no agent any more."""
+        alone = {key[0] for key in self._lanes if not self.fleet.has_for(key[0])}
+        rows = self.lanes()
+        return [
+            task_id
+            for key in self._lanes
+            if key[0] in alone
+            for _, task_id in rows[key]
+            if task_id is not None
+        ]
 
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
@@ -368,10 +411,12 @@ class Pool:
         return found
 
     def _lane_for(self, task: Task) -> int:
-        key = (task.needs, task.priority, task.type, task.owner, task.failed_by)
+        key = (task.demand, task.priority, task.owner, task.failed_by)
         lane = self._lanes.get(key)
         if lane is not None:
             return lane
+        if self.fleet.demands >= max(MAX_DEMANDS, 2 * len(self._lanes)):
+            self._forget()
         lane = self._free_lanes.pop() if self._free_lanes else len(self._lane_keys)
         if lane == len(self._lane_keys):
             self._lane_keys.append(None)
@@ -387,7 +432,7 @@ class Pool:
         if task.failed_by is not None:
             avoided = self.fleet.index.get(task.failed_by, _NONE)
         self._lane[lane] = (
-            self.fleet.need(task.needs),
+            self.fleet.demand(key[0]),
             task.priority in PRESSING,
             _TYPES.index(task.type),
             avoided,
@@ -396,6 +441,12 @@ class Pool:
         self._head[lane] = self._tail[lane] = _NONE
         self._counts[lane] = 0
         return lane
+
+    def _forget(self) -> None:
+        """Let the fleet keep only the demands of ready tasks in mind."""
+        self.fleet.keep_only(dict.fromkeys(key[0] for key in self._lanes))
+        for key, lane in self._lanes.items():
+            self._lane[lane, 0] = self.fleet.demand(key[0])
 
     def _link(self, first: int, second: int, *, lane: int) -> None:
         if first == _NONE:

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from quarterdeck.agents.core import intake, keys
 from quarterdeck.agents.core.task import Agent, Key
-from quarterdeck.agents.model import AgentRegistered, AgentState, KeyIssued, RegisterAgent
+from quarterdeck.agents.model import (
+    AgentRegistered,
+    AgentState,
+    ChangeOffer,
+    KeyIssued,
+    RegisterAgent,
+)
 from quarterdeck.agents.ports import Secrets
 from quarterdeck.kernel.errors import Conflict, NotFound, NotPermitted, Overloaded, Unavailable
 from quarterdeck.kernel.ids import AgentId
@@ -116,6 +124,10 @@ def admitted(
         slots=intake.whole(command.slots, field="slots", least=1, most=intake.MAX_SLOTS),
         capital_units=intake.capital(command.capital, default=capital),
         registered_at=at,
+        accepts=intake.types(command.accepts),
+        markets=intake.markets(command.markets),
+        cost_units=intake.charge(command.cost, field="cost"),
+        autonomy=command.autonomy,
     )
     if name in agents:
         raise Conflict(
@@ -128,6 +140,25 @@ def admitted(
     if len(agents) >= MAX_AGENTS:
         raise Overloaded(f"there are {MAX_AGENTS} agents already", code="TOO_MANY_AGENTS")
     return agent
+
+
+def offering(agent: Agent, command: ChangeOffer) -> Agent:
+    """Return ``agent`` with what ``command`` changes; raise InvalidInput if a field is malformed."""
+    changed = agent
+    if command.capabilities is not None:
+        changed = replace(changed, capabilities=intake.capabilities(command.capabilities))
+    if command.accepts is not None:
+        changed = replace(changed, accepts=intake.types(command.accepts))
+    if command.markets is not None:
+        changed = replace(changed, markets=intake.markets(command.markets))
+    if command.cost is not None:
+        changed = replace(changed, cost_units=intake.charge(command.cost, field="cost"))
+    if command.autonomy is not None:
+        changed = replace(changed, autonomy=command.autonomy)
+    if command.slots is not None:
+        slots = intake.whole(command.slots, field="slots", least=1, most=intake.MAX_SLOTS)
+        changed = replace(changed, slots=slots)
+    return changed
 
 
 def keyed(

@@ -6,15 +6,29 @@ from typing import NamedTuple
 
 import msgspec
 
-from quarterdeck.agents.model import AgentState, Factors, FailurePolicy, TaskState
+from quarterdeck.agents.model import AgentState, Autonomy, Factors, FailurePolicy, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority, TaskType
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
+
+
+class Demand(NamedTuple):
+    """What a task asks of an agent; tasks of equal demands are decided about together."""
+
+    needs: tuple[str, ...]
+    kind: TaskType
+    markets: tuple[str, ...]
+    ceiling_units: int | None
+    autonomy: Autonomy
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may take which work; ``reason`` says why it is paused."""
+    """Who may take which work; ``reason`` says why it is paused.
+
+    ``accepts`` and ``markets`` are what it takes, all where they are empty; ``cost_units`` is what it charges
+    for a task in money units, None where it does not say.
+    """
 
     name: AgentId
     label: str
@@ -26,10 +40,35 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     capital_units: int
     reason: str | None = None
     registered_at: Nanos
+    accepts: tuple[TaskType, ...] = ()
+    markets: tuple[str, ...] = ()
+    cost_units: int | None = None
+    autonomy: Autonomy = Autonomy.PAPER
 
-    def can(self, needs: tuple[str, ...]) -> bool:
-        """Return whether the agent has all of ``needs``."""
-        return all(need in self.capabilities for need in needs)
+    def lacks(self, demand: Demand) -> tuple[str, ...]:
+        """Return the capabilities that ``demand`` asks for and the agent has not."""
+        return tuple(need for need in demand.needs if need not in self.capabilities)
+
+    def fits(self, demand: Demand) -> bool:
+        """Return whether the agent can do and takes what ``demand`` asks for."""
+        return not self.lacks(demand) and self.declines(demand) is None
+
+    def declines(self, demand: Demand) -> str | None:
+        """Return why agent and work do not suit each other beyond capabilities, None if they do."""
+        if self.accepts and demand.kind not in self.accepts:
+            return f"it takes no {demand.kind.value}"
+        if self.markets:
+            for market in demand.markets:
+                if market not in self.markets:
+                    return f"it takes no work on {market}"
+        if self.autonomy.rank < demand.autonomy.rank:
+            return f"it may do {self.autonomy.value} work alone, not {demand.autonomy.value}"
+        if demand.ceiling_units is not None:
+            if self.cost_units is None:
+                return "it does not say what it charges, and the task has a ceiling"
+            if self.cost_units > demand.ceiling_units:
+                return "it charges more than the task's ceiling"
+        return None
 
 
 class Outcomes(NamedTuple):
@@ -105,6 +144,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: FailurePolicy = FailurePolicy.FAIL
     progress: float | None = None
     note: str = ""
+    ceiling_units: int | None = None
+    autonomy: Autonomy = Autonomy.SHADOW
+
+    @property
+    def demand(self) -> Demand:
+        """What the task asks of an agent; its markets are the symbols that its input names."""
+        named = self.input.get("symbols", ())
+        one = self.input.get("symbol")
+        markets = {one, *named} - {None} if isinstance(named, list | tuple) else {one} - {None}
+        texts = sorted(market for market in markets if isinstance(market, str))
+        return Demand(self.needs, self.type, tuple(texts), self.ceiling_units, self.autonomy)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -120,6 +170,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def lease_token(self) -> str:
         """The token of the present attempt; an older attempt's differs."""
         return f"{self.task_id}.{self.attempt}"
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """A trading task whose worth is looked at in ``due_slice``; ``equity_units`` is what it began with."""
+
+    number: int
+    agent: AgentId
+    regime: Regime | None
+    equity_units: int
+    took_ms: float
+    due_slice: int
 
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):

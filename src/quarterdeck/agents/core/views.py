@@ -19,6 +19,7 @@ from quarterdeck.agents.model import (
     TaskView,
 )
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.money import MONEY_SCALE, text_of
 from quarterdeck.kernel.time import SECOND, Nanos, rfc3339
 
 GONE_AFTER_NS = 120 * SECOND
@@ -65,6 +66,10 @@ def agent_view(
         failed_in_a_row=streak,
         success_fraction=completed / (completed + failed) if completed + failed else None,
         last_seen=_instant(last_seen.get(agent.name)),
+        accepts=agent.accepts,
+        markets=agent.markets,
+        cost=None if agent.cost_units is None else text_of(agent.cost_units, MONEY_SCALE),
+        autonomy=agent.autonomy,
     )
 
 
@@ -102,7 +107,7 @@ def explained(task: Task, board: Board) -> TaskView:
 def sentence(task: Task, board: Board) -> str:
     """Return in one sentence why ``task`` stands where it stands."""
     match task.state:
-        case TaskState.BLOCKED | TaskState.DELAYED | TaskState.READY:
+        case TaskState.BLOCKED | TaskState.DELAYED | TaskState.UNMATCHABLE | TaskState.READY:
             why = reasons.waiting(task, board.ready, board.tasks)
             return f"{why}; before: {task.reason}" if task.reason is not None else why
         case TaskState.LEASED | TaskState.COMPLETED:

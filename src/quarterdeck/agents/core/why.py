@@ -95,11 +95,11 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
     if task.state is TaskState.DELAYED and task.not_before is not None:
         return f"rests until {rfc3339(task.not_before)} (machine time)"
     asked, fleet = ", ".join(task.needs), pool.fleet
-    able = fleet.able_to(task.needs)
+    if task.state is TaskState.UNMATCHABLE:
+        return _unmatchable(task, pool)
+    able = fleet.able_to(task.demand)
     if able.size == 0:
-        resting = sorted(a.name for a in fleet.known if a.can(task.needs))
-        if not resting:
-            return f"no agent has the capability {asked}"
+        resting = sorted(a.name for a in fleet.known if a.fits(task.demand))
         return f"every agent with the capability {asked} is paused: {_named(resting)}"
     rooms = fleet.rooms[able]
     free = able[rooms[:, 0] < rooms[:, 2 if task.priority in PRESSING else 1]]
@@ -107,6 +107,20 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
         names = [fleet.known[place].name for place in able[: MAX_NAMES + 1]]
         return f"every agent with the capability {asked} is full or paused: {_named(names)}"
     return f"{_named([fleet.known[place].name for place in free[: MAX_NAMES + 1]])} may claim it"
+
+
+def _unmatchable(task: Task, pool: Pool) -> str:
+    """Return why there is no agent for ``task``: what the nearest ones stand on, or what nobody can do."""
+    known, demand = pool.fleet.known, task.demand
+    near = sorted((one for one in known if not one.lacks(demand)), key=lambda one: one.name)
+    until = "it waits for one that fits"
+    if not near:
+        nobody = [n for n in demand.needs if not any(n in one.capabilities for one in known)]
+        missing = ", ".join(nobody or demand.needs)
+        return f"no agent has the capability {missing}{'' if nobody else ' together'}; {until}"
+    reasons = "; ".join(f"{one.name}: {one.declines(demand)}" for one in near[:MAX_NAMES])
+    more = f"; and {len(near) - MAX_NAMES} others" if len(near) > MAX_NAMES else ""
+    return f"nobody who can do it takes it ({reasons}{more}); {until}"
 
 
 def explained(
@@ -158,6 +172,9 @@ def _judged(agent: Agent, task: Task, pool: Pool) -> tuple[Verdict, str]:
     lacking = [need for need in task.needs if need not in agent.capabilities]
     if lacking:
         return Verdict.LACKS_CAPABILITY, f"it lacks {', '.join(lacking)}"
+    declined = agent.declines(task.demand)
+    if declined is not None:
+        return Verdict.DECLINES, declined
     if task.state is TaskState.READY and agent.state is not AgentState.READY:
         return Verdict.NOT_READY, f"it is {agent.state}: {agent.reason}"
     if task.failed_by == agent.name:
@@ -184,7 +201,7 @@ def _room(agent: Agent, task: Task, pool: Pool) -> tuple[int, int, str]:
 def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Nanos) -> Factors:
     fleet = pool.fleet
     whole = task.priority in PRESSING or bool(told[5])
-    able = fleet.able_to(task.needs)
+    able = fleet.able_to(task.demand)
     shown = able[:MAX_CONTENDERS]
     if able.size > MAX_CONTENDERS:
         best = [int(told[matching.TOLD + 2 * n]) for n in range(matching.TOP)]

@@ -21,6 +21,20 @@ class AgentState(StrEnum):
     """It failed too often in a row; a person resumes it."""
 
 
+class Autonomy(StrEnum):
+    """How much an agent is let do alone, least first."""
+
+    SHADOW = "shadow"
+    PAPER = "paper"
+    CANARY = "canary"
+    LIVE = "live"
+
+    @property
+    def rank(self) -> int:
+        """0 for the least."""
+        return tuple(Autonomy).index(self)
+
+
 class Presence(StrEnum):
     """How an agent appears, from its state, its load and when it was last heard of."""
 
@@ -46,11 +60,12 @@ class FailurePolicy(StrEnum):
 class TaskState(StrEnum):
     """Where a task stands; the last five are final.
 
-    ``DELAYED`` waits for an instant, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed.
+    ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed.
     """
 
     BLOCKED = "blocked"
     DELAYED = "delayed"
+    UNMATCHABLE = "unmatchable"
     READY = "ready"
     LEASED = "leased"
     COMPLETED = "completed"

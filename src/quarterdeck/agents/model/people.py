@@ -6,6 +6,7 @@ import msgspec
 
 from quarterdeck.agents.model.facts import (
     AgentState,
+    Autonomy,
     Presence,
 )
 from quarterdeck.kernel.ids import AgentId
@@ -16,7 +17,9 @@ from quarterdeck.kernel.vocabulary import Regime, TaskType
 class RegisterAgent(Command, frozen=True):
     """Register an outside agent; the answer holds its key, shown this once and stored hashed.
 
-    ``capital`` is its paper capital as decimal text; omitted means the configured amount.
+    ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given
+    only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names
+    none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone.
     """
 
     name: str
@@ -25,6 +28,26 @@ class RegisterAgent(Command, frozen=True):
     scopes: tuple[str, ...] = ("read", "work", "signal", "order:paper")
     capital: str | None = None
     slots: int = 1
+    accepts: tuple[TaskType, ...] = ()
+    markets: tuple[str, ...] = ()
+    cost: str | None = None
+    autonomy: Autonomy = Autonomy.PAPER
+
+
+class ChangeOffer(Command, frozen=True):
+    """Change what an agent can do and what it accepts; what is left out stays as it is.
+
+    Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait.
+    """
+
+    agent: str
+    reason: str
+    capabilities: tuple[str, ...] | None = None
+    accepts: tuple[TaskType, ...] | None = None
+    markets: tuple[str, ...] | None = None
+    cost: str | None = None
+    autonomy: Autonomy | None = None
+    slots: int | None = None
 
 
 class KeyIssued(Answer, frozen=True):
@@ -120,6 +143,10 @@ class AgentView(Answer, frozen=True):
     failed_in_a_row: int
     success_fraction: float | None
     last_seen: str | None
+    accepts: tuple[TaskType, ...]
+    markets: tuple[str, ...]
+    cost: str | None
+    autonomy: Autonomy
 
 
 class SkillView(msgspec.Struct, frozen=True, kw_only=True):

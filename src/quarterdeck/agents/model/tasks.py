@@ -49,6 +49,7 @@ class Verdict(StrEnum):
     FAILED_IT = "failed_it"
     NOT_READY = "not_ready"
     LACKS_CAPABILITY = "lacks_capability"
+    DECLINES = "declines"
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from quarterdeck.agents.model.facts import (
+    Autonomy,
     FailurePolicy,
     TaskState,
 )
@@ -21,6 +22,8 @@ class SubmitTask(Command, frozen=True):
     empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest.
     Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine
     seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails.
+    It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as
+    ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable.
     """
 
     idempotency_key: str
@@ -38,6 +41,8 @@ class SubmitTask(Command, frozen=True):
     expires_s: int | None = None
     expires_bars: int | None = None
     on_failure: FailurePolicy = FailurePolicy.FAIL
+    cost_ceiling: str | None = None
+    autonomy: Autonomy | None = None
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +65,8 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     expires_s: int | None = None
     expires_bars: int | None = None
     on_failure: FailurePolicy = FailurePolicy.FAIL
+    cost_ceiling: str | None = None
+    autonomy: Autonomy | None = None
 
 
 class SubmitTasks(Command, frozen=True):

@@ -12,20 +12,23 @@ from quarterdeck.agents.core.agenda import Entry
 from quarterdeck.agents.core.board import MAX_FINISHED_KEPT, Board
 from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.core.skill import Skills
-from quarterdeck.agents.core.task import Agent, Key
+from quarterdeck.agents.core.task import Agent, Judgement, Key
+from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import (
     AgentRegistered,
     Claim,
     PauseAgent,
 )
-from quarterdeck.agents.ports import Secrets
-from quarterdeck.agents.service import people, scoring
+from quarterdeck.agents.ports import Equity, Secrets
+from quarterdeck.agents.service import people, schedules, scoring
 from quarterdeck.agents.service.telling import ask_for_review, take_turns, tell
+from quarterdeck.alerts.model import AlertRaised
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority, Regime
+from quarterdeck.kernel.vocabulary import Clock, Priority, Regime
 from quarterdeck.market.model import BarsClosed
+from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import Response, RiskResponded
 from quarterdeck.runtime.config import AgentsSection
@@ -50,11 +53,15 @@ class AgentsService:
         "secrets": State.FIXED,
         "capital": State.FIXED,
         "builtin_slots": State.FIXED,
+        "equity": State.FIXED,
         "members": State.JOURNALED,
         "issued": State.JOURNALED,
         "board": State.JOURNALED,
         "skills": State.JOURNALED,
         "regimes": State.JOURNALED,
+        "schedules": State.JOURNALED,
+        "last_fire": State.JOURNALED,
+        "judgements": State.JOURNALED,
         "agenda": State.VIEW,
         "last_seen": State.VIEW,
         "seen_at": State.VIEW,
@@ -68,6 +75,7 @@ class AgentsService:
         secrets: Secrets,
         capital: Decimal,
         builtin_slots: Mapping[str, int],
+        equity: Equity,
     ) -> None:
         self.policy = policy_of(config)
         self.max_open = config.max_open_tasks
@@ -75,11 +83,15 @@ class AgentsService:
         self.secrets = secrets
         self.capital = capital
         self.builtin_slots = builtin_slots
+        self.equity = equity
         self.members: dict[AgentId, Agent] = {}
         self.issued: dict[str, Key] = {}
         self.board = Board(self.policy)
         self.skills = Skills()
         self.regimes: dict[str, Regime] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.last_fire = 0
+        self.judgements: dict[int, Judgement] = {}
         self.agenda: tuple[Entry, ...] = ()
         # When an agent last asked for or reported work: of this process's life, so not journaled.
         self.last_seen: dict[AgentId, Nanos] = {}
@@ -100,6 +112,9 @@ class AgentsService:
         )
         self.skills = Skills(store.read_skills(reader))
         self.regimes = store.read_regimes(reader)
+        self.schedules = store.read_schedules(reader)
+        self.last_fire = store.read_last_fire(reader)
+        self.judgements = store.read_judgements(reader)
         scoring.put_scores(self)
         self.agenda = agenda.parsed(self.schedule)
 
@@ -112,15 +127,20 @@ class AgentsService:
                 tell(self, self.board.expire(at=at, machine_at=machine_at), step=step)
                 overtaken = self.board.overtake(message.index, at=at, machine_at=machine_at)
                 tell(self, overtaken, step=step)
+                scoring.judge(self, step=step)
                 scoring.fade(self, step=step)
                 # Before trading opens nothing comes round: there is nothing to act on.
                 if not message.warming_up:
                     take_turns(self, step=step)
+                schedules.with_slice(self, step, quiet=message.warming_up)
                 for numbers in news.numbers_of(self.board, self.members):
                     step.say(numbers)
             case RegimeChanged():
                 scoring.note_regime(self, message, step=step)
                 ask_for_review(self, message, step=step)
+                schedules.happened(self, message, step)
+            case AlertRaised() | RebalanceProposed():
+                schedules.happened(self, message, step)
             case AgentRegistered() if message.agent not in self.members:
                 slots = self.builtin_slots.get(message.agent, 1)
                 agent = roster.announced(message, slots=slots)
@@ -134,8 +154,8 @@ class AgentsService:
     def take_up(self, agent: Agent, step: Step) -> None:
         """Take up an agent, new or changed, and write it."""
         self.members[agent.name] = agent
-        self.board.ready.fleet.set_agent(agent)
         store.save_agent(agent, step)
+        tell(self, self.board.suit(agent, machine_at=step.machine_at), step=step)
 
     def extend_leases(self, by_ns: int, step: Step) -> None:
         """Let every lease end ``by_ns`` later: the time in which nobody could have renewed it."""
@@ -158,6 +178,14 @@ class AgentsService:
         """Return which of the agents that wait for work should ask now, with a task kept for each."""
         known = [name for name in waiting if name in self.members]
         return self.board.ready.hold_round(known, machine_at=self.seen_at)
+
+    def schedules_by_clock(self, clock: Clock) -> tuple[Nanos, ...]:
+        """Return when each schedule that counts in ``clock`` is due next."""
+        return tuple(
+            one.next_at
+            for one in self.schedules.values()
+            if one.next_at is not None and one.trigger.clock is clock
+        )
 
     def held_claims(self, agent: AgentId) -> tuple[Claim, ...]:
         """Return the work that ``agent`` holds, oldest lease first."""

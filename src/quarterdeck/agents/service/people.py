@@ -14,6 +14,7 @@ from quarterdeck.agents.model import (
     AgentState,
     AgentsView,
     AgentView,
+    ChangeOffer,
     DrainAgent,
     GetAgent,
     GetAgents,
@@ -133,6 +134,28 @@ def set_state(
         agent = replace(agent, state=wanted, reason=None if ready else reason)
         service.take_up(agent, step)
         step.record(PARTITION, kind, agent=agent.name, reason=reason)
+    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
+
+
+def change_offer(service: AgentsService, command: ChangeOffer, step: Step) -> AgentView:
+    """Change what an agent can do and accepts; what waited for one like it may be claimed now."""
+    reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
+    before = roster.known(service.members, command.agent)
+    agent = roster.offering(before, command)
+    if agent != before:
+        service.take_up(agent, step)
+        step.record(
+            PARTITION,
+            "agent_offer_changed",
+            agent=agent.name,
+            reason=reason,
+            capabilities=list(agent.capabilities),
+            accepts=[kind.value for kind in agent.accepts],
+            markets=list(agent.markets),
+            cost_units=agent.cost_units,
+            autonomy=agent.autonomy.value,
+            slots=agent.slots,
+        )
     return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.agents import store
-from quarterdeck.agents.core import intake, roster, views, why
+from quarterdeck.agents.core import contents, intake, roster, views, why
 from quarterdeck.agents.core.task import Task
 from quarterdeck.agents.model import (
     GetTask,
     GetTasks,
+    GetTaskTypes,
     GetTaskWhy,
     TasksView,
+    TaskTypesView,
     TaskView,
     TaskWhy,
 )
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 1_000
 _BEYOND_LAST = 2**63 - 1
+
+
+def types(
+    service: AgentsService,  # noqa: ARG001
+    query: GetTaskTypes,  # noqa: ARG001
+    caller: Caller,  # noqa: ARG001
+) -> TaskTypesView:
+    """Return what a task of each type is given and gives back."""
+    return contents.types_view()
 
 
 async def tasks(

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quarterdeck.agents import store
+from quarterdeck.agents.core import contents
 from quarterdeck.agents.core.skill import EVERYBODY, SkillKey
-from quarterdeck.agents.core.task import Task
+from quarterdeck.agents.core.task import Judgement, Task
 from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import MILLISECOND
@@ -24,17 +25,63 @@ REFRESH_SLICES = 20
 
 
 def note_outcome(service: AgentsService, task: Task, agent: AgentId, *, step: Step) -> None:
-    """Take in how an attempt of ``agent`` ended; a result may name its own ``score`` in [0, 1]."""
+    """Take in how an attempt of ``agent`` ended; what trading is worth shows some bars later."""
+    if _to_be_judged(service, task, agent, step=step):
+        return
     changed = service.skills.note(
         agent,
         task.type,
         _regime_of(service, task),
-        quality=_quality(task) if task.state is TaskState.COMPLETED else None,
-        took_ms=max(0, step.machine_at - (task.started_machine_at or step.machine_at))
-        / MILLISECOND,
+        quality=contents.quality(task) if task.state is TaskState.COMPLETED else None,
+        took_ms=_took_ms(task, step),
         slice_index=step.slice,
     )
     _take_up(service, changed, step=step)
+
+
+def judge(service: AgentsService, *, step: Step) -> None:
+    """Take in what trading was worth whose time has come."""
+    for number, one in sorted(service.judgements.items()):
+        if one.due_slice > step.slice:
+            continue
+        after = service.equity.equity_units(one.agent)
+        del service.judgements[number]
+        store.remove_judgement(number, step)
+        if after is None:
+            continue
+        changed = service.skills.note(
+            one.agent,
+            TaskType.TRADING,
+            one.regime,
+            quality=contents.trading_quality(before=one.equity_units, after=after),
+            took_ms=one.took_ms,
+            slice_index=step.slice,
+        )
+        _take_up(service, changed, step=step)
+
+
+def _to_be_judged(service: AgentsService, task: Task, agent: AgentId, *, step: Step) -> bool:
+    """Return whether the worth of ``task`` shows later, and remember to look then."""
+    if task.type is not TaskType.TRADING or task.state is not TaskState.COMPLETED:
+        return False
+    equity = service.equity.equity_units(agent)
+    if equity is None:
+        return False
+    service.judgements[task.number] = made = Judgement(
+        number=task.number,
+        agent=agent,
+        regime=_regime_of(service, task),
+        equity_units=equity,
+        took_ms=_took_ms(task, step),
+        due_slice=step.slice + contents.JUDGED_AFTER_BARS,
+    )
+    store.save_judgement(made, step)
+    return True
+
+
+def _took_ms(task: Task, step: Step) -> float:
+    started = task.started_machine_at or step.machine_at
+    return max(0, step.machine_at - started) / MILLISECOND
 
 
 def fade(service: AgentsService, *, step: Step) -> None:
@@ -86,9 +133,3 @@ def _regime_of(service: AgentsService, task: Task) -> Regime | None:
     symbol = task.input.get("symbol")
     known = service.regimes.get(symbol) if isinstance(symbol, str) else None
     return known or service.board.ready.fleet.regime
-
-
-def _quality(task: Task) -> float:
-    score = (task.result or {}).get("score")
-    named = isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
-    return float(score) if named else 1.0  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core import intake, lease, roster, views, why
+from quarterdeck.agents.core import contents, intake, lease, roster, views, why
 from quarterdeck.agents.core.task import Birth, Task
 from quarterdeck.agents.model import (
     CancelTask,
@@ -113,7 +113,7 @@ def _require_room(service: AgentsService, more: int) -> None:
 def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskView:
     """Put a copy of a dead or failed task into the queue, with all its attempts before it."""
     reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
-    old = service.board.existing(command.task_id)
+    old = intake.existing(service.board.tasks, command.task_id)
     if old.state not in (TaskState.DEAD, TaskState.FAILED):
         raise Conflict(
             f"{old.task_id} is {old.state.value}",
@@ -171,7 +171,7 @@ def renew(service: AgentsService, command: RenewLease, step: Step) -> ClaimAnswe
     """Extend the caller's lease by its length, from now."""
     progress = intake.fraction(command.progress_fraction, field="progress_fraction")
     note = intake.text(command.note, field="note", longest=intake.MAX_NOTE, empty=True)
-    task = service.board.existing(command.task_id)
+    task = intake.existing(service.board.tasks, command.task_id)
     caller = step.caller.identity
     lease.require_holder(task, command.lease_token, agent=caller, machine_at=step.machine_at)
     service.last_seen[caller] = step.machine_at
@@ -201,7 +201,7 @@ def complete_many(service: AgentsService, command: CompleteMany, step: Step) -> 
 
 
 def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -> Task:
-    task = service.board.existing(report.task_id)
+    task = intake.existing(service.board.tasks, report.task_id)
     caller, at, machine_at = step.caller.identity, step.at, step.machine_at
     if lease.is_settled(task, report.lease_token, agent=caller):
         return task
@@ -210,6 +210,8 @@ def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -
         report.reason, field="reason", longest=intake.MAX_REASON, empty=not report.failed
     )
     result = intake.payload(report.result, field="result")
+    if not report.failed:
+        contents.result_checked(task.type, result, field="result")
     service.last_seen[caller] = machine_at
     if report.failed:
         told = f"{caller} failed: {reason}"
@@ -225,7 +227,7 @@ def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -
 def cancel(service: AgentsService, command: CancelTask, step: Step) -> TaskView:
     """Cancel an open task; cancelling it again is answered as the first time."""
     reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
-    task = service.board.existing(command.task_id)
+    task = intake.existing(service.board.tasks, command.task_id)
     if task.state is TaskState.CANCELLED:
         return views.explained(task, service.board)
     if task.state.final:

@@ -18,6 +18,8 @@ from quarterdeck.kernel.messages import Message, NumbersPublished
 
 Place = tuple[str, str]
 """A rule and a subject."""
+RULES_WRITTEN = ("alerts.rule_saved", "alerts.rule_removed")
+"""The statements that the second book follows."""
 CROWDED = 500
 """Open episodes above which a rule that is due may find no room, and need not fire."""
 
@@ -74,7 +76,7 @@ class AlertsBook:
 
     def write(self, statement: str, values: Mapping[str, Any]) -> None:
         """Follow one row: a rule that is new, replaced or removed begins anew everywhere."""
-        if statement in ("alerts.rule_saved", "alerts.rule_removed"):
+        if statement in RULES_WRITTEN:
             rule_id = values["rule_id"]
             self.standing = {at: one for at, one in self.standing.items() if at[0] != rule_id}
             self.rules.pop(rule_id, None)

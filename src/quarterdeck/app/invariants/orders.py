@@ -16,6 +16,9 @@ from quarterdeck.app.invariants.shadow import Shadow, Working
 from quarterdeck.execution.model import OrderAccepted, OrderCancelled, OrderFilled, OrderView
 from quarterdeck.kernel.messages import Message
 
+FREEZES = ("execution.frozen_saved", "execution.frozen_ended")
+"""The statements that this book follows."""
+
 
 @dataclass(slots=True)
 class OrdersBook:
@@ -39,9 +42,9 @@ class OrdersBook:
 
     def write(self, statement: str, values: Mapping[str, Any]) -> None:
         """Follow one row: an instrument is frozen, or opened again."""
-        if statement == "execution.frozen_saved":
+        if statement == FREEZES[0]:
             self.frozen.add(values["instrument"])
-        elif statement == "execution.frozen_ended":
+        elif statement == FREEZES[1]:
             self.frozen.discard(values["instrument"])
 
     def step_over(self, shadow: Shadow) -> Verdict:

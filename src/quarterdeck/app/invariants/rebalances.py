@@ -25,6 +25,7 @@ from quarterdeck.execution.model import (
 from quarterdeck.kernel.messages import Message
 
 KEY = re.compile(r"(reb-[^/]+)/(\d+)/(\d+)")
+SAVED = "portfolio.rebalance_saved"
 GOING = ("proposed", "running")
 FINAL = ("filled", "cancelled", "refused", "expired", "withheld", "rejected")
 
@@ -82,7 +83,7 @@ class RebalancesBook:
 
     def write(self, statement: str, values: Mapping[str, Any]) -> None:
         """Follow one row: a rebalance was born or has moved."""
-        if statement == "portfolio.rebalance_saved":
+        if statement == SAVED:
             self.take(values["rebalance"])
 
     def step_over(self) -> Verdict:

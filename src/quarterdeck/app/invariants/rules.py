@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core.task import Agent
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
 from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
@@ -47,7 +48,7 @@ class Moment:
     shadow: Shadow
     desk: Desk
     board: Board
-    slots: Mapping[str, int]
+    members: Mapping[str, Agent]
     raised: int
     machine_at: int
     earned: Callable[[], Mapping[str, int]]
@@ -72,7 +73,7 @@ def moment_of(
         shadow=shadow,
         desk=execution.desk,
         board=cast("Board", kept["board"]),
-        slots={name: agent.slots for name, agent in kept["members"].items()},
+        members=cast("Mapping[str, Agent]", kept["members"]),
         raised=raised,
         machine_at=machine_at,
         earned=portfolio.earned,
@@ -284,10 +285,20 @@ ON_MESSAGE: Mapping[type[Message], tuple[Callable[[Moment, Any], Verdict], ...]]
 
 ENDED_STATES = ("completed", "skipped", "failed", "dead", "cancelled")
 _NEXT = {
-    "blocked": {"ready", "delayed", "failed", "skipped", "cancelled"},
-    "delayed": {"ready", "cancelled"},
-    "ready": {"leased", "cancelled"},
-    "leased": {"leased", "ready", "delayed", "completed", "failed", "dead", "cancelled"},
+    "blocked": {"ready", "delayed", "unmatchable", "failed", "skipped", "cancelled"},
+    "delayed": {"ready", "unmatchable", "cancelled"},
+    "unmatchable": {"ready", "cancelled"},
+    "ready": {"leased", "unmatchable", "cancelled"},
+    "leased": {
+        "leased",
+        "ready",
+        "delayed",
+        "unmatchable",
+        "completed",
+        "failed",
+        "dead",
+        "cancelled",
+    },
 }
 
 
@@ -303,14 +314,15 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
         if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
             return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
         held = sum(j.agent == values["agent"] for j in now.shadow.leased.values())
-        if held >= now.slots.get(values["agent"], 0):
+        holder = now.members.get(values["agent"])
+        if holder is None or held >= holder.slots:
             return _wrong("slots", f"{values['agent']} holds more than it may")
     elif state in ("leased", "completed"):
         if (values["agent"], values["attempt"]) != (job.agent, job.attempt):
             return _wrong("one holder", f"{name}: {values['agent']} spoke for {job.agent}")
         if state == "completed" and now.machine_at > (job.lease_until or 0):
             return _wrong("leases end", f"{name} was completed after its lease had ended")
-    if state in ("delayed", "ready", "leased"):
+    if state in ("delayed", "unmatchable", "ready", "leased"):
         done = ("completed", "skipped") if job.on_failure != "run" else ENDED_STATES
         waits = [d for d in job.depends_on if now.shadow.job_states.get(d) not in done]
         if waits:
@@ -324,8 +336,8 @@ def tasks_are_born_right(now: Moment, values: Mapping[str, Any]) -> Verdict:
         return _wrong("task born once", f"task {values['number']}")
     names = msgspec.json.decode(values["depends_on"])
     open_ = any(now.shadow.job_states.get(name) in OPEN_STATES for name in names)
-    free = "ready" if values["not_before"] is None else "delayed"
-    if values["state"] != ("blocked" if open_ else free):
+    free = ("ready", "unmatchable") if values["not_before"] is None else ("delayed",)
+    if values["state"] not in (("blocked",) if open_ else free):
         return _wrong("dependencies", f"{values['task_id']} was born {values['state']}")
     return None
 

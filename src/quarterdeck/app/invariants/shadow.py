@@ -35,7 +35,32 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
-OPEN_STATES = frozenset({"blocked", "delayed", "ready", "leased"})
+OPEN_STATES = frozenset({"blocked", "delayed", "unmatchable", "ready", "leased"})
+SHADOWED = (
+    "agents.task_submitted",
+    "agents.task_changed",
+    "runtime.audit_saved",
+    "runtime.step_saved",
+)
+"""The statements that the shadow follows."""
+HEARD = frozenset(
+    {
+        BarsClosed,
+        LimitsChanged,
+        AgentRegistered,
+        OrderAccepted,
+        OrderRefused,
+        OrderFilled,
+        OrderCancelled,
+        OrderReduced,
+        EquityMarked,
+        TradingHalted,
+        TradingResumed,
+        AlertRaised,
+        AlertResolved,
+    }
+)
+"""The messages that the shadow follows."""
 
 
 @dataclass(slots=True)
@@ -163,6 +188,8 @@ class Shadow:
 
     def hear(self, message: Message) -> None:
         """Follow one message of a step, in the order in which it was said."""
+        if type(message) not in HEARD:
+            return
         match message:
             case BarsClosed():
                 self._bars(message)

@@ -23,10 +23,15 @@ SPACE_LEFT = (LOW_BYTES // 2, RELEASE_BYTES // 2, 0)
 
 _T = TypeVar("_T")
 
-EFFECTS = 1_400
+EFFECTS = 550
 """Effects (batches, reads, foldings) among which the disk's faults of a seed lie."""
-CLOSED_EFFECTS = 24
+CLOSED_EFFECTS = 16
 """The same for a closed world, which writes in large batches."""
+CALM_SLICES = 26
+"""Slices before the end in which nothing goes wrong any more, so that all can settle."""
+LONG_MEMORY = 0.3
+"""The share of worlds that have seen so many bars when they open that regimes, forecasts and learned
+limits are there or about to come (252 bars); the others open early, with none."""
 
 
 class DiskFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,29 +117,31 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
     closed = chance.happens(0.2)
     daily = chance.happens(0.6)
     symbols = chance.some(range(6 if daily else 20), least=3, most=6 if daily else 8)
-    length = 320 + chance.below(81)
+    speed = chance.between(6.0, 26.0)
+    warm_up = (230 if chance.happens(LONG_MEMORY) else 12) + chance.below(25)
+    # The faster the bars come, the fewer orders from outside stand between two of them.
+    length = warm_up + chance.below(15) + (135 if closed else 116 + int(speed))
     first = chance.below(2_100 - length) if daily else chance.below(7_500)
-    warm_up = 30 + chance.below(31)
-    calm = length - 60
-    crashes = chance.below(5) if not closed else 1 + chance.below(4)
+    calm = length - CALM_SLICES
+    crashes = chance.below(3) if not closed else 1 + chance.below(3)
     reach = EFFECTS if not closed else CLOSED_EFFECTS
     disk = [
         DiskFault(effect=chance.below(reach), kind="crash", after=chance.happens(0.5))
         for _ in range(crashes)
     ]
-    if chance.happens(0.4):
+    if chance.happens(0.25):
         kind = "full" if chance.happens(0.3) else "error"
         disk.append(DiskFault(effect=chance.below(reach), kind=kind, after=chance.happens(0.5)))
     disk += [
         DiskFault(effect=chance.below(reach), kind="slow", factor=chance.between(20.0, 400.0))
-        for _ in range(0 if closed else chance.below(4))
+        for _ in range(0 if closed else chance.below(3))
     ]
     steps = [
-        ClockStep(at_s=chance.between(1.0, 30.0), by_s=chance.between(-7_200.0, 7_200.0))
+        ClockStep(at_s=chance.between(0.5, 7.0), by_s=chance.between(-7_200.0, 7_200.0))
         for _ in range(0 if closed else chance.below(3))
     ]
     bars = _bars_of(chance, calm=calm, rows=len(symbols))
-    stops = [chance.between(2.0, 25.0) for _ in range(0 if closed else chance.below(3))]
+    stops = [chance.between(0.8, 6.0) for _ in range(0 if closed else chance.below(3))]
     return FaultPlan(
         seed=seed,
         closed=closed,
@@ -144,7 +151,7 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         slices=length if slices is None else min(slices, length),
         warm_up=warm_up,
         checkpoint_slices=chance.pick((20, 50, 120)),
-        speed=None if closed else chance.between(8.0, 40.0),
+        speed=None if closed else speed,
         honest=0 if closed else 2 + chance.below(3),
         hostile=0 if closed else 2 + chance.below(3),
         calm_slice=calm if slices is None else min(calm, slices),
@@ -162,7 +169,7 @@ def _bars_of(chance: Chance, *, calm: int, rows: int) -> tuple[BarFault, ...]:
         BarFault(
             slice=chance.below(calm), row=chance.pick(range(rows)), kind=chance.pick(BAR_KINDS)
         )
-        for _ in range(chance.below(40))
+        for _ in range(chance.below(25))
     ]
     for _ in range(chance.below(3)):
         gap, row = chance.below(calm - 12), chance.below(rows)
@@ -175,9 +182,9 @@ def _bars_of(chance: Chance, *, calm: int, rows: int) -> tuple[BarFault, ...]:
 
 def _space_of(chance: Chance) -> tuple[SpaceFault, ...]:
     """Draw when the disk has too little room: for anything new, for anything at all, or for a byte."""
-    if not chance.happens(0.35):
+    if not chance.happens(0.25):
         return ()
-    at, long = chance.between(2.0, 14.0), chance.between(4.0, 9.0)
+    at, long = chance.between(1.0, 4.0), chance.between(3.5, 6.0)
     return (SpaceFault(at_s=at, for_s=long, free=chance.pick(SPACE_LEFT)),)
 
 

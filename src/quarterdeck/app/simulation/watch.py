@@ -11,9 +11,9 @@ import numpy as np
 
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
-from quarterdeck.app.invariants.alerts import AlertsBook
-from quarterdeck.app.invariants.orders import OrdersBook, nothing_overstays
-from quarterdeck.app.invariants.rebalances import RebalancesBook
+from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
+from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
+from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -28,17 +28,19 @@ from quarterdeck.app.invariants.rules import (
     leases_have_ended,
     moment_of,
 )
-from quarterdeck.app.invariants.shadow import Shadow
+from quarterdeck.app.invariants.shadow import SHADOWED, Shadow
 from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
 from quarterdeck.execution.service import ExecutionService
-from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
+FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, SAVED})
+"""The statements whose rows any rule or book looks at; most are told by messages as well."""
 
 
 def _plain(value: object) -> object:
@@ -182,6 +184,8 @@ class Watch:
             self._hold_books(now, name)
 
     def _row(self, now: Moment, statement: str, values: Mapping[str, Any]) -> None:
+        if statement not in FOLLOWED:
+            return
         rule = ON_ROW.get(statement)
         if rule is not None:
             self._hold(rule(now, values))
@@ -195,6 +199,10 @@ class Watch:
             self._hold(books_agree_with_fills(now, agent))
 
     def _message(self, now: Moment, message: Message, touched: dict[str, None]) -> None:
+        if type(message) is NumbersPublished:
+            # Most of what is said, and only the alerts move by it.
+            self._hold(self._second().alerts.hear(message))
+            return
         for check in ON_MESSAGE.get(type(message), ()):
             self._hold(check(now, message))
         if isinstance(message, EquityMarked):

@@ -58,7 +58,7 @@ def accounts(service: ExecutionService, query: GetAccounts, _caller: Caller) -> 
     desk = service.desk
     return AccountsView(
         accounts=tuple(_account_view(desk, each) for each in _accounts(desk, query.agent)),
-        balanced=desk.balanced(),
+        balanced=desk.balanced_since(),
     )
 
 

@@ -25,6 +25,8 @@ class Order:
     its ``parent`` and ``leg``. ``live_slice`` is the slice since which it waits, ``session_day``
     the day of the session it could first fill in. ``epoch`` is the stop epoch it was judged under.
     ``sent`` is the quantity that a remote venue has of it, ``ending`` why that was asked to end it.
+    ``covered`` is the part whose worst case the order that it replaces at a remote venue still bears:
+    the venue lets only one of the two live.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Order:
     epoch: int = 0
     sent: int | None = None
     ending: str | None = None
+    covered: int = 0
 
     @property
     def remaining(self) -> int:
@@ -72,7 +75,8 @@ class Order:
     @property
     def reserving(self) -> int:
         """The quantity that its account must be able to bear: what can only close reserves nothing."""
-        return 0 if self.reduce_only or self.status.final else self.remaining
+        bears = not (self.reduce_only or self.status.final)
+        return max(0, self.remaining - self.covered) if bears else 0
 
 
 @dataclass(slots=True)
@@ -115,6 +119,12 @@ class Book:
         """Return the order of that identity if it is still remembered."""
         number = self.numbers.get(order_id)
         return None if number is None else self.orders[number]
+
+    def successor(self, order: Order) -> Order | None:
+        """Return the order that is to take the place of ``order`` at a remote venue, if one is."""
+        if order.sent is None:
+            return None
+        return next((o for o in self.of(order.agent) if o.replaces == order.order_id), None)
 
     def of(self, agent: AgentId | None) -> list[Order]:
         """Return the orders of ``agent``, or of everybody, that are not final, in order."""
@@ -167,10 +177,11 @@ class Book:
         del self.numbers[order.order_id]
 
 
-def reserve(account: Account, order: Order) -> None:
-    """Count a working order's worst case against its account."""
-    quantity = order.reserving
-    if not quantity:
+def reserve(account: Account, order: Order, *, quantity: int | None = None) -> None:
+    """Count a working order's worst case against its account, all of it or ``quantity`` more."""
+    if quantity is None:
+        quantity = order.reserving
+    if not (quantity or order.covered):
         return
     assert order.instrument is not None
     account.touch(order.instrument)
@@ -183,6 +194,13 @@ def reserve(account: Account, order: Order) -> None:
         holding.sell_price = max(holding.sell_price, order.worst_price)
 
 
+def uncover(account: Account, order: Order, covered: int) -> None:
+    """Let ``order`` bear all but ``covered`` of itself: the one that it replaces bears less now."""
+    before = order.reserving
+    order.covered = covered
+    reserve(account, order, quantity=order.reserving - before)
+
+
 def release(account: Account, order: Order, *, quantity: int, book: Book) -> None:
     """Take back ``quantity`` of what ``order`` had reserved; ``book`` works what is left."""
     if order.reduce_only or not quantity:
@@ -193,7 +211,8 @@ def release(account: Account, order: Order, *, quantity: int, book: Book) -> Non
     left = [
         other.worst_price
         for other in book.inside(order.instrument)
-        if other.reserving and (other.agent, other.side) == (order.agent, order.side)
+        if (other.reserving or other.covered)
+        and (other.agent, other.side) == (order.agent, order.side)
     ]
     if order.side is Side.BUY:
         holding.buys -= quantity

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.core.breakers import BY_PERSON, CODES, WATCHES
-from quarterdeck.execution.core.control import Control, Unit, Wait
+from quarterdeck.execution.core.breakers import BY_PERSON, CODES, WATCHES, Breaker
+from quarterdeck.execution.core.control import Control, Section, Unit, Wait
 from quarterdeck.execution.core.evidence import Evidence
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
@@ -12,17 +12,6 @@ from quarterdeck.kernel.vocabulary import Clock
 
 
 def _of_breaker(kind: BreakerKind) -> Control:
-    def passes(scene: Scene, _intent: Intent) -> int:
-        breakers = scene.around.breakers
-        if not breakers or kind not in breakers:
-            return UNBOUNDED
-        if kind in BY_PERSON:
-            return 0
-        found = breakers[kind]
-        if found.state is BreakerState.HALF_OPEN and scene.orders_in_bar == 0:
-            return UNBOUNDED
-        return scene.closing
-
     def bars(scene: Scene, _intent: Intent) -> int:
         found = scene.around.breakers[kind]
         if found.state is BreakerState.HALF_OPEN:
@@ -50,12 +39,30 @@ def _of_breaker(kind: BreakerKind) -> Control:
         advice="Stop, and ask the operator to look and reset the breaker."
         if kind in BY_PERSON
         else "Wait until the breaker closes; reducing orders pass.",
-        max_quantity=passes,
         evidence=show,
         wait=None if kind in BY_PERSON else Wait.BARS,
         bars=bars,
     )
 
 
-BREAKER_CONTROLS = tuple(_of_breaker(kind) for kind in BreakerKind)
+_CLOSED = (UNBOUNDED,) * len(BreakerKind)
+
+
+def breakers(scene: Scene, _intent: Intent) -> tuple[int, ...]:
+    """Return what the controls of ``BREAKERS`` pass, in their order."""
+    found = scene.around.breakers
+    return tuple(_passes(scene, found.get(kind)) for kind in BreakerKind) if found else _CLOSED
+
+
+def _passes(scene: Scene, breaker: Breaker | None) -> int:
+    if breaker is None:
+        return UNBOUNDED
+    if breaker.kind in BY_PERSON:
+        return 0
+    if breaker.state is BreakerState.HALF_OPEN and scene.orders_in_bar == 0:
+        return UNBOUNDED
+    return scene.closing
+
+
+BREAKERS = Section(breakers, tuple(_of_breaker(kind) for kind in BreakerKind))
 """One control for each kind of circuit breaker."""

@@ -1,15 +1,20 @@
-"""What a control is: a code, a unit, a clock and the largest quantity it would pass."""
+"""What a control is: a code, a unit, a clock and the largest quantity it would pass.
+
+Controls that look at the same things are judged together: a section has one function that answers for
+all of them, so that a decision is a dozen calls and not one for each control.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from quarterdeck.execution.core.evidence import Evidence
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import LIMITS
-from quarterdeck.execution.core.scene import UNBOUNDED, Scene
+from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
 
@@ -37,7 +42,6 @@ class Wait(StrEnum):
     DAY = "next UTC day"
 
 
-Bound = Callable[[Scene, Intent], int]
 Show = Callable[[Scene, Intent], Evidence]
 
 
@@ -50,10 +54,9 @@ class Control:
     clock: Clock
     text: str
     advice: str
-    max_quantity: Bound
     evidence: Callable[[Scene, Intent], Evidence]
     refuses: Callable[[Scene, Intent], bool] | None = None
-    min_quantity: Bound | None = None
+    min_quantity: Callable[[Scene, Intent], int] | None = None
     """The smallest quantity that passes; a smaller one is refused."""
     holes: Callable[[Scene, Intent], frozenset[int]] | None = None
     """Single quantities, in units, that do not pass although larger ones may."""
@@ -66,16 +69,21 @@ class Control:
     """Which of several limits refused, where it holds an order to more than one."""
 
 
-def if_passes(passes: bool) -> int:
-    """Return the bound of a control that does not mind the quantity."""
-    return UNBOUNDED if passes else 0
+class Section(NamedTuple):
+    """Controls that are judged together.
+
+    ``largest`` answers, in the order of ``controls``, the largest quantity that each would pass: 0 where
+    no quantity satisfies it, ``UNBOUNDED`` where it does not mind the quantity.
+    """
+
+    largest: Callable[[Scene, Intent], tuple[int, ...]]
+    controls: tuple[Control, ...]
 
 
 def limited(
     limit: str,
     unit: Unit,
     *,
-    passes: Bound,
     show: Show,
     text: str,
     advice: str,
@@ -89,7 +97,6 @@ def limited(
         clock=Clock.MARKET,
         text=text,
         advice=advice,
-        max_quantity=passes,
         evidence=show,
         wait=wait,
         limit=limit,

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.core.control import Bound, Control, Unit, Wait
-from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.execution.core.control import Control, Unit, Wait
+from quarterdeck.execution.core.controls import CONTROLS, SECTIONS
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import PARTS_SCALE
 from quarterdeck.execution.core.pace_controls import NONE
@@ -92,15 +92,11 @@ class Retry(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """The controls in the order in which a refusal lists them, and by place what each can say.
-
-    Every one has a bound; few have anything else to say.
-    """
+    """The controls in the order in which a refusal lists them, and by place what else a few can say."""
 
     controls: tuple[Control, ...]
-    bounds: tuple[Bound, ...]
     refusals: tuple[tuple[int, Callable[[Scene, Intent], bool]], ...]
-    floors: tuple[tuple[int, Bound], ...]
+    floors: tuple[tuple[int, Callable[[Scene, Intent], int]], ...]
     holes: tuple[tuple[int, Callable[[Scene, Intent], frozenset[int]]], ...]
 
 
@@ -109,7 +105,6 @@ def panel_of(controls: tuple[Control, ...]) -> Panel:
     places = tuple(enumerate(controls))
     return Panel(
         controls,
-        tuple(each.max_quantity for each in controls),
         tuple((place, each.refuses) for place, each in places if each.refuses is not None),
         tuple(
             (place, each.min_quantity) for place, each in places if each.min_quantity is not None
@@ -120,6 +115,14 @@ def panel_of(controls: tuple[Control, ...]) -> Panel:
 
 PANEL = panel_of(CONTROLS)
 """All controls, laid out once."""
+
+
+def largest(scene: Scene, intent: Intent) -> list[int]:
+    """Return the largest quantity that each control would pass, in the order of ``CONTROLS``."""
+    found: list[int] = []
+    for section in SECTIONS:
+        found += section.largest(scene, intent)
+    return found
 
 
 def judge(scene: Scene, intent: Intent) -> Verdict:
@@ -141,7 +144,7 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
         the largest passing quantity is below the smallest.
     """
     panel = PANEL
-    bounds = [bound(scene, intent) for bound in panel.bounds]
+    bounds = largest(scene, intent)
     asked = 1 if intent.quantity is None else intent.quantity
     most = min(bounds)
     refused = [place for place, refuses in panel.refusals if refuses(scene, intent)]

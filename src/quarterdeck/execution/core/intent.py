@@ -8,7 +8,7 @@ import msgspec
 
 from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.belief import Belief, belief_of
-from quarterdeck.execution.core.orders import Asked, terms_fault
+from quarterdeck.execution.core.orders import Asking, terms_fault
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import to_units
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
@@ -53,7 +53,7 @@ def intent_of(
     side: Side,
     *,
     quantity: Decimal,
-    asked: Asked,
+    asked: Asking,
     epoch: int | None = None,
 ) -> Intent:
     """Return the order in units of ``contract``; never raises, faults are part of the answer.
@@ -71,7 +71,10 @@ def intent_of(
     )
     loss, loss_fault = _attached(contract, asked.stop_loss, field="stop_loss")
     profit, profit_fault = _attached(contract, asked.take_profit, field="take_profit")
-    faults = [each for each in (limit_fault, stop_fault, loss_fault, profit_fault) if each]
+    fault = None
+    if limit_fault or stop_fault or loss_fault or profit_fault:
+        faults = (limit_fault, stop_fault, loss_fault, profit_fault)
+        fault = "; ".join(each for each in faults if each)
     return Intent(
         buy=side is Side.BUY,
         market=not kind.has_limit,
@@ -79,8 +82,8 @@ def intent_of(
         limit=limit,
         epoch=epoch,
         quantity_fault=quantity_fault,
-        price_fault="; ".join(faults) or None,
-        attempted=shown(quantity),
+        price_fault=fault,
+        attempted=shown(quantity) if units is None else quantity,
         stop=stop,
         time_in_force=asked.time_in_force,
         reduce_only=asked.reduce_only,

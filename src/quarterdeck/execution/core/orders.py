@@ -20,6 +20,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quarterdeck.execution.model import PreviewOrder, SubmitOrder
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, TimeInForce
 
 _ENDS = frozenset(
@@ -78,7 +79,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     take_profit: Decimal | None = None
 
 
-def terms_fault(asked: Asked) -> str | None:
+Asking = Asked | SubmitOrder | PreviewOrder
+"""Whatever names the terms of an order."""
+
+
+def terms_fault(asked: Asking) -> str | None:
     """Return which of an order's terms do not go together; ``None`` if they all do.
 
     >>> terms_fault(Asked(post_only=True))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.belief import Belief, age_bars, holds
-from quarterdeck.execution.core.control import if_passes
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.scene import UNBOUNDED, Scene
 from quarterdeck.execution.core.windows import WINDOW_BARS
@@ -16,26 +15,23 @@ NONE: frozenset[int] = frozenset()
 _BITS: Mapping[str | None, int] = {each.value: bit for bit, each in enumerate(REGIMES)}
 
 
-def mandate(scene: Scene, _intent: Intent) -> int:
-    """Bound by the end of the mandate."""
-    until = scene.bounds.mandate_until
-    return UNBOUNDED if until is None or scene.around.at < until else scene.closing
-
-
-def regime(scene: Scene, _intent: Intent) -> int:
-    """Bound by the regime that the instrument is in."""
-    mask = scene.bounds.regimes_allowed
-    if mask is None:
-        return UNBOUNDED
-    known = _BITS.get(scene.around.market.regime)
-    return UNBOUNDED if known is not None and mask >> known & 1 == 1 else scene.closing
-
-
-def premise(scene: Scene, intent: Intent) -> int:
-    """Bound by what the agent believes: a false premise passes nothing."""
-    if intent.belief is None:
-        return if_passes(not scene.bounds.believed_price_required)
-    return if_passes(not _too_old(scene, intent.belief) and _near(scene, intent.belief))
+def premises(scene: Scene, intent: Intent) -> tuple[int, ...]:
+    """Return what the controls of ``PREMISES`` pass, in their order; a false premise passes nothing."""
+    limits, around, belief = scene.bounds, scene.around, intent.belief
+    mandate = regime = premise = protected = UNBOUNDED
+    if limits.mandate_until is not None and around.at >= limits.mandate_until:
+        mandate = scene.closing
+    if limits.regimes_allowed is not None:
+        known = _BITS.get(around.market.regime)
+        if known is None or not limits.regimes_allowed >> known & 1:
+            regime = scene.closing
+    if belief is not None:
+        premise = 0 if _too_old(scene, belief) or not _near(scene, belief) else UNBOUNDED
+    elif limits.believed_price_required:
+        premise = 0
+    if limits.stop_loss_required and intent.stop_loss is None:
+        protected = scene.closing
+    return mandate, regime, premise, protected
 
 
 def premise_limit(scene: Scene, intent: Intent) -> str:
@@ -62,39 +58,44 @@ def _near(scene: Scene, belief: Belief) -> bool:
     return holds(belief, scene.price, tolerance_parts=tolerance)
 
 
-def window_collar(scene: Scene, intent: Intent) -> int:
-    """Bound by how far the limit is from any close of the window."""
-    parts, closes = scene.bounds.window_collar_fraction, scene.around.market.closes
-    if parts is None or intent.limit is None or not closes:
-        return UNBOUNDED
-    low, high = min(closes), max(closes)
-    return if_passes(
-        (intent.limit - low) * PARTS <= low * parts
-        and (high - intent.limit) * PARTS <= high * parts
-    )
+def bars(scene: Scene, intent: Intent) -> tuple[int, ...]:
+    """Return what the controls of ``BARS`` pass, in their order."""
+    limits, market, limit = scene.bounds, scene.around.market, intent.limit
+    participation = collar = UNBOUNDED
+    if limits.max_participation_fraction is not None:
+        mean = market.mean_volume
+        if mean is not None:
+            participation = mean * limits.max_participation_fraction // PARTS
+    parts = limits.window_collar_fraction
+    if parts is not None and limit is not None and market.closes:
+        low, high = min(market.closes), max(market.closes)
+        if (limit - low) * PARTS > low * parts or (high - limit) * PARTS > high * parts:
+            collar = 0
+    return participation, collar
 
 
-def participation(scene: Scene, _intent: Intent) -> int:
-    """Bound by the mean volume of a bar."""
-    parts = scene.bounds.max_participation_fraction
-    if parts is None:
-        return UNBOUNDED
-    mean = scene.around.market.mean_volume
-    return UNBOUNDED if mean is None else mean * parts // PARTS
-
-
-def orders_of_day(scene: Scene, _intent: Intent) -> int:
-    """Bound by the orders of the UTC day."""
-    most = scene.bounds.max_orders_per_day
-    if most is None:
-        return UNBOUNDED
-    return if_passes(scene.around.window.orders_of_day(scene.around.day) < most)
-
-
-def messages(scene: Scene, _intent: Intent) -> int:
-    """Bound by the orders and cancels of the bar."""
-    most = scene.bounds.max_messages_per_bar
-    return if_passes(most is None or scene.around.window.messages(scene.around.slice) < most)
+def pace(scene: Scene, _intent: Intent) -> tuple[int, ...]:
+    """Return what the controls of ``PACE`` pass, in their order."""
+    limits, around, window = scene.bounds, scene.around, scene.around.window
+    daily = messages = duplicate = cancels = trades = cooldown = UNBOUNDED
+    if limits.max_orders_per_day is not None:
+        daily = UNBOUNDED if window.orders_of_day(around.day) < limits.max_orders_per_day else 0
+    if limits.max_messages_per_bar is not None:
+        messages = UNBOUNDED if window.messages(around.slice) < limits.max_messages_per_bar else 0
+    if limits.max_identical_orders_per_bar == 0:
+        duplicate = 0
+    parts, most = limits.max_cancel_ratio, limits.max_orders_per_trade
+    if parts is not None or most is not None:
+        sums = window.sums(around.slice)
+        if parts is not None and sums.accepted >= WINDOW_BARS:
+            cancels = (
+                UNBOUNDED if sums.cancelled * PARTS <= sums.accepted * parts else scene.closing
+            )
+        if most is not None and sums.sent >= WINDOW_BARS:
+            trades = UNBOUNDED if sums.sent + 1 <= most * sums.trades else scene.closing
+    if cooldown_left(scene):
+        cooldown = scene.closing
+    return daily, messages, duplicate, cancels, trades, cooldown
 
 
 def repeated(scene: Scene, intent: Intent) -> frozenset[int]:
@@ -105,36 +106,6 @@ def repeated(scene: Scene, intent: Intent) -> frozenset[int]:
         return NONE
     alike = around.window.repeats(around.slice, alike_of(scene, intent))
     return frozenset(quantity for quantity, times in alike.items() if times >= most)
-
-
-def duplicate(scene: Scene, _intent: Intent) -> int:
-    """Bound by nothing, unless no order may be accepted even once."""
-    return 0 if scene.bounds.max_identical_orders_per_bar == 0 else UNBOUNDED
-
-
-def cancel_ratio(scene: Scene, _intent: Intent) -> int:
-    """Bound by the share of orders that are cancelled."""
-    parts = scene.bounds.max_cancel_ratio
-    if parts is None:
-        return UNBOUNDED
-    sums = scene.around.window.sums(scene.around.slice)
-    few = sums.accepted < WINDOW_BARS
-    return UNBOUNDED if few or sums.cancelled * PARTS <= sums.accepted * parts else scene.closing
-
-
-def order_to_trade(scene: Scene, _intent: Intent) -> int:
-    """Bound by the orders sent per fill."""
-    most = scene.bounds.max_orders_per_trade
-    if most is None:
-        return UNBOUNDED
-    sums = scene.around.window.sums(scene.around.slice)
-    few = sums.sent < WINDOW_BARS
-    return UNBOUNDED if few or sums.sent + 1 <= most * sums.trades else scene.closing
-
-
-def cooldown(scene: Scene, _intent: Intent) -> int:
-    """Bound by the bars since the last loss in the instrument."""
-    return UNBOUNDED if cooldown_left(scene) == 0 else scene.closing
 
 
 def cooldown_left(scene: Scene) -> int:
@@ -150,9 +121,3 @@ def alike_of(scene: Scene, intent: Intent) -> str:
     """Return what identical orders have in common besides their quantity."""
     row = -1 if scene.contract is None else scene.contract.index
     return f"{row} {'buy' if intent.buy else 'sell'} {intent.limit} {intent.stop}"
-
-
-def stop_loss(scene: Scene, intent: Intent) -> int:
-    """Bound by whether a stop-loss is attached, where it must be."""
-    missing = bool(scene.bounds.stop_loss_required) and intent.stop_loss is None
-    return UNBOUNDED if not missing else scene.closing

@@ -59,7 +59,7 @@ def following(reports: Iterable[BrokerReport], *, after: int) -> tuple[BrokerRep
     Examples
     --------
     >>> from quarterdeck.kernel.vocabulary import OrderStatus
-    >>> told = [BrokerReport(sequence=n, client_id="o", status=OrderStatus.WORKING)
+    >>> told = [BrokerReport(sequence=n, client_id="o", status=OrderStatus.WORKING, quantity=1)
     ...         for n in (5, 2, 3, 3, 1)]
     >>> [report.sequence for report in following(told, after=1)]
     [2, 3]

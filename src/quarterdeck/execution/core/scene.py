@@ -217,16 +217,21 @@ def reducible(holding: Holding, *, buy: bool) -> int:
     return most if most > 0 else 0
 
 
-def gross_room(scene: Scene, left: int) -> int:
-    """Return the largest quantity whose worst case in this instrument is worth at most ``left``.
+def gross_rooms(scene: Scene, lefts: tuple[int | None, ...]) -> list[int]:
+    """Return the largest quantities whose worst case in this instrument is worth at most each of ``lefts``.
 
-    What only reduces passes whatever is left.
+    What only reduces passes whatever is left; ``None`` is no limit.
     """
-    if scene.unit is None:
-        return UNBOUNDED
-    most = left // scene.unit
-    room = most - scene.same
-    return room if scene.other <= most and room > scene.closing else scene.closing
+    unit, same, other, closing = scene.unit, scene.same, scene.other, scene.closing
+    rooms = []
+    for left in lefts:
+        if left is None or unit is None:
+            rooms.append(UNBOUNDED)
+            continue
+        most = left // unit
+        room = most - same
+        rooms.append(room if other <= most and room > closing else closing)
+    return rooms
 
 
 def worst_price(intent: Intent, price: int | None, *, collar_parts: int) -> int | None:

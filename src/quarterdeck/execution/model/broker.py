@@ -65,11 +65,15 @@ class BrokerState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened at the broker; ``sequence`` ascends by one."""
+    """Something that happened at the broker; ``sequence`` ascends by one.
+
+    ``quantity`` is the whole quantity of the order as the broker has it.
+    """
 
     sequence: int
     client_id: str
     status: OrderStatus
+    quantity: int
     fill: BrokerFill | None = None
 
 
@@ -103,10 +107,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is to take the place of ``client_id``, of which ``filled`` is known to us."""
+
+    client_id: str
+    order: BrokerOrder
+    filled: int
+
+
 class Errands(Answer, frozen=True):
     """What is to be said to the broker, in this order, as long as the stop's word is ``raised``.
 
-    ``submits`` may be sent only under that word; ``cancels`` and ``questions`` always. ``sequence`` is
+    ``exchanges`` and ``submits`` may be sent only under that word, all else always. ``sequence`` is
     the last report taken in, ``slice`` the last slice in which anything of this was decided.
     """
 
@@ -115,6 +127,7 @@ class Errands(Answer, frozen=True):
     sequence: int
     cancels: tuple[str, ...]
     changes: tuple[Change, ...]
+    exchanges: tuple[Exchange, ...]
     submits: tuple[BrokerOrder, ...]
     questions: tuple[str, ...]
 

@@ -41,7 +41,7 @@ from quarterdeck.execution.service.halting import (
     scope_of,
     standing_stop,
 )
-from quarterdeck.execution.service.placing import asked_of, checked, place
+from quarterdeck.execution.service.placing import checked, place
 from quarterdeck.execution.service.restraining import restrain
 from quarterdeck.execution.service.settling import close_slice, open_account
 from quarterdeck.execution.store.breakers import settings_of
@@ -172,7 +172,7 @@ class ExecutionService:
             desk.symbols.get(query.symbol),
             query.side,
             quantity=query.quantity,
-            asked=asked_of(query),
+            asked=query,
         )
         intent, _ = checked(
             desk, intent, symbol=query.symbol, agent=caller.identity, signal_id=None

@@ -102,6 +102,7 @@ class Desk:
     windows: dict[str, Agent] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=Exposure, compare=False)
     risks: dict[int, int] = field(default_factory=dict, compare=False)
+    _looked_at: tuple[int, bool] = field(default=(-1, False), compare=False)
 
     def load(self, reader: Reader) -> None:
         """Take everything up where the database left it; reservations follow from the orders."""
@@ -183,10 +184,13 @@ class Desk:
     def around(self, agent: AgentId, row: int) -> Around:
         """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
         exposure, rows = self.exposure, self.limits.clusters
+        clusters: tuple[int, ...] = ()
+        if rows:
+            clusters = tuple(exposure.cluster(rows[each]) for each in self.limits.clusters_of(row))
         return Around(
             crowd=exposure.crowds.get(row, NO_CROWD),
             account_gross=exposure.gross,
-            clusters=tuple(exposure.cluster(rows[name]) for name in self.limits.clusters_of(row)),
+            clusters=clusters,
             var_parts=self.risks.get(row, 0),
             open_orders=self.book.count_of(agent),
             breakers=self.breakers.concerning(
@@ -238,6 +242,12 @@ class Desk:
     def balanced(self) -> bool:
         """Return whether every entry sums to zero and the ledger agrees with the accounts."""
         return books_agree(self.ledger, self.accounts.values(), self.contracts)
+
+    def balanced_since(self) -> bool:
+        """Return what was found when the books were last looked at: after the ledger's last line."""
+        if self._looked_at[0] != self.ledger.lines:
+            self._looked_at = (self.ledger.lines, self.balanced())
+        return self._looked_at[1]
 
     def count(self, order: Order, verdict: Verdict, *, raised: int, step: Step) -> None:
         """Count a decision for its caller, each code of a refusal once, and for stops that stand."""

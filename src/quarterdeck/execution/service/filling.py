@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract, fee_of
-from quarterdeck.execution.core.book import Order, release
+from quarterdeck.execution.core.book import Order, release, uncover
 from quarterdeck.execution.core.ledger import Account, Closed, Holding, book_trade, fill_lines
 from quarterdeck.execution.model import OrderCancelled, OrderFilled
 from quarterdeck.execution.service.breakers import watch_fill
@@ -60,6 +60,7 @@ def end_order(
     if reserved:
         release(desk.accounts[order.agent], order, quantity=reserved, book=desk.book)
     store.write_order_change(step, order)
+    _succeed(desk, order, step=step)
     step.say(
         OrderCancelled(
             at=step.at,
@@ -103,6 +104,8 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
     if freed:
         release(account, order, quantity=freed, book=desk.book)
     store.write_order_change(step, order)
+    if not late:
+        _succeed(desk, order, filled=trade.quantity, step=step)
     closed = _trade(account, order, trade, contract=contract, step=step)
     if order.status is OrderStatus.FILLED and not late:
         tally = desk.tallies[account.agent]
@@ -138,14 +141,45 @@ def fee_for(price: int, quantity: int, *, contract: Contract, parts: int) -> int
     return fee_of(price * quantity * contract.unit_value, parts)
 
 
-def reduce_order(desk: Desk, order: Order, by: int, *, step: Step) -> None:
-    """Take ``by`` from what is open of a working order, less than all of it, and free that much."""
+def reduce_order(
+    desk: Desk, order: Order, by: int, *, step: Step, filled_of_old: bool = False
+) -> None:
+    """Take ``by`` from what is open of a working order, less than all of it, and free that much.
+
+    With ``filled_of_old`` that is what has filled of the order that it is to replace: it is held now, or
+    will be when that is told, so that the other bears as much less of this one.
+    """
     assert 0 < by < order.remaining
-    freed = 0 if order.reduce_only else by
+    account, before = desk.accounts[order.agent], order.reserving
     order.quantity -= by
-    if freed:
-        release(desk.accounts[order.agent], order, quantity=freed, book=desk.book)
+    if filled_of_old:
+        order.covered = max(0, order.covered - by)
+    if order.reserving < before:
+        release(account, order, quantity=before - order.reserving, book=desk.book)
     store.write_order_change(step, order)
+    new = desk.book.successor(order)
+    if new is not None and new.covered > order.remaining:
+        uncover(account, new, order.remaining)
+        store.write_order_change(step, new)
+
+
+def _succeed(desk: Desk, old: Order, *, filled: int = 0, step: Step) -> None:
+    """Let the order that is to take the place of ``old`` follow it: its end, or what it has filled.
+
+    One that has not left asks for as much less; what has left is reduced by the venue, which says so.
+    """
+    new = desk.book.successor(old)
+    if new is None:
+        return
+    if new.status is OrderStatus.INTENT:
+        if old.status.final or filled >= new.remaining:
+            reason = f"{old.order_id}, which it was to replace, ended or filled first"
+            end_order(desk, new, status=OrderStatus.CANCELLED, reason=reason, step=step)
+        elif filled:
+            reduce_order(desk, new, filled, step=step, filled_of_old=True)
+    elif old.status.final and new.covered:
+        uncover(desk.accounts[new.agent], new, 0)
+        store.write_order_change(step, new)
 
 
 def amend(order: Order, quantity: int, *, step: Step) -> None:

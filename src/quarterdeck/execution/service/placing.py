@@ -12,7 +12,6 @@ from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.book import Order, release, reserve
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.intent import Intent, intent_of
-from quarterdeck.execution.core.orders import Asked
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.signals import stale
 from quarterdeck.execution.core.stp import crossing
@@ -22,7 +21,6 @@ from quarterdeck.execution.model import (
     OrderAccepted,
     OrderRefused,
     OrderView,
-    PreviewOrder,
     ReplaceOrder,
     SubmitOrder,
 )
@@ -40,22 +38,6 @@ from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
     from quarterdeck.execution.service import ExecutionService
-
-
-def asked_of(order: SubmitOrder | PreviewOrder) -> Asked:
-    """Return the terms that a request names."""
-    return Asked(
-        type=order.type,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        time_in_force=order.time_in_force,
-        reduce_only=order.reduce_only,
-        post_only=order.post_only,
-        stop_loss=order.stop_loss,
-        take_profit=order.take_profit,
-        believed_price=order.believed_price,
-        believed_at=order.believed_at,
-    )
 
 
 def checked(
@@ -105,7 +87,7 @@ def place(
         desk.symbols.get(command.symbol),
         command.side,
         quantity=command.quantity,
-        asked=asked_of(command),
+        asked=command,
         epoch=command.epoch,
     )
     agent = step.caller.identity if replaces is None else replaces.agent
@@ -158,10 +140,10 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
             value=command.order_id[:MAX_REFERENCE],
             accepted="the order_id of a working order of the caller",
         )
-    here = (OrderStatus.INTENT,) if desk.remote else (OrderStatus.WORKING, OrderStatus.PARTIAL)
-    if old.status not in here or old.leg is not None:
+    fault = _unfit(desk, old)
+    if fault is not None:
         raise Conflict(
-            f"the order is {old.status.value}{' and attached to another' if old.leg else ''}",
+            f"the order {fault}",
             code="NOT_REPLACEABLE",
             field="order_id",
             value=command.order_id[:MAX_REFERENCE],
@@ -176,10 +158,27 @@ def replace_order(service: ExecutionService, command: ReplaceOrder, step: Step) 
     # The new order is judged without the old one's reservation; one that passes ends the old one.
     view = place(service, request, step=step, replaces=old)
     reserve(account, old)
-    if view.status is not OrderStatus.REFUSED:
+    # What a remote venue has ends when that has put the new one in its place.
+    if view.status is not OrderStatus.REFUSED and old.sent is None:
         reason = f"replaced by {view.order_id}"
         end_order(desk, old, status=OrderStatus.CANCELLED, reason=reason, step=step)
     return view
+
+
+def _unfit(desk: Desk, old: Order) -> str | None:
+    """Return why ``old`` cannot be replaced; ``None`` if it can."""
+    here = {OrderStatus.WORKING, OrderStatus.PARTIAL}
+    if desk.remote:
+        here.add(OrderStatus.INTENT)
+    if old.status not in here:
+        return f"is {old.status.value}"
+    if old.leg is not None:
+        return "is attached to another"
+    if old.ending is not None:
+        return f"is asked to end: {old.ending}"
+    if old.covered or desk.book.successor(old) is not None:
+        return "takes part in a replacement that the broker has not answered yet"
+    return None
 
 
 def _replacement(desk: Desk, old: Order, command: ReplaceOrder) -> SubmitOrder:
@@ -244,9 +243,17 @@ def _order(
         stop_loss=intent.stop_loss,
         take_profit=intent.take_profit,
         replaces=None if replaces is None else replaces.order_id,
+        covered=_covered(replaces, intent) if accepted else 0,
         live_slice=step.slice,
         epoch=scene.standing.epoch,
     )
+
+
+def _covered(replaces: Order | None, intent: Intent) -> int:
+    """Return how much of a new order the one bears that it is to replace at a remote venue."""
+    if replaces is None or replaces.sent is None or replaces.reduce_only:
+        return 0
+    return min(intent.quantity or 0, replaces.remaining)
 
 
 def _write(desk: Desk, order: Order, *, verdict: Verdict, raised: int, step: Step) -> None:
@@ -292,6 +299,7 @@ def _attach(desk: Desk, parent: Order, *, step: Step) -> None:
             parent=parent.order_id,
             leg=leg,
             replaces=None,
+            covered=0,
         )
         desk.book.add(order)
         store.write_order(step, order, account=desk.account)

@@ -21,7 +21,7 @@ from quarterdeck.execution.model.broker import (
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import Trade
 from quarterdeck.execution.service.halting import enforce, halted
-from quarterdeck.execution.service.sending import take_status, take_venue_fill
+from quarterdeck.execution.service.sending import take_quantity, take_status, take_venue_fill
 from quarterdeck.execution.store.venue import write_venue
 from quarterdeck.kernel.ids import OrderId
 from quarterdeck.kernel.messages import NumbersPublished
@@ -53,6 +53,7 @@ def _take(desk: Desk, report: BrokerReport, *, step: Step) -> None:
     if order is None:
         step.record(desk.account, "foreign_report", client_id=report.client_id[:128])
         return
+    take_quantity(desk, order, report.quantity, step=step)
     fill = report.fill
     if fill is not None:
         trade = Trade(fill.quantity, fill.price, fill.fee)

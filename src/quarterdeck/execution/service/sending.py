@@ -17,6 +17,7 @@ from quarterdeck.execution.model.broker import (
     BrokerState,
     Change,
     Errands,
+    Exchange,
     Noted,
     NoteOutcome,
     SettleOrder,
@@ -24,7 +25,7 @@ from quarterdeck.execution.model.broker import (
 )
 from quarterdeck.execution.service.checks import MAX_REASON, MAX_REFERENCE, check_length
 from quarterdeck.execution.service.desk import Desk
-from quarterdeck.execution.service.filling import Trade, end_order, take_fill
+from quarterdeck.execution.service.filling import Trade, end_order, reduce_order, take_fill
 from quarterdeck.execution.store.venue import book_once
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import OrderId
@@ -44,17 +45,33 @@ def take_errands(service: ExecutionService, command: TakeErrands, step: Step) ->
     desk, raised = service.desk, service.stop.raised()
     cancels: list[str] = []
     changes: list[Change] = []
+    exchanges: list[Exchange] = []
     submits: list[BrokerOrder] = []
     questions: list[str] = []
     for order in list(desk.book.working.values()):
-        if len(submits) == MAX_ERRANDS:
+        if len(submits) + len(exchanges) == MAX_ERRANDS:
             break
-        if command.restarted and order.status is OrderStatus.SENT:
-            _unknown(desk, order, reason="the deck went down while it was on its way", step=step)
+        if command.restarted:
+            # Nothing is said to the venue by this: what is to be said is asked for next.
+            if order.status is OrderStatus.SENT:
+                why = "the deck went down while it was on its way"
+                _unknown(desk, order, reason=why, step=step)
+            continue
         match order.status:
             case OrderStatus.INTENT:
-                if _leaves(service, order, raised=raised, step=step):
-                    submits.append(_sent(desk, order, step=step))
+                old = _replaced(desk, order)
+                if old is not None and not _can_be_replaced(old):
+                    # What becomes of it is told by the venue; the new one waits until then.
+                    continue
+                if not _leaves(service, order, raised=raised, step=step):
+                    continue
+                sent = _sent(desk, order, step=step)
+                if old is None:
+                    submits.append(sent)
+                else:
+                    exchanges.append(
+                        Exchange(client_id=old.order_id, order=sent, filled=old.filled)
+                    )
             case OrderStatus.UNKNOWN:
                 questions.append(order.order_id)
             case OrderStatus.WORKING | OrderStatus.PARTIAL if order.ending is not None:
@@ -72,6 +89,7 @@ def take_errands(service: ExecutionService, command: TakeErrands, step: Step) ->
         sequence=desk.venue.sequence,
         cancels=tuple(cancels),
         changes=tuple(changes),
+        exchanges=tuple(exchanges),
         submits=tuple(submits),
         questions=tuple(questions),
     )
@@ -110,6 +128,7 @@ def take_state(desk: Desk, order: Order, state: BrokerState, *, step: Step) -> N
     A state whose fills do not add up to what it says has filled is not believed: the order becomes
     UNKNOWN and is asked about again.
     """
+    take_quantity(desk, order, state.quantity, step=step)
     for fill in state.fills:
         take_venue_fill(
             desk,
@@ -129,6 +148,19 @@ def take_state(desk: Desk, order: Order, state: BrokerState, *, step: Step) -> N
     take_status(desk, order, state.status, step=step)
 
 
+def take_quantity(desk: Desk, order: Order, quantity: int, *, step: Step) -> None:
+    """Follow the venue where an order that took another's place is less than was asked for.
+
+    That is what had filled of the other while this one was on its way.
+    """
+    first = order.replaces is not None and order.status in _ANSWERABLE
+    if first and 0 < order.quantity - quantity < order.remaining:
+        less = order.quantity - quantity
+        reduce_order(desk, order, less, step=step, filled_of_old=True)
+        order.sent = quantity
+        store.write_order_change(step, order)
+
+
 def take_status(desk: Desk, order: Order, status: OrderStatus, *, step: Step) -> None:
     """Follow the broker's word for where an order stands, once its fills are booked."""
     if status in (OrderStatus.WORKING, OrderStatus.PARTIAL):
@@ -139,7 +171,9 @@ def take_status(desk: Desk, order: Order, status: OrderStatus, *, step: Step) ->
         # Filled, and still something open here: a fill is missing.
         _unknown(desk, order, reason="the broker has it filled, and we do not", step=step)
     elif status.final:
-        reason = order.ending or f"the broker says it is {status.value}"
+        new = desk.book.successor(order)
+        told = f"the broker says it is {status.value}"
+        reason = order.ending or (told if new is None else f"replaced by {new.order_id}")
         _over(desk, order, status, reason=reason, step=step)
 
 
@@ -194,6 +228,16 @@ def _leaves(service: ExecutionService, order: Order, *, raised: int, step: Step)
         reason = "trading was stopped before it left"
         _over(desk, order, OrderStatus.WITHHELD, reason=reason, step=step)
     return not held
+
+
+def _replaced(desk: Desk, order: Order) -> Order | None:
+    """Return the order at the venue whose place ``order`` is to take."""
+    old = None if order.replaces is None else desk.book.find(order.replaces)
+    return old if old is not None and old.sent is not None and not old.status.final else None
+
+
+def _can_be_replaced(old: Order) -> bool:
+    return old.status in (OrderStatus.WORKING, OrderStatus.PARTIAL) and old.ending is None
 
 
 def _sent(desk: Desk, order: Order, *, step: Step) -> BrokerOrder:

@@ -227,6 +227,7 @@ def write_order(step: Step, order: Order, *, account: str) -> None:
         live_slice=order.live_slice,
         session_day=order.session_day,
         epoch=order.epoch,
+        covered_units=order.covered,
     )
 
 
@@ -245,6 +246,7 @@ def write_order_change(step: Step, order: Order) -> None:
         session_day=order.session_day,
         sent_units=order.sent,
         ending=order.ending,
+        covered_units=order.covered,
     )
 
 
@@ -287,6 +289,7 @@ def order_of(row: Row) -> Order:
         epoch=row["epoch"],
         sent=row["sent_units"],
         ending=row["ending"],
+        covered=row["covered_units"],
     )
 
 

@@ -93,6 +93,19 @@ class BarRing(ArrayState):
         """Return how many bars of ``row`` are held, at most the capacity."""
         return min(int(self.seen[row]), self.capacity)
 
+    def last(self, row: int) -> tuple[int, float]:
+        """Return the instant and the close of the last bar of ``row``.
+
+        Raises
+        ------
+        NotEnoughData
+            If no bar is held.
+        """
+        if not self.seen[row]:
+            raise NotEnoughData("bars", have=0, need=1)
+        at = (int(self.seen[row]) - 1) % self.capacity
+        return int(self.ts[row, at]), float(self.close[row, at])
+
     def closes(self, row: int, count: int) -> Floats:
         """Return a copy of the last ``count`` closes of ``row``, oldest first.
 

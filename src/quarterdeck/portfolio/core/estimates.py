@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.conditioned import (
+    forecast_covariance,
+    pairwise_moments,
+    weighted_moments,
+)
 from quarterdeck.portfolio.core.estimate import sample_moments
 
 FloatArray = npt.NDArray[np.float64]
 
-COVARIANCES: Final = ("sample", "ledoit-wolf", "ewma")
+COVARIANCES: Final = ("sample", "ledoit-wolf", "ewma", "forecast", "regime")
 MEANS: Final = ("sample", "shrunk", "equilibrium")
+GAPS: Final = ("refuse", "pairwise")
 
 TAU: Final = 0.05
 """Uncertainty of the equilibrium as a share of the covariance; with confidences given as below it
@@ -42,8 +48,11 @@ class View:
 class Estimate:
     """How mean and covariance are estimated.
 
-    ``half_life`` in periods goes with ``ewma``; ``market`` (n,) with ``equilibrium``: the weights
-    that are best at ``risk_aversion`` if the market is right; ``views`` are put on top of it.
+    ``half_life`` in periods goes with ``ewma``; ``volatilities`` (n,) with ``forecast``: standard
+    deviations of the period to come; ``likeness`` (t,) with ``regime``: how like the present each
+    period was, from 0 to 1. ``market`` (n,) goes with ``equilibrium``: the weights that are best at
+    ``risk_aversion`` if the market is right; ``views`` are put on top of it. ``gaps`` says what NaN in
+    the returns means: a refusal, or moments of the periods that each two assets share.
     """
 
     covariance: str = "sample"
@@ -52,33 +61,61 @@ class Estimate:
     market: FloatArray | None = None
     risk_aversion: float | None = None
     views: tuple[View, ...] = ()
+    volatilities: FloatArray | None = None
+    likeness: FloatArray | None = None
+    gaps: str = "refuse"
 
 
-def estimated(returns: FloatArray, how: Estimate) -> tuple[FloatArray, FloatArray]:
-    """Return mean (n,) and covariance (n, n) of ``returns`` (t, n) as ``how`` says.
+class Estimated(NamedTuple):
+    """Mean (n,), covariance (n, n), and how far the covariance had to be moved to be one.
+
+    ``repaired`` is the Frobenius distance to the nearest positive definite matrix as a share of the
+    matrix's norm, 0 where nothing was moved; ``observations`` how many periods count in effect: the
+    fewest that two assets share, and with unequal weights fewer than there are.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    repaired: float
+    observations: float
+
+
+def estimated(returns: FloatArray, how: Estimate) -> Estimated:
+    """Return the moments of ``returns`` (t, n) as ``how`` says.
 
     Raises
     ------
     InvalidInput
-        If a name, the half-life, the market or a view is not as ``Estimate`` says.
+        If a name, the half-life, the market, a view, volatilities or likeness is not as ``Estimate``
+        says.
     NotEnoughData
-        With fewer than two periods.
+        With fewer than two periods, or that few common to two assets or like the present.
     """
-    _check(returns.shape[-1], how)
-    mean, covariance = sample_moments(returns)
+    _check(returns, how)
+    repaired, observations = 0.0, float(returns.shape[0])
+    if how.gaps == "pairwise":
+        mean, covariance, repaired, observations = pairwise_moments(returns)
+    elif how.covariance == "regime":
+        assert how.likeness is not None
+        mean, covariance, observations = weighted_moments(returns, how.likeness)
+    else:
+        mean, covariance = sample_moments(returns)
     if how.covariance == "ledoit-wolf":
         covariance, _ = ledoit_wolf(returns)
     elif how.covariance == "ewma":
         assert how.half_life is not None
         covariance = ewma_covariance(returns, half_life=how.half_life)
+    elif how.covariance == "forecast":
+        assert how.volatilities is not None
+        covariance = forecast_covariance(covariance, how.volatilities)
     if how.mean == "shrunk":
-        mean, _ = bayes_stein(mean, covariance, periods=returns.shape[0])
+        mean, _ = bayes_stein(mean, covariance, periods=int(observations))
     elif how.mean == "equilibrium":
         assert how.market is not None
         assert how.risk_aversion is not None
         mean = equilibrium(covariance, market=how.market, risk_aversion=how.risk_aversion)
         mean = black_litterman(mean, covariance, views=how.views)
-    return mean, covariance
+    return Estimated(mean, covariance, repaired, observations)
 
 
 def ledoit_wolf(returns: FloatArray) -> tuple[FloatArray, float]:
@@ -242,52 +279,45 @@ def black_litterman(
     return np.asarray(prior + uncertain @ about.T @ pull, dtype=np.float64)
 
 
-def nearest_definite(matrix: FloatArray, *, least: float) -> tuple[FloatArray, float]:
-    """Return the nearest symmetric matrix whose eigenvalues are at least ``least``, and how far it is.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, n), float64
-        Finite; its symmetric part is taken.
-    least : float
-        Smallest eigenvalue allowed; 0 or more.
-
-    Returns
-    -------
-    ndarray of shape (n, n), float64
-    float
-        Frobenius distance from the symmetric part; 0 where nothing was changed.
-
-    References
-    ----------
-    Higham (1988), Linear Algebra and its Applications 103, 103-118, theorem 2.1.
-
-    Examples
-    --------
-    >>> found, distance = nearest_definite(np.array([[1.0, 2.0], [2.0, 1.0]]), least=0.0)
-    >>> found.round(9).tolist(), round(distance, 9)
-    ([[1.5, 1.5], [1.5, 1.5]], 1.0)
-    """
-    symmetric = 0.5 * (matrix + matrix.T)
-    values, vectors = np.linalg.eigh(symmetric)
-    if float(values[0]) >= least:
-        return symmetric, 0.0
-    raised = np.maximum(values, least)
-    found = (vectors * raised) @ vectors.T
-    return 0.5 * (found + found.T), float(np.sqrt(((raised - values) ** 2).sum()))
-
-
-def _check(n: int, how: Estimate) -> None:
-    if how.covariance not in COVARIANCES:
-        raise InvalidInput.of("covariance", how.covariance, ", ".join(COVARIANCES))
-    if how.mean not in MEANS:
-        raise InvalidInput.of("mean", how.mean, ", ".join(MEANS))
+def _check(returns: FloatArray, how: Estimate) -> None:
+    for field, chosen, known in (
+        ("covariance", how.covariance, COVARIANCES),
+        ("mean", how.mean, MEANS),
+        ("gaps", how.gaps, GAPS),
+    ):
+        if chosen not in known:
+            raise InvalidInput.of(field, chosen, ", ".join(known))
+    if returns.ndim != 2 or returns.shape[1] == 0:
+        raise InvalidInput.of("returns", returns.shape, "an array of shape (t, n), n >= 1")
+    if how.gaps == "refuse" and not np.isfinite(returns).all():
+        stray = f"{int((~np.isfinite(returns)).sum())} that are not finite"
+        raise InvalidInput.of("returns", stray, "finite returns, or gaps handled pairwise")
+    t, n = returns.shape
+    if how.gaps == "pairwise" and how.covariance not in ("sample", "forecast"):
+        accepted = "sample or forecast, where gaps are handled pairwise"
+        raise InvalidInput.of("covariance", how.covariance, accepted)
     life = how.half_life
     if (life is None) is (how.covariance == "ewma"):
         accepted = "periods, with ewma only"
         raise InvalidInput.of("half_life", life, accepted)
     if life is not None and not (math.isfinite(life) and life > 0.0):
         raise InvalidInput.of("half_life", life, "a positive number of periods")
+    aligned: tuple[tuple[str, FloatArray | None, int, float, str], ...] = (
+        ("volatilities", how.volatilities, n, 5e-324, "forecast"),
+        ("likeness", how.likeness, t, 0.0, "regime"),
+    )
+    for name, given, size, least, needs in aligned:
+        if (given is None) is (how.covariance == needs):
+            raise InvalidInput.of(name, "missing or not asked for", f"given with {needs} only")
+        if given is not None and (
+            given.shape != (size,) or not (np.isfinite(given) & (given >= least)).all()
+        ):
+            sign = "positive" if least else "non-negative"
+            raise InvalidInput.of(name, given.shape, f"{size} finite {sign} numbers")
+    _check_views(n, how)
+
+
+def _check_views(n: int, how: Estimate) -> None:
     balanced = how.mean == "equilibrium"
     if (how.market is None or how.risk_aversion is None) is balanced:
         raise InvalidInput.of(

@@ -208,7 +208,8 @@ def equal_risk(
     n = sigma.shape[0]
     shares = np.full(n, 1.0 / n) if budget is None else np.asarray(budget, dtype=np.float64)
     if shares.shape != (n,) or not (shares > 0.0).all() or abs(float(shares.sum()) - 1.0) > 1e-9:
-        raise InvalidInput.of("budget", shares.shape, f"{n} positive shares that sum to 1")
+        given = f"{shares.size} shares, the least {shares.min():.6g}, with sum {shares.sum():.6g}"
+        raise InvalidInput.of("risk_budget", given, f"{n} positive shares that sum to 1")
     first = np.zeros(n) if start is None else start
     weights, error = parity_point(sigma, shares, start=first)
     if error > PARITY_ERROR:
@@ -220,10 +221,13 @@ def equal_risk(
     return weights, error
 
 
-def parity_error(sigma: FloatArray, weights: FloatArray) -> float:
-    """Return the largest relative error of a risk contribution against equal shares."""
+def parity_error(
+    sigma: FloatArray, weights: FloatArray, *, budget: FloatArray | None = None
+) -> float:
+    """Return the largest relative error of a risk contribution against its share of the budget."""
     n = weights.size
-    return float(contribution_error(sigma, np.full(n, 1.0 / n), weights))
+    shares = np.full(n, 1.0 / n) if budget is None else budget
+    return float(contribution_error(sigma, shares, weights))
 
 
 def hierarchical(sigma: FloatArray) -> FloatArray:

@@ -45,6 +45,9 @@ class Optimum:
         What found the weights.
     cvar : float or None
         Mean loss of the worst periods, as a positive fraction; None where it was not minimised.
+    repaired : float
+        How far the covariance estimated was moved to be positive definite, as a share of its norm; 0
+        where it was not.
     """
 
     weights: FloatArray
@@ -57,6 +60,7 @@ class Optimum:
     solver: str
     kkt_residual: float | None = None
     cvar: float | None = None
+    repaired: float = 0.0
 
 
 def measured(

@@ -1,8 +1,10 @@
 """One objective under groups, turnover, costs, leverage, tracking, cardinality or whole lots.
 
-The tail objective takes all of these. The quadratic ones take no lots, and a largest number of assets
-by a heuristic: the smallest weights are dropped and the rest solved again until few enough are left.
-Its gap is against the optimum without that limit, so it bounds how far the best such portfolio can be.
+The tail objective takes all of these by branch and bound. The quadratic ones take a largest number of
+assets and whole lots by heuristics: the smallest weights are dropped and the rest solved again until
+few enough are left, and weights are rounded down to lots, which are then bought one by one where they
+help most. The gap is against the optimum without these limits, so it bounds how far the best such
+portfolio can be.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from quarterdeck.portfolio.core.optimum import Optimum, measured
 from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
 from quarterdeck.portfolio.core.solve import OBJECTIVES, Limits
 from quarterdeck.portfolio.core.tail import least_tail
+from quarterdeck.portfolio.core.whole_lots import in_lots
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -105,10 +108,51 @@ def _quadratic(
     budget: Budget,
 ) -> Solved:
     solved = _once(objective, moments, limits=limits, constraints=constraints, budget=budget)
-    most = constraints.max_assets
-    if most is None:
+    most, lots = constraints.max_assets, constraints.lots
+    if most is None and lots is None:
         return solved
-    ideal = _value(objective, solved.weights, moments=moments, limits=limits, beside=constraints)
+
+    def value(weights: FloatArray) -> float:
+        total = float(weights.sum())
+        if not total > 0.0:
+            return math.inf
+        cap = limits.vol_cap
+        if cap is not None and _deviation(weights, moments[1]) > cap * (1.0 + 1e-9):
+            return math.inf
+        # Cash alone would be the calmest: what is invested is judged as if it were all.
+        whole = weights / total if objective == "min-volatility" else weights
+        return _value(objective, whole, moments=moments, limits=limits, beside=constraints)
+
+    ideal = value(solved.weights)
+    if most is not None:
+        solved = _fewer(
+            objective,
+            solved,
+            moments=moments,
+            limits=limits,
+            constraints=constraints,
+            budget=budget,
+        )
+    weights = solved.weights
+    if lots is not None:
+        weights = in_lots(weights, constraints=constraints, budget=budget, value=value)
+    reached = value(weights)
+    lost = max(reached - ideal, 0.0) / max(abs(reached), abs(ideal), 1e-300)
+    return Solved(weights=weights, gap=lost + solved.gap, residual=solved.residual)
+
+
+def _fewer(
+    objective: str,
+    solved: Solved,
+    *,
+    moments: tuple[FloatArray, FloatArray],
+    limits: Limits,
+    constraints: Constraints,
+    budget: Budget,
+) -> Solved:
+    """Drop the smallest weights and solve again until at most ``max_assets`` are held."""
+    most = constraints.max_assets
+    assert most is not None
     lower, upper = budget.lower.copy(), budget.upper.copy()
     while (held := int((np.abs(solved.weights) > HELD).sum())) > most:
         kept = max(most, int(held * KEPT))
@@ -119,9 +163,7 @@ def _quadratic(
         lower[gone] = 0.0
         fewer = Budget.of(lower.size, lower=lower, upper=upper)
         solved = _once(objective, moments, limits=limits, constraints=constraints, budget=fewer)
-    reached = _value(objective, solved.weights, moments=moments, limits=limits, beside=constraints)
-    lost = max(reached - ideal, 0.0) / max(abs(reached), abs(ideal), 1e-300)
-    return Solved(weights=solved.weights, gap=lost + solved.gap, residual=solved.residual)
+    return solved
 
 
 def _once(
@@ -162,7 +204,7 @@ def _value(
     apart = weights
     if objective == "tracking" and beside.benchmark is not None:
         apart = weights - beside.benchmark
-    deviation = math.sqrt(max(float(apart @ covariance @ apart), 0.0))
+    deviation = _deviation(apart, covariance)
     gain = float(mean @ weights)
     if beside.cost is not None and beside.current is not None:
         gain -= float((np.abs(weights - beside.current) * beside.cost).sum())
@@ -171,6 +213,10 @@ def _value(
     if objective == "max-sharpe":
         return -(gain - limits.risk_free) / deviation if deviation > 0.0 else 0.0
     return deviation
+
+
+def _deviation(weights: FloatArray, covariance: FloatArray) -> float:
+    return math.sqrt(max(float(weights @ covariance @ weights), 0.0))
 
 
 def _answer(
@@ -208,9 +254,8 @@ def _refuse_misfits(objective: str, limits: Limits, constraints: Constraints) ->
     if constraints.cost is not None and objective not in ("max-sharpe", "max-return"):
         accepted = "no cost: it is in units of return; max_turnover bounds trading"
         raise InvalidInput.of("cost", constraints.cost, accepted)
+    if limits.risk_budget is not None:
+        raise InvalidInput.of("risk_budget", "given", "no budget: only risk-parity takes one")
     if (constraints.benchmark is None) is (objective == "tracking"):
         accepted = "weights to track" if objective == "tracking" else "none: only tracking takes it"
         raise InvalidInput.of("benchmark", constraints.benchmark, accepted)
-    if constraints.lots is not None and objective != "min-cvar":
-        accepted = "no lots: only min-cvar takes whole lots"
-        raise InvalidInput.of("lots", "given", accepted)

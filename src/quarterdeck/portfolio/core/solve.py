@@ -52,12 +52,17 @@ WIDE: Final = 1e-7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
-    """What may be asked besides the objective; rates and volatilities are per period."""
+    """What may be asked besides the objective; rates and volatilities are per period.
+
+    ``risk_budget`` (n,) is the share of the risk each asset is to contribute under risk-parity:
+    positive, summing to 1; None is equal shares.
+    """
 
     risk_free: float = 0.0
     vol_cap: float | None = None
     min_weight: float = 0.0
     max_weight: float = 1.0
+    risk_budget: FloatArray | None = None
 
     @property
     def bounded(self) -> bool:
@@ -131,10 +136,10 @@ def solve(
         weights, solver = long_only.hierarchical(covariance), "single-linkage"
         weights = whole.rounded(weights) if rounded else weights
     elif objective == "risk-parity":
-        weights, gap = long_only.equal_risk(covariance)
+        weights, gap = long_only.equal_risk(covariance, budget=limits.risk_budget)
         if rounded:
             weights = whole.rounded(weights)
-            gap = long_only.parity_error(covariance, weights)
+            gap = long_only.parity_error(covariance, weights, budget=limits.risk_budget)
         residual, solver = gap, "coordinate-descent"
     else:
         weights, gap, residual, solver = _richest(mean, covariance, limits=limits, budget=whole)
@@ -346,5 +351,8 @@ def _refuse_misfits(objective: str, limits: Limits) -> None:
         none = "no cap: only max-return takes one"
         accepted = wanted if objective == "max-return" else none
         raise InvalidInput.of("vol_cap", limits.vol_cap, accepted)
+    if limits.risk_budget is not None and objective != "risk-parity":
+        accepted = "no budget: only risk-parity takes one"
+        raise InvalidInput.of("risk_budget", "given", accepted)
     if limits.bounded and objective not in BOUNDED:
         raise InvalidInput.of("objective", objective, f"one of {', '.join(BOUNDED)} with bounds")

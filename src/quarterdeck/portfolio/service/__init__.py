@@ -23,7 +23,8 @@ from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import ROUNDING, Budget
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
+from quarterdeck.portfolio.core.conditioned import moments_of
+from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
@@ -41,6 +42,7 @@ from quarterdeck.portfolio.model import (
     ProposalView,
     RebalanceProposed,
 )
+from quarterdeck.portfolio.ports import Forecasts, Regimes
 from quarterdeck.portfolio.service.attributing import (
     closes,
     note_agent,
@@ -92,6 +94,8 @@ class PortfolioService:
         "_config": State.FIXED,
         "_budget": State.FIXED,
         "_unit_values": State.FIXED,
+        "_forecasts": State.FIXED,
+        "_regimes": State.FIXED,
         "_prices": State.CHECKPOINTED,
         "_book": State.JOURNALED,
         "_turned": State.VIEW,
@@ -99,13 +103,23 @@ class PortfolioService:
         "_instants": State.CHECKPOINTED,
         "_moments": State.CHECKPOINTED,
         "_targets": State.CHECKPOINTED,
+        "_labels": State.CHECKPOINTED,
+        "_began": State.CHECKPOINTED,
         "_number": State.JOURNALED,
         "_latest": State.JOURNALED,
         "_reasons": State.JOURNALED,
     }
 
-    def __init__(self, *, instruments: Sequence[Instrument], config: PortfolioSection) -> None:
+    def __init__(
+        self,
+        *,
+        instruments: Sequence[Instrument],
+        config: PortfolioSection,
+        forecasts: Forecasts,
+        regimes: Regimes,
+    ) -> None:
         n = len(instruments)
+        self._forecasts, self._regimes = forecasts, regimes
         self._symbols = tuple(one.symbol for one in instruments)
         self._unit_values = unit_values(instruments)
         self._prices: Ints = np.zeros(n, dtype=np.int64)
@@ -119,6 +133,9 @@ class PortfolioService:
         self._instants: Ints = np.zeros(config.window_bars, dtype=np.int64)
         self._moments = RollingMoments(config.window_bars, n=n)
         self._targets = Targets(n)
+        # The regimes of the last close, and for every joint return those that its bar began in.
+        self._labels: Ints = np.full(n, -1, dtype=np.int64)
+        self._began: Ints = np.full((config.window_bars, n), -1, dtype=np.int64)
         self._number = 0
         self._latest: dict[Objective, tuple[RebalanceProposed, Shares]] = {}
         self._reasons: dict[Objective, str] = {}
@@ -177,6 +194,8 @@ class PortfolioService:
             "prices": self._prices,
             "instants": self._instants,
             "targets": self._targets.weights,
+            "labels": self._labels,
+            "began": self._began,
             **self._moments.arrays(),
         }
 
@@ -190,12 +209,14 @@ class PortfolioService:
         if not isinstance(bars, BarsClosed):
             return
         closes(bars, self._prices)
-        before = self._closes.copy()
+        before, began = self._closes.copy(), self._labels.copy()
         self._closes[bars.rows] = bars.close
+        self._labels[:] = self._regimes.labels()
         joint = self._closes / before - 1.0
         if bars.rows.size != len(self._symbols) or not np.isfinite(joint).all():
             return
-        self._instants[int(self._moments.count[0]) % self._config.window_bars] = bars.at
+        slot = int(self._moments.count[0]) % self._config.window_bars
+        self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
         if self._full():
             self._targets.follow(self._moments, budget=self._budget)
@@ -221,30 +242,37 @@ class PortfolioService:
     def _full(self) -> bool:
         return self._moments.have >= self._config.window_bars
 
-    def _basis(self) -> Basis:
-        """Return what every objective is answered from at this close."""
+    def _basis(self) -> Basis | DomainError:
+        """Return what every objective is answered from at this close, or why there is nothing."""
         window = self._moments.window()
-        covariance = sample_covariance(window)
-        condition = condition_number(covariance)
         turn = int(self._moments.count[0]) % self._config.window_bars
+        try:
+            mean, covariance, observations = moments_of(
+                self._config.covariance,
+                window,
+                volatilities=self._forecasts.volatilities(),
+                began=np.roll(self._began, -turn, axis=0),
+                present=self._labels,
+            )
+        except DomainError as refusal:
+            return refusal
+        condition = condition_number(covariance)
         return Basis(
-            mean=np.asarray(window.mean(axis=0), dtype=np.float64),
+            mean=mean,
             covariance=covariance,
             span_from=Nanos(int(self._instants[turn])),
             span_to=Nanos(int(self._instants[turn - 1])),
             condition=condition,
-            warning=weakness(
-                len(self._symbols), observations=self._config.window_bars, condition=condition
-            ),
+            warning=weakness(len(self._symbols), observations=observations, condition=condition),
         )
 
-    def _propose(self, objective: Objective, step: Step, *, basis: Basis) -> None:
-        try:
-            optimum = self._optimum(objective, basis)
-        except DomainError as refusal:
-            self._reasons[objective] = refusal.message
-            step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
+    def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
+        optimum = basis if isinstance(basis, DomainError) else self._optimum(objective, basis)
+        if isinstance(optimum, DomainError):
+            self._reasons[objective] = optimum.message
+            step.write("portfolio.reason_saved", objective=objective.value, reason=optimum.message)
             return
+        assert isinstance(basis, Basis)
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")
         proposal = self._proposal(objective, optimum, step=step, basis=basis)
@@ -295,19 +323,22 @@ class PortfolioService:
             warning=basis.warning,
         )
 
-    def _optimum(self, objective: Objective, basis: Basis) -> Optimum:
+    def _optimum(self, objective: Objective, basis: Basis) -> Optimum | DomainError:
         cap = float(self._budget.upper[0])
         bounded = objective.value in BOUNDED
-        found = solve(
-            objective.value,
-            mean=basis.mean,
-            covariance=basis.covariance,
-            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
-            rounded=True,
-        )
+        try:
+            found = solve(
+                objective.value,
+                mean=basis.mean,
+                covariance=basis.covariance,
+                limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
+                rounded=True,
+            )
+        except DomainError as refusal:
+            return refusal
         heaviest = int(found.weights.argmax())
         if found.weights[heaviest] > cap + ROUNDING:
-            raise DomainError(
+            return DomainError(
                 f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
                 f"{self._symbols[heaviest]}; max_weight allows {cap:.1%}",
                 code="OUTSIDE_BOUNDS",

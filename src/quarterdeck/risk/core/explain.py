@@ -14,13 +14,15 @@ NAMED: Final = 3
 class Basis(NamedTuple):
     """What a limit rests on: the forecasts of the bar, and what scales the budget.
 
-    ``stress`` is the factor of the regime, ``response`` that of the answers to risk events.
+    ``stress`` is the factor of the regime, ``response`` that of the answers to risk events and
+    ``condition`` that of the market's condition.
     """
 
     volatility: float
     var99: float
     stress: float
     response: float = 1.0
+    condition: float = 1.0
 
 
 class Effect(NamedTuple):
@@ -47,8 +49,8 @@ def effects(
     -------
     tuple of Effect
         All effects together, before the small ones are left out, are ln(after / before): the forecast
-        volatility, the tail beyond it (VaR over volatility), the regime, answers to risk events, and
-        what bounds, band and pace add or hold back.
+        volatility, the tail beyond it (VaR over volatility), the regime, answers to risk events, the
+        market's condition, and what bounds, band and pace add or hold back.
 
     Examples
     --------
@@ -69,6 +71,7 @@ def effects(
             ),
             Effect("regime", _log_ratio(after.stress, before.stress)),
             Effect("risk events", _log_ratio(after.response, before.response)),
+            Effect("condition", _log_ratio(after.condition, before.condition)),
         ]
         rest = total - math.fsum(one.log_change for one in found)
         found.append(Effect("bounds, band and pace", rest))

@@ -12,7 +12,7 @@ from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import (
     COLUMNS,
@@ -26,6 +26,7 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
+from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
 from quarterdeck.risk.core.joint import JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
@@ -34,34 +35,32 @@ from quarterdeck.risk.core.judgement import (
     since_start,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
-from quarterdeck.risk.core.watch import WatchState, watch_slice
+from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
+    ConditionView,
+    CoverageView,
+    GetCondition,
     GetHoldingsRisk,
-    GetLimitChanges,
     GetRisk,
-    GetRiskEvents,
-    GetRiskResponses,
     HoldingsView,
     LiftResponse,
-    LimitChangesView,
-    RiskEventsView,
-    RiskResponsesView,
     RiskResponseView,
     RiskScope,
     RisksView,
     RiskView,
 )
+from quarterdeck.risk.service.condition import MarketCondition
 from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.watching import TAILS, Lookout
-from quarterdeck.risk.store import coverage_view, limit_change_of, response_of, risk_event_of
+from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
-from quarterdeck.runtime.paging import page, unknown_symbol
+from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import Array, History, Reader, State
+from quarterdeck.runtime.state import Array, Reader, State
 
 VAR_COLUMNS = (VAR95, VAR99)
 """The value at risk of each of ``TAILS`` in a forecast."""
@@ -91,6 +90,8 @@ class RiskService:
         "_watch": State.CHECKPOINTED,
         "_responses": State.JOURNALED,
         "_lookout": State.FIXED,
+        "_market": State.CHECKPOINTED,
+        "_condition": State.JOURNALED,
     }
 
     def __init__(
@@ -117,6 +118,8 @@ class RiskService:
         )
         self._missed: Ints = np.zeros(n, dtype=np.int64)
         self._watch = WatchState(n)
+        self._market = MarketState(n)
+        self._condition = MarketCondition()
         self._responses = Responses(config)
         self._events = RiskEvents(symbols, responses=self._responses, impact=self._impact)
         self._lookout = Lookout(
@@ -134,6 +137,7 @@ class RiskService:
         self._holdings.load(reader)
         self._events.load(reader)
         self._responses.load(reader)
+        self._condition.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -143,10 +147,16 @@ class RiskService:
             case OrderFilled():
                 self._holdings.fill(message, step)
                 self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
+            case RegimesWeighed():
+                self._condition.weigh(message)
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
                 self._lookout.scored(message, step)
+
+    def volatilities(self) -> Floats:
+        """Return each instrument's forecast deviation of the next bar's return; NaN where unknown."""
+        return self._forecast[:, VOLATILITY].copy()
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -159,6 +169,7 @@ class RiskService:
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        arrays.update({f"market.{k}": v for k, v in self._market.arrays().items()})
         arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
 
@@ -186,6 +197,7 @@ class RiskService:
                 tails=self._filters.tails,
             )
             remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
+            follow_closes(self._market, bars.rows, bars.close)
             watch_slice(
                 self._watch,
                 bars.rows,
@@ -232,6 +244,8 @@ class RiskService:
         self._lookout.filters(step)
         self._lookout.bars(self._missed, step)
         self._lookout.held(self._holdings, step)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._follow_condition(loss / foreseen, slow, step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
@@ -239,9 +253,27 @@ class RiskService:
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
                 response=self._responses.multiplier(self._symbols[row]),
+                condition=self._condition.multiplier(),
                 step=step,
             )
         self._publish(slow, step)
+
+    def _follow_condition(self, ratios: Floats, slow: Floats, step: Step) -> None:
+        """Learn from losses over their 99 % VaR, and see which condition prevails."""
+        pair = correlations(self._watch)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(slow > 0.0, self._forecast[:, VOLATILITY] / slow, np.nan)
+        signals = signals_of(
+            self._market,
+            ratio=ratio,
+            correlation=None if pair is None else pair[0],
+            regimes=self._condition.regimes(),
+        )
+        self._condition.follow(signals, ratios, step)
+
+    def condition(self, query: GetCondition, caller: Caller) -> ConditionView:
+        """Return the market's condition and what each scales learned limits by."""
+        return self._condition.view()
 
     def _impact(self, scope: RiskScope, name: str) -> int | None:
         """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
@@ -277,7 +309,7 @@ class RiskService:
             raise unknown_symbol(query.symbol, self._symbols)
         return RisksView(
             instruments=tuple(
-                self._view(row)
+                self._view(row, coverage=query.coverage)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
             )
@@ -287,7 +319,7 @@ class RiskService:
         """Return what is held at the last close may lose in the next bar."""
         return self._holdings.view()
 
-    def _view(self, row: int) -> RiskView:
+    def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         stale = int(self._missed[row]) >= self._config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
@@ -306,56 +338,24 @@ class RiskService:
             multiplier=self._multiplier(row) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
-            coverage=tuple(
-                coverage_view(
-                    since_start(
-                        self._judgement, row, level, counts=HitCounts(*counts[:-1]), tail=tail
-                    ),
-                    recently(self._judgement, row, level, tail=tail),
-                    tail=tail,
-                )
-                for level, (tail, counts) in enumerate(
-                    zip(TAILS, self._hits[row].tolist(), strict=True)
-                )
-            ),
+            coverage=_held(self._judgement, row, self._hits[row].tolist()) if coverage else (),
             have=have,
             need=MIN_RESIDUALS,
             reason=reason,
         )
 
-    async def events(
-        self, query: GetRiskEvents, caller: Caller, history: History
-    ) -> RiskEventsView:
-        """Return a page of risk events, newest first."""
-        rows = await history.rows("risk.events", **page(query.limit, query.before))
-        events = tuple(risk_event_of(row) for row in rows)
-        return RiskEventsView(
-            events=events, next=events[-1].number if len(events) == query.limit else None
-        )
-
-    async def limit_changes(
-        self, query: GetLimitChanges, caller: Caller, history: History
-    ) -> LimitChangesView:
-        """Return a page of learned limits' changes, newest first."""
-        rows = await history.rows("risk.limit_changes", **page(query.limit, query.before))
-        changes = tuple(limit_change_of(row) for row in rows)
-        return LimitChangesView(
-            changes=changes, next=changes[-1].version if len(changes) == query.limit else None
-        )
-
-    async def responses(
-        self, query: GetRiskResponses, caller: Caller, history: History
-    ) -> RiskResponsesView:
-        """Return what stands as an answer to risk events, and a page of all that was answered."""
-        rows = await history.rows("risk.responses", **page(query.limit, query.before))
-        standing = await history.rows("risk.standing_responses")
-        made = tuple(response_of(row) for row in rows)
-        return RiskResponsesView(
-            standing=tuple(response_of(row) for row in reversed(standing)),
-            responses=made,
-            next=made[-1].number if len(made) == query.limit else None,
-        )
-
     def lift(self, command: LiftResponse, step: Step) -> RiskResponseView:
         """Take a standing response back for a person; limits move at the next bar."""
         return self._responses.lift(command, step)
+
+
+def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:
+    """Return how the forecast of each tail has held; ``hits`` are the running counts by tail."""
+    return tuple(
+        coverage_view(
+            since_start(state, row, level, counts=HitCounts(*counts[:-1]), tail=tail),
+            recently(state, row, level, tail=tail),
+            tail=tail,
+        )
+        for level, (tail, counts) in enumerate(zip(TAILS, hits, strict=True))
+    )

@@ -17,6 +17,8 @@ from quarterdeck.risk.service.responses import Responses
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
+BACK = 0.9
+"""The part of a threshold that an instrument must come back to before its event is over."""
 Impact = Callable[[RiskScope, str], int | None]
 """Says what the positions concerned may lose in the next bar at 99 %, in money units."""
 
@@ -84,9 +86,13 @@ class RiskEvents:
         threshold: float,
         evidence: Callable[[int], Evidence],
     ) -> None:
-        """Mark every instrument whose ``observed`` crossed its threshold; NaN is not beyond."""
-        beyond = observed >= threshold
-        changed = beyond != self._before(kind)
+        """Mark every instrument whose ``observed`` crossed its threshold; NaN is not beyond.
+
+        One that is marked stays so until it is a tenth below the threshold.
+        """
+        before = self._before(kind)
+        beyond = observed >= np.where(before, BACK * threshold, threshold)
+        changed = beyond != before
         for row in np.flatnonzero(changed).tolist():
             concerned = Concerned(RiskScope.INSTRUMENT, self._symbols[row])
             self.mark(kind, concerned, step, beyond=bool(beyond[row]), evidence=evidence(row))

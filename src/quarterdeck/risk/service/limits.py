@@ -41,6 +41,7 @@ class LearnedLimits:
                     float(row["var99"]),
                     float(row["stress"]),
                     float(row["response"]),
+                    float(row["condition"]),
                 )
                 units = int(row["position_limit_units"])
                 self._held[instrument] = (int(row["version"]), units, basis)
@@ -69,13 +70,15 @@ class LearnedLimits:
         var99: float,
         multiplier: float,
         response: float,
+        condition: float,
         step: Step,
     ) -> None:
         """Move the limit of one instrument if its forecast asks for it; NaN asks for nothing."""
         if var99 != var99:
             return
-        basis = Basis(volatility, var99, self.stress(row), response)
-        budget = self._config.position_var99_budget_fraction * basis.stress * basis.response
+        basis = Basis(volatility, var99, self.stress(row), response, condition)
+        factor = basis.stress * basis.response * basis.condition
+        budget = self._config.position_var99_budget_fraction * factor
         proposed = position_limit(
             var99=var99,
             budget_fraction=budget,
@@ -170,4 +173,5 @@ class LearnedLimits:
             var99=None if basis is None else basis.var99,
             stress=None if basis is None else basis.stress,
             response=None if basis is None else basis.response,
+            condition=None if basis is None else basis.condition,
         )

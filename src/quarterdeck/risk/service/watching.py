@@ -20,8 +20,8 @@ from quarterdeck.risk.core.watch import (
     volume_drop,
 )
 from quarterdeck.risk.model import RiskEventKind, RiskScope
-from quarterdeck.risk.service.events import Concerned, Evidence, RiskEvents
-from quarterdeck.risk.service.holdings import Holdings
+from quarterdeck.risk.service.events import BACK, Concerned, Evidence, RiskEvents
+from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
 
@@ -198,11 +198,13 @@ class Lookout:
         """Report that too much of the deck's risk is in one instrument."""
         symbol, share = holdings.largest_share()
         most = self._config.concentration_event_fraction
+        kind = RiskEventKind.CONCENTRATION
+        least = BACK * most if self._events.marked(kind, DECK) else most
         self._events.mark(
-            RiskEventKind.CONCENTRATION,
+            kind,
             THE_DECK,
             step,
-            beyond=share >= most,
+            beyond=share >= least,
             evidence=Evidence(share, most, f"has {{observed:.0%}} of its 99 % VaR from {symbol}"),
         )
 

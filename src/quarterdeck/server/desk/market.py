@@ -28,7 +28,7 @@ def market_lines(views: Views, caller: Caller) -> dict[str, MarketLine]:
     }
     risks = {
         line.symbol: line
-        for line in now(views, GetRisk(), caller=caller, kind=RisksView).instruments
+        for line in now(views, GetRisk(coverage=False), caller=caller, kind=RisksView).instruments
     }
     lines = {}
     for instrument in instruments:

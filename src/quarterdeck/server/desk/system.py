@@ -48,7 +48,7 @@ class SystemDesk:
             ),
             feed=feed_view(feed),
             run=RunView(
-                run=facts.run,
+                run=facts.run(),
                 source=facts.source,
                 feed_digest=facts.feed_digest,
                 seed=facts.seed,

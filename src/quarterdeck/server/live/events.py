@@ -27,7 +27,13 @@ from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import LimitsChanged, Response, RiskEventRaised, RiskResponded
+from quarterdeck.risk.model import (
+    ConditionChanged,
+    LimitsChanged,
+    Response,
+    RiskEventRaised,
+    RiskResponded,
+)
 from quarterdeck.server.desk.model import Event, FillBrief
 
 MAX_TEXT = 400
@@ -52,6 +58,17 @@ def event_of(
             return _rebalance_event(message)
         case RiskResponded():
             return _response_event(message)
+        case ConditionChanged():
+            before = "" if message.previous is None else f"{message.previous} became "
+            return _event(
+                f"condition_changed:{message.number}",
+                "condition_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                title=f"Market: {before}{message.condition}",
+                text=message.because,
+            )
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",

@@ -1,0 +1,53 @@
+"""Work from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import urllib.parse
+
+from quarterdeck.cli.console import Answer, ask
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out one action."""
+    match options.action:
+        case "types":
+            answer = ask(options.data_dir, "GET", "/task-types")
+            lines = _types(answer)
+        case _:
+            path = f"/agents/{urllib.parse.quote(options.agent, safe='')}/offer"
+            answer = ask(options.data_dir, "POST", path, _offer(options))
+            lines = [_taken(answer)]
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(lines))
+    return 0
+
+
+def _types(answer: Answer) -> list[str]:
+    lines: list[str] = []
+    for one in answer["types"]:
+        lines.append(f"{one['type']}: judged by {one['judged_by']}")
+        for part in ("input", "result"):
+            lines.append(f"  {part:<8}{', '.join(one[part]['properties'])}")
+    return lines
+
+
+def _offer(options: argparse.Namespace) -> Answer:
+    body: Answer = {"reason": options.reason}
+    for name in ("capabilities", "accepts", "markets"):
+        given = getattr(options, name)
+        if given is not None:
+            body[name] = [word for word in given.split(",") if word]
+    for name in ("cost", "autonomy", "slots"):
+        if getattr(options, name) is not None:
+            body[name] = getattr(options, name)
+    return body
+
+
+def _taken(agent: Answer) -> str:
+    return (
+        f"{agent['agent']} can do {', '.join(agent['capabilities']) or 'nothing'}; takes "
+        f"{', '.join(agent['accepts']) or 'every type'} on {', '.join(agent['markets']) or 'every market'}, "
+        f"{agent['slots']} at once, {agent['autonomy']} alone"
+        + ("" if agent["cost"] is None else f", for {agent['cost']} each")
+    )

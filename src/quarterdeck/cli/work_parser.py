@@ -1,0 +1,31 @@
+"""What can be typed about work."""
+
+from __future__ import annotations
+
+from quarterdeck.cli import work
+from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
+
+
+def add_work(subparsers: Commands) -> None:
+    """Add ``quarterdeck work``."""
+    parser = add_command(
+        subparsers,
+        "work",
+        does="what tasks are given and give back, and what agents take",
+        example="quarterdeck work offer my-agent --accepts analysis,research --reason 'no trading'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    types = actions.add_parser("types", help="the fields of every type's input and result")
+    offer = actions.add_parser("offer", help="change what an agent can do and accepts")
+    offer.add_argument("agent", help="its name")
+    offer.add_argument("--capabilities", metavar="A,B", help="what it can do")
+    offer.add_argument("--accepts", metavar="A,B", help="the task types it takes; '' for all")
+    offer.add_argument("--markets", metavar="A,B", help="the symbols it works on; '' for all")
+    offer.add_argument("--cost", metavar="AMOUNT", help="what it charges for a task")
+    offer.add_argument("--autonomy", metavar="WORD", help="shadow, paper, canary or live")
+    offer.add_argument("--slots", type=int, metavar="N", help="how many tasks it holds at once")
+    offer.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (types, offer):
+        data_dir(action)
+        json_option(action)
+        action.set_defaults(command=work.run)

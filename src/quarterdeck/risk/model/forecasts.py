@@ -1,0 +1,156 @@
+"""Forecasts, of instruments and of what is held, and how they have held."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quarterdeck.kernel.messages import Answer, Number, Query
+from quarterdeck.kernel.vocabulary import Clock
+
+PUBLISHED = (
+    Number(
+        name="risk.volatility_fraction",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast standard deviation of the next bar's log return",
+    ),
+    Number(
+        name="risk.var99_fraction",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast 99 % value at risk of the next bar, as a fraction of price",
+    ),
+    Number(
+        name="risk.volatility_ratio",
+        unit="ratio",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="forecast volatility over its slow level",
+    ),
+    Number(
+        name="risk.holdings_var99_money",
+        unit="money",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="99 % value at risk of what an agent holds, and of the whole deck, for the next bar",
+    ),
+    Number(
+        name="risk.coverage_p",
+        unit="fraction",
+        subject="instrument",
+        clock=Clock.MARKET,
+        meaning="the least p-value of Kupiec's test of the 95 and 99 % forecasts, last 500 bars",
+    ),
+)
+
+
+class GetRisk(Query, frozen=True):
+    """Ask for the present forecasts of one symbol or of all.
+
+    Without ``coverage`` it is left empty: how each forecast has held takes most of the answer's time.
+    """
+
+    symbol: str | None = None
+    coverage: bool = True
+
+
+class RecentCoverageView(Answer, frozen=True):
+    """The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are."""
+
+    observations: int
+    hits: int
+    kupiec_p: float | None
+    christoffersen_p: float | None
+    dq_p: float | None
+    quantile_loss: float | None
+    fz0: float | None
+
+
+class CoverageView(Answer, frozen=True):
+    """How a forecast has held since the start: losses beyond it against the share it promises.
+
+    The p-values are of Kupiec's test of that share, Christoffersen's joint test with independence
+    and the dynamic quantile test of Engle and Manganelli; a value below 0.05 speaks against the
+    forecast. ``quantile_loss`` and ``fz0`` are mean losses a bar, good only to compare forecasts of
+    the same bars. Null before there are bars enough.
+    """
+
+    level: float
+    observations: int
+    hits: int
+    expected_fraction: float
+    hit_fraction: float | None
+    kupiec_p: float | None
+    christoffersen_p: float | None
+    dq_p: float | None
+    quantile_loss: float | None
+    fz0: float | None
+    recent: RecentCoverageView
+
+
+class RiskView(Answer, frozen=True):
+    """The forecast of one instrument for its next bar; losses are positive fractions of price.
+
+    Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so.
+    """
+
+    symbol: str
+    volatility: float | None
+    var95: float | None
+    es95: float | None
+    var99: float | None
+    es99: float | None
+    multiplier: float | None
+    position_limit: Decimal | None
+    limit_version: int
+    coverage: tuple[CoverageView, ...]
+    have: int
+    need: int
+    reason: str | None
+
+
+class RisksView(Answer, frozen=True):
+    """Present forecasts by instrument."""
+
+    instruments: tuple[RiskView, ...]
+
+
+class GetHoldingsRisk(Query, frozen=True):
+    """Ask what is held at present may lose in the next bar."""
+
+
+class ComponentRiskView(Answer, frozen=True):
+    """One instrument's part of what is held: ``value`` at the last close, short negative.
+
+    ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a
+    hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known.
+    """
+
+    symbol: str
+    value: Decimal
+    var99_share: float | None
+    marginal_var99: float | None
+
+
+class HoldingsRiskView(Answer, frozen=True):
+    """What one agent, or the whole deck, may lose in the next bar, in money; null where unknown.
+
+    It takes 250 bars common to everything held.
+    """
+
+    subject: str
+    gross: Decimal
+    var95: Decimal | None
+    es95: Decimal | None
+    var99: Decimal | None
+    es99: Decimal | None
+    components: tuple[ComponentRiskView, ...]
+
+
+class HoldingsView(Answer, frozen=True):
+    """The deck first, then each agent that holds something; ``coverage`` judges the deck's forecasts."""
+
+    subjects: tuple[HoldingsRiskView, ...]
+    coverage: tuple[CoverageView, ...]

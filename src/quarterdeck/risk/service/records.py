@@ -1,0 +1,73 @@
+"""What is asked of the records, page by page, newest first; each only reads the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quarterdeck.risk.model import (
+    ConditionChangesView,
+    GetConditionChanges,
+    GetLimitChanges,
+    GetRiskEvents,
+    GetRiskResponses,
+    LimitChangesView,
+    RiskEventsView,
+    RiskResponsesView,
+)
+from quarterdeck.risk.service.condition import condition_change_of
+from quarterdeck.risk.store import limit_change_of, response_of, risk_event_of
+from quarterdeck.runtime.paging import page
+from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.state import History
+
+if TYPE_CHECKING:
+    from quarterdeck.risk.service import RiskService
+
+
+async def events(
+    _service: RiskService, query: GetRiskEvents, _caller: Caller, history: History
+) -> RiskEventsView:
+    """Return a page of risk events."""
+    rows = await history.rows("risk.events", **page(query.limit, query.before))
+    found = tuple(risk_event_of(row) for row in rows)
+    return RiskEventsView(events=found, next=_next([one.number for one in found], query.limit))
+
+
+async def responses(
+    _service: RiskService, query: GetRiskResponses, _caller: Caller, history: History
+) -> RiskResponsesView:
+    """Return what stands as an answer to risk events, and a page of all that was answered."""
+    rows = await history.rows("risk.responses", **page(query.limit, query.before))
+    standing = await history.rows("risk.standing_responses")
+    made = tuple(response_of(row) for row in rows)
+    return RiskResponsesView(
+        standing=tuple(response_of(row) for row in reversed(standing)),
+        responses=made,
+        next=_next([one.number for one in made], query.limit),
+    )
+
+
+async def limit_changes(
+    _service: RiskService, query: GetLimitChanges, _caller: Caller, history: History
+) -> LimitChangesView:
+    """Return a page of learned limits' changes."""
+    rows = await history.rows("risk.limit_changes", **page(query.limit, query.before))
+    changes = tuple(limit_change_of(row) for row in rows)
+    return LimitChangesView(
+        changes=changes, next=_next([one.version for one in changes], query.limit)
+    )
+
+
+async def condition_changes(
+    _service: RiskService, query: GetConditionChanges, _caller: Caller, history: History
+) -> ConditionChangesView:
+    """Return a page of changes of the market's condition."""
+    rows = await history.rows("risk.condition_changes", **page(query.limit, query.before))
+    changes = tuple(condition_change_of(row) for row in rows)
+    return ConditionChangesView(
+        changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+def _next(numbers: list[int], limit: int) -> int | None:
+    return numbers[-1] if len(numbers) == limit else None

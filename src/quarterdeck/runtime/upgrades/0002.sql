@@ -1,0 +1,92 @@
+-- Which programs have run the run: the one it was born under, of which version 1 knew no more, and later ones.
+CREATE TABLE program (
+  step INTEGER PRIMARY KEY,
+  version TEXT NOT NULL,
+  schema_version INTEGER NOT NULL,
+  code_digest TEXT NOT NULL,
+  kernel_digest TEXT NOT NULL,
+  config_digest TEXT NOT NULL,
+  config TEXT
+) STRICT;
+INSERT INTO program (step, version, schema_version, code_digest, kernel_digest, config_digest)
+SELECT 1, '0.1.0', 1, code.value, kernel.value, config.value
+FROM manifest AS code, manifest AS kernel, manifest AS config
+WHERE code.key = 'code_digest' AND kernel.key = 'kernel_digest' AND config.key = 'config_digest';
+
+-- Risk events say whom they concern and how they are answered; until now they were only said.
+CREATE TABLE risk_events_now (
+  number INTEGER PRIMARY KEY,
+  event_id TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  observed REAL NOT NULL,
+  threshold REAL NOT NULL,
+  text TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  concerns TEXT NOT NULL,
+  probability REAL,
+  impact_units INTEGER,
+  response TEXT NOT NULL
+) STRICT;
+INSERT INTO risk_events_now
+SELECT number, event_id, slice, at, kind, severity, subject, observed, threshold, text,
+  CASE kind WHEN 'drawdown' THEN 'agent' WHEN 'concentration' THEN 'deck' ELSE 'instrument' END,
+  CASE kind WHEN 'concentration' THEN '' ELSE substr(subject, 1, instr(subject || ' ', ' ') - 1) END,
+  NULL, NULL, 'notify'
+FROM risk_events;
+DROP TABLE risk_events;
+ALTER TABLE risk_events_now RENAME TO risk_events;
+ALTER TABLE risk_limits ADD COLUMN response REAL;
+CREATE TABLE risk_responses (
+  number INTEGER PRIMARY KEY,
+  response_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  response TEXT NOT NULL,
+  state TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  mark TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  until_slice INTEGER,
+  ended_at INTEGER,
+  ended_by TEXT,
+  ended_because TEXT
+) STRICT;
+CREATE TABLE risk_streaks (
+  agent TEXT PRIMARY KEY,
+  streak INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  trades INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Levels that risk sets, and signals with an end of their own.
+CREATE TABLE execution_learned_levels (
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  trading_state INTEGER,
+  max_credit_notional INTEGER,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
+
+-- Rebalancing.
+CREATE TABLE portfolio_mandates (
+  name TEXT PRIMARY KEY,
+  charge BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_rebalances (
+  number INTEGER PRIMARY KEY,
+  rebalance_id TEXT NOT NULL,
+  mandate TEXT NOT NULL,
+  status TEXT NOT NULL,
+  rebalance BLOB NOT NULL
+) STRICT;
+CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
+WHERE status IN ('proposed', 'running', 'aborting');
