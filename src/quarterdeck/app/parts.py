@@ -66,11 +66,6 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
-<<<<<<< HEAD
-def _hard_units(config: Config) -> int:
-    notional, field = config.limits.max_position_notional, "limits.max_position_notional"
-    return to_units(notional, scale=MONEY_SCALE, field=field)
-=======
 def hard_units(config: Config) -> int:
     """Return the largest position a person allows, in money units."""
     return to_units(
@@ -78,7 +73,6 @@ def hard_units(config: Config) -> int:
         scale=MONEY_SCALE,
         field="limits.max_position_notional",
     )
->>>>>>> 4aae7e8ffd80ce5738569f4721c966d3db64d3e7
 
 
 class Capabilities:
@@ -104,11 +98,7 @@ class Capabilities:
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
-<<<<<<< HEAD
-            hard_units=_hard_units(config),
-=======
             hard_units=hard_units(config),
->>>>>>> 4aae7e8ffd80ce5738569f4721c966d3db64d3e7
         )
         self.portfolio = PortfolioService(
             instruments=self.instruments,
