@@ -20,6 +20,7 @@ from quarterdeck.portfolio.model import (
     AbortRebalance,
     ApproveRebalance,
     EndMandate,
+    GetRebalancing,
     Mode,
     Objective,
     Period,
@@ -466,3 +467,17 @@ def test_drift_of_the_risk_is_due_when_the_risk_moves_and_the_weights_do_not() -
     )
     deck.bar()
     assert deck.rebalances()[1].trigger.startswith("risk drift")
+
+
+def test_mandates_and_the_last_rebalances_are_shown_together_newest_first() -> None:
+    deck = RebalancingDeck()
+    deck.bar()
+    deck.mandate(weights={"AAA": 0.5}, triggers=Triggers(every=Period.DAY), mode=Mode.ADVISORY,
+                 approve_within_bars=1)  # fmt: skip
+    for _ in range(50):
+        deck.bar()
+    shown = deck.rebalancing.standing(GetRebalancing(), OPERATOR_CALLER)
+    assert [each.mandate.name for each in shown.mandates] == ["m"]
+    numbers = [each.number for each in shown.rebalances]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 20

@@ -16,6 +16,7 @@ from quarterdeck.portfolio.model import (
     GetMandates,
     GetRebalance,
     GetRebalances,
+    GetRebalancing,
     MandatesView,
     Mode,
     ProposePortfolio,
@@ -23,6 +24,7 @@ from quarterdeck.portfolio.model import (
     RebalanceStatus,
     RebalancesView,
     RebalanceView,
+    RebalancingView,
 )
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
@@ -44,6 +46,9 @@ from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import History, Reader, State
+
+SHOWN = 20
+"""Rebalances that are shown together with the mandates."""
 
 
 class RebalancingService:
@@ -124,6 +129,14 @@ class RebalancingService:
     def rebalance(self, query: GetRebalance, _caller: Caller) -> RebalanceView:
         """Return one rebalance."""
         return self.view(self.programmes.find(query.rebalance_id))
+
+    def standing(self, _query: GetRebalancing, caller: Caller) -> RebalancingView:
+        """Return the mandates and the last rebalances."""
+        last = list(self.programmes.rebalances.values())[-SHOWN:]
+        return RebalancingView(
+            mandates=self.mandates(GetMandates(), caller).mandates,
+            rebalances=tuple(self.view(each) for each in reversed(last)),
+        )
 
     async def rebalances(
         self, query: GetRebalances, _caller: Caller, history: History
