@@ -67,12 +67,9 @@ def refuse_bad_rules(config: Config) -> None:
 
 
 def hard_units(config: Config) -> int:
-    """Return the largest position a person allows, in money units."""
-    return to_units(
-        config.limits.max_position_notional,
-        scale=MONEY_SCALE,
-        field="limits.max_position_notional",
-    )
+    """Return a person's limit of one position, in money units."""
+    field = "limits.max_position_notional"
+    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
 
 
 class Capabilities:
@@ -135,7 +132,10 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
+        self.alerts = AlertsService(
+            rules=rules_of(config.alerts),
+            numbers=PUBLISHED,
+        )
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

@@ -47,13 +47,13 @@ def _same(one: object, other: object) -> bool:
         return one == other
     if kind is float:
         return _DOUBLE.pack(one) == _DOUBLE.pack(other)
+    if kind is MethodType:
+        # A question that its service was given to ask; whom it asks is compared by itself.
+        return one.__func__ is other.__func__  # type: ignore[attr-defined]
     if kind in _MAPPINGS:
         return list(one) == list(other) and all(map(_same, one.values(), other.values()))  # type: ignore[attr-defined,call-overload]
     if kind in _SEQUENCES:
         return len(one) == len(other) and all(map(_same, one, other))  # type: ignore[arg-type,call-overload]
-    if kind is MethodType:
-        # A way to ask a collaborator, which keeps its own state.
-        return one.__func__ is other.__func__  # type: ignore[attr-defined]
     read = _reader(kind)  # type: ignore[arg-type]
     return read is not None and all(map(_same, read(one), read(other)))
 
@@ -70,8 +70,7 @@ def _search(one: object, other: object, *, at: str, depth: int) -> str | None:
             same = _DOUBLE.pack(one) == _DOUBLE.pack(other)
             return None if same else f"{at}: {one!r} and {other!r}"
         case MethodType():
-            same = one.__func__ is other.__func__  # type: ignore[attr-defined]
-            return None if same else f"{at}: {one.__qualname__} and another"
+            return None if _same(one, other) else f"{at}: {_few(one)} and {_few(other)}"
         case np.ndarray():
             alike = one.shape == other.shape and one.tobytes() == other.tobytes()  # type: ignore[attr-defined]
             return None if alike else f"{at}: arrays"
