@@ -1479,6 +1479,12 @@ export interface RebalancesView {
   readonly next: number | null;
 }
 
+/** Mandates by name, and the last 20 rebalances, newest first. */
+export interface RebalancingView {
+  readonly mandates: ReadonlyArray<MandateView>;
+  readonly rebalances: ReadonlyArray<RebalanceView>;
+}
+
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
 export interface RecentCoverageView {
   readonly observations: number;

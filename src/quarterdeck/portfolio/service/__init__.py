@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -36,11 +36,8 @@ from quarterdeck.portfolio.model import (
     GetActive,
     GetAttribution,
     GetPortfolio,
-    GetProposals,
     Objective,
     PortfolioView,
-    ProposalRecord,
-    ProposalsView,
     ProposalView,
     RebalanceProposed,
 )
@@ -57,10 +54,9 @@ from quarterdeck.portfolio.service.attributing import (
 from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import PortfolioSection
-from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import Array, History, Reader, State
+from quarterdeck.runtime.state import Array, Reader, State
 
 RISK_FREE = 0.0
 """The risk-free rate of every Sharpe ratio here: no rate is known, so excess is over zero."""
@@ -195,7 +191,7 @@ class PortfolioService:
         )
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
-        if self._full() and message.index % self._config.every_bars == 0:
+        if self._moments.full and message.index % self._config.every_bars == 0:
             basis = self._basis()
             for objective in Objective:
                 self._propose(objective, step, basis=basis)
@@ -238,12 +234,12 @@ class PortfolioService:
         slot = int(self._moments.count[0]) % self._config.window_bars
         self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
-        if self._full():
+        if self._moments.full:
             self._targets.follow(self._moments, budget=self._budget)
 
     def outlook(self) -> Outlook | None:
         """Return mean and covariance per period at the last close; ``None`` until the window is full."""
-        if not self._full():
+        if not self._moments.full:
             return None
         return Outlook(mean=self._moments.mean.copy(), covariance=self._moments.covariance())
 
@@ -268,16 +264,13 @@ class PortfolioService:
             worths=self._worths(),
             symbols=self._symbols,
             sectors=tuple(against.names[sector] for sector in against.sector_of),
-            covariance=self._moments.covariance() if self._full() else None,
+            covariance=self._moments.covariance() if self._moments.full else None,
         )
 
     def against_benchmark(self, query: GetActive, caller: Caller) -> ActiveView:
         """Return what the deck earned against its benchmark and by factor."""
         worths = tuple(self._worths().values())
         return self._against.view(worths, self._against.betas(self._moments))
-
-    def _full(self) -> bool:
-        return self._moments.have >= self._config.window_bars
 
     def _basis(self) -> Basis | DomainError:
         """Return what every objective is answered from at this close, or why there is nothing."""
@@ -433,32 +426,6 @@ class PortfolioService:
             drift=drift,
         )
 
-    async def proposals(
-        self, query: GetProposals, caller: Caller, history: History
-    ) -> ProposalsView:
-        """Return a page of proposals, newest first."""
-        rows = await history.rows("portfolio.proposals", **page(query.limit, query.before))
-        records = tuple(_record_of(row) for row in rows)
-        return ProposalsView(
-            proposals=records, next=records[-1].number if len(records) == query.limit else None
-        )
-
 
 def _published(figure: float | None, *, times: float = 1.0) -> float | None:
     return None if figure is None else published(figure * times)
-
-
-def _record_of(row: Mapping[str, Any]) -> ProposalRecord:
-    proposal = msgspec.json.decode(row["proposal"], type=RebalanceProposed)
-    return ProposalRecord(
-        number=row["number"],
-        proposal_id=proposal.proposal_id,
-        at=rfc3339(Nanos(row["at"])),
-        slice=row["slice"],
-        objective=proposal.objective,
-        weights=dict(zip(proposal.symbols, proposal.weights, strict=True)),
-        expected_return=proposal.expected_return,
-        volatility=proposal.volatility,
-        sharpe=proposal.sharpe,
-        turnover=proposal.turnover,
-    )
