@@ -136,6 +136,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     assert parse_config(raw) == Config()
     shown_keys = set(_dotted(raw))
     lists = {"agents.schedule", "alerts.rules", "limits.levels", "limits.clusters"}
+    lists |= {"portfolio.sectors", "portfolio.benchmark"}
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
 

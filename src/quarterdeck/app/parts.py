@@ -85,9 +85,8 @@ class Capabilities:
         secrets: Secrets,
         room: Room,
     ) -> None:
-        config, symbols = plan.config, plan.feed.symbols
+        config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        timeframe = timeframe_of(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
         self.risk = RiskService(

@@ -120,3 +120,20 @@ CREATE TABLE portfolio_rebalances (
 ) STRICT;
 CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
 WHERE status IN ('proposed', 'running', 'aborting');
+
+-- What was earned before is told as trading less cost; what is held counts as bought since the last close.
+CREATE TABLE portfolio_active (
+  number INTEGER PRIMARY KEY,
+  state BLOB NOT NULL
+) STRICT;
+INSERT INTO portfolio_active (number, state)
+SELECT 1, CAST(json_object(
+  'trading', (SELECT COALESCE(SUM(gain_units), 0) FROM portfolio_cells),
+  'cost', (SELECT COALESCE(SUM(cost_units), 0) FROM portfolio_cells),
+  'joined', (SELECT SUM(capital_units) FROM execution_accounts)
+    + (SELECT COALESCE(SUM(gain_units - cost_units), 0) FROM portfolio_cells),
+  'traded', json((SELECT json_group_object(instrument, json_array(quantity, paid)) FROM (
+    SELECT instrument, SUM(quantity_units) AS quantity, SUM(paid_units) AS paid
+    FROM portfolio_stakes GROUP BY instrument)))
+) AS BLOB)
+WHERE EXISTS (SELECT 1 FROM execution_accounts);
