@@ -121,11 +121,72 @@ CREATE TABLE portfolio_rebalances (
 CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
 WHERE status IN ('proposed', 'running', 'aborting');
 
--- What was earned before is told as trading less cost; what is held counts as bought since the last close.
+-- What agents accept and may do alone, and schedules. An agent without a word accepts all types and markets.
+ALTER TABLE agents ADD COLUMN accepts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN markets TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN cost_units INTEGER;
+ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
+ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
+ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
+CREATE TABLE schedule_fires (
+  number INTEGER PRIMARY KEY,
+  schedule_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  task_id TEXT,
+  reason TEXT,
+  facts TEXT NOT NULL,
+  UNIQUE (schedule_id, key)
+) STRICT;
+CREATE TABLE schedules (
+  name TEXT PRIMARY KEY,
+  schedule_id TEXT NOT NULL,
+  submitter TEXT NOT NULL,
+  when_due TEXT NOT NULL,
+  task TEXT NOT NULL,
+  began_at INTEGER NOT NULL,
+  began_slice INTEGER NOT NULL,
+  next_at INTEGER,
+  next_slice INTEGER,
+  fired INTEGER NOT NULL,
+  skipped INTEGER NOT NULL,
+  last_key TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trade_judgements (
+  number INTEGER PRIMARY KEY,
+  agent TEXT NOT NULL,
+  regime TEXT,
+  equity_units INTEGER NOT NULL,
+  took_ms REAL NOT NULL,
+  due_slice INTEGER NOT NULL
+) STRICT;
+
+-- Levels of risk with what moved them, and whose mandate an agent's portfolio is.
 CREATE TABLE portfolio_active (
   number INTEGER PRIMARY KEY,
   state BLOB NOT NULL
 ) STRICT;
+CREATE TABLE risk_level_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  previous TEXT,
+  level TEXT NOT NULL,
+  previous_score REAL,
+  score REAL NOT NULL,
+  causes TEXT NOT NULL,
+  impact_units INTEGER,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_levels (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
+
+-- What was earned before is told as trading less cost; what is held counts as bought since the last close.
 INSERT INTO portfolio_active (number, state)
 SELECT 1, CAST(json_object(
   'trading', (SELECT COALESCE(SUM(gain_units), 0) FROM portfolio_cells),
