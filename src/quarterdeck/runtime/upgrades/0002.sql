@@ -106,6 +106,47 @@ CREATE TABLE risk_condition_weights (
   weights TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Levels of risk, and credit lines as they are learned.
+CREATE TABLE risk_levels (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_level_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  previous TEXT,
+  level TEXT NOT NULL,
+  previous_score REAL,
+  score REAL NOT NULL,
+  causes TEXT NOT NULL,
+  impact_units INTEGER,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_adaptation (
+  one INTEGER PRIMARY KEY,
+  mode TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_credit_accounts (
+  agent TEXT PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_credit_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous_units INTEGER,
+  credit_units INTEGER NOT NULL,
+  share REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
+
 -- Mandates, and rebalances on their way.
 CREATE TABLE portfolio_mandates (
   name TEXT PRIMARY KEY,
