@@ -138,7 +138,10 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
+        self.alerts = AlertsService(
+            rules=rules_of(config.alerts),
+            numbers=PUBLISHED,
+        )
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

@@ -41,6 +41,16 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Parts that add up twice: all sectors' effects, ``trading`` less ``cost`` are ``net``. So are all factors' gains, ``specific`` and ``trading`` less ``cost``. ``trading`` is what was traded against the close of its own bar. ``net`` is the equity of all agents less their capital at the last close, to the last unit. */
+export interface ActiveView {
+  readonly sectors: ReadonlyArray<SectorRow>;
+  readonly factors: ReadonlyArray<FactorRow>;
+  readonly specific: Decimal;
+  readonly trading: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** What becomes of what is learned. */
 export type Adaptation = "frozen" | "live" | "shadow";
 
@@ -111,12 +121,13 @@ export interface ApproveRebalance {
   readonly reason?: string;
 }
 
-/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
 export interface AttributionRow {
   readonly name: string;
   readonly gain: Decimal;
   readonly cost: Decimal;
   readonly net: Decimal;
+  readonly risk_share: number | null;
 }
 
 /** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
@@ -661,6 +672,13 @@ export interface ExecutionReport {
   readonly agents: ReadonlyArray<AgentReport>;
   readonly equity_total: Decimal | null;
   readonly ledger_balanced: boolean;
+}
+
+/** What one factor earned; ``exposure`` is what is held of it now, per unit of equity. */
+export interface FactorRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly exposure: number | null;
 }
 
 /** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
@@ -1842,6 +1860,15 @@ export interface ScorePartView {
   readonly component: string;
   readonly value: number | null;
   readonly points: number | null;
+}
+
+/** One sector's effects in money, exact; cash is a sector that the benchmark does not hold. */
+export interface SectorRow {
+  readonly name: string;
+  readonly benchmark: Decimal;
+  readonly allocation: Decimal;
+  readonly selection: Decimal;
+  readonly interaction: Decimal;
 }
 
 /** The caller as authenticated, and what it may do. */
