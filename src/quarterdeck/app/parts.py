@@ -21,6 +21,7 @@ from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
+from quarterdeck.market.model import Instrument
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance import api as performance_api
 from quarterdeck.performance import model as performance_model
@@ -66,10 +67,21 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
-def hard_units(config: Config) -> int:
-    """Return a person's limit of one position, in money units."""
-    field = "limits.max_position_notional"
-    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
+def risk_of(plan: Plan, instruments: tuple[Instrument, ...]) -> RiskService:
+    """Return the risk service, given the human's limits that nothing learned may exceed."""
+    limits = plan.config.limits
+    return RiskService(
+        symbols=plan.feed.symbols,
+        quantity_scales=tuple(one.quantity_scale for one in instruments),
+        config=plan.config.risk,
+        capital_units=plan.capital_units,
+        hard_units=to_units(
+            limits.max_position_notional,
+            scale=MONEY_SCALE,
+            field="limits.max_position_notional",
+        ),
+        gross_ratio=limits.max_gross_exposure_ratio,
+    )
 
 
 class Capabilities:
@@ -89,13 +101,7 @@ class Capabilities:
         self.instruments = listed(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
-        self.risk = RiskService(
-            symbols=symbols,
-            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
-            config=config.risk,
-            capital_units=plan.capital_units,
-            hard_units=hard_units(config),
-        )
+        self.risk = risk_of(plan, self.instruments)
         self.portfolio = PortfolioService(
             instruments=self.instruments,
             config=config.portfolio,

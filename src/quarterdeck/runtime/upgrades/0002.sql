@@ -186,6 +186,7 @@ CREATE TABLE risk_levels (
   kept TEXT NOT NULL
 ) STRICT;
 
+<<<<<<< HEAD
 -- What was earned before is told as trading less cost; what is held counts as bought since the last close.
 INSERT INTO portfolio_active (number, state)
 SELECT 1, CAST(json_object(
@@ -198,3 +199,28 @@ SELECT 1, CAST(json_object(
     FROM portfolio_stakes GROUP BY instrument)))
 ) AS BLOB)
 WHERE EXISTS (SELECT 1 FROM execution_accounts);
+=======
+-- What risk has since come to keep.
+CREATE TABLE risk_adaptation (
+  one INTEGER PRIMARY KEY,
+  mode TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_credit_accounts (
+  agent TEXT PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_credit_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous_units INTEGER,
+  credit_units INTEGER NOT NULL,
+  share REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
+>>>>>>> 403c242c2a4e6d9d6ce046d12bfd5e8196e4e909
