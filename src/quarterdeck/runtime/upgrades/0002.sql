@@ -186,7 +186,6 @@ CREATE TABLE risk_levels (
   kept TEXT NOT NULL
 ) STRICT;
 
-<<<<<<< HEAD
 -- What was earned before is told as trading less cost; what is held counts as bought since the last close.
 INSERT INTO portfolio_active (number, state)
 SELECT 1, CAST(json_object(
@@ -199,7 +198,6 @@ SELECT 1, CAST(json_object(
     FROM portfolio_stakes GROUP BY instrument)))
 ) AS BLOB)
 WHERE EXISTS (SELECT 1 FROM execution_accounts);
-=======
 -- What risk has since come to keep.
 CREATE TABLE risk_adaptation (
   one INTEGER PRIMARY KEY,
@@ -223,4 +221,3 @@ CREATE TABLE risk_credit_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
->>>>>>> 403c242c2a4e6d9d6ce046d12bfd5e8196e4e909
