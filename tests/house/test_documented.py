@@ -20,6 +20,7 @@ from quarterdeck.kernel.messages import Message, Number
 from quarterdeck.runtime.config import Config, parse_config
 from quarterdeck.runtime.database import CAPABILITIES
 from quarterdeck.runtime.policy import Operation, Permission, Topic
+from quarterdeck.server.tools import TELLINGS
 from tests.house.source import PACKAGE, ROOT, classes, functions, modules, parsed, shown, told
 
 import docs.generate as generated  # isort: skip
@@ -327,3 +328,8 @@ def test_the_measurement_of_decision_4_is_what_its_page_says() -> None:
     assert len(rows) == 5
     for name, count, of in rows:
         assert (count, of) == (f"{differing[name]:,}", f"{len(ends):,}"), name
+
+
+def test_every_tool_that_an_operation_names_is_told_to_agents() -> None:
+    named = {one.tool for one in _operations() if one.tool is not None}
+    assert sorted(named - set(TELLINGS)) == []

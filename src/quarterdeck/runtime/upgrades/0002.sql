@@ -210,3 +210,40 @@ CREATE TABLE work_bounds (
   full_at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
+
+-- What was earned before is told as trading less cost; what is held counts as bought since the last close.
+INSERT INTO portfolio_active (number, state)
+SELECT 1, CAST(json_object(
+  'trading', (SELECT COALESCE(SUM(gain_units), 0) FROM portfolio_cells),
+  'cost', (SELECT COALESCE(SUM(cost_units), 0) FROM portfolio_cells),
+  'joined', (SELECT SUM(capital_units) FROM execution_accounts)
+    + (SELECT COALESCE(SUM(gain_units - cost_units), 0) FROM portfolio_cells),
+  'traded', json((SELECT json_group_object(instrument, json_array(quantity, paid)) FROM (
+    SELECT instrument, SUM(quantity_units) AS quantity, SUM(paid_units) AS paid
+    FROM portfolio_stakes GROUP BY instrument)))
+) AS BLOB)
+WHERE EXISTS (SELECT 1 FROM execution_accounts);
+
+-- What risk has since come to keep.
+CREATE TABLE risk_adaptation (
+  one INTEGER PRIMARY KEY,
+  mode TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_credit_accounts (
+  agent TEXT PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_credit_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous_units INTEGER,
+  credit_units INTEGER NOT NULL,
+  share REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
