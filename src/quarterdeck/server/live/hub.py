@@ -9,9 +9,9 @@ from itertools import groupby
 
 import msgspec
 
-from quarterdeck.agents.model import TaskReady
+from quarterdeck.agents.model import GetWork, TaskReady
 from quarterdeck.kernel.errors import DomainError
-from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.runtime.policy import DECK_CALLER
@@ -48,6 +48,7 @@ class Hub:
         self._instruments = by_symbol(ports.instruments)
         self._regimes: dict[str, Regime] = {}
         self._overview = LatestStream()
+        self._work = LatestStream()
         self._slice = -1
         self._wanted = False
         self._missed = False
@@ -152,6 +153,7 @@ class Hub:
         self._market, self._equity, self._events = market, equity, told
         self.streams = {
             "overview": self._overview,
+            "work": self._work,
             "market": market,
             "equity": equity,
             "events": told,
@@ -185,22 +187,28 @@ class Hub:
             self._equity.put(point)
 
     async def _keep_overview(self) -> None:
-        latest = b""
+        wanted: tuple[tuple[str, Query, LatestStream], ...] = (
+            ("overview", GetOverview(), self._overview),
+            ("work", GetWork(), self._work),
+        )
         while True:
             # The pace of the replay moves without a step, so it is looked at now and then.
             with suppress(TimeoutError):
                 async with asyncio.timeout(OVERVIEW_IDLE_S):
                     await self._moved.wait()
             self._moved.clear()
-            if any("overview" in client.topics for client in self.clients):
-                with suppress(DomainError):
-                    snapshot = await self._ports.views.read(GetOverview(), DECK_CALLER)
-                    data = msgspec.json.encode(snapshot.answer)
-                    if data != latest:
-                        latest = data
-                        self._overview.put(data)
-                        self._wake()
+            for topic, query, stream in wanted:
+                if any(topic in client.topics for client in self.clients):
+                    await self._keep(query, stream)
             await asyncio.sleep(OVERVIEW_S)
+
+    async def _keep(self, query: Query, stream: LatestStream) -> None:
+        with suppress(DomainError):
+            snapshot = await self._ports.views.read(query, DECK_CALLER)
+            data = msgspec.json.encode(snapshot.answer)
+            if data != stream.snapshot():
+                stream.put(data)
+                self._wake()
 
     def _wake(self) -> None:
         for client in self.clients:
