@@ -52,10 +52,11 @@ from quarterdeck.kernel.vocabulary import (
 )
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import LimitsSection
+from quarterdeck.runtime.sequencer import Step
 from tests.crash.deck import AGENTS as CLIENTS
 from tests.crash.deck import Deck as DeckOnDisk
 from tests.properties.execution.states import Tried
-from tests.unit.execution.deck import Deck, agent_caller, instrument
+from tests.unit.execution.deck import Deck, Disk, agent_caller, instrument
 
 AGENTS, INSTRUMENTS, OPEN_ORDERS = 100, 500, 5_000
 DECISIONS, WARM = 20_000, 1_000
@@ -99,6 +100,8 @@ LOOSE = {
     "max_identical_orders_per_bar": "1000000",
     "max_cancel_ratio": "1",
     "loss_cooldown_bars": "0",
+    "max_decision_ms": "1000000",
+    "max_clock_step_ms": "1000000",
 }
 """What can be set, loose enough to let pass: each control does its work.
 
@@ -205,6 +208,14 @@ def decisions() -> Figures:
     }
 
 
+class Nowhere(Disk):
+    """Takes steps and forgets them: what is held against the truth here is in memory."""
+
+    def append(self, step: Step) -> None:  # noqa: ARG002
+        """Let go of a finished step."""
+        return
+
+
 class Truth:
     """What is allowed, recomputed from the orders alone after every accepted one."""
 
@@ -290,7 +301,6 @@ async def _disturb(truth: Truth) -> None:
             for order in working[:3]:
                 if order.status is OrderStatus.WORKING:
                     deck.desk.book.move(order, OrderStatus.UNKNOWN)
-        deck.disk.steps.clear()
         for _ in range(20):
             await asyncio.sleep(0)
 
@@ -310,10 +320,10 @@ async def _crowd() -> Truth:
     deck = Deck(
         limits=limits, instruments=tuple(instrument(row, f"S{row}", least=0) for row in range(3))
     )
-    deck.connection.execute("BEGIN")
     names = tuple(f"a{n}" for n in range(WRITERS))
     deck.join(*names, capital=10**13)
     deck.bars(dict.fromkeys(range(3), 10_000))
+    deck.sequencer._journal = Nowhere(deck.connection)
     truth = Truth(deck)
     async with asyncio.TaskGroup() as group:
         group.create_task(_disturb(truth))

@@ -4,8 +4,9 @@
 from the call, which waits for no queue, until the raised word is on disk and every decision reads it.
 ``answer_p99_ms`` is until the stop's answer: then its record is in the journal as well, behind the
 orders that were decided before it.
-``accepted_after_stop`` counts accepted orders whose step follows the stop's, over all trials; every
-agent goes on submitting until it has been refused, then a person re-arms. The disk's fsync is measured
+``accepted_after_stop`` counts accepted orders whose step follows the stop's, over all trials; the stop
+falls between the agents' orders, at another place in every trial, and every agent goes on submitting
+until it has been refused, then a person re-arms. The disk's fsync is measured
 beside it: a stop waits for one of them.
 """
 
@@ -25,21 +26,18 @@ from quarterdeck.execution.model import OrderAccepted, RaiseStop, StopView, Subm
 from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Side
 from quarterdeck.runtime.policy import OPERATOR_CALLER
+from quarterdeck.runtime.sequencer import Receipt
 from tests.crash.deck import Deck
 
 AGENTS = 50
 TRIALS = 10_000
 SYNCS = 500
-BEFORE = 50
-"""Orders that are decided before the stop is called."""
-
-
 PAUSE_S = 0.002
 """How long one whom the journal does not admit leaves it alone."""
 
 
-async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) -> int:
-    """Submit until refused; return how many were accepted."""
+async def _submit(deck: Deck, name: str, *, trial: int) -> None:
+    """Submit until refused."""
     accepted = 0
     while True:
         order = SubmitOrder(
@@ -56,11 +54,16 @@ async def _submit(deck: Deck, name: str, *, trial: int, ready: asyncio.Event) ->
             # Not admitted, so not accepted: asked again once the disk has caught up.
             await asyncio.sleep(PAUSE_S)
             continue
-        if len(deck.given) >= BEFORE:
-            ready.set()
         if view.status is OrderStatus.REFUSED:
-            return accepted
+            return
         accepted += 1
+
+
+async def _stop(deck: Deck) -> tuple[Receipt, float]:
+    """Return the receipt of a stop and the milliseconds until its answer."""
+    began = time.perf_counter()
+    receipt = await deck.sequencer.submit(RaiseStop(reason="trial"), OPERATOR_CALLER)
+    return receipt, (time.perf_counter() - began) * 1_000.0
 
 
 async def _rearm(deck: Deck) -> None:
@@ -77,14 +80,15 @@ async def _rearm(deck: Deck) -> None:
 async def _trial(deck: Deck, names: tuple[str, ...], *, trial: int) -> tuple[float, float, int]:
     """Return the milliseconds of one stop, of its answer, and the orders accepted after it."""
     deck.given.clear()
-    ready = asyncio.Event()
+    # The stop falls between the orders of the agents, at another place in every trial.
+    place = trial % (len(names) + 1)
     async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(_submit(deck, name, trial=trial, ready=ready))
-        await ready.wait()
-        began = time.perf_counter()
-        receipt = await deck.sequencer.submit(RaiseStop(reason="trial"), OPERATOR_CALLER)
-        took = (time.perf_counter() - began) * 1_000.0
+        for name in names[:place]:
+            group.create_task(_submit(deck, name, trial=trial))
+        stop = group.create_task(_stop(deck))
+        for name in names[place:]:
+            group.create_task(_submit(deck, name, trial=trial))
+    receipt, took = stop.result()
     late = sum(
         type(message) is OrderAccepted
         for step in deck.given

@@ -205,6 +205,15 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "text",
         "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",
     ),
+    "portfolio.sectors": ("list of tables", "Named groups that profit and loss is told by, as `[[portfolio.sectors]]`."),
+    "portfolio.sectors[].name": ("name", "The sector's own name; what is in none is `other`."),
+    "portfolio.sectors[].symbols": ("list", "The instruments in it, each in one sector at most; an unknown one refuses to start."),
+    "portfolio.benchmark": (
+        "list of tables",
+        "What the deck is held against, as `[[portfolio.benchmark]]`; equal weights of all instruments where none is given.",
+    ),
+    "portfolio.benchmark[].symbol": ("text", "An instrument of the benchmark."),
+    "portfolio.benchmark[].weight": ("fraction", "Its weight at every close; all weights sum to 1."),
     "portfolio.periods_per_year": ("bars per year", "By which returns, volatility and Sharpe ratios are annualised."),
     "agents.load_threshold_fraction": (
         "fraction of slots",

@@ -91,17 +91,22 @@ def test_every_kernel_keeps_nan_and_lets_other_threads_run() -> None:
     )
 
 
-def test_the_digest_changes_with_any_kernel_source(
+def test_the_digest_changes_with_whatever_kernels_are_made_of_and_with_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    source = tmp_path / "risk" / "core" / "tail.py"
-    source.parent.mkdir(parents=True)
-    source.write_text("A = 1\n")
+    core = tmp_path / "risk" / "core"
+    core.mkdir(parents=True)
+    kernel, called, other = core / "tail.py", core / "head.py", core / "prose.py"
+    kernel.write_text("from quarterdeck.risk.core import (\n    head,\n)\n")
+    called.write_text("A = 1\n")
     monkeypatch.setattr(kernels, "PACKAGE", tmp_path)
+    monkeypatch.setattr(kernels, "KERNEL_MODULES", ("quarterdeck.risk.core.tail",))
     before = kernels.kernel_digest()
-    source.write_text("A = 2\n")
+    other.write_text("B = 1\n")
+    assert kernels.kernel_digest() == before
+    called.write_text("A = 2\n")
     changed = kernels.kernel_digest()
-    source.rename(source.with_name("head.py"))
+    called.rename(other)
     assert len({before, changed, kernels.kernel_digest()}) == 3
     assert len(before) == 16
 

@@ -23,6 +23,7 @@ from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market import service as market
 from quarterdeck.performance.service import PerformanceService
+from quarterdeck.portfolio.core.active import Active
 from quarterdeck.portfolio.service import attributing
 from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
@@ -177,6 +178,11 @@ INSIDE = (
     Mutant(
         "the attribution forgets what trading costs",
         around(attributing, "take_fill", fee_forgotten),
+        ("attribution",),
+    ),
+    Mutant(
+        "the effects against the benchmark forget what trading costs",
+        around(Active, "take_fill", fee_forgotten),
         ("attribution",),
     ),
     Mutant(

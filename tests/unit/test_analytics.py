@@ -328,6 +328,8 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int, covariance: str) -
         "risk_events",
         "risk_marks",
         "risk_responses",
+        "risk_levels",
+        "risk_level_changes",
         "risk_condition",
         "risk_condition_weights",
         "risk_condition_changes",

@@ -66,6 +66,12 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def hard_units(config: Config) -> int:
+    """Return a person's limit of one position, in money units."""
+    field = "limits.max_position_notional"
+    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
+
+
 class Capabilities:
     """The services by name; the constructor only remembers."""
 
@@ -89,11 +95,7 @@ class Capabilities:
             quantity_scales=tuple(one.quantity_scale for one in self.instruments),
             config=config.risk,
             capital_units=plan.capital_units,
-            hard_units=to_units(
-                config.limits.max_position_notional,
-                scale=MONEY_SCALE,
-                field="limits.max_position_notional",
-            ),
+            hard_units=hard_units(config),
         )
         self.portfolio = PortfolioService(
             instruments=self.instruments,

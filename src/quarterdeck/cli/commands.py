@@ -210,20 +210,21 @@ def risks(options: argparse.Namespace) -> int:
     """Show the running deck's risk or take a response back."""
     from quarterdeck.cli import risks
 
-    match options.action:
-        case "events":
-            return risks.events(options.data_dir, as_json=options.json)
-        case "responses":
-            return risks.responses(options.data_dir, as_json=options.json)
-        case "condition":
-            return risks.condition(options.data_dir, as_json=options.json)
-        case _:
-            return risks.lift(
-                options.data_dir,
-                response=options.response,
-                reason=options.reason,
-                as_json=options.json,
-            )
+    shown = {
+        "events": risks.events,
+        "responses": risks.responses,
+        "condition": risks.condition,
+        "level": risks.level,
+        "timeline": risks.timeline,
+    }
+    if options.action in shown:
+        return shown[options.action](options.data_dir, as_json=options.json)
+    return risks.lift(
+        options.data_dir,
+        response=options.response,
+        reason=options.reason,
+        as_json=options.json,
+    )
 
 
 def broker(options: argparse.Namespace) -> int:

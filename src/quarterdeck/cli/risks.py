@@ -22,6 +22,18 @@ def responses(data_dir: Path, *, as_json: bool) -> int:
     return _lines(found, _response, none="no risk event was answered yet", as_json=as_json)
 
 
+def level(data_dir: Path, *, as_json: bool) -> int:
+    """Print the level of the deck and of each agent, with the points of its components."""
+    found = ask(data_dir, "GET", "/risk/level")["subjects"]
+    return _lines(found, _level, none="no level yet: no slice has closed", as_json=as_json)
+
+
+def timeline(data_dir: Path, *, as_json: bool) -> int:
+    """Print the last changes of limits, levels and conditions, events and answers, newest first."""
+    found = ask(data_dir, "GET", "/risk/timeline")["changes"]
+    return _lines(found, _change, none="nothing has changed yet", as_json=as_json)
+
+
 def condition(data_dir: Path, *, as_json: bool) -> int:
     """Print the market's condition and what each scales limits by."""
     found = ask(data_dir, "GET", "/risk/condition")
@@ -75,3 +87,21 @@ def _response(row: Answer) -> str:
         f"{row['at']}  {row['response_id']}  {row['response']} {subject}: {row['state']}{ended}; "
         f"{row['reason']}; back with: {row['undo']}"
     )
+
+
+def _level(row: Answer) -> str:
+    if row["level"] is None:
+        return f"{row['subject']:<16} not known yet"
+    points = ", ".join(
+        f"{one['component']} {one['points']:.1f}"
+        for one in row["components"]
+        if one["points"] is not None
+    )
+    return f"{row['subject']:<16}{row['level']:<10}{row['score']:>6.1f} of 100: {points}"
+
+
+def _change(row: Answer) -> str:
+    before = "" if row["previous"] is None else f"{row['previous']} -> "
+    causes = ", ".join(f"{one['component']} {one['points']:+.2f}" for one in row["causes"])
+    why = f"{row['because']}; {causes}" if causes else row["because"]
+    return f"{row['at']}  {row['kind']:<9} {row['subject']:<12} {before}{row['now']}: {why}"

@@ -15,13 +15,15 @@ def add_risks(subparsers: Commands) -> None:
         example="quarterdeck risks responses",
     )
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    level = actions.add_parser("level", help="the level of the deck and of each agent, and why")
+    timeline = actions.add_parser("timeline", help="every change with its causes, newest first")
     events = actions.add_parser("events", help="risk events with their evidence, newest first")
     responses = actions.add_parser("responses", help="how events were answered, and what stands")
     condition = actions.add_parser("condition", help="the market's condition, and what it does")
     lift = actions.add_parser("lift", help="take a standing response back")
     lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
     lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (events, responses, condition, lift):
+    for action in (level, timeline, events, responses, condition, lift):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.risks)

@@ -10,6 +10,7 @@ from quarterdeck.execution.model.broker import (
     BrokerReport,
     BrokerState,
 )
+from quarterdeck.kernel.time import Nanos
 
 
 class StopSwitch(Protocol):
@@ -25,7 +26,11 @@ class StopSwitch(Protocol):
 
 
 class Stopwatch(Protocol):
-    """Durations on the machine's clock."""
+    """The machine's clock, and durations on it."""
+
+    def now(self) -> Nanos:
+        """Return UTC nanoseconds."""
+        ...
 
     def monotonic_s(self) -> float:
         """Return seconds that never go backwards."""

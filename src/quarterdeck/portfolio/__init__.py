@@ -1,7 +1,8 @@
 """Portfolio: optimal weights from the closes seen so far, and where profit and loss came from.
 
 Says ``RebalanceProposed``, a proposal and never an order. Hears ``BarsClosed``, ``OrderFilled``,
-``RegimeChanged`` and ``AgentRegistered``. Asks nobody. Keeps moments of joint returns and the best
+``RegimeChanged`` and ``AgentRegistered``. Asks for the risk
+forecasts and regimes of the slice. Keeps moments of joint returns and the best
 weights of the last bar (checkpointed), its proposals and the attribution's book (journaled). Until the
 window is full, or where an objective has no optimum, there are no weights but the reason.
 """

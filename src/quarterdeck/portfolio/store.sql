@@ -31,6 +31,10 @@ CREATE TABLE portfolio_regimes (
   instrument INTEGER PRIMARY KEY,  -- hashed
   regime TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE portfolio_active (
+  number INTEGER PRIMARY KEY,  -- hashed
+  state BLOB NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE portfolio_strategies (
   agent TEXT PRIMARY KEY,  -- hashed
   strategy TEXT NOT NULL  -- hashed
@@ -130,3 +134,10 @@ ON CONFLICT (agent) DO UPDATE SET strategy = excluded.strategy
 
 -- strategies --
 SELECT agent, strategy FROM portfolio_strategies ORDER BY agent
+
+-- active_saved --
+INSERT INTO portfolio_active (number, state) VALUES (:number, :state)
+ON CONFLICT (number) DO UPDATE SET state = excluded.state
+
+-- active --
+SELECT state FROM portfolio_active

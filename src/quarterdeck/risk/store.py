@@ -21,9 +21,11 @@ from quarterdeck.risk.model import (
     HoldingsRiskView,
     LimitChangeView,
     LimitEffect,
+    Points,
     RecentCoverageView,
     Response,
     ResponseState,
+    RiskChangeView,
     RiskEventKind,
     RiskEventView,
     RiskResponseView,
@@ -74,6 +76,31 @@ def response_of(row: Mapping[str, Any]) -> RiskResponseView:
         ended_by=row["ended_by"],
         ended_because=row["ended_because"],
         undo=undo,
+    )
+
+
+def risk_change_of(row: Mapping[str, Any]) -> RiskChangeView:
+    """Return the view of one row of the timeline."""
+    previous, now = row["previous"], row["now"]
+    if row["kind"] == "limit":
+        now = f"{from_units(int(now), MONEY_SCALE):f}"
+        previous = None if previous is None else f"{from_units(int(previous), MONEY_SCALE):f}"
+    if row["kind"] == "level":
+        causes = msgspec.json.decode(row["causes"], type=tuple[Points, ...])
+    else:
+        parts = msgspec.json.decode(row["causes"], type=tuple[LimitEffect, ...])
+        causes = tuple(Points(one.cause, one.log_change) for one in parts)
+    return RiskChangeView(
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+        kind=row["kind"],
+        subject=row["subject"] or "deck",
+        previous=previous,
+        now=now,
+        because=row["because"],
+        causes=causes,
+        model=row["model"],
+        impact=_amount(row["impact_units"]),
     )
 
 

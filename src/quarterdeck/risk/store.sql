@@ -85,6 +85,23 @@ CREATE TABLE risk_condition_changes (
   because TEXT NOT NULL,  -- hashed
   model TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE risk_levels (
+  one INTEGER PRIMARY KEY,  -- hashed
+  kept TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_level_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  previous TEXT,  -- hashed
+  level TEXT NOT NULL,  -- hashed
+  previous_score REAL,  -- hashed
+  score REAL NOT NULL,  -- hashed
+  causes TEXT NOT NULL,  -- hashed
+  impact_units INTEGER,  -- hashed
+  model TEXT NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE risk_streaks (
   agent TEXT PRIMARY KEY,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
@@ -231,3 +248,36 @@ VALUES (:number, :at, :slice, :previous, :condition, :shares, :multiplier, :beca
 
 -- condition_changes --
 SELECT * FROM risk_condition_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- levels_saved --
+INSERT INTO risk_levels (one, kept) VALUES (1, :kept)
+ON CONFLICT (one) DO UPDATE SET kept = excluded.kept
+
+-- levels --
+SELECT kept FROM risk_levels
+
+-- level_change_saved --
+INSERT INTO risk_level_changes
+(number, at, slice, subject, previous, level, previous_score, score, causes, impact_units, model)
+VALUES
+(:number, :at, :slice, :subject, :previous, :level, :previous_score, :score, :causes,
+:impact_units, :model)
+
+-- timeline --
+SELECT * FROM (
+SELECT slice, at, 'limit' AS kind, symbol AS subject, CAST(previous_units AS TEXT) AS previous,
+CAST(position_limit_units AS TEXT) AS now, because, effects AS causes, model,
+loss99_units AS impact_units, version AS number FROM risk_limit_changes WHERE slice < :before
+UNION ALL
+SELECT slice, at, 'level', subject, previous, level, score || ' of 100', causes, model, impact_units,
+number FROM risk_level_changes WHERE slice < :before
+UNION ALL
+SELECT slice, at, 'condition', 'market', previous, condition, because, '[]', model, NULL, number
+FROM risk_condition_changes WHERE slice < :before
+UNION ALL
+SELECT slice, at, 'event', subject, NULL, kind, text, '[]', NULL, impact_units, number
+FROM risk_events WHERE slice < :before
+UNION ALL
+SELECT slice, at, 'response', subject, NULL, response || ' ' || state, reason, '[]', NULL, NULL,
+number FROM risk_responses WHERE slice < :before
+) ORDER BY slice DESC, kind, number DESC LIMIT :limit

@@ -211,11 +211,26 @@ class RegimeSection(_Section, frozen=True):
     abstain_below_share: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.35
 
 
+class SectorEntry(_Section, frozen=True):
+    """A named group of instruments that profit and loss is told by."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+
+
+class BenchmarkEntry(_Section, frozen=True):
+    """One instrument of the benchmark and its weight."""
+
+    symbol: str
+    weight: Fraction
+
+
 class PortfolioSection(_Section, frozen=True):
     """When portfolios are proposed and from how much history.
 
     ``covariance`` is ``sample``, ``forecast``, which scales it by the risk forecasts of the next bar,
     or ``regime``, which weights returns by how like the present the regimes were they began in.
+    Without a ``benchmark`` it is equal weights of all instruments.
     """
 
     every_bars: PositiveInt = 21
@@ -223,6 +238,8 @@ class PortfolioSection(_Section, frozen=True):
     max_weight: Fraction = 0.6
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
+    sectors: tuple[SectorEntry, ...] = ()
+    benchmark: tuple[BenchmarkEntry, ...] = ()
 
 
 class ScheduleEntry(_Section, frozen=True):

@@ -2,7 +2,7 @@
 
 numba keys its cache by the file a kernel stands in, so a kernel that calls another keeps the old
 code of a changed callee. Here the cache folder is named by a digest of *all* kernel sources: a change
-anywhere starts a fresh folder. Every entry point calls ``prepare`` before it imports numpy or numba;
+in any of them starts a fresh folder. Every entry point calls ``prepare`` before it imports numpy or numba;
 this module itself imports neither.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import stat
 import sys
@@ -52,6 +53,9 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 _SECONDS_PER_DAY = 86_400
+
+_IMPORTS = re.compile(r"^\s*from (quarterdeck[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 
 Progress = Callable[[int, str], None]
 """Called with how many modules are compiled and which comes next (empty after the last)."""
@@ -131,12 +135,24 @@ def _print_progress(done: int, name: str) -> None:
 
 
 def kernel_sources() -> list[Path]:
-    """Every file a kernel may stand in: ``core.py`` or ``core_*.py``, ``core/``, and ``maths/``."""
-    found = {
-        path
-        for pattern in ("**/core*.py", "**/core/**/*.py", "maths/**/*.py")
-        for path in PACKAGE.glob(pattern)
-    }
+    """The kernel modules and what they import, of ``core/``, ``core.py``, ``core_*.py`` and ``maths/``.
+
+    No kernel stands or is called elsewhere, so what else changes leaves the compiled code as it is.
+    """
+    found: set[Path] = set()
+    waiting = [*KERNEL_MODULES]
+    while waiting:
+        path = PACKAGE.joinpath(*waiting.pop().split(".")[1:]).with_suffix(".py")
+        if path in found or not path.is_file():
+            continue
+        place = path.relative_to(PACKAGE)
+        if place.parts[0] != "maths" and not any(part.startswith("core") for part in place.parts):
+            continue
+        found.add(path)
+        for package, names in _IMPORTS.findall(path.read_text("utf-8")):
+            waiting.append(package)
+            # What is imported from a package may be a module of it.
+            waiting += [f"{package}.{name}" for name in _NAME.findall(names)]
     return sorted(found)
 
 

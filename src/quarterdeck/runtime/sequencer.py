@@ -54,6 +54,7 @@ class Step:
         "_carry",
         "_ordinals",
         "_pending",
+        "_places",
         "at",
         "audits",
         "caller",
@@ -92,11 +93,20 @@ class Step:
         self.audits: list[tuple[str, str, str, Mapping[str, Any]]] = []
         self._pending: deque[Message] = deque()
         self._ordinals: dict[str, int] = {}
+        self._places: dict[tuple[object, ...], int] = {}
         self._carry = carry
 
     def write(self, statement: str, /, **values: object) -> None:
         """Append one row: the named statement of a ``store.sql`` with its parameters."""
         self.rows.append((statement, values))
+
+    def put(self, statement: str, /, *key: object, **values: object) -> None:
+        """Write the whole row of ``key``: of those written in one step only the last is kept."""
+        place = self._places.setdefault((statement, *key), len(self.rows))
+        if place == len(self.rows):
+            self.rows.append((statement, values))
+        else:
+            self.rows[place] = (statement, values)
 
     def say(self, message: Message) -> None:
         """Say a fact; it is heard as soon as the present hearer has returned."""

@@ -81,8 +81,8 @@ def structure(connection: sqlite3.Connection) -> dict[str, object]:
     for _, name, kind, _, keyed, strict in connection.execute("PRAGMA table_list").fetchall():
         if kind == "table" and not str(name).startswith("sqlite_"):
             columns = connection.execute(f"PRAGMA table_xinfo({name})").fetchall()
-            # An added column has a default that one of the first schema need not have.
-            parts = tuple((c[1], c[2], c[3], c[5]) for c in columns)
+            # An added column is the last and has a default; no statement counts on either.
+            parts = tuple(sorted((c[1], c[2], c[3], c[5]) for c in columns))
             found[str(name)] = (bool(keyed), bool(strict), parts)
     for name, text in connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"

@@ -15,6 +15,7 @@ from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
 from quarterdeck.execution.core.scene import Around, Scene, Standing, scene_of
+from quarterdeck.execution.core.watch import Watch
 from quarterdeck.execution.core.windows import Agent, Bar, Market
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
 from quarterdeck.kernel.ids import AgentId
@@ -59,6 +60,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "max_cancel_ratio": (0, PARTS),
     "max_orders_per_trade": (0, 9),
     "loss_cooldown_bars": (0, 9),
+    "max_decision_ms": (0, 9),
+    "max_clock_step_ms": (0, 9),
 }
 """Every limit with the values that are tried; the first eight are always set."""
 ALWAYS = 8
@@ -175,7 +178,16 @@ def standing_from(rng: random.Random) -> Standing:
         frozen=rng.choice([None, "stopped"]),
         closed=rng.choice([None, None, "the feed has ended"]),
         reducing_passes=rng.random() < 0.5,
+        absent=rng.choice([None, "not heard of"]),
     )
+
+
+def watch_from(rng: random.Random) -> Watch:
+    """What was noticed of the machine."""
+    watch = Watch()
+    for _ in range(rng.choice([3, 20])):
+        watch.took(rng.randint(0, 9) / 1_000)
+    return watch
 
 
 def state(seed: int) -> tuple[Scene, Intent]:
@@ -238,6 +250,8 @@ def state(seed: int) -> tuple[Scene, Intent]:
             timeframe="1d",
             window=window_from(rng, intent),
             market=market_from(rng, prices[0]),
+            watch=watch_from(rng),
+            clock_step_ms=rng.randint(0, 9),
         ),
     )
     return scene, intent

@@ -82,6 +82,8 @@ SOMETIMES = {
     "max_cancel_ratio": st.integers(0, PARTS),
     "max_orders_per_trade": st.integers(0, 3),
     "loss_cooldown_bars": st.integers(0, 3),
+    "max_decision_ms": st.integers(0, 3),
+    "max_clock_step_ms": st.integers(0, 3),
 }
 always = st.fixed_dictionaries(ALWAYS)
 

@@ -14,7 +14,7 @@ from quarterdeck.execution.model import (
 from quarterdeck.kernel.errors import InvalidInput, NotPermitted
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import DECK_CALLER
-from tests.unit.execution.deck import Deck, open_deck
+from tests.unit.execution.deck import Deck, codes, open_deck
 
 
 def resting(deck: Deck, by: str = "a") -> str:
@@ -67,6 +67,24 @@ def test_a_mandate_can_be_promised_tighter_but_not_looser_nor_ended_by_the_agent
     with pytest.raises(NotPermitted):
         deck.send(DemandKeepAlive(agent="a", within_s=0.0, reason="mine"), "a")
     assert deck.ask(GetKeepAlives()).timers == ()
+
+
+def test_who_must_be_heard_of_and_was_not_may_only_reduce_until_it_is() -> None:
+    deck = open_deck()
+    assert deck.order("AAA", "buy", 5).status is OrderStatus.WORKING
+    deck.bars({0: 10_000})
+    deck.send(DemandKeepAlive(agent="a", within_s=1.0, reason="an outside agent"))
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
+    deck.clock.at_slice(deck.sequencer.slice + 5)
+    view = deck.order("AAA", "buy", 1)
+    assert codes(view) == ["KEEP_ALIVE"]
+    assert view.decision.max_allowed_now == 0
+    deck.send(CancelAbsent(agent="a"), DECK_CALLER)
+    deck.restart()
+    assert codes(deck.preview("AAA", "buy", 1)) == ["KEEP_ALIVE"]
+    assert deck.order("AAA", "sell", 5).status is OrderStatus.WORKING
+    deck.send(KeepAlive(within_s=1.0), "a")
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.5, 1e9, float("nan"), float("inf")])

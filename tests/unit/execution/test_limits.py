@@ -25,7 +25,7 @@ from quarterdeck.execution.model import (
     SetLimit,
 )
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
-from quarterdeck.kernel.time import rfc3339
+from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import ConfidenceLevel, OrderStatus, Regime
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import ClusterEntry, LevelEntry, LimitsSection
@@ -225,7 +225,7 @@ def test_a_value_is_shown_as_it_is_read() -> None:
     contracts = open_deck().desk.contracts
     values = {
         Kind.MONEY: "12.5", Kind.FRACTION: "0.25", Kind.RATIO: "1.5", Kind.QUANTITY: "3.001",
-        Kind.COUNT: "7", Kind.BARS: "7", Kind.STATE: "reducing", Kind.YES: "no",
+        Kind.COUNT: "7", Kind.BARS: "7", Kind.MILLISECONDS: "20", Kind.STATE: "reducing", Kind.YES: "no",
         Kind.SYMBOLS: "AAA,CCC", Kind.TYPES: "market,stop_limit", Kind.REGIMES: "ranging,volatile",
         Kind.INSTANT: "2030-01-01T00:00:00Z",
     }  # fmt: skip
@@ -264,6 +264,8 @@ REFUSED_BY: dict[str, tuple[str, dict[str, object], str]] = {
     "max_cancel_ratio": ("0.5", {"churn": 20}, "CANCEL_RATIO"),
     "max_orders_per_trade": ("1", {"churn": 20}, "ORDER_TO_TRADE"),
     "loss_cooldown_bars": ("3", {"lose": True}, "COOLDOWN"),
+    "max_decision_ms": ("10", {"slow": True}, "GATE_LATENCY"),
+    "max_clock_step_ms": ("100", {"jump": True}, "CLOCK_STEP"),
 }
 """What makes an order of 10 AAA at 100 refused, by limit."""
 
@@ -279,6 +281,12 @@ def _set_the_scene(deck: Deck, terms: dict[str, object]) -> None:
         for side in ("buy", "sell"):
             deck.order("AAA", side, 5)
             deck.bars({0: 10_000})
+    if "slow" in terms:
+        for _ in range(20):
+            deck.desk.watch.took(0.011)
+    if "jump" in terms:
+        now = Nanos(deck.clock.now() - 101 * MILLISECOND)
+        deck.desk.watch.mark(now, monotonic_s=deck.clock.monotonic_s())
     for number in range(terms.get("churn", 0)):
         view = deck.order("BBB", "buy", 10, 49)
         deck.send(CancelOrder(idempotency_key=f"c{number}", order_id=view.order_id), "a")
@@ -429,3 +437,25 @@ def test_reducing_lets_what_reduces_pass() -> None:
     view = deck.order("AAA", "sell", 11)
     assert (codes(view), view.decision.max_allowed_now) == (["TRADING_STATE"], Decimal(10))
     assert deck.order("AAA", "sell", 10).status is OrderStatus.WORKING
+
+
+def test_a_slow_gate_and_a_clock_that_jumps_let_only_reducing_orders_pass() -> None:
+    deck = open_deck()
+    watch, clock = deck.desk.watch, deck.clock
+    limit(deck, "max_decision_ms", "10")
+    limit(deck, "max_clock_step_ms", "100")
+    for _ in range(20):
+        watch.took(0.011)
+    view = deck.order("AAA", "buy", 1)
+    assert codes(view) == ["GATE_LATENCY"]
+    assert (view.decision.limit, view.decision.used, view.decision.unit) == (10, 11, "ms")
+    for number in range(10):
+        watch.took(0.001)
+        # It opens again with the eleventh quick decision: half of them are slow until then.
+        assert bool(codes(deck.preview("AAA", "buy", 1))) is (number < 10 - 1)
+    watch.mark(Nanos(clock.now() - 101 * MILLISECOND), monotonic_s=clock.monotonic_s())
+    decision = deck.preview("AAA", "buy", 1)
+    assert codes(decision) == ["CLOCK_STEP"]
+    assert decision.retry_at_bars == 1
+    deck.bars({0: 10_000})
+    assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING

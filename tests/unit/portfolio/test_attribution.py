@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,11 +94,19 @@ def test_every_grouping_adds_up_and_an_unknown_one_is_refused() -> None:
         )
     turn(book, 1, regime="volatile", worth=90)
     worths = {0: 110, 1: 80}
-    views = [view_of(book, by=by, worths=worths, symbols=("X", "Y")) for by in GROUPINGS]
+    named = {"symbols": ("X", "Y"), "sectors": ("tech", "other")}
+    covariance = np.array([[4.0, 1.0], [1.0, 9.0]])
+    views = [
+        view_of(book, by=by, worths=worths, covariance=covariance, **named) for by in GROUPINGS
+    ]
     whole = sum(totals(book, worths).values())
     for view in views:
         assert from_units(whole, MONEY_SCALE) == view.net == sum(row.net for row in view.rows)
+        assert sum(row.risk_share or 0.0 for row in view.rows) == pytest.approx(1.0)
     assert {row.name for row in views[1].rows} == {"trend", "breakout"}
     assert {row.name for row in views[2].rows} == {"X", "Y"}
-    with pytest.raises(InvalidInput, match="agent, strategy, symbol, regime"):
-        view_of(book, by="colour", worths=worths, symbols=("X", "Y"))
+    assert {row.name for row in views[3].rows} == {"tech", "other"}
+    blind = view_of(book, by="agent", worths=worths, covariance=None, **named)
+    assert {row.risk_share for row in blind.rows} == {None}
+    with pytest.raises(InvalidInput, match="agent, strategy, symbol, sector, regime"):
+        view_of(book, by="colour", worths=worths, covariance=None, **named)

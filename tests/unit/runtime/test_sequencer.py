@@ -22,7 +22,7 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
 from quarterdeck.runtime.policy import Caller, CallerKind, Effect, Operation, Permission
-from quarterdeck.runtime.sequencer import Binding, Routes, Sequencer, Step
+from quarterdeck.runtime.sequencer import Binding, Routes, Sequencer, Step, StepKind
 
 AGENT = Caller(
     identity=AgentId("a"), kind=CallerKind.AGENT, permissions=frozenset({Permission.WORK})
@@ -287,3 +287,29 @@ def test_what_is_noted_from_outside_is_written_with_the_next_step() -> None:
     deck.slice_step(First(), index=0, at=Nanos(1))
     written = [values for name, values in sink.steps[0].rows if "outside" in name]
     assert written == [{"step": 1, "what": "the stop flag"}]
+
+
+def test_of_the_rows_of_one_key_in_a_step_the_last_is_kept_in_the_place_of_the_first() -> None:
+    step = Step(
+        run=RunId("r"),
+        number=1,
+        kind=StepKind.COMMAND,
+        slice_index=0,
+        at=Nanos(0),
+        machine_at=Nanos(0),
+        caller=AGENT,
+        carry=lambda command, caller, step: Total(total=0),
+    )
+    step.put("s.saved", "a", 1, total=1)
+    step.write("s.line_saved", n=1)
+    step.put("s.saved", "a", 2, total=5)
+    step.put("t.saved", "a", 1, total=7)
+    step.put("s.saved", "a", 1, total=2)
+    step.write("s.line_saved", n=2)
+    assert step.rows == [
+        ("s.saved", {"total": 2}),
+        ("s.line_saved", {"n": 1}),
+        ("s.saved", {"total": 5}),
+        ("t.saved", {"total": 7}),
+        ("s.line_saved", {"n": 2}),
+    ]

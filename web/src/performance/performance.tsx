@@ -5,7 +5,7 @@ import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
 import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { AttributionRow, AttributionView, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView } from "../wire/types";
+import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
 import { rest } from "../wire/rest";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
@@ -81,6 +81,21 @@ const PARTS: ReadonlyArray<Column<AttributionRow>> = [
   { name: "Gain", right: true, show: (row) => money(row.gain, { sign: true, whole: false }) },
   { name: "Cost", right: true, show: (row) => money(row.cost, { whole: false }) },
   { name: "Net", right: true, show: (row) => <Change value={row.net} text={money(row.net, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Risk", right: true, hint: "Share of the variance of all that is held", show: (row) => <Maybe text={percent(row.risk_share, 1)} why="nothing is held, or the window is not full" /> },
+];
+
+const EFFECTS: ReadonlyArray<Column<SectorRow>> = [
+  { name: "Sector", lead: true, show: (row) => words(row.name) },
+  { name: "Benchmark", right: true, hint: "What the whole equity would have earned in it", show: (row) => money(row.benchmark, { sign: true, whole: false }) },
+  { name: "Allocation", right: true, hint: "Holding more or less of the sector", show: (row) => money(row.allocation, { sign: true, whole: false }) },
+  { name: "Selection", right: true, hint: "Holding other things inside it", show: (row) => money(row.selection, { sign: true, whole: false }) },
+  { name: "Interaction", right: true, hint: "Both at once", show: (row) => money(row.interaction, { sign: true, whole: false }) },
+];
+
+const FACTORS: ReadonlyArray<Column<FactorRow>> = [
+  { name: "Factor", lead: true, show: (row) => words(row.name) },
+  { name: "Gain", right: true, show: (row) => <Change value={row.gain} text={money(row.gain, { sign: true, whole: false })} arrow={false} /> },
+  { name: "Exposure", right: true, hint: "Held now, per unit of equity", show: (row) => <Maybe text={fixed(row.exposure)} why="specific to what is held, or no equity" /> },
 ];
 
 const MANDATES: ReadonlyArray<Column<MandateView>> = [
@@ -137,12 +152,20 @@ export default function Performance() {
         {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
       </ViewPanel>
       <div className="grid shrink-0 gap-3 lg:grid-cols-3">
-        {(["strategy", "symbol", "regime"] as const).map((by) => (
+        {(["strategy", "symbol", "sector", "regime"] as const).map((by) => (
           <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
             {(data) => <Table label={`By ${by}`} columns={PARTS} rows={data.rows} rowKey={(row) => row.name} empty="Nothing has been traded yet." />}
           </ViewPanel>
         ))}
       </div>
+      <ViewPanel<ActiveView> title="Against the benchmark" path="/portfolio/attribution/active" className="shrink-0" note={(data) => `with trading ${money(data.trading, { sign: true, whole: false })} less cost ${money(data.cost, { whole: false })}: ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
+        {(data) => (
+          <div className="grid divide-line max-lg:divide-y lg:grid-cols-2 lg:divide-x">
+            <Table label="By sector" columns={EFFECTS} rows={data.sectors} rowKey={(row) => row.name} empty="No bar has closed yet." />
+            <Table label="By factor" columns={FACTORS} rows={[...data.factors, { name: "specific", gain: data.specific, exposure: null }]} rowKey={(row) => row.name} empty="No bar has closed yet." />
+          </div>
+        )}
+      </ViewPanel>
       <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
         {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
       </ViewPanel>

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskEventView, RiskEventsView, RiskResponsesView, RiskResponseView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -111,6 +111,24 @@ const EVENTS: ReadonlyArray<Column<RiskEventView>> = [
   { name: "What happened", wrap: true, show: (row) => <span className="text-muted">{row.text}</span> },
 ];
 
+const LEVELS: ReadonlyArray<Column<RiskLevelView>> = [
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "Level", show: (row) => row.level === null ? <Maybe text={DASH} why="nothing is known yet" /> : <span className={row.level === "very_high" || row.level === "extreme" ? "font-medium text-down" : ""}>{words(row.level)}</span> },
+  { name: "Score", right: true, hint: "0 to 100", show: (row) => row.score === null ? <Maybe text={DASH} why="nothing is known yet" /> : <span className="ml-auto flex max-w-44 items-center justify-end gap-2 whitespace-nowrap"><Bar share={row.score / 100} label={`score ${fixed(row.score, 0)}`} />{fixed(row.score, 0)}</span> },
+  { name: "Since", show: (row) => row.since === null ? DASH : <When at={row.since} /> },
+  { name: "Made of", hint: "Points of the score", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${words(one.component)} ${one.points === null ? DASH : fixed(one.points, 0)}`).join(" · ")}</span> },
+];
+
+const CHANGES: ReadonlyArray<Column<RiskChangeView>> = [
+  { name: "When", lead: true, show: (row) => <When at={row.at} /> },
+  { name: "What", show: (row) => words(row.kind) },
+  { name: "Concerns", show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "From", right: true, show: (row) => row.previous === null ? DASH : words(row.previous) },
+  { name: "To", right: true, show: (row) => words(row.now) },
+  { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.because}{row.causes.length === 0 ? "" : ` (${row.causes.map((one) => `${words(one.component)} ${one.points > 0 ? "+" : ""}${fixed(one.points, 2)}`).join(", ")})`}</span> },
+  { name: "At stake", right: true, hint: "At 99 % in the next bar: of a full position for a limit, else of what is held", show: (row) => <Maybe text={money(row.impact)} why="not known, or not of this kind" /> },
+];
+
 const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
   { name: "Condition", lead: true, show: (row) => <span className="font-medium">{words(row.condition)}</span> },
   { name: "Share", right: true, show: (row) => <Maybe text={percent(row.share, 0)} why="not enough data" /> },
@@ -189,6 +207,9 @@ export default function Risk() {
       <PageTitle note="what the gate enforces, what is forecast, and what went beyond it">Risk &amp; safety</PageTitle>
       <StopPanel />
       <DrillPanel />
+      <ViewPanel<RiskLevelsView> title="Level of risk" path="/risk/level" className="shrink-0" note={() => "a score of 0 to 100 from its components"}>
+        {(data) => <Table label="Level of risk" columns={LEVELS} rows={data.subjects} rowKey={(row) => row.subject} empty="No slice has closed yet." />}
+      </ViewPanel>
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
@@ -207,6 +228,9 @@ export default function Risk() {
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
       </ViewPanel>
+      <PagedPanel<RiskTimelineView> title="Risk timeline" path="/risk/timeline" className="shrink-0">
+        {(data) => <Table label="Risk timeline" columns={CHANGES} rows={data.changes} rowKey={(row, place) => `${row.slice} ${row.kind} ${row.subject} ${place}`} empty="Nothing has changed yet." />}
+      </PagedPanel>
       <ViewPanel<ConditionView> title="Market condition" path="/risk/condition" className="shrink-0" note={toldFrom}>
         {(data) => <Table label="Market condition" columns={CONDITIONS} rows={data.conditions} rowKey={(row) => row.condition} empty="There is no condition." />}
       </ViewPanel>

@@ -41,6 +41,16 @@ export interface Acknowledgement {
   readonly resolved_episodes: number;
 }
 
+/** Parts that add up twice: all sectors' effects, ``trading`` less ``cost`` are ``net``. So are all factors' gains, ``specific`` and ``trading`` less ``cost``. ``trading`` is what was traded against the close of its own bar. ``net`` is the equity of all agents less their capital at the last close, to the last unit. */
+export interface ActiveView {
+  readonly sectors: ReadonlyArray<SectorRow>;
+  readonly factors: ReadonlyArray<FactorRow>;
+  readonly specific: Decimal;
+  readonly trading: Decimal;
+  readonly cost: Decimal;
+  readonly net: Decimal;
+}
+
 /** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
 export interface AddSchedule {
   readonly name: string;
@@ -108,12 +118,13 @@ export interface ApproveRebalance {
   readonly reason?: string;
 }
 
-/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. */
+/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
 export interface AttributionRow {
   readonly name: string;
   readonly gain: Decimal;
   readonly cost: Decimal;
   readonly net: Decimal;
+  readonly risk_share: number | null;
 }
 
 /** Parts that add up: ``net`` is the equity of all agents less their capital, to the last unit. A regime is that of the instrument when the bar began; what is open counts at the last close. */
@@ -333,7 +344,7 @@ export interface ClaimWork {
 export type Clock = "machine" | "market";
 
 /** Why the gate refuses; stable and public. */
-export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
+export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLOCK_STEP" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GATE_LATENCY" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "KEEP_ALIVE" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
 
 /** How a number is held against the threshold. */
 export type Comparison = "above" | "below";
@@ -621,6 +632,13 @@ export interface ExecutionReport {
   readonly agents: ReadonlyArray<AgentReport>;
   readonly equity_total: Decimal | null;
   readonly ledger_balanced: boolean;
+}
+
+/** What one factor earned; ``exposure`` is what is held of it now, per unit of equity. */
+export interface FactorRow {
+  readonly name: string;
+  readonly gain: Decimal;
+  readonly exposure: number | null;
 }
 
 /** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
@@ -1232,6 +1250,12 @@ export interface Point {
   readonly drawdown: Readonly<Record<string, number>>;
 }
 
+/** One component's part of a score, or of its change, in points of 100. */
+export interface Points {
+  readonly component: string;
+  readonly points: number;
+}
+
 /** Present proposals, one for each objective. */
 export interface PortfolioView {
   readonly proposals: ReadonlyArray<ProposalView>;
@@ -1615,6 +1639,20 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
+/** One change of a limit, level, condition or credit line, an event, or an answer to one. ``causes`` are what moved it most: logarithms of a limit or credit line, points of a score. Null where the kind has no such thing. */
+export interface RiskChangeView {
+  readonly at: string;
+  readonly slice: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly previous: string | null;
+  readonly now: string;
+  readonly because: string;
+  readonly causes: ReadonlyArray<Points>;
+  readonly model: string | null;
+  readonly impact: Decimal | null;
+}
+
 /** What kind of risk showed itself. */
 export type RiskEventKind = "breach_cluster" | "concentration" | "correlation_break" | "coverage" | "drawdown" | "gap" | "liquidity_drop" | "losing_streak" | "model_drift" | "stale_data" | "var_breach" | "volatility_spike";
 
@@ -1641,6 +1679,24 @@ export interface RiskEventView {
 export interface RiskEventsView {
   readonly events: ReadonlyArray<RiskEventView>;
   readonly next: number | null;
+}
+
+/** Six levels, the lowest first. */
+export type RiskLevel = "extreme" | "high" | "low" | "moderate" | "very_high" | "very_low";
+
+/** The level of the deck or of one agent; null before anything is known. */
+export interface RiskLevelView {
+  readonly subject: string;
+  readonly level: RiskLevel | null;
+  readonly score: number | null;
+  readonly since: string | null;
+  readonly since_slice: number | null;
+  readonly components: ReadonlyArray<ScorePartView>;
+}
+
+/** The deck first, then each agent by name. */
+export interface RiskLevelsView {
+  readonly subjects: ReadonlyArray<RiskLevelView>;
 }
 
 /** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */
@@ -1672,6 +1728,12 @@ export interface RiskResponsesView {
 
 /** What a risk event or a response concerns. */
 export type RiskScope = "agent" | "deck" | "instrument";
+
+/** What changed, newest first; ``next`` is the slice to ask before, null at the end. A page holds whole slices, so it may be longer than what was asked for. */
+export interface RiskTimelineView {
+  readonly changes: ReadonlyArray<RiskChangeView>;
+  readonly next: number | null;
+}
 
 /** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
 export interface RiskView {
@@ -1771,6 +1833,22 @@ export interface SchedulesView {
 
 /** The level a limit is set at; all levels that an order touches apply, the tightest wins. */
 export type Scope = "account" | "agent" | "cluster" | "deck" | "instrument";
+
+/** One component of a score: its value in [0, 1], null where not known, and its points. */
+export interface ScorePartView {
+  readonly component: string;
+  readonly value: number | null;
+  readonly points: number | null;
+}
+
+/** One sector's effects in money, exact; cash is a sector that the benchmark does not hold. */
+export interface SectorRow {
+  readonly name: string;
+  readonly benchmark: Decimal;
+  readonly allocation: Decimal;
+  readonly selection: Decimal;
+  readonly interaction: Decimal;
+}
 
 /** The caller as authenticated, and what it may do. */
 export interface SessionView {

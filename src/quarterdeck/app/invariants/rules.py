@@ -53,6 +53,8 @@ class Moment:
     machine_at: int
     earned: Callable[[], Mapping[str, int]]
     """What the attribution says that every agent has earned, in money units."""
+    parts_earned: Callable[[], int]
+    """What the parts against the benchmark add up to, in money units."""
 
 
 Verdict = Violation | None
@@ -77,6 +79,7 @@ def moment_of(
         raised=raised,
         machine_at=machine_at,
         earned=portfolio.earned,
+        parts_earned=portfolio.parts_earned,
     )
 
 
@@ -257,6 +260,13 @@ def attribution_adds_up(now: Moment) -> Verdict:
         if earned.get(agent, 0) != gained:
             return _wrong("attribution", f"{agent}: {earned.get(agent, 0)} of {gained}")
     return None
+
+
+def parts_add_up(now: Moment) -> Verdict:
+    """The effects against the benchmark, trading and cost are the deck's profit, to the last unit."""
+    gained = sum(now.shadow.equity(money) - money.capital for money in now.shadow.money.values())
+    parts = now.parts_earned()
+    return None if parts == gained else _wrong("attribution", f"parts: {parts} of {gained}")
 
 
 def one_episode_each(now: Moment, said: AlertRaised) -> Verdict:

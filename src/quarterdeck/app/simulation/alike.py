@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
-from types import NoneType
+from types import MethodType, NoneType
 
 import msgspec
 import numpy as np
@@ -47,6 +47,9 @@ def _same(one: object, other: object) -> bool:
         return one == other
     if kind is float:
         return _DOUBLE.pack(one) == _DOUBLE.pack(other)
+    if kind is MethodType:
+        # A question that its service was given to ask; whom it asks is compared by itself.
+        return one.__func__ is other.__func__  # type: ignore[attr-defined]
     if kind in _MAPPINGS:
         return list(one) == list(other) and all(map(_same, one.values(), other.values()))  # type: ignore[attr-defined,call-overload]
     if kind in _SEQUENCES:
@@ -66,6 +69,8 @@ def _search(one: object, other: object, *, at: str, depth: int) -> str | None:
         case float():
             same = _DOUBLE.pack(one) == _DOUBLE.pack(other)
             return None if same else f"{at}: {one!r} and {other!r}"
+        case MethodType():
+            return None if _same(one, other) else f"{at}: {_few(one)} and {_few(other)}"
         case np.ndarray():
             alike = one.shape == other.shape and one.tobytes() == other.tobytes()  # type: ignore[attr-defined]
             return None if alike else f"{at}: arrays"

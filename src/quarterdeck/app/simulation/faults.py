@@ -120,7 +120,7 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
     speed = chance.between(6.0, 26.0)
     warm_up = (230 if chance.happens(LONG_MEMORY) else 12) + chance.below(25)
     # The faster the bars come, the fewer orders from outside stand between two of them.
-    length = warm_up + chance.below(15) + (135 if closed else 116 + int(speed))
+    length = warm_up + chance.below(15) + (135 if closed else 104 + int(speed))
     first = chance.below(2_100 - length) if daily else chance.below(7_500)
     calm = length - CALM_SLICES
     crashes = chance.below(3) if not closed else 1 + chance.below(3)

@@ -26,6 +26,7 @@ from quarterdeck.app.invariants.rules import (
     equity_adds_up,
     leases_have_ended,
     moment_of,
+    parts_add_up,
 )
 from quarterdeck.app.invariants.shadow import SHADOWED, Shadow
 from quarterdeck.app.simulation.space import only_reduces
@@ -216,7 +217,7 @@ class Watch:
         """Hold the rules on the whole state."""
         self._since_full = 0
         now = self.moment()
-        for check in (*IN_FULL, attribution_adds_up):
+        for check in (*IN_FULL, attribution_adds_up, parts_add_up):
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from quarterdeck.execution.core.ledger import Account, Holding
@@ -89,6 +90,9 @@ class Book:
     working: dict[int, Order] = field(default_factory=dict)
     _by_agent: dict[AgentId, dict[int, Order]] = field(default_factory=dict, compare=False)
     _by_row: dict[int | None, dict[int, Order]] = field(default_factory=dict, compare=False)
+    _limits: dict[tuple[int | None, Side], Counter[int | None]] = field(
+        default_factory=dict, compare=False
+    )
 
     def add(self, order: Order) -> None:
         """Take ``order`` up; numbers ascend by one."""
@@ -140,6 +144,15 @@ class Book:
         """Return the orders in ``instrument`` that are not final, in order."""
         return self._by_row.get(instrument, {}).values()
 
+    def near(self, agent: AgentId, instrument: int) -> Iterable[Order]:
+        """Return orders that are not final, in order: all of ``agent`` in ``instrument``, and others."""
+        mine, here = self._by_agent.get(agent, {}), self._by_row.get(instrument, {})
+        return (mine if len(mine) < len(here) else here).values()
+
+    def limits(self, instrument: int, side: Side) -> Mapping[int | None, int]:
+        """Return how many orders of ``side`` that are not final have each limit; ``None`` is none."""
+        return self._limits.get((instrument, side), {})
+
     def legs_of(self, order_id: OrderId) -> list[Order]:
         """Return the orders attached to ``order_id`` that are not final, in order."""
         parent = self.find(order_id)
@@ -151,9 +164,14 @@ class Book:
         """Take a working order out for a moment; :meth:`put_back` undoes it exactly."""
         for orders in self._places(order):
             del orders[order.number]
+        limits = self._limits[order.instrument, order.side]
+        limits[order.limit] -= 1
+        if not limits[order.limit]:
+            del limits[order.limit]
 
     def put_back(self, order: Order) -> None:
         """Put an order back that was set aside, in its place."""
+        self._limits[order.instrument, order.side][order.limit] += 1
         for orders in self._places(order):
             later = [each for number, each in orders.items() if number > order.number]
             orders[order.number] = order
@@ -161,6 +179,7 @@ class Book:
                 orders[each.number] = orders.pop(each.number)
 
     def _work(self, order: Order) -> None:
+        self._limits.setdefault((order.instrument, order.side), Counter())[order.limit] += 1
         for orders in self._places(order):
             orders[order.number] = order
 
@@ -208,17 +227,28 @@ def release(account: Account, order: Order, *, quantity: int, book: Book) -> Non
     assert order.instrument is not None
     holding = account.holdings[order.instrument]
     account.touch(order.instrument)
-    left = [
-        other.worst_price
-        for other in book.inside(order.instrument)
-        if (other.reserving or other.covered)
-        and (other.agent, other.side) == (order.agent, order.side)
-    ]
     if order.side is Side.BUY:
         holding.buys -= quantity
-        holding.buy_price = max(left, default=0)
+        holding.buy_price = _dearest(order, book, most=holding.buy_price)
     else:
         holding.sells -= quantity
-        holding.sell_price = max(left, default=0)
+        holding.sell_price = _dearest(order, book, most=holding.sell_price)
     if holding.empty:
         del account.holdings[order.instrument]
+
+
+def _dearest(order: Order, book: Book, *, most: int) -> int:
+    """Return the worst price of the orders left beside ``order``; it was ``most``, so none is dearer."""
+    assert order.instrument is not None
+    found = 0
+    for other in book.near(order.agent, order.instrument):
+        if (
+            other.worst_price > found
+            and (other.agent, other.instrument) == (order.agent, order.instrument)
+            and other.side is order.side
+            and (other.reserving or other.covered)
+        ):
+            found = other.worst_price
+            if found == most:
+                break
+    return found

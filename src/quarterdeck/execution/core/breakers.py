@@ -73,9 +73,9 @@ BY_PERSON = frozenset({BreakerKind.DRAWDOWN_HARD, BreakerKind.LOOP})
 
 
 class Breaker(msgspec.Struct):
-    """One breaker and what it has counted; ``events`` are market instant and slice, oldest first.
+    """One breaker and what it has counted.
 
-    ``slice`` and ``at`` are those of its last change of state, ``peak`` the highest equity.
+    ``events`` are market instant, slice and how often there, oldest first. ``slice`` and ``at`` are those of its last change of state, ``peak`` the highest equity.
     """
 
     kind: BreakerKind
@@ -88,12 +88,17 @@ class Breaker(msgspec.Struct):
     at: Nanos = Nanos(0)
     slice: int = -1
     peak: int = 0
-    events: list[tuple[int, int]] = []
+    events: list[tuple[int, int, int]] = []
 
     @property
     def key(self) -> Key:
         """What names it."""
         return self.kind, self.scope, self.subject
+
+    @property
+    def counted(self) -> int:
+        """How many events count."""
+        return sum(times for _, _, times in self.events)
 
     def enter(self, state: BreakerState, *, at: Nanos, slice_: int) -> None:
         """Change the state; one that is not open forgets what was counted."""
@@ -124,13 +129,23 @@ def count(
     bars : int
         Bars for which it counts at least; 1 is the present one.
     """
-    breaker.events.append((at, slice_))
-    breaker.events = [
-        (when, bar) for when, bar in breaker.events if when > at - window or bar > slice_ - bars
-    ][-most:]
+    events = [
+        event for event in breaker.events if event[0] > at - window or event[1] > slice_ - bars
+    ]
+    times = 1
+    if events and events[-1][:2] == (at, slice_):
+        times += events.pop()[2]
+    events.append((at, slice_, times))
+    over = sum(event[2] for event in events) - most
+    while over > 0:
+        when, bar, times = events.pop(0)
+        if times > over:
+            events.insert(0, (when, bar, times - over))
+        over -= times
+    breaker.events = events
     if breaker.state is BreakerState.OPEN:
         return False
-    return breaker.state is BreakerState.HALF_OPEN or len(breaker.events) >= most
+    return breaker.state is BreakerState.HALF_OPEN or breaker.counted >= most
 
 
 def cooled(breaker: Breaker, slice_: int, settings: Settings) -> BreakerState | None:

@@ -32,6 +32,7 @@ class Unit(StrEnum):
     ORDERS = "orders/bar"
     COUNT = "count"
     FRACTION = "fraction"
+    MILLISECONDS = "ms"
 
 
 class Wait(StrEnum):
@@ -90,11 +91,11 @@ def limited(
     wait: Wait | None = None,
     binds: Callable[[Scene, Intent], str] | None = None,
 ) -> Control:
-    """Return the control that holds an order to ``limit``, in market time."""
+    """Return the control that holds an order to ``limit``."""
     return Control(
         code=LIMITS[limit].code,
         unit=unit,
-        clock=Clock.MARKET,
+        clock=LIMITS[limit].clock,
         text=text,
         advice=advice,
         evidence=show,

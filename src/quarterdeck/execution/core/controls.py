@@ -23,6 +23,7 @@ from quarterdeck.execution.core.breaker_controls import BREAKERS
 from quarterdeck.execution.core.control import Control, Section, Unit, Wait
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits_registry import AMOUNTS, STANDING
+from quarterdeck.execution.core.machine_controls import MACHINE
 from quarterdeck.execution.core.pace_registry import BARS, PACE, PREMISES
 from quarterdeck.execution.core.scene import (
     UNBOUNDED,
@@ -379,6 +380,7 @@ SECTIONS: tuple[Section, ...] = (
     MONEY,
     PACE,
     BREAKERS,
+    MACHINE,
     AGREED,
 )
 CONTROLS: tuple[Control, ...] = tuple(each for section in SECTIONS for each in section.controls)

@@ -53,6 +53,9 @@ _BY_QUANTITY = frozenset(
         Code.DRAWDOWN_SOFT,
         Code.VOLUME_SPIKE,
         Code.VOLATILITY_HALT,
+        Code.KEEP_ALIVE,
+        Code.GATE_LATENCY,
+        Code.CLOCK_STEP,
     }
 )
 """The controls that another quantity may satisfy."""
@@ -163,11 +166,8 @@ def judge(scene: Scene, intent: Intent) -> Verdict:
             refused.append(place)
     breaches: tuple[tuple[Control, int], ...] = ()
     if asked > most or refused:
-        breaches = tuple(
-            (control, bound)
-            for place, (control, bound) in enumerate(zip(panel.controls, bounds, strict=True))
-            if asked > bound or place in refused
-        )
+        refused += [place for place, bound in enumerate(bounds) if asked > bound]
+        breaches = tuple((panel.controls[each], bounds[each]) for each in sorted({*refused}))
     headroom, binding = _whole_lots(scene, most), bounds.index(most)
     while headroom in gaps:
         headroom = _whole_lots(scene, headroom - 1)
@@ -238,7 +238,7 @@ def _breach(control: Control, bound: int, *, scene: Scene, intent: Intent) -> Br
             scale = 0 if contract is None else contract.quantity_scale
         case Unit.FRACTION:
             scale = PARTS_SCALE
-        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS:
+        case Unit.STATE | Unit.EPOCH | Unit.NUMBER | Unit.BARS | Unit.ORDERS | Unit.MILLISECONDS:
             scale = 0
     shown = None if attempted is None else decimal_of(attempted, scale)
     if control.code is Code.INVALID_NUMBER:

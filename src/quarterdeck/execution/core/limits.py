@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quarterdeck.execution.core.amounts import PARTS, Contract
+from quarterdeck.execution.core.watch import WATCHED
 from quarterdeck.execution.core.windows import WINDOW_BARS
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.errors import InvalidInput
@@ -41,6 +42,7 @@ class Kind(StrEnum):
     QUANTITY = "quantity"
     COUNT = "count"
     BARS = "bars"
+    MILLISECONDS = "ms"
     STATE = "state"
     YES = "yes or no"
     INSTANT = "instant"
@@ -56,12 +58,14 @@ _SCALES = {
     Kind.QUANTITY: PARTS_SCALE,
     Kind.COUNT: 0,
     Kind.BARS: 0,
+    Kind.MILLISECONDS: 0,
 }
 _MOST = {
     Kind.FRACTION: PARTS,
     Kind.RATIO: 1_000 * PARTS,
     Kind.COUNT: 10**6,
     Kind.BARS: 10**6,
+    Kind.MILLISECONDS: 10**6,
 }
 
 
@@ -349,6 +353,22 @@ _ALL = (
         kind=Kind.YES,
         tighter=Tighter.HIGHER,
         meaning="whether an order that opens must have a stop-loss attached",
+    ),
+    Limit(
+        name="max_decision_ms",
+        code=Code.GATE_LATENCY,
+        kind=Kind.MILLISECONDS,
+        clock=Clock.MACHINE,
+        zero=True,
+        meaning=f"how long half of the last {WATCHED} decisions may have taken",
+    ),
+    Limit(
+        name="max_clock_step_ms",
+        code=Code.CLOCK_STEP,
+        kind=Kind.MILLISECONDS,
+        clock=Clock.MACHINE,
+        zero=True,
+        meaning="how far the machine's clock may have jumped since the last bar",
     ),
 )
 

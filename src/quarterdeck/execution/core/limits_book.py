@@ -66,6 +66,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     max_same_direction_count: int | None = None
     max_open_orders_count: int | None = None
     max_open_notional: int | None = None
+    max_decision_ms: int | None = None
+    max_clock_step_ms: int | None = None
     levels: Mapping[str, str] = {}
     """Which level sets each of them, as ``agent trend``."""
 

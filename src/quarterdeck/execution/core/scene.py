@@ -13,6 +13,7 @@ from quarterdeck.execution.core.exposure import NO_CROWD, NO_PART, Crowd, Part, 
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds
+from quarterdeck.execution.core.watch import Watch
 from quarterdeck.execution.model import BreakerKind
 from quarterdeck.kernel.money import MAX_UNITS
 from quarterdeck.kernel.time import Nanos
@@ -29,6 +30,7 @@ class Standing(msgspec.Struct, frozen=True):
     ``closed`` says why trading is not open, ``None`` when it is. ``epoch`` is the one in force for
     the agent: the raised word plus the times this agent was stopped. ``reducing_passes`` is whether
     reduce-only orders pass while stopped; ``frozen`` says why the instrument may only be reduced.
+    ``absent`` says within what time the agent, as its mandate demands, was not heard of.
     """
 
     authorised: bool
@@ -41,6 +43,7 @@ class Standing(msgspec.Struct, frozen=True):
     key_reused: bool
     reducing_passes: bool = False
     frozen: str | None = None
+    absent: str | None = None
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +53,8 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     everybody in each cluster of the instrument, all as gross worst cases. ``var_parts`` is the 99 %
     value at risk of the instrument over one bar, 0 where none is known. ``open_orders`` counts the
     agent's working orders. ``breakers`` are those that concern the order and are not closed; ``slice`` is
-    the present one.
+    the present one. ``clock_step_ms`` is by how much the machine's clock has jumped since the last
+    bar, 0 where nobody asks.
     """
 
     crowd: Crowd = NO_CROWD
@@ -66,6 +70,8 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     window: windows.Agent = msgspec.field(default_factory=windows.Agent)
     market: windows.Market = msgspec.field(default_factory=windows.Market)
     slice: int = 0
+    watch: Watch = msgspec.field(default_factory=Watch)
+    clock_step_ms: int = 0
 
 
 NOWHERE = Around()

@@ -9,6 +9,27 @@ from quarterdeck.execution.core.intent import Intent
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
 
 
+def may_cross(intent: Intent, limits: Iterable[int | None], *, last: int | None) -> bool:
+    """Return whether an order could trade with any on the other side that have these ``limits``.
+
+    A quick look before :func:`crossing`: where it says no, nothing is found there either.
+
+    >>> buy = Intent(buy=True, market=False, quantity=1, limit=100)
+    >>> may_cross(buy, [101, 102], last=99), may_cross(buy, [101, None], last=99)
+    (False, True)
+    """
+    if last is None or intent.stop is not None:
+        return False
+    mine = last if intent.limit is None else intent.limit
+    for limit in limits:
+        if limit is None and intent.limit is None:
+            continue
+        theirs = last if limit is None else limit
+        if mine >= theirs if intent.buy else theirs >= mine:
+            return True
+    return False
+
+
 def crossing(
     intent: Intent, orders: Iterable[Order], *, instrument: int, last: int | None
 ) -> list[Order]:

@@ -31,6 +31,7 @@ from quarterdeck.execution.service.checks import (
     MAX_REFERENCE,
 )
 from quarterdeck.execution.service.counting import note_regime
+from quarterdeck.execution.service.deadman import absent
 from quarterdeck.execution.service.desk import Desk, Learned
 from quarterdeck.execution.service.filling import end_order
 from quarterdeck.execution.service.halting import (
@@ -49,6 +50,7 @@ from quarterdeck.execution.store.limits import book_of, write_version
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AccountId, AgentId, OrderId
 from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.regime.model import RegimeChanged
@@ -130,6 +132,8 @@ class ExecutionService:
             case BarsClosed():
                 # A stop raised from another process cancels before anything can fill.
                 notice(self.desk, self.stop.raised(), step)
+                clock = self.stopwatch
+                self.desk.watch.mark(clock.now(), monotonic_s=clock.monotonic_s())
                 close_slice(self.desk, message, step)
             case RegimeChanged():
                 note_regime(self.desk, message.instrument, regime=message.regime.value, step=step)
@@ -267,8 +271,19 @@ class ExecutionService:
             self.desk.session.acknowledged = NEVER
             return raised
 
-    def scene(self, caller: Caller, symbol: str, *, intent: Intent, key_reused: bool) -> Scene:
-        """Gather everything that an order of ``caller`` in ``symbol`` is judged by."""
+    def scene(
+        self,
+        caller: Caller,
+        symbol: str,
+        *,
+        intent: Intent,
+        key_reused: bool,
+        machine_at: Nanos | None = None,
+    ) -> Scene:
+        """Gather everything that an order of ``caller`` in ``symbol`` is judged by.
+
+        Without ``machine_at``, which a question does not have, a timer counts until it has gone off.
+        """
         desk = self.desk
         contract = desk.symbols.get(symbol)
         index = -1 if contract is None else contract.index
@@ -286,7 +301,12 @@ class ExecutionService:
             key_reused=key_reused,
             reducing_passes=desk.policy.stop_lets_reduce,
             frozen=desk.frozen.get(index) or self.room.reason(),
+            absent=absent(desk, caller.identity, machine_at),
         )
+        step_ms = 0
+        if bounds.max_clock_step_ms is not None:
+            clock = self.stopwatch
+            step_ms = desk.watch.step_ms(clock.now(), monotonic_s=clock.monotonic_s())
         sums = desk.sums_of(caller.identity)
         return scene_of(
             standing,
@@ -300,7 +320,7 @@ class ExecutionService:
             position_limit=desk.position_limit(index, bounds),
             limit_version=desk.limits.version,
             sums=sums,
-            around=desk.around(caller.identity, index),
+            around=desk.around(caller.identity, index, clock_step_ms=step_ms),
         )
 
     def decide(

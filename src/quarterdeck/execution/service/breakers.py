@@ -297,7 +297,7 @@ def _count(
     if count(breaker, at=step.at, slice_=step.slice, most=most, window=window, bars=bars):
         breaker.evidence = evidence
         what = kind.value.replace("_", " ")
-        reason = f"{what}: {len(breaker.events)} within {window // MINUTE} minutes or {bars} bars"
+        reason = f"{what}: {breaker.counted} within {window // MINUTE} minutes or {bars} bars"
         _enter(desk, breaker, BreakerState.OPEN, reason=reason, step=step)
     else:
         _keep(desk, breaker, step=step)

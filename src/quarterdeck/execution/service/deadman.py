@@ -82,6 +82,16 @@ def cancel_absent(service: ExecutionService, command: CancelAbsent, step: Step) 
     return shown(desk, agent, cancelled=gone)
 
 
+def absent(desk: Desk, agent: AgentId, machine_at: Nanos | None) -> str | None:
+    """Return within what time an agent, as its mandate demands, was not heard of; ``None`` if it was."""
+    timer = desk.deadmen.get(agent)
+    if timer is None or timer.demanded_s is None:
+        return None
+    if timer.until is not None and (machine_at is None or machine_at < timer.until):
+        return None
+    return f"the agent was not heard of within the {timer.demanded_s:g} s that its mandate demands"
+
+
 def shown(desk: Desk, agent: AgentId, *, cancelled: int = 0) -> KeepAliveView:
     """Return the agent's timer."""
     timer = desk.deadmen.get(agent, Deadman())

@@ -1,4 +1,7 @@
-"""All that execution remembers; every field is journaled by the step that changes it."""
+"""All that execution remembers; every field is journaled by the step that changes it.
+
+Only what has been noticed of the machine is not, and sums that follow from the rest.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from quarterdeck.execution.core.scene import NOTHING, Around
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
+from quarterdeck.execution.core.watch import Watch
 from quarterdeck.execution.core.windows import NO_MARKET, NO_WINDOW, Agent, Market
 from quarterdeck.execution.model import DrillView, StopScope
 from quarterdeck.execution.store.breakers import (
@@ -102,6 +106,7 @@ class Desk:
     windows: dict[str, Agent] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=Exposure, compare=False)
     risks: dict[int, int] = field(default_factory=dict, compare=False)
+    watch: Watch = field(default_factory=Watch, compare=False)
     _looked_at: tuple[int, bool] = field(default=(-1, False), compare=False)
 
     def load(self, reader: Reader) -> None:
@@ -181,7 +186,7 @@ class Desk:
         )
         return self.exposure.agents.get(agent, NO_SUMS)
 
-    def around(self, agent: AgentId, row: int) -> Around:
+    def around(self, agent: AgentId, row: int, *, clock_step_ms: int) -> Around:
         """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
         exposure, rows = self.exposure, self.limits.clusters
         clusters: tuple[int, ...] = ()
@@ -203,6 +208,8 @@ class Desk:
             timeframe=self.session.timeframe,
             window=self.windows.get(agent, NO_WINDOW),
             market=self.markets.get(row, NO_MARKET),
+            watch=self.watch,
+            clock_step_ms=clock_step_ms,
         )
 
     def position_limit(self, instrument: int, bounds: Bounds) -> int:

@@ -14,7 +14,7 @@ from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.signals import stale
-from quarterdeck.execution.core.stp import crossing
+from quarterdeck.execution.core.stp import crossing, may_cross
 from quarterdeck.execution.model import (
     Breach,
     Decision,
@@ -33,7 +33,7 @@ from quarterdeck.execution.service.own_orders import give_way
 from quarterdeck.execution.service.signals import decided
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import AccountId, OrderId
-from quarterdeck.kernel.vocabulary import Leg, OrderStatus, OrderType, TimeInForce
+from quarterdeck.kernel.vocabulary import Leg, OrderStatus, OrderType, Side, TimeInForce
 from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def checked(
     if contract is None or policy == "allow":
         return intent, []
     last = desk.prices.get(contract.index)
+    limits = desk.book.limits(contract.index, Side.SELL if intent.buy else Side.BUY)
+    if not may_cross(intent, limits, last=last):
+        return intent, []
     found = crossing(intent, desk.book.inside(contract.index), instrument=contract.index, last=last)
     found = [order for order in found if order is not replaces]
     text = f"it could trade with {found[0].order_id} of {found[0].agent}" if found else None
@@ -82,7 +85,7 @@ def place(
     """Judge an order and, if it passes, reserve for it, take its legs up and say so."""
     check_length("task_id", command.task_id, MAX_REFERENCE)
     check_length("signal_id", command.signal_id, MAX_REFERENCE)
-    desk = service.desk
+    desk, began = service.desk, service.stopwatch.monotonic_s()
     intent = intent_of(
         desk.symbols.get(command.symbol),
         command.side,
@@ -100,9 +103,16 @@ def place(
         signal_id=command.signal_id,
         replaces=replaces,
     )
-    scene = service.scene(step.caller, command.symbol, intent=intent, key_reused=step.key_reused)
+    scene = service.scene(
+        step.caller,
+        command.symbol,
+        intent=intent,
+        key_reused=step.key_reused,
+        machine_at=step.machine_at,
+    )
     # Machine time at the pace of the moment means nothing later: an answer is remembered.
     verdict, decision = service.decide(scene, intent, seconds_per_bar=None)
+    desk.watch.took(service.stopwatch.monotonic_s() - began)
     order = _order(
         desk,
         command,

@@ -113,8 +113,9 @@ def read_session(reader: Reader) -> Session:
 
 def write_account(step: Step, account: Account) -> None:
     """Write an account's money and windows."""
-    step.write(
+    step.put(
         "execution.account_saved",
+        account.agent,
         agent=account.agent,
         number=account.number,
         capital_units=account.capital,
@@ -131,8 +132,10 @@ def write_account(step: Step, account: Account) -> None:
 
 def write_position(step: Step, agent: AgentId, *, instrument: int, holding: Holding) -> None:
     """Write a position; a closed one stays as a row of zeros."""
-    step.write(
+    step.put(
         "execution.position_saved",
+        agent,
+        instrument,
         agent=agent,
         instrument=instrument,
         quantity_units=holding.quantity,
@@ -167,8 +170,9 @@ def read_accounts(reader: Reader) -> dict[AgentId, Account]:
 
 def write_tally(step: Step, agent: AgentId, tally: Tally) -> None:
     """Write a caller's counts; those by code are written where they change."""
-    step.write(
+    step.put(
         "execution.tally_saved",
+        agent,
         agent=agent,
         accepted=tally.accepted,
         refused=tally.refused,

@@ -50,8 +50,9 @@ def settings_of(section: BreakersSection) -> Settings:
 
 def write_breaker(step: Step, breaker: Breaker) -> None:
     """Write how a breaker stands and what it has counted."""
-    step.write(
+    step.put(
         "execution.breaker_saved",
+        *breaker.key,
         kind=breaker.kind.value,
         scope=breaker.scope.value,
         subject=breaker.subject,
@@ -82,10 +83,16 @@ def read_breakers(reader: Reader) -> Breakers:
                 at=Nanos(row["at"]),
                 slice=row["slice"],
                 peak=row["peak_units"],
-                events=msgspec.json.decode(row["events"], type=list[tuple[int, int]]),
+                events=_events(row["events"]),
             )
         )
     return found
+
+
+def _events(text: str) -> list[tuple[int, int, int]]:
+    """Return the events of a breaker; version 0.1.0 wrote each of them alone, without how often."""
+    found = msgspec.json.decode(text, type=list[list[int]])
+    return [(each[0], each[1], each[2] if len(each) > 2 else 1) for each in found]
 
 
 def breaker_view(breaker: Breaker, settings: Settings) -> BreakerView:
@@ -145,7 +152,7 @@ def event_of(row: Mapping[str, Any]) -> BreakerEvent:
 
 def write_calls(step: Step, agent: str, calls: Calls) -> None:
     """Write what an agent did last."""
-    step.write("execution.calls_saved", agent=agent, **msgspec.structs.asdict(calls))
+    step.put("execution.calls_saved", agent, agent=agent, **msgspec.structs.asdict(calls))
 
 
 def read_calls(reader: Reader) -> dict[str, Calls]:
@@ -166,7 +173,9 @@ def read_calls(reader: Reader) -> dict[str, Calls]:
 
 def write_window(step: Step, agent: str, window: Agent) -> None:
     """Write an agent's counts."""
-    step.write("execution.window_saved", agent=agent, counts=msgspec.json.encode(window).decode())
+    step.put(
+        "execution.window_saved", agent, agent=agent, counts=msgspec.json.encode(window).decode()
+    )
 
 
 def read_windows(reader: Reader) -> dict[str, Agent]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from quarterdeck.portfolio.model import (
+    ActiveView,
     AttributionView,
+    GetActive,
     GetAttribution,
     GetPortfolio,
     GetProposals,
@@ -46,5 +48,16 @@ OPERATIONS = (
         input=GetAttribution,
         output=AttributionView,
         function=PortfolioService.attribution,
+    ),
+    Operation(
+        name="portfolio.active",
+        summary="What the deck earned against its benchmark and by factor; adds up to the ledger.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/portfolio/attribution/active",
+        input=GetActive,
+        output=ActiveView,
+        function=PortfolioService.against_benchmark,
     ),
 )

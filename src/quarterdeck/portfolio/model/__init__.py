@@ -224,18 +224,26 @@ class ProposalsView(Answer, frozen=True):
 
 
 class GetAttribution(Query, frozen=True):
-    """Ask where profit and loss came from, by ``agent``, ``strategy``, ``symbol`` or ``regime``."""
+    """Ask where profit and loss came from.
+
+    ``by`` is ``agent``, ``strategy``, ``symbol``, ``sector`` or ``regime``.
+    """
 
     by: str = "agent"
 
 
 class AttributionRow(Answer, frozen=True):
-    """One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact."""
+    """One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact.
+
+    ``risk_share`` is its part of the variance of all that is held, under the covariance of the window;
+    the shares add up to 1. Null where nothing is held or the window is not full.
+    """
 
     name: str
     gain: Decimal
     cost: Decimal
     net: Decimal
+    risk_share: float | None
 
 
 class AttributionView(Answer, frozen=True):
@@ -247,5 +255,43 @@ class AttributionView(Answer, frozen=True):
     by: str
     rows: tuple[AttributionRow, ...]
     gain: Decimal
+    cost: Decimal
+    net: Decimal
+
+
+class GetActive(Query, frozen=True):
+    """Ask what the deck earned against its benchmark, and by which factors."""
+
+
+class SectorRow(Answer, frozen=True):
+    """One sector's effects in money, exact; cash is a sector that the benchmark does not hold."""
+
+    name: str
+    benchmark: Decimal
+    allocation: Decimal
+    selection: Decimal
+    interaction: Decimal
+
+
+class FactorRow(Answer, frozen=True):
+    """What one factor earned; ``exposure`` is what is held of it now, per unit of equity."""
+
+    name: str
+    gain: Decimal
+    exposure: float | None
+
+
+class ActiveView(Answer, frozen=True):
+    """Parts that add up twice: all sectors' effects, ``trading`` less ``cost`` are ``net``.
+
+    So are all factors' gains, ``specific`` and ``trading`` less ``cost``. ``trading`` is what was
+    traded against the close of its own bar. ``net`` is the equity of all agents less their capital at
+    the last close, to the last unit.
+    """
+
+    sectors: tuple[SectorRow, ...]
+    factors: tuple[FactorRow, ...]
+    specific: Decimal
+    trading: Decimal
     cost: Decimal
     net: Decimal

@@ -31,7 +31,9 @@ from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
+    ActiveView,
     AttributionView,
+    GetActive,
     GetAttribution,
     GetPortfolio,
     GetProposals,
@@ -52,6 +54,7 @@ from quarterdeck.portfolio.service.attributing import (
     unit_values,
     view_of,
 )
+from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import PortfolioSection
 from quarterdeck.runtime.paging import page
@@ -98,6 +101,7 @@ class PortfolioService:
         "_regimes": State.FIXED,
         "_prices": State.CHECKPOINTED,
         "_book": State.JOURNALED,
+        "_against": State.JOURNALED,
         "_turned": State.VIEW,
         "_closes": State.CHECKPOINTED,
         "_instants": State.CHECKPOINTED,
@@ -124,6 +128,7 @@ class PortfolioService:
         self._unit_values = unit_values(instruments)
         self._prices: Ints = np.zeros(n, dtype=np.int64)
         self._book = Book()
+        self._against = AgainstBenchmark(benchmark_of(config, self._symbols))
         # The regimes that began in this slice, until its bars are heard; never kept beyond the step.
         self._turned: list[RegimeChanged] = []
         self._config = config
@@ -143,6 +148,7 @@ class PortfolioService:
     def load(self, reader: Reader) -> None:
         """Take up the last proposals and the attribution."""
         self._book = read_book(reader)
+        self._against.load(reader)
         self._number = int(reader.rows("portfolio.last_number")[0]["number"])
         self._latest = {
             Objective(row["objective"]): (
@@ -161,9 +167,18 @@ class PortfolioService:
         match message:
             case AgentRegistered():
                 note_agent(self._book, message, step)
+                self._against.join(message.capital_units, step)
             case OrderFilled():
                 worth = int(self._unit_values[message.instrument])
                 note_fill(self._book, message, unit_value=worth, step=step)
+                signed = message.side.sign * message.quantity_units
+                self._against.fill(
+                    message.instrument,
+                    step,
+                    quantity=signed,
+                    value=signed * message.price_units * worth,
+                    fee=message.fee_units,
+                )
             case RegimeChanged():
                 self._turned.append(message)
             case BarsClosed():
@@ -172,9 +187,14 @@ class PortfolioService:
                 pass
 
     def _close(self, message: BarsClosed, step: Step) -> None:
+        before, betas = self._worths(), self._against.betas(self._moments)
         self.absorb(message)
+        after = self._worths()
+        self._against.close(
+            step, before=tuple(before.values()), after=tuple(after.values()), betas=betas
+        )
         turned, self._turned = self._turned, []
-        note_turns(self._book, turned, worths=self._worths(), step=step)
+        note_turns(self._book, turned, worths=after, step=step)
         if self._full() and message.index % self._config.every_bars == 0:
             basis = self._basis()
             for objective in Objective:
@@ -235,9 +255,26 @@ class PortfolioService:
         """Return what every agent has earned after costs by the attribution, in money units."""
         return totals(self._book, self._worths())
 
+    def parts_earned(self) -> int:
+        """Return what the parts against the benchmark add up to, in money units."""
+        return self._against.active.net(tuple(self._worths().values()))
+
     def attribution(self, query: GetAttribution, caller: Caller) -> AttributionView:
         """Return where profit and loss came from; the parts add up to the ledger."""
-        return view_of(self._book, by=query.by, worths=self._worths(), symbols=self._symbols)
+        against = self._against.benchmark
+        return view_of(
+            self._book,
+            by=query.by,
+            worths=self._worths(),
+            symbols=self._symbols,
+            sectors=tuple(against.names[sector] for sector in against.sector_of),
+            covariance=self._moments.covariance() if self._full() else None,
+        )
+
+    def against_benchmark(self, query: GetActive, caller: Caller) -> ActiveView:
+        """Return what the deck earned against its benchmark and by factor."""
+        worths = tuple(self._worths().values())
+        return self._against.view(worths, self._against.betas(self._moments))
 
     def _full(self) -> bool:
         return self._moments.have >= self._config.window_bars

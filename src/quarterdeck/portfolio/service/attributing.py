@@ -11,7 +11,7 @@ from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
-from quarterdeck.market.model import BarsClosed, Instrument, Ints
+from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import (
     Book,
     Cell,
@@ -22,12 +22,13 @@ from quarterdeck.portfolio.core.attribution import (
     turn,
     valued,
 )
+from quarterdeck.portfolio.core.sums import dot, product, published
 from quarterdeck.portfolio.model import AttributionRow, AttributionView
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
-GROUPINGS = ("agent", "strategy", "symbol", "regime")
+GROUPINGS = ("agent", "strategy", "symbol", "sector", "regime")
 
 
 def unit_values(instruments: Sequence[Instrument]) -> Ints:
@@ -97,23 +98,39 @@ def closes(bars: BarsClosed, prices: Ints) -> None:
 
 
 def view_of(
-    book: Book, *, by: str, worths: Mapping[int, int], symbols: tuple[str, ...]
+    book: Book,
+    *,
+    by: str,
+    worths: Mapping[int, int],
+    symbols: tuple[str, ...],
+    sectors: tuple[str, ...],
+    covariance: Floats | None,
 ) -> AttributionView:
-    """Return gains and costs grouped, and their sum over everything."""
+    """Return gains, costs and shares of the risk grouped, and their sum over everything."""
     if by not in GROUPINGS:
         raise InvalidInput.of("by", by[:64], ", ".join(GROUPINGS))
-    groups: dict[str, Cell] = {}
-    whole = Cell()
-    for key, cell in valued(book, worths):
-        names = {
+
+    def name_of(key: Key) -> str:
+        return {
             "agent": key.agent,
             "strategy": book.strategies.get(key.agent, "none"),
             "symbol": symbols[key.instrument],
+            "sector": sectors[key.instrument],
             "regime": key.regime,
-        }
-        for group in (groups.setdefault(names[by], Cell()), whole):
+        }[by]
+
+    groups: dict[str, Cell] = {}
+    whole = Cell()
+    for key, cell in valued(book, worths):
+        for group in (groups.setdefault(name_of(key), Cell()), whole):
             group.gain += cell.gain
             group.cost += cell.cost
+    exposures: dict[str, Floats] = {}
+    for (agent, instrument), stake in book.stakes.items():
+        name = name_of(Key(agent, instrument, book.regime_of(instrument)))
+        held = exposures.setdefault(name, np.zeros(len(symbols)))
+        held[instrument] += float(stake.quantity * worths[instrument])
+    shares = risk_shares(exposures, covariance)
     return AttributionView(
         by=by,
         rows=tuple(
@@ -122,6 +139,7 @@ def view_of(
                 gain=_money(cell.gain),
                 cost=_money(cell.cost),
                 net=_money(cell.gain - cell.cost),
+                risk_share=None if shares is None else shares.get(name, 0.0),
             )
             for name, cell in sorted(groups.items())
         ),
@@ -129,6 +147,20 @@ def view_of(
         cost=_money(whole.cost),
         net=_money(whole.gain - whole.cost),
     )
+
+
+def risk_shares(
+    exposures: Mapping[str, Floats], covariance: Floats | None
+) -> dict[str, float] | None:
+    """Return each part's share of the variance of them all; None where there is no variance."""
+    if covariance is None or not exposures:
+        return None
+    total = np.sum(list(exposures.values()), axis=0)
+    marginal = product(covariance, total)
+    variance = dot(total, marginal)
+    if not variance > 0.0:
+        return None
+    return {name: published(dot(one, marginal) / variance) for name, one in exposures.items()}
 
 
 def _money(units: int) -> Decimal:

@@ -37,6 +37,13 @@ PUBLISHED = (
         meaning="99 % value at risk of what an agent holds, and of the whole deck, for the next bar",
     ),
     Number(
+        name="risk.score",
+        unit="points",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="the risk of an agent, and of the whole deck, from 0 to 100",
+    ),
+    Number(
         name="risk.coverage_p",
         unit="fraction",
         subject="instrument",

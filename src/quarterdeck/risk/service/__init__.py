@@ -42,8 +42,10 @@ from quarterdeck.risk.model import (
     GetCondition,
     GetHoldingsRisk,
     GetRisk,
+    GetRiskLevel,
     HoldingsView,
     LiftResponse,
+    RiskLevelsView,
     RiskResponseView,
     RiskScope,
     RisksView,
@@ -52,8 +54,10 @@ from quarterdeck.risk.model import (
 from quarterdeck.risk.service.condition import MarketCondition
 from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
+from quarterdeck.risk.service.levels import Levels
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.service.responses import Responses
+from quarterdeck.risk.service.scoring import parts_of
 from quarterdeck.risk.service.watching import TAILS, Lookout
 from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
@@ -92,6 +96,7 @@ class RiskService:
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
         "_condition": State.JOURNALED,
+        "_levels": State.JOURNALED,
     }
 
     def __init__(
@@ -120,6 +125,7 @@ class RiskService:
         self._watch = WatchState(n)
         self._market = MarketState(n)
         self._condition = MarketCondition()
+        self._levels = Levels()
         self._responses = Responses(config)
         self._events = RiskEvents(symbols, responses=self._responses, impact=self._impact)
         self._lookout = Lookout(
@@ -138,6 +144,7 @@ class RiskService:
         self._events.load(reader)
         self._responses.load(reader)
         self._condition.load(reader)
+        self._levels.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -152,6 +159,7 @@ class RiskService:
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
+                self._levels.take(message)
                 self._lookout.scored(message, step)
 
     def volatilities(self) -> Floats:
@@ -245,7 +253,7 @@ class RiskService:
         self._lookout.bars(self._missed, step)
         self._lookout.held(self._holdings, step)
         with np.errstate(divide="ignore", invalid="ignore"):
-            self._follow_condition(loss / foreseen, slow, step)
+            self._follow_market(loss / foreseen, slow, step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
@@ -258,8 +266,8 @@ class RiskService:
             )
         self._publish(slow, step)
 
-    def _follow_condition(self, ratios: Floats, slow: Floats, step: Step) -> None:
-        """Learn from losses over their 99 % VaR, and see which condition prevails."""
+    def _follow_market(self, ratios: Floats, slow: Floats, step: Step) -> None:
+        """Learn from losses over their 99 % VaR; see which condition prevails and what level stands."""
         pair = correlations(self._watch)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(slow > 0.0, self._forecast[:, VOLATILITY] / slow, np.nan)
@@ -270,6 +278,21 @@ class RiskService:
             regimes=self._condition.regimes(),
         )
         self._condition.follow(signals, ratios, step)
+        parts = parts_of(
+            self._holdings,
+            condition=self._condition,
+            signals=signals,
+            events=self._events,
+            levels=self._levels,
+            config=self._config,
+            instruments=len(self._symbols),
+        )
+        impact = {subject: self._holdings.may_lose(subject) for subject in parts}
+        self._levels.follow(parts, step, impact=impact)
+
+    def level(self, query: GetRiskLevel, caller: Caller) -> RiskLevelsView:
+        """Return the level of risk of the deck and of each agent, with what it is made of."""
+        return self._levels.view()
 
     def condition(self, query: GetCondition, caller: Caller) -> ConditionView:
         """Return the market's condition and what each scales learned limits by."""

@@ -77,6 +77,10 @@ class RiskEvents:
         """Return kind and subject of what stands beyond its threshold, in order."""
         return tuple(sorted(self._marks))
 
+    def streak(self, agent: str) -> int:
+        """Return with how many closed trades in a row an agent has lost."""
+        return self._streaks.get(agent, (0, 0, 0))[0]
+
     def mark_rows(
         self,
         kind: RiskEventKind,

@@ -111,6 +111,21 @@ class Holdings:
         place = list(self._weights).index(subject)
         return _money(float("nan") if self._forecast is None else self._forecast.var[place, 1])
 
+    def subjects(self) -> tuple[str, ...]:
+        """Return who holds something, the deck first."""
+        return tuple(self._weights)
+
+    def concentration(self, subject: str) -> float | None:
+        """Return the largest share of one instrument in a subject's 99 % VaR; 0 if it holds none."""
+        if subject not in self._weights:
+            return 0.0
+        place = list(self._weights).index(subject)
+        if self._forecast is None or not self._forecast.var[place, 1] > 0.0:
+            return None
+        total = self._forecast.var[place, 1]
+        shares = self._weights[subject] * self._forecast.marginal[place, 1] / total
+        return round(float(np.nanmax(shares)), DIGITS)
+
     def may_lose_in(self, row: int, var99: float) -> int | None:
         """Return what all agents' positions in one instrument may lose, each by itself."""
         held = [weights[row] for who, weights in self._weights.items() if who != DECK]

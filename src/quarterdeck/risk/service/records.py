@@ -10,13 +10,15 @@ from quarterdeck.risk.model import (
     GetLimitChanges,
     GetRiskEvents,
     GetRiskResponses,
+    GetRiskTimeline,
     LimitChangesView,
     RiskEventsView,
     RiskResponsesView,
+    RiskTimelineView,
 )
 from quarterdeck.risk.service.condition import condition_change_of
-from quarterdeck.risk.store import limit_change_of, response_of, risk_event_of
-from quarterdeck.runtime.paging import page
+from quarterdeck.risk.store import limit_change_of, response_of, risk_change_of, risk_event_of
+from quarterdeck.runtime.paging import MAX_PAGE, page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.state import History
 
@@ -66,6 +68,24 @@ async def condition_changes(
     changes = tuple(condition_change_of(row) for row in rows)
     return ConditionChangesView(
         changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+async def timeline(
+    _service: RiskService, query: GetRiskTimeline, _caller: Caller, history: History
+) -> RiskTimelineView:
+    """Return what changed in risk; a slice that is begun is told to its end."""
+    asked = page(query.limit, query.before)
+    rows = list(await history.rows("risk.timeline", **asked))
+    full = len(rows) == query.limit
+    if full:
+        last = rows[-1]["slice"]
+        whole = await history.rows("risk.timeline", before=last + 1, limit=MAX_PAGE)
+        rows = [row for row in rows if row["slice"] != last]
+        rows += [row for row in whole if row["slice"] == last]
+    return RiskTimelineView(
+        changes=tuple(risk_change_of(row) for row in rows),
+        next=rows[-1]["slice"] if full else None,
     )
 
 

@@ -76,85 +76,60 @@ CREATE TABLE execution_learned_levels (
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
 
--- Agents say what they take and tasks what they ask of them; work comes by itself, is bounded and is judged later.
-CREATE TABLE agents_now (
-  name TEXT PRIMARY KEY,
-  label TEXT NOT NULL,
-  builtin INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  capabilities TEXT NOT NULL,
-  scopes TEXT NOT NULL,
-  slots INTEGER NOT NULL,
-  capital_units INTEGER NOT NULL,
-  completed INTEGER NOT NULL,
-  failed INTEGER NOT NULL,
-  streak INTEGER NOT NULL,
-  reason TEXT,
-  registered_at INTEGER NOT NULL,
-  accepts TEXT NOT NULL,
-  markets TEXT NOT NULL,
-  cost_units INTEGER,
-  autonomy TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-INSERT INTO agents_now SELECT name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at, '[]', '[]', NULL, 'paper' FROM agents;
-DROP TABLE agents;
-ALTER TABLE agents_now RENAME TO agents;
-CREATE TABLE tasks_now (
-  number INTEGER PRIMARY KEY,
-  task_id TEXT NOT NULL UNIQUE,
-  type TEXT NOT NULL,
-  title TEXT NOT NULL,
-  capability TEXT NOT NULL,
-  priority TEXT NOT NULL,
-  submitter TEXT NOT NULL,
-  entry TEXT,
-  input TEXT NOT NULL,
-  depends_on TEXT NOT NULL,
-  max_attempts INTEGER NOT NULL,
-  lease_ns INTEGER NOT NULL,
-  submitted_at INTEGER NOT NULL,
-  submitted_slice INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  agent TEXT,
-  attempt INTEGER NOT NULL,
-  settled_attempt INTEGER NOT NULL,
-  failed_by TEXT,
-  because TEXT,
-  reason TEXT,
-  result TEXT,
-  started_at INTEGER,
-  finished_at INTEGER,
-  finish_order INTEGER,
-  ready_machine_at INTEGER NOT NULL,
-  started_machine_at INTEGER,
-  finished_machine_at INTEGER,
-  lease_until INTEGER,
-  requires TEXT NOT NULL,
-  strategy TEXT NOT NULL,
-  order_key INTEGER NOT NULL,
-  factors TEXT,
-  tried TEXT NOT NULL,
-  not_before INTEGER,
-  expires_at INTEGER,
-  expires_slice INTEGER,
-  on_failure TEXT NOT NULL,
-  progress REAL,
-  note TEXT NOT NULL,
-  ceiling_units INTEGER,
-  autonomy TEXT NOT NULL,
-  begun INTEGER NOT NULL,
-  moves INTEGER NOT NULL
+-- No order of before bore the worst case of another that it replaced.
+ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+
+-- The condition of the market as a whole, and what follows from it.
+ALTER TABLE risk_limits ADD COLUMN condition REAL;
+CREATE TABLE risk_condition (
+  one INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  condition TEXT NOT NULL,
+  since_at INTEGER NOT NULL,
+  since_slice INTEGER NOT NULL,
+  shares TEXT NOT NULL,
+  signals TEXT NOT NULL
 ) STRICT;
-INSERT INTO tasks_now SELECT number, task_id, type, title, capability, priority, submitter, entry, input,
-  depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, agent, attempt, settled_attempt,
-  failed_by, because, reason, result, started_at, finished_at, finish_order, ready_machine_at,
-  started_machine_at, finished_machine_at, lease_until, requires, strategy, order_key, factors, tried,
-  not_before, expires_at, expires_slice, on_failure, progress, note, NULL, 'shadow', 1, 0 FROM tasks;
-DROP TABLE tasks;
-ALTER TABLE tasks_now RENAME TO tasks;
-CREATE INDEX tasks_by_state ON tasks (state, number);
-CREATE INDEX tasks_by_finish ON tasks (finish_order);
+CREATE TABLE risk_condition_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  previous TEXT,
+  condition TEXT NOT NULL,
+  shares TEXT NOT NULL,
+  multiplier REAL NOT NULL,
+  because TEXT NOT NULL,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_condition_weights (
+  condition TEXT PRIMARY KEY,
+  weights TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Mandates, and rebalances on their way.
+CREATE TABLE portfolio_mandates (
+  name TEXT PRIMARY KEY,
+  charge BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_rebalances (
+  number INTEGER PRIMARY KEY,
+  rebalance_id TEXT NOT NULL,
+  mandate TEXT NOT NULL,
+  status TEXT NOT NULL,
+  rebalance BLOB NOT NULL
+) STRICT;
+CREATE INDEX portfolio_rebalances_alive ON portfolio_rebalances (number)
+WHERE status IN ('proposed', 'running', 'aborting');
+
+-- What agents accept and may do alone, and schedules. An agent without a word accepts all types and markets.
+ALTER TABLE agents ADD COLUMN accepts TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN markets TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN cost_units INTEGER;
+ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
+ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
+ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
+ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE tasks ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE work_bounds (
   scope TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -163,13 +138,17 @@ CREATE TABLE work_bounds (
   full_at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE trade_judgements (
+CREATE TABLE schedule_fires (
   number INTEGER PRIMARY KEY,
-  agent TEXT NOT NULL,
-  regime TEXT,
-  equity_units INTEGER NOT NULL,
-  took_ms REAL NOT NULL,
-  due_slice INTEGER NOT NULL
+  schedule_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  task_id TEXT,
+  reason TEXT,
+  facts TEXT NOT NULL,
+  UNIQUE (schedule_id, key)
 ) STRICT;
 CREATE TABLE schedules (
   name TEXT PRIMARY KEY,
@@ -185,15 +164,34 @@ CREATE TABLE schedules (
   skipped INTEGER NOT NULL,
   last_key TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE schedule_fires (
+CREATE TABLE trade_judgements (
   number INTEGER PRIMARY KEY,
-  schedule_id TEXT NOT NULL,
-  name TEXT NOT NULL,
-  key TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  regime TEXT,
+  equity_units INTEGER NOT NULL,
+  took_ms REAL NOT NULL,
+  due_slice INTEGER NOT NULL
+) STRICT;
+
+-- Levels of risk with what moved them, and what active returns are made of.
+CREATE TABLE portfolio_active (
+  number INTEGER PRIMARY KEY,
+  state BLOB NOT NULL
+) STRICT;
+CREATE TABLE risk_level_changes (
+  number INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
   slice INTEGER NOT NULL,
-  task_id TEXT,
-  reason TEXT,
-  facts TEXT NOT NULL,
-  UNIQUE (schedule_id, key)
+  subject TEXT NOT NULL,
+  previous TEXT,
+  level TEXT NOT NULL,
+  previous_score REAL,
+  score REAL NOT NULL,
+  causes TEXT NOT NULL,
+  impact_units INTEGER,
+  model TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_levels (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
 ) STRICT;

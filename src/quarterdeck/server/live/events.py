@@ -32,6 +32,8 @@ from quarterdeck.risk.model import (
     LimitsChanged,
     Response,
     RiskEventRaised,
+    RiskLevel,
+    RiskLevelChanged,
     RiskResponded,
 )
 from quarterdeck.server.desk.model import Event, FillBrief
@@ -58,6 +60,8 @@ def event_of(
             return _rebalance_event(message)
         case RiskResponded():
             return _response_event(message)
+        case RiskLevelChanged():
+            return _level_event(message)
         case ConditionChanged():
             before = "" if message.previous is None else f"{message.previous} became "
             return _event(
@@ -348,6 +352,21 @@ def _gate_event(
                 title=f"{message.agent}: signal for {message.symbol} {message.status.value}",
                 text="no order may follow it any more",
             )
+
+
+def _level_event(message: RiskLevelChanged) -> Event:
+    high = message.level in (RiskLevel.VERY_HIGH, RiskLevel.EXTREME)
+    causes = ", ".join(f"{one.component} {one.points:+.0f}" for one in message.causes)
+    level = message.level.replace("_", " ")
+    return _event(
+        f"risk_level:{message.number}",
+        "risk_level",
+        message.slice,
+        message.at,
+        severity=Severity.WARNING if high else Severity.INFO,
+        title=f"Risk of {message.subject} is {level}, {message.score:.0f} of 100",
+        text=causes,
+    )
 
 
 def _response_event(message: RiskResponded) -> Event:

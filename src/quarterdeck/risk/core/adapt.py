@@ -1,0 +1,199 @@
+"""How much of its limits an agent may use: sizing policies weighed by what each would have lost.
+
+Six policies say each bar how much of the human's limit to use. An online mixture follows them: exponential
+weights with a fixed share, at three learning rates side by side, which are weighed by their own losses
+in turn. The loss of using the share m in a bar that earned g forecast standard deviations is
+``-(g m - (gamma / 2) (g m)^2)``, so both what is earned and how wildly counts. The share in force falls
+at once, and rises by at most a hundredth a bar and only while the lower confidence bound of what a
+larger one would have gained is above zero.
+
+No such policy has been found to raise a Sharpe ratio; what it is for is keeping limits in proportion.
+
+References
+----------
+Freund & Schapire (1997), J. Computer and System Sciences 55, 119-139; Herbster & Warmuth (1998), Machine
+Learning 32, 151-178; van Erven & Koolen (2016), NIPS 29: learning rates that run side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+POLICIES: Final = (
+    "full",
+    "volatility",
+    "condition",
+    "volatility and condition",
+    "drawdown brake",
+    "half",
+)
+"""The experts, in order."""
+RATES: Final = (0.002, 0.01, 0.05)
+SHARE: Final = 0.001
+GAMMA: Final = 0.2
+OUTCOME_BOUND: Final = 6.0
+LEAST, MOST = 0.1, 1.0
+FIRST: Final = 0.5
+"""The share of the human's limits that an agent begins with."""
+RISE: Final = 0.01
+EVIDENCE_RATE: Final = 1.0 / 100.0
+EVIDENCE_BARS: Final = 60
+"""Bars with something held before anything is loosened."""
+CONFIDENCE: Final = 1.0
+"""Standard errors that the gain of more must be above zero."""
+BRAKE_AT: Final = 0.2
+"""The drawdown at which the brake's policy is at its least, a quarter."""
+
+
+class Learner(NamedTuple):
+    """What was learned of one agent.
+
+    ``logs`` are log weights by rate and policy, ``losses`` what each rate's mixture lost so far,
+    ``bars`` those with something held, ``gain`` and ``spread`` the mean and variance of what a larger
+    share would have gained, ``held`` the share in force.
+    """
+
+    logs: tuple[tuple[float, ...], ...]
+    losses: tuple[float, ...]
+    bars: int
+    gain: float
+    spread: float
+    held: float
+
+
+def nothing_learned() -> Learner:
+    """Return the state before the first bar."""
+    first = (0.0,) * len(POLICIES)
+    return Learner((first,) * len(RATES), (0.0,) * len(RATES), 0, 0.0, 0.0, FIRST)
+
+
+def policies(*, volatility: float, condition: float, drawdown: float) -> tuple[float, ...]:
+    """Return the share that each policy would use, in [0.25, 1].
+
+    Parameters
+    ----------
+    volatility : float
+        Usual over forecast volatility of what is held, at most 1.
+    condition : float
+        What the market's condition scales limits by.
+    drawdown : float
+        Loss from the highest equity, over that.
+
+    Examples
+    --------
+    >>> policies(volatility=0.8, condition=0.5, drawdown=0.1)
+    (1.0, 0.8, 0.5, 0.4, 0.5, 0.5)
+    """
+    brake = 1.0 - drawdown / BRAKE_AT
+    raw = (1.0, volatility, condition, volatility * condition, brake, 0.5)
+    return tuple(min(max(one, 0.25), 1.0) for one in raw)
+
+
+def utility(outcome: float, share: float) -> float:
+    """Return what a bar is worth at a share of the limits.
+
+    Examples
+    --------
+    >>> utility(1.0, 1.0), utility(-1.0, 1.0)
+    (0.9, -1.1)
+    """
+    earned = outcome * share
+    return earned - 0.5 * GAMMA * earned * earned
+
+
+def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Learner:
+    """Return the state after a bar in which something was held.
+
+    Parameters
+    ----------
+    learner : Learner
+        Before the bar.
+    outcome : float
+        Profit over the standard deviation that was forecast for it; not finite is not learned from.
+    made : sequence of float
+        What each policy had said for the bar.
+    """
+    if not math.isfinite(outcome):
+        return learner
+    g = min(max(outcome, -OUTCOME_BOUND), OUTCOME_BOUND)
+    lost = [-utility(g, share) for share in made]
+    logs, losses = [], []
+    for rate, line, so_far in zip(RATES, learner.logs, learner.losses, strict=True):
+        shares = _shares(line)
+        losses.append(so_far + _mean(shares, lost))
+        moved = _shares([old - rate * one for old, one in zip(line, lost, strict=True)])
+        logs.append(tuple(math.log((1.0 - SHARE) * s + SHARE / len(moved)) for s in moved))
+    more = min(MOST, learner.held + 10.0 * RISE)
+    gained = utility(g, more) - utility(g, learner.held)
+    rate = max(EVIDENCE_RATE, 1.0 / (learner.bars + 1))
+    off = gained - learner.gain
+    return Learner(
+        logs=tuple(logs),
+        losses=tuple(losses),
+        bars=learner.bars + 1,
+        gain=learner.gain + rate * off,
+        spread=(1.0 - rate) * (learner.spread + rate * off * off),
+        held=learner.held,
+    )
+
+
+def mixture(learner: Learner, made: Sequence[float]) -> float:
+    """Return the share that the weighed policies say for the next bar."""
+    follow = _shares([-RATES[0] * one for one in learner.losses])
+    said = [_mean(_shares(line), made) for line in learner.logs]
+    return min(max(_mean(follow, said), LEAST), MOST)
+
+
+def least_gain(learner: Learner) -> float | None:
+    """Return the lower confidence bound of what a larger share gains a bar; ``None`` too early."""
+    if learner.bars < EVIDENCE_BARS:
+        return None
+    worth = max(1.0, min(float(learner.bars), 2.0 / EVIDENCE_RATE - 1.0))
+    return learner.gain - CONFIDENCE * math.sqrt(max(learner.spread, 0.0) / worth)
+
+
+def moved(learner: Learner, wanted: float) -> Learner:
+    """Return the state with the share brought towards ``wanted``: down at once, up on evidence."""
+    if wanted <= learner.held:
+        return learner._replace(held=max(wanted, LEAST))
+    bound = least_gain(learner)
+    if bound is None or not bound > 0.0:
+        return learner
+    return learner._replace(held=min(wanted, learner.held + RISE, MOST))
+
+
+def explained(
+    before: Mapping[str, float] | None, after: Mapping[str, float], total: float
+) -> tuple[tuple[str, float], ...]:
+    """Return the three largest causes of a change as logarithms that add up, with the rest, to ``total``.
+
+    ``before`` is ``None`` for a first value, which has one cause.
+
+    Examples
+    --------
+    >>> explained({"equity": 2.0, "share": 1.0}, {"equity": 2.0, "share": 0.5}, -0.6931471805599453)
+    (('share', -0.6931471805599453),)
+    """
+    if before is None:
+        return (("first value", total),)
+    found = [
+        (name, math.log(value / before[name]))
+        for name, value in after.items()
+        if value > 0.0 and before.get(name, 0.0) > 0.0
+    ]
+    found.append(("bounds, band and pace", total - math.fsum(change for _, change in found)))
+    found.sort(key=lambda one: -abs(one[1]))
+    return tuple(one for one in found[:3] if abs(one[1]) > 1e-9) or tuple(found[:1])
+
+
+def _mean(shares: Sequence[float], values: Sequence[float]) -> float:
+    return math.fsum(share * value for share, value in zip(shares, values, strict=True))
+
+
+def _shares(logs: Sequence[float]) -> list[float]:
+    highest = max(logs)
+    raw = [math.exp(one - highest) for one in logs]
+    total = math.fsum(raw)
+    return [one / total for one in raw]
