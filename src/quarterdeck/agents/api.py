@@ -24,7 +24,10 @@ from quarterdeck.agents.model import (
     GetTasks,
     GetTaskTypes,
     GetTaskWhy,
+    GetTimeline,
+    GetWork,
     GetWorkBounds,
+    GetWorkReport,
     IssueKey,
     KeyIssued,
     KeysView,
@@ -48,11 +51,14 @@ from quarterdeck.agents.model import (
     TaskTypesView,
     TaskView,
     TaskWhy,
+    TimelineView,
     TurnedAnswer,
     TurnSchedules,
     WorkBoundsView,
+    WorkReport,
+    WorkView,
 )
-from quarterdeck.agents.service import bounds, people, reading, schedules, work
+from quarterdeck.agents.service import bounds, people, reading, report, schedules, work
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -318,6 +324,40 @@ OPERATIONS: tuple[Operation, ...] = (
         input=CompleteMany,
         output=SettledAnswer,
         function=work.complete_many,
+    ),
+    Operation(
+        name="work.now",
+        summary="How work stands now: queues by priority, load per agent, utilisation of the fleet.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/work",
+        input=GetWork,
+        output=WorkView,
+        function=report.work,
+    ),
+    Operation(
+        name="work.report",
+        summary="How the last tasks went: throughput, waits by priority, success and retries by type and agent.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/work/report",
+        input=GetWorkReport,
+        output=WorkReport,
+        function=report.report,
+        tool="get_work_report",
+    ),
+    Operation(
+        name="work.timeline",
+        summary="The last tasks that were claimed as spans of machine time, for a Gantt chart.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/work/timeline",
+        input=GetTimeline,
+        output=TimelineView,
+        function=report.timeline,
     ),
     Operation(
         name="work.bounds",

@@ -263,3 +263,42 @@ SELECT COALESCE(MAX(number), 0) AS number FROM schedule_fires
 
 -- fires_page --
 SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- outcomes_by_type --
+SELECT type AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
+  SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
+  AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
+FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
+
+-- outcomes_by_agent --
+SELECT agent AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
+  SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
+  AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
+FROM tasks WHERE number > :after AND agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000
+
+-- waits_by_priority --
+SELECT priority, COUNT(*) AS tasks, AVG(wait) AS mean_ms, MAX(wait) AS worst_ms,
+  MIN(CASE WHEN place >= 0.5 * n THEN wait END) AS p50_ms,
+  MIN(CASE WHEN place >= 0.99 * n THEN wait END) AS p99_ms
+FROM (
+  SELECT priority, wait, ROW_NUMBER() OVER (PARTITION BY priority ORDER BY wait) AS place,
+    COUNT(*) OVER (PARTITION BY priority) AS n
+  FROM (
+    SELECT priority, MAX(started_machine_at - ready_machine_at, 0) / 1e6 AS wait FROM tasks
+    WHERE number > :after AND started_machine_at IS NOT NULL AND attempt > 0
+  )
+)
+GROUP BY priority ORDER BY priority
+
+-- throughput --
+SELECT COUNT(*) AS tasks, COALESCE(SUM(state = 'completed'), 0) AS completed,
+  MIN(CASE WHEN state = 'completed' THEN finished_machine_at END) AS first_at,
+  MAX(CASE WHEN state = 'completed' THEN finished_machine_at END) AS last_at
+FROM tasks WHERE number > :after
+
+-- spans --
+SELECT * FROM tasks
+WHERE number < :before AND started_machine_at IS NOT NULL AND (:agent IS NULL OR agent = :agent)
+ORDER BY number DESC LIMIT :limit

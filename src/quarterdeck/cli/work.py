@@ -15,6 +15,14 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "report":
+            answer = ask(options.data_dir, "GET", "/work/report")
+            now = ask(options.data_dir, "GET", "/work")
+            lines = [*_standing(now), *_report(answer)]
+            answer = {"now": now, "report": answer}
+        case "timeline":
+            answer = ask(options.data_dir, "GET", "/work/timeline?limit=40")
+            lines = [_span(row) for row in answer["spans"]] or ["no task was claimed yet"]
         case "bounds":
             answer = ask(options.data_dir, "GET", "/work/bounds")
             lines = [_bound(row) for row in answer["bounds"]] or ["work is not bounded"]
@@ -36,6 +44,47 @@ def _types(answer: Answer) -> list[str]:
         for part in ("input", "result"):
             lines.append(f"  {part:<8}{', '.join(one[part]['properties'])}")
     return lines
+
+
+def _standing(now: Answer) -> list[str]:
+    counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
+    used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
+    lines = [f"now       {counts or 'no task'}; {used} in use"]
+    for row in now["queues"]:
+        if row["ready"]:
+            bound = "" if row["longest_ms"] is None else f" of at most {row['longest_ms'] / 1e3:g}"
+            lines.append(
+                f"  {row['priority']:<10}{row['ready']} ready, the oldest for "
+                f"{row['oldest_ms'] / 1e3:.1f} s{bound}"
+            )
+    return lines
+
+
+def _report(answer: Answer) -> list[str]:
+    rate = answer["completed_per_minute"]
+    pace = "" if rate is None else f", {rate:.1f} a minute"
+    lines = [f"last      {answer['tasks']} tasks, {answer['completed']} completed{pace}"]
+    for row in answer["waits"]:
+        lines.append(
+            f"  {row['priority']:<10}waited {row['p50_ms']:.0f} ms, 99 % up to {row['p99_ms']:.0f}, "
+            f"worst {row['worst_ms']:.0f} ({row['tasks']} tasks)"
+        )
+    for row in (*answer["types"], *answer["agents"]):
+        good = row["success_fraction"]
+        lines.append(
+            f"  {row['name']:<18}{row['tasks']} tasks, {row['completed']} completed"
+            + ("" if good is None else f" ({good:.0%} of what ended)")
+            + f", {row['retries']} retries, {row['dead']} dead, {row['moves']} moved"
+        )
+    return lines
+
+
+def _span(row: Answer) -> str:
+    until = row["ended_at"] or "now"
+    return (
+        f"{row['started_at']} to {until}  {row['agent'] or '-':<18}{row['type']:<14}{row['state']:<11}"
+        f"{row['title']}"
+    )
 
 
 def _bounding(options: argparse.Namespace) -> Answer:

@@ -11,8 +11,8 @@ def add_work(subparsers: Commands) -> None:
     parser = add_command(
         subparsers,
         "work",
-        does="what tasks are given and give back, and what agents take",
-        example="quarterdeck work offer my-agent --accepts analysis,research --reason 'no trading'",
+        does="how work goes, what tasks are given and give back, what agents take, and bounds",
+        example="quarterdeck work report",
     )
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     types = actions.add_parser("types", help="the fields of every type's input and result")
@@ -32,7 +32,9 @@ def add_work(subparsers: Commands) -> None:
     bound.add_argument("--max-running", type=int, metavar="N", help="held at once")
     bound.add_argument("--per-minute", type=int, metavar="N", help="given out a machine minute")
     bound.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (types, offer, shown, bound):
+    report = actions.add_parser("report", help="how work stands, and how the last tasks went")
+    timeline = actions.add_parser("timeline", help="when the last tasks began and ended")
+    for action in (types, offer, shown, bound, report, timeline):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=work.run)

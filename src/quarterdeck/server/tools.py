@@ -27,7 +27,7 @@ from quarterdeck.server.gate_replies import (
 )
 from quarterdeck.server.replies import Reply, fitted, only, plain, whole
 from quarterdeck.server.risk_replies import level_reply
-from quarterdeck.server.work_replies import schedules_reply
+from quarterdeck.server.work_replies import schedules_reply, work_reply
 
 FULL = "full"
 DETAIL = {
@@ -178,7 +178,11 @@ TELLINGS: Mapping[str, Telling] = {
     "claim_work": Telling(
         text="Claim the best task you can do, waiting up to wait_ms for one. It is yours while "
         "the lease lasts; finish with complete_work.",
-        notes={"wait_ms": "milliseconds to wait, 0 to 20000", "most": "tasks at once, 1 to 100"},
+        notes={
+            "wait_ms": "milliseconds to wait, 0 to 20000",
+            "start": "false only sets tasks aside; each begins with renew_lease",
+            "most": "tasks at once, 1 to 100",
+        },
         reply=claim_reply,
     ),
     "renew_lease": Telling(
@@ -237,6 +241,12 @@ TELLINGS: Mapping[str, Telling] = {
             "task": "as for submit_task",
         },
         reply=only("name", "next_at", "fired", "skipped"),
+    ),
+    "get_work_report": Telling(
+        text="How the last tasks went: throughput, waits by priority, success by type and agent.",
+        notes={"tasks": "over how many, newest first"},
+        reply=work_reply,
+        read_only=True,
     ),
     "get_schedules": Telling(
         text="Every schedule: when it fires next and how often it did.",

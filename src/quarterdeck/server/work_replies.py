@@ -1,8 +1,8 @@
-"""Schedules as a model reads them: one short line each, as many as fit."""
+"""Schedules and reports of work as a model reads them: one short line each, as many as fit."""
 
 from __future__ import annotations
 
-from quarterdeck.agents.model import SchedulesView
+from quarterdeck.agents.model import SchedulesView, WorkReport
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.replies import Reply, fitted, plain
@@ -19,3 +19,24 @@ def schedules_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         for one in answer.schedules
     ]
     return fitted({"schedules": lines}, lists=("schedules",))
+
+
+def work_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return how work went: a line per type, agent and priority."""
+    if not isinstance(answer, WorkReport):
+        raise TypeError(f"not a report of work: {type(answer).__name__}")
+    outcomes = ("name", "tasks", "completed", "success_fraction", "retries")
+    return fitted(
+        {
+            "tasks": answer.tasks,
+            "completed": answer.completed,
+            "completed_per_minute": plain(answer.completed_per_minute),
+            "waits": [
+                plain({"priority": one.priority, "p50_ms": one.p50_ms, "p99_ms": one.p99_ms})
+                for one in answer.waits
+            ],
+            "types": [plain({n: getattr(one, n) for n in outcomes}) for one in answer.types],
+            "agents": [plain({n: getattr(one, n) for n in outcomes}) for one in answer.agents],
+        },
+        lists=("agents", "types", "waits"),
+    )

@@ -9,6 +9,7 @@ import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
 import type { AgentView, AgentsView, KeyView, KeysView, TaskState, TaskView, TasksView } from "../wire/types";
 import { ConnectAgent } from "./connect";
+import { Schedules, Work } from "./work";
 
 const AGENTS: ReadonlyArray<Column<AgentView>> = [
   { name: "Agent", lead: true, show: (row) => <span><span className="font-medium">{row.agent}</span>{row.builtin && <span className="chip ml-2 text-faint">built in</span>}<span className="block text-xs text-faint">{row.label}</span></span> },
@@ -63,6 +64,8 @@ export default function Agents() {
         aside={<Choice<Which> label="Which tasks" value={state} choose={setState} options={[["all", "All"], ["ready", "Ready"], ["unmatchable", "Without an agent"], ["leased", "In hand"], ["completed", "Completed"], ["failed", "Failed"], ["dead", "Dead letters"]]} />}>
         {(data) => <Table label="Tasks" columns={TASKS} rows={data.tasks} rowKey={(row) => row.task_id} empty={state === "all" ? "No task has been submitted yet." : "No task stands there now."} />}
       </PagedPanel>
+      <Work />
+      <Schedules />
       <ViewPanel<KeysView> title="Keys" path="/keys" moving={false} className="shrink-0" note={() => "secrets are never shown again"}>
         {(data) => <Table label="Keys" columns={KEYS} rows={data.keys} rowKey={(row) => row.prefix} empty="No key has been issued." />}
       </ViewPanel>

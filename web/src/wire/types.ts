@@ -1084,6 +1084,16 @@ export interface LimitsView {
   readonly pending: ReadonlyArray<PendingChange>;
 }
 
+/** One agent's load: what it holds of its slots, how much of that has not begun. */
+export interface LoadView {
+  readonly agent: string;
+  readonly held: number;
+  readonly not_begun: number;
+  readonly ordinary: number;
+  readonly slots: number;
+  readonly utilisation: number;
+}
+
 /** The link; whoever has it first is the operator. */
 export interface LoginLink {
   readonly url: string;
@@ -1242,6 +1252,20 @@ export interface OrderView {
 export interface OrdersView {
   readonly orders: ReadonlyArray<OrderView>;
   readonly next: number | null;
+}
+
+/** How tasks of one type, or in one agent's hands, went. ``retries`` are attempts after a first; ``success_fraction`` is completed over all that ended by work, null before that; ``worked_ms`` the mean from last claim to result, machine time. */
+export interface OutcomeView {
+  readonly name: string;
+  readonly tasks: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly retries: number;
+  readonly moves: number;
+  readonly success_fraction: number | null;
+  readonly worked_ms: number | null;
 }
 
 /** The deck at a glance. Money is exact; what cannot be computed yet is null. ``equity`` and what follows from it are null while a held price is missing; ``fills`` counts filled orders; ``drawdown_fraction`` is of the total equity, null before its first mark. ``closed`` is whether nothing but the replay itself has moved this run. */
@@ -1441,6 +1465,14 @@ export interface PublishedNumber {
   readonly subject: string;
   readonly clock: Clock;
   readonly meaning: string;
+}
+
+/** Ready tasks of one priority; the oldest has waited so long, machine time, null without any. */
+export interface QueueView {
+  readonly priority: Priority;
+  readonly ready: number;
+  readonly oldest_ms: number | null;
+  readonly longest_ms: number | null;
 }
 
 /** Stop trading: of the whole deck, or of one account, agent or instrument. Works in every state. ``raised`` is the word to which the caller has raised the stop flag itself. While that word stands it is not raised again: the stop takes this reason and its caller's name. */
@@ -2074,6 +2106,21 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
+/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. */
+export interface SpanView {
+  readonly task_id: string;
+  readonly title: string;
+  readonly type: TaskType;
+  readonly priority: Priority;
+  readonly agent: string | null;
+  readonly state: string;
+  readonly attempt: number;
+  readonly slice: number;
+  readonly ready_at: string;
+  readonly started_at: string;
+  readonly ended_at: string | null;
+}
+
 /** One stop that stands: when, by whom, and what it proves. ``accepted_since`` counts orders accepted since although they may open a position, and is 0; ``reduced_since`` counts the ones that can only reduce and that the policy lets pass. ``stop_ms`` is from the call until the stop was in force, null where nobody measured it. */
 export interface StandingStop {
   readonly scope: StopScope;
@@ -2255,6 +2302,12 @@ export interface TasksView {
 /** How long an order stands. */
 export type TimeInForce = "day" | "fok" | "gtc" | "ioc";
 
+/** Spans of work, newest first. */
+export interface TimelineView {
+  readonly spans: ReadonlyArray<SpanView>;
+  readonly next: number | null;
+}
+
 /** A feature that spoke for the new regime: its value and what it adds to the log share. */
 export interface Trigger {
   readonly feature: string;
@@ -2288,6 +2341,16 @@ export interface TurnedAnswer {
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
 
+/** How long tasks of one priority were ready before they were claimed last, machine milliseconds. */
+export interface WaitView {
+  readonly priority: Priority;
+  readonly tasks: number;
+  readonly mean_ms: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly worst_ms: number;
+}
+
 /** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */
 export interface WorkBoundView {
   readonly scope: BoundScope;
@@ -2301,4 +2364,22 @@ export interface WorkBoundView {
 /** All bounds, by scope and subject. */
 export interface WorkBoundsView {
   readonly bounds: ReadonlyArray<WorkBoundView>;
+}
+
+/** How the last tasks went; throughput is over the time from the first to the last result, null before two. */
+export interface WorkReport {
+  readonly tasks: number;
+  readonly completed: number;
+  readonly completed_per_minute: number | null;
+  readonly types: ReadonlyArray<OutcomeView>;
+  readonly agents: ReadonlyArray<OutcomeView>;
+  readonly waits: ReadonlyArray<WaitView>;
+}
+
+/** How work stands now; utilisation is null without an agent. */
+export interface WorkView {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly utilisation: number | null;
+  readonly agents: ReadonlyArray<LoadView>;
+  readonly queues: ReadonlyArray<QueueView>;
 }

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import msgspec
 
-from quarterdeck.agents.model import TaskReady
+from quarterdeck.agents.model import GetWork, TaskReady
 from quarterdeck.execution.model import GetGateNow
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
@@ -38,6 +38,7 @@ LATEST: Mapping[str, Query] = {
     "overview": GetOverview(),
     "gate": GetGateNow(),
     "rebalances": GetRebalancing(),
+    "work": GetWork(),
 }
 """The topics of which only the latest state matters, and what each shows."""
 OVERVIEW_S = 0.25
@@ -193,7 +194,6 @@ class Hub:
             self._equity.put(point)
 
     async def _keep_latest(self) -> None:
-        latest = dict.fromkeys(LATEST, b"")
         while True:
             # The pace of the replay moves without a step, so it is looked at now and then.
             with suppress(TimeoutError):
@@ -201,16 +201,17 @@ class Hub:
                     await self._moved.wait()
             self._moved.clear()
             for name, query in LATEST.items():
-                if not any(name in client.topics for client in self.clients):
-                    continue
-                with suppress(DomainError):
-                    snapshot = await self._ports.views.read(query, DECK_CALLER)
-                    data = msgspec.json.encode(snapshot.answer)
-                    if data != latest[name]:
-                        latest[name] = data
-                        self._latest[name].put(data)
-                        self._wake()
+                if any(name in client.topics for client in self.clients):
+                    await self._keep(query, self._latest[name])
             await asyncio.sleep(OVERVIEW_S)
+
+    async def _keep(self, query: Query, stream: LatestStream) -> None:
+        with suppress(DomainError):
+            snapshot = await self._ports.views.read(query, DECK_CALLER)
+            data = msgspec.json.encode(snapshot.answer)
+            if data != stream.snapshot():
+                stream.put(data)
+                self._wake()
 
     def _wake(self) -> None:
         for client in self.clients:
