@@ -170,6 +170,10 @@ class ConnectionReader:
         cursor = self._connection.execute(self._sql.statements[statement], values)
         return [dict(row) for row in cursor]
 
+    def tuples(self, statement: str, /, **values: object) -> Sequence[Sequence[Any]]:
+        """Return all rows of the named statement by position."""
+        return self._connection.execute(self._sql.statements[statement], values).fetchall()
+
 
 def state_digest(connection: sqlite3.Connection, sql: Sql) -> bytes:
     """Return SHA-256 over the hashed columns of every table in primary-key order.

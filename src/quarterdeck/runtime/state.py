@@ -37,6 +37,10 @@ class Reader(Protocol):
         """Return all rows of the named statement of a ``store.sql``."""
         ...
 
+    def tuples(self, statement: str, /, **values: object) -> Sequence[Sequence[Any]]:
+        """Return the same by position alone: for tables so long that names would cost a second."""
+        ...
+
 
 class History(Protocol):
     """Named reads of the database while the deck runs, off the event loop, bounded in time."""

@@ -95,8 +95,7 @@ VALUES (:caller, :idempotency_key, :request_hash, :answer, :step, :ordinal)
 DELETE FROM answer WHERE caller = :caller AND idempotency_key = :idempotency_key
 
 -- answers --
-SELECT caller, idempotency_key, request_hash, answer FROM answer
-ORDER BY step, ordinal
+SELECT caller, idempotency_key, request_hash, answer, step, ordinal FROM answer
 
 -- audit_saved --
 INSERT INTO audit (partition, sequence, at, kind, actor, record, hash)
