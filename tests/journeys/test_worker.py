@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.decks import RunningDeck, launch, opened, pause_at
+from tests.journeys.decks import RunningDeck, launch, opened, wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -28,7 +28,9 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     data_dir: Path = tmp_path_factory.mktemp("worker") / "deck"
     command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
     with opened(launch(data_dir, *command, "--speed", "50")) as running:
-        pause_at(running, 330)
+        wait_for(lambda: running.get("/overview")["feed"]["slice"] >= 330, "slice 330")
+        status, answer = running.call("POST", "/system/replay", {"action": "pause"})
+        assert status == 200, answer
         yield running
 
 
