@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from quarterdeck.agents.core.board import found_by
 from quarterdeck.agents.core.bounds import Bound
 from quarterdeck.agents.core.skill import Skill, SkillKey
 from quarterdeck.agents.core.task import Agent, Change, Judgement, Key, Outcomes, Task
@@ -190,6 +191,14 @@ def read_tasks(reader: Reader, *, finished: int) -> list[Task]:
 def read_counts(reader: Reader) -> dict[TaskState, int]:
     """Return how many tasks of the whole run are in which state."""
     return {TaskState(r["state"]): int(r["tasks"]) for r in reader.rows("agents.task_counts")}
+
+
+def read_findings(reader: Reader) -> dict[AgentId, int]:
+    """Return how many findings the last monitoring result of each agent named."""
+    return {
+        AgentId(row["agent"]): found_by(task_of(row))
+        for row in reader.rows("agents.last_monitoring")
+    }
 
 
 def read_last_number(reader: Reader) -> int:

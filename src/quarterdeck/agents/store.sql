@@ -203,6 +203,11 @@ SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready'
 -- finished_tasks --
 SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
 
+-- last_monitoring --
+SELECT * FROM tasks WHERE finish_order IN (
+  SELECT MAX(finish_order) FROM tasks WHERE type = 'monitoring' AND state = 'completed' GROUP BY agent
+) ORDER BY agent
+
 -- task_counts --
 SELECT state, COUNT(*) AS tasks FROM tasks GROUP BY state ORDER BY state
 

@@ -12,6 +12,10 @@ from quarterdeck.cli.console import Answer, ask
 def run(options: argparse.Namespace) -> int:
     """Carry out one action."""
     match options.action:
+        case "run":
+            from quarterdeck.cli import worker
+
+            return worker.run(options.data_dir, agent=options.agent, tasks=options.tasks)
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)

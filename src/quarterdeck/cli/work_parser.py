@@ -34,6 +34,16 @@ def add_work(subparsers: Commands) -> None:
     bound.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     report = actions.add_parser("report", help="how work stands, and how the last tasks went")
     timeline = actions.add_parser("timeline", help="when the last tasks began and ended")
+    own = actions.add_parser(
+        "run",
+        help="the deck's own worker: does tasks that ask for desk:analysis, desk:research ...",
+    )
+    own.add_argument(
+        "--agent", default="desk", metavar="NAME", help="as whom (default %(default)s)"
+    )
+    own.add_argument("--tasks", type=int, metavar="N", help="end after so many (default: never)")
+    data_dir(own)
+    own.set_defaults(command=work.run)
     for action in (types, offer, shown, bound, report, timeline):
         data_dir(action)
         json_option(action)

@@ -46,6 +46,7 @@ from quarterdeck.execution.model import (
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.market.model import BarsView, GetBars, GetInstruments, InstrumentsView
 from quarterdeck.performance.model import GetPerformance, PerformancesView
+from quarterdeck.portfolio.model import GetPortfolio, PortfolioView
 from quarterdeck.regime.model import GetRegimes, RegimesView
 from quarterdeck.risk.model import GetRisk, RisksView
 
@@ -141,6 +142,7 @@ ROUTES: Mapping[type[Ask], Route] = MappingProxyType(
         GetBars: Route("GET", "/bars/{symbol}", BarsView),
         GetRegimes: Route("GET", "/regimes", RegimesView),
         GetRisk: Route("GET", "/risk", RisksView),
+        GetPortfolio: Route("GET", "/portfolio", PortfolioView),
         GetPerformance: Route("GET", "/performance", PerformancesView),
     }
 )

@@ -273,6 +273,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "finished": list(board._finished),
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
+        "findings": board.findings,
         "judgements": service.judgements,
         "schedules": (service.schedules, service.last_fire),
     }

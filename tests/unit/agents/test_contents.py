@@ -10,6 +10,7 @@ from quarterdeck.agents.model import GetTaskTypes, TaskState
 from quarterdeck.agents.service import reading
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.vocabulary import TaskType
 
 
@@ -114,6 +115,20 @@ def test_a_failure_to_trade_counts_at_once(deck) -> None:
     claim = deck.claim("ann").claim
     deck.complete("ann", claim.task_id, claim.lease_token, failed=True, reason="no")
     assert record(deck).gain == 0.0
+
+
+def test_what_monitoring_found_is_a_number_that_rules_watch(deck) -> None:
+    deck.outside("ann", "c")
+    for found in ([{"text": "a"}, {"text": "b"}], []):
+        deck.task(type=TaskType.MONITORING)
+        claim = deck.claim("ann").claim
+        deck.complete("ann", claim.task_id, claim.lease_token, result={"findings": found})
+        deck.service = deck.restarted()
+        said = [m for m in deck.bars().messages if isinstance(m, NumbersPublished)]
+        assert (said[0].name, dict(said[0].values)) == (
+            "agents.findings_count",
+            {"ann": len(found)},
+        )
 
 
 def test_gain_and_loss_are_worth_the_same_around_a_half() -> None:

@@ -17,6 +17,7 @@ from quarterdeck.agents.model import Factors, FailurePolicy, TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import TaskType
 
 MAX_FINISHED_KEPT = 1_000
 """How many finished tasks stay in memory, for repeated reports and for new dependents."""
@@ -62,6 +63,7 @@ class Board:
         self._dependents: dict[TaskId, list[TaskId]] = {}
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
+        self.findings: dict[AgentId, int] = {}
         self._unmatchable: dict[TaskId, None] = {}
         self.set_aside: dict[TaskId, None] = {}
 
@@ -73,6 +75,7 @@ class Board:
         counts: Mapping[TaskState, int],
         outcomes: Mapping[AgentId, Outcomes],
         last_number: int,
+        findings: Mapping[AgentId, int],
         agents: Iterable[Agent],
         policy: Policy,
         bounds: Iterable[Bound],
@@ -95,6 +98,7 @@ class Board:
             board.last_finished = order
         board.counts = {state: counts.get(state, 0) for state in TaskState}
         board.outcomes = dict(outcomes)
+        board.findings = dict(findings)
         board.last_number = last_number
         return board
 
@@ -315,6 +319,8 @@ class Board:
                 )
         self.counts[task.state] += 1
         self.tasks[task.task_id] = task
+        if task.type is TaskType.MONITORING and task.state is TaskState.COMPLETED:
+            self.findings[task.agent or task.by] = found_by(task)
         self._index(task)
         was = before.state if before is not None else None
         return Change(task, was, ended_attempt(task, before))
@@ -375,6 +381,12 @@ class Board:
                             del self._dependents[TaskId(dependency)]
             case _:
                 pass
+
+
+def found_by(task: Task) -> int:
+    """Return how many findings the result of a monitoring task names."""
+    found = (task.result or {}).get("findings")
+    return len(found) if isinstance(found, list | tuple) else 0
 
 
 def _gave_up(before: Agent, after: Agent) -> bool:

@@ -86,8 +86,11 @@ def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
 def numbers_of(board: Board, agents: Mapping[AgentId, Agent]) -> tuple[NumbersPublished, ...]:
     """Return the published numbers as they stand, agents by name."""
     fleet = board.ready.fleet
-    ready, utilisation = PUBLISHED
+    findings, ready, utilisation = PUBLISHED
+    found: dict[str, float | None] = {}
+    found.update((name, float(n)) for name, n in sorted(board.findings.items()))
     return (
+        *((NumbersPublished(name=findings.name, values=found),) if found else ()),
         NumbersPublished(name=ready.name, values={"deck": float(board.counts[TaskState.READY])}),
         NumbersPublished(
             name=utilisation.name,

@@ -165,6 +165,13 @@ class TaskFailed(Message, frozen=True):
 
 PUBLISHED = (
     Number(
+        name="agents.findings_count",
+        unit="findings",
+        subject="agent",
+        clock=Clock.MARKET,
+        meaning="findings in the last monitoring result of the agent",
+    ),
+    Number(
         name="agents.ready_tasks_count",
         unit="tasks",
         subject="deck",

@@ -110,6 +110,7 @@ class AgentsService:
             agents=self.members.values(),
             policy=self.policy,
             bounds=store.read_bounds(reader),
+            findings=store.read_findings(reader),
         )
         self.skills = Skills(store.read_skills(reader))
         self.regimes = store.read_regimes(reader)

@@ -1,0 +1,138 @@
+"""The deck's own worker: claims tasks of every type and does them; long ones in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import urllib.parse
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from quarterdeck.agents.model import Claim, ClaimAnswer, RenewLease
+from quarterdeck.cli.console import Answer, call_deck, running_deck
+from quarterdeck.client.deck import Deck
+from quarterdeck.client.runner import LOST, UNAUTHENTICATED
+from quarterdeck.client.wire import DeckError
+from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.messages import Json
+from quarterdeck.library import duties
+from quarterdeck.runtime.clock import SystemClock
+
+CAPABILITIES = (
+    "desk:analysis",
+    "desk:monitoring",
+    "desk:optimization",
+    "desk:research",
+    "desk:trading",
+)
+WAIT_MS = 10_000
+LOOK_S = 1.0
+"""How often a process of its own is looked at, and its lease renewed."""
+MAX_REASON = 400
+
+
+def run(data_dir: Path, *, agent: str, tasks: int | None) -> int:
+    """Do tasks until ``tasks`` were done, or for ever; the agent is registered where it is not."""
+    deck = running_deck(data_dir)
+    try:
+        with Deck(deck["url"], _key(deck, agent)) as line:
+            done = 0
+            while tasks is None or done < tasks:
+                claim = line.claim(WAIT_MS).claim
+                if claim is not None:
+                    done += 1
+                    print(
+                        f"{claim.task_id}  {claim.type.value}  {_do(line, claim)}", file=sys.stderr
+                    )
+    except DeckError as refusal:
+        raise DomainError(f"{deck['url']}: {refusal.detail}", code=refusal.code) from None
+    return 0
+
+
+def _key(deck: dict[str, str], agent: str) -> str:
+    asked: Answer = {"name": agent, "label": "The deck's own worker", "capabilities": CAPABILITIES}
+    try:
+        return str(call_deck(deck, "POST", "/agents", asked)["key"])
+    except DomainError as refusal:
+        if refusal.code != "AGENT_EXISTS":
+            raise
+    name = urllib.parse.quote(agent, safe="")
+    known = call_deck(deck, "GET", f"/agents/{name}")["capabilities"]
+    if not set(CAPABILITIES) <= set(known):
+        offer = {"capabilities": sorted({*known, *CAPABILITIES}), "reason": "it works for the deck"}
+        call_deck(deck, "POST", f"/agents/{name}/offer", offer)
+    return str(call_deck(deck, "POST", "/keys", {"agent": agent})["key"])
+
+
+def _do(line: Deck, claim: Claim) -> str:
+    """Do one task and report on it; return what became of it."""
+    try:
+        job = duties.job_of(line, claim)
+        result = duties.short_result(line, claim) if job is None else _long(line, claim, job)
+        if result is None:
+            return "cancelled"
+        line.complete(claim, result)
+    except DeckError as refusal:
+        if refusal.code in LOST or refusal.status == UNAUTHENTICATED:
+            raise
+        return _failed(line, claim, f"{refusal.code}: {refusal.detail}")
+    except DomainError as refusal:
+        return _failed(line, claim, refusal.message)
+    return "done"
+
+
+def _failed(line: Deck, claim: Claim, reason: str) -> str:
+    told = "".join(c if c.isprintable() else " " for c in reason)[:MAX_REASON] or "no reason"
+    try:
+        line.complete(claim, failed=True, reason=told)
+    except DeckError as refusal:
+        if refusal.code in LOST:
+            raise
+        return f"given up: {refusal.code}"
+    return f"failed: {told}"
+
+
+def _long(line: Deck, claim: Claim, job: duties.Job) -> Json | None:
+    """Do long work in a process of its own and keep its lease; None if it was cancelled meanwhile."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=duties.carry_out, args=(job, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return _watched(line, claim, ours)
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
+
+
+def _watched(line: Deck, claim: Claim, ours: Connection) -> Json | None:
+    clock = SystemClock()
+    progress, renewed_s = 0.0, clock.monotonic_s()
+    while True:
+        if ours.poll(LOOK_S):
+            try:
+                what, told = ours.recv()
+            except EOFError:
+                raise DomainError("the process ended without a result") from None
+            if what == "result":
+                return dict(told)
+            if what == "failed":
+                raise DomainError(str(told))
+            progress = float(told)
+        if clock.monotonic_s() - renewed_s < LOOK_S:
+            continue
+        renewed_s = clock.monotonic_s()
+        renewal = RenewLease(
+            task_id=claim.task_id,
+            lease_token=claim.lease_token,
+            progress_fraction=progress,
+            note=f"{progress:.0%} done",
+        )
+        try:
+            line.ask(renewal, ClaimAnswer)
+        except DeckError as refusal:
+            if refusal.code == "STALE_LEASE":
+                return None
+            raise
