@@ -136,7 +136,13 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     assert raw["limits"].pop("levels")
     assert parse_config(raw) == Config()
     shown_keys = set(_dotted(raw))
-    lists = {"agents.schedule", "alerts.rules", "limits.levels", "limits.clusters"}
+    lists = {
+        "risk.scenarios",
+        "agents.schedule",
+        "alerts.rules",
+        "limits.levels",
+        "limits.clusters",
+    }
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
 

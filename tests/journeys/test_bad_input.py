@@ -81,6 +81,7 @@ GOOD: dict[str, Json] = {
     "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
     "POST /risk/adaptation": {"mode": "live", "reason": "r"},
     "POST /risk/adaptation/reset": {"reason": "r", "agent": None},
+    "POST /risk/stress": {"shocks": {"IBM": -0.2}, "others": -0.1},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {

@@ -27,7 +27,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
-from quarterdeck.risk.core.joint import JointState, remember_slice
+from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -35,6 +35,7 @@ from quarterdeck.risk.core.judgement import (
     since_start,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
+from quarterdeck.risk.core.stress import Instants, past_of
 from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
     ConditionView,
@@ -58,6 +59,7 @@ from quarterdeck.risk.service.levels import Levels
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.scoring import parts_of
+from quarterdeck.risk.service.stressing import Stressing
 from quarterdeck.risk.service.watching import TAILS, Lookout
 from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
@@ -95,6 +97,7 @@ class RiskService:
         "responses": State.JOURNALED,
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
+        "_instants": State.CHECKPOINTED,
         "_condition": State.JOURNALED,
         "_levels": State.JOURNALED,
         "credits": State.JOURNALED,
@@ -126,6 +129,7 @@ class RiskService:
         self._missed: Ints = np.zeros(n, dtype=np.int64)
         self._watch = WatchState(n)
         self._market = MarketState(n)
+        self._instants = Instants()
         self._condition = MarketCondition()
         self._levels = Levels()
         self.responses = Responses(config, restrain=self._restrain)
@@ -190,6 +194,7 @@ class RiskService:
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        arrays.update({f"instants.{k}": v for k, v in self._instants.arrays().items()})
         arrays.update({f"market.{k}": v for k, v in self._market.arrays().items()})
         arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
@@ -217,6 +222,7 @@ class RiskService:
                 forecast=self._forecast,
                 tails=self._filters.tails,
             )
+            self._instants.at[int(self._joint.slices[0]) % OWN_WINDOW] = bars.at
             remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
             follow_closes(self._market, bars.rows, bars.close)
             watch_slice(
@@ -332,6 +338,21 @@ class RiskService:
                 credit_units=self.credits.units(subject) if scope is RiskScope.AGENT else None,
             )
         )
+
+    def stressing(self) -> Stressing:
+        """Return what holds the present positions through scenarios."""
+        slices = int(self._joint.slices[0])
+        equities = {name: one.equity_units for name, one in self._levels.agents().items()}
+        return Stressing(
+            self._symbols,
+            past=past_of(self._joint.returns, self._instants.at, slices),
+            held=self._holdings.values(),
+            equities={DECK: self._levels.equity(), **equities},
+        )
+
+    def scenarios(self) -> dict[str, tuple[dict[str, float], float]]:
+        """Return the configured scenarios: moves by symbol, and of all others."""
+        return {one.name: (one.shocks, one.others) for one in self._config.scenarios}
 
     def level(self, query: GetRiskLevel, caller: Caller) -> RiskLevelsView:
         """Return the level of risk of the deck and of each agent, with what it is made of."""

@@ -115,6 +115,10 @@ class Holdings:
         """Return the value of each position of a subject, short negative; ``None`` if it holds none."""
         return self._weights.get(subject)
 
+    def values(self) -> dict[str, Floats]:
+        """Return the value of each position by subject, the deck first."""
+        return dict(self._weights)
+
     def quantity(self, agent: str, row: int) -> int:
         """Return what an agent holds of an instrument, in units; short negative."""
         line = self._quantities.get(agent)
