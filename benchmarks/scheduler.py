@@ -154,7 +154,7 @@ def why_waiting_ms() -> float:
     took = []
     for task in [board.tasks[TaskId(f"t{n}")] for n in draw.integers(1, TASKS, 200)]:
         began = time.process_time()
-        sentence = views.sentence(task, board)
+        sentence = views.sentence(task, board, machine_at=NOW)
         told = why.explained(task, board.ready, why=sentence, machine_at=NOW, asked=None)
         took.append(1_000 * (time.process_time() - began))
         if not told.why or sum(told.counts.values()) != AGENTS:

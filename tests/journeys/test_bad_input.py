@@ -94,6 +94,9 @@ GOOD: dict[str, Json] = {
         "reason": "r", "capabilities": ["c"], "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
         "autonomy": "paper", "slots": 2,
     },
+    "POST /work/bounds": {
+        "scope": "owner", "subject": "s", "reason": "r", "max_running": 5, "per_minute": 60,
+    },
     "POST /schedules": {
         "name": "s", "trigger": {"kind": "interval", "clock": "machine", "every_s": 9_000},
         "task": {"type": "analysis", "title": "t", "capability": "c"},
@@ -111,7 +114,7 @@ GOOD: dict[str, Json] = {
     },
     "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
-    "POST /tasks/claim": {"wait_ms": 0, "most": 1},
+    "POST /tasks/claim": {"wait_ms": 0, "most": 1, "start": True},
     "POST /tasks/complete": {
         "task_id": "t", "lease_token": "l", "result": {"a": 1}, "failed": False, "reason": "r",
     },

@@ -24,6 +24,7 @@ from quarterdeck.agents.model import (
     GetTasks,
     GetTaskTypes,
     GetTaskWhy,
+    GetWorkBounds,
     IssueKey,
     KeyIssued,
     KeysView,
@@ -38,6 +39,7 @@ from quarterdeck.agents.model import (
     SchedulesView,
     ScheduleView,
     SettledAnswer,
+    SetWorkBound,
     SkillsView,
     SubmitTask,
     SubmitTasks,
@@ -48,8 +50,9 @@ from quarterdeck.agents.model import (
     TaskWhy,
     TurnedAnswer,
     TurnSchedules,
+    WorkBoundsView,
 )
-from quarterdeck.agents.service import people, reading, schedules, work
+from quarterdeck.agents.service import bounds, people, reading, schedules, work
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -315,6 +318,28 @@ OPERATIONS: tuple[Operation, ...] = (
         input=CompleteMany,
         output=SettledAnswer,
         function=work.complete_many,
+    ),
+    Operation(
+        name="work.bounds",
+        summary="Every bound on work of a type, owner or capability, and what is used of it.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/work/bounds",
+        input=GetWorkBounds,
+        output=WorkBoundsView,
+        function=bounds.bounds,
+    ),
+    Operation(
+        name="work.set_bound",
+        summary="Bound how many tasks of a type, owner or capability are held at once or begin a minute.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/work/bounds",
+        input=SetWorkBound,
+        output=WorkBoundsView,
+        function=bounds.set_bound,
     ),
     Operation(
         name="schedules.list",

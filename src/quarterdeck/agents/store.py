@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from quarterdeck.agents.core.bounds import Bound
 from quarterdeck.agents.core.skill import Skill, SkillKey
 from quarterdeck.agents.core.task import Agent, Change, Judgement, Key, Outcomes, Task
 from quarterdeck.agents.core.timetable import Schedule
@@ -143,6 +144,8 @@ def save_task(change: Change, step: Step) -> None:
         not_before=task.not_before,
         progress=task.progress,
         note=task.note,
+        begun=int(task.begun),
+        moves=task.moves,
         factors=None if task.factors is None else msgspec.json.encode(task.factors).decode(),
     )
 
@@ -198,7 +201,18 @@ def task_of(row: Row) -> Task:
     """Return the task that ``row`` holds."""
     body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
+    body["begun"] = bool(body["begun"])
     return msgspec.convert(body, Task)
+
+
+def save_bound(bound: Bound, step: Step) -> None:
+    """Write a bound on work, set, used or lifted."""
+    step.write("agents.bound_saved", **msgspec.structs.asdict(bound) | {"scope": bound.scope.value})
+
+
+def read_bounds(reader: Reader) -> list[Bound]:
+    """Return the bounds in force."""
+    return [msgspec.convert(dict(row), Bound) for row in reader.rows("agents.bounds")]
 
 
 def save_judgement(made: Judgement, step: Step) -> None:

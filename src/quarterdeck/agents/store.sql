@@ -69,7 +69,9 @@ CREATE TABLE tasks (
   progress REAL,  -- hashed
   note TEXT NOT NULL,  -- hashed
   ceiling_units INTEGER,  -- hashed
-  autonomy TEXT NOT NULL  -- hashed
+  autonomy TEXT NOT NULL,  -- hashed
+  begun INTEGER NOT NULL,  -- hashed
+  moves INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -86,6 +88,14 @@ CREATE TABLE agent_skills (
 CREATE TABLE work_regimes (
   symbol TEXT PRIMARY KEY,  -- hashed
   regime TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE work_bounds (
+  scope TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  max_running INTEGER,  -- hashed
+  per_minute INTEGER,  -- hashed
+  full_at INTEGER NOT NULL,  -- unhashed
+  PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE trade_judgements (
   number INTEGER PRIMARY KEY,  -- hashed
@@ -151,11 +161,13 @@ SELECT * FROM agent_keys ORDER BY created_at, prefix
 INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter, entry, input,
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
   settled_attempt, ready_machine_at, requires, strategy, order_key, tried, not_before,
-  expires_at, expires_slice, on_failure, progress, note, ceiling_units, autonomy)
+  expires_at, expires_slice, on_failure, progress, note, ceiling_units, autonomy,
+  begun, moves)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
   :ready_machine_at, :requires, :strategy, :order_key, '[]', :not_before,
-  :expires_at, :expires_slice, :on_failure, NULL, '', :ceiling_units, :autonomy)
+  :expires_at, :expires_slice, :on_failure, NULL, '', :ceiling_units, :autonomy,
+  1, 0)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -164,7 +176,8 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   finish_order = :finish_order, ready_machine_at = :ready_machine_at,
   started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
   lease_until = :lease_until, order_key = :order_key, factors = :factors,
-  tried = :tried, not_before = :not_before, progress = :progress, note = :note
+  tried = :tried, not_before = :not_before, progress = :progress, note = :note,
+  begun = :begun, moves = :moves
 WHERE number = :number
 
 -- skill_saved --
@@ -207,6 +220,15 @@ SELECT * FROM tasks WHERE task_id = :task_id
 -- open_task_states --
 SELECT number, task_id, state FROM tasks
 WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') AND number > :after ORDER BY number LIMIT 1000
+
+-- bound_saved --
+INSERT INTO work_bounds (scope, subject, max_running, per_minute, full_at)
+VALUES (:scope, :subject, :max_running, :per_minute, :full_at)
+ON CONFLICT (scope, subject) DO UPDATE SET max_running = excluded.max_running,
+  per_minute = excluded.per_minute, full_at = excluded.full_at
+
+-- bounds --
+SELECT * FROM work_bounds WHERE max_running IS NOT NULL OR per_minute IS NOT NULL ORDER BY scope, subject
 
 -- judgement_saved --
 INSERT INTO trade_judgements (number, agent, regime, equity_units, took_ms, due_slice)

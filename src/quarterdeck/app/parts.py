@@ -6,7 +6,7 @@ from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.agents import api as agents_api
 from quarterdeck.agents import model as agents_model
 from quarterdeck.agents.core import agenda
-from quarterdeck.agents.ports import Secrets
+from quarterdeck.agents.ports import Equity, Secrets
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
@@ -112,13 +112,7 @@ class Capabilities:
         self.performance = PerformanceService(
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
-        self.agents = AgentsService(
-            config=config.agents,
-            secrets=secrets,
-            capital=config.paper.capital,
-            builtin_slots={name: CREW[name].slots for name in plan.members},
-            equity=self.performance,
-        )
+        self.agents = _agents(plan, secrets=secrets, equity=self.performance)
         self.execution = ExecutionService(
             account=ACCOUNT,
             instruments=self.instruments,
@@ -156,3 +150,14 @@ class Capabilities:
             (self.performance, performance_api.OPERATIONS),
             (self.alerts, alerts_api.OPERATIONS),
         )
+
+
+def _agents(plan: Plan, *, secrets: Secrets, equity: Equity) -> AgentsService:
+    config = plan.config
+    return AgentsService(
+        config=config.agents,
+        secrets=secrets,
+        capital=config.paper.capital,
+        builtin_slots={name: CREW[name].slots for name in plan.members},
+        equity=equity,
+    )

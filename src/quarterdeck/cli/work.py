@@ -15,6 +15,12 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "bounds":
+            answer = ask(options.data_dir, "GET", "/work/bounds")
+            lines = [_bound(row) for row in answer["bounds"]] or ["work is not bounded"]
+        case "bound":
+            answer = ask(options.data_dir, "POST", "/work/bounds", _bounding(options))
+            lines = [_bound(row) for row in answer["bounds"]] or ["work is not bounded"]
         case _:
             path = f"/agents/{urllib.parse.quote(options.agent, safe='')}/offer"
             answer = ask(options.data_dir, "POST", path, _offer(options))
@@ -30,6 +36,23 @@ def _types(answer: Answer) -> list[str]:
         for part in ("input", "result"):
             lines.append(f"  {part:<8}{', '.join(one[part]['properties'])}")
     return lines
+
+
+def _bounding(options: argparse.Namespace) -> Answer:
+    return {
+        "scope": options.scope,
+        "subject": options.subject,
+        "max_running": options.max_running,
+        "per_minute": options.per_minute,
+        "reason": options.reason,
+    }
+
+
+def _bound(row: Answer) -> str:
+    most = "any number" if row["max_running"] is None else str(row["max_running"])
+    rate = "" if row["per_minute"] is None else f", {row['per_minute']} a minute"
+    wait = f", the next in {row['free_in_ms']} ms" if row["free_in_ms"] else ""
+    return f"{row['scope']} {row['subject']}: {row['running']} of {most} held{rate}{wait}"
 
 
 def _offer(options: argparse.Namespace) -> Answer:

@@ -25,7 +25,14 @@ def add_work(subparsers: Commands) -> None:
     offer.add_argument("--autonomy", metavar="WORD", help="shadow, paper, canary or live")
     offer.add_argument("--slots", type=int, metavar="N", help="how many tasks it holds at once")
     offer.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (types, offer):
+    shown = actions.add_parser("bounds", help="every bound on work, and what is used of it")
+    bound = actions.add_parser("bound", help="bound work; without a number it is lifted")
+    bound.add_argument("scope", choices=("type", "owner", "capability"))
+    bound.add_argument("subject", help="which type, owner (strategy or submitter) or capability")
+    bound.add_argument("--max-running", type=int, metavar="N", help="held at once")
+    bound.add_argument("--per-minute", type=int, metavar="N", help="given out a machine minute")
+    bound.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    for action in (types, offer, shown, bound):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=work.run)

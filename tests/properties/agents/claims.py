@@ -41,6 +41,7 @@ class Tally:
     answers_lost: int = 0
     attempts_failed_or_expired: int = 0
     kills: int = 0
+    moved: int = 0
     double: int = 0
     lost: int = 0
 
@@ -59,7 +60,7 @@ class Trial:
         self.names = [f"agent{n}" for n in range(AGENTS)]
         for number, name in enumerate(self.names):
             mine = CAPABILITIES[: 1 + number % 3]
-            self.deck.outside(name, *mine, slots=SLOTS)
+            self.deck.outside(name, *mine, slots=2 if number % 6 == 5 else SLOTS)
         self.believed: dict[str, list[Claim]] = {name: [] for name in self.names}
         self.said: list[tuple[str, Report]] = []
         self.batch = 0
@@ -130,7 +131,8 @@ class Trial:
             mine.clear()
 
     def claim(self, who: str) -> None:
-        answer = self.deck.do("claim", ClaimWork(most=self.chance.choice((1, 8, 24))), who)
+        most, start = self.chance.choice((1, 8, 24)), self.chance.random() < 0.7
+        answer = self.deck.do("claim", ClaimWork(most=most, start=start), who)
         if answer.claim is None:
             return
         claims = (answer.claim, *answer.more)
@@ -222,4 +224,6 @@ class Trial:
             "SELECT COALESCE(SUM(failed), 0) AS n FROM agents"
         ).fetchone()
         tally.attempts_failed_or_expired = int(reasons["n"])
+        moves = self.deck.connection.execute("SELECT COALESCE(SUM(moves), 0) AS n FROM tasks")
+        tally.moved = int(moves.fetchone()["n"])
         self.deck.connection.close()

@@ -21,7 +21,7 @@ from quarterdeck.agents.model import (
     SubmitTask,
     TaskView,
 )
-from quarterdeck.agents.service import AgentsService, people, schedules, work
+from quarterdeck.agents.service import AgentsService, bounds, people, schedules, work
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Message
@@ -46,7 +46,7 @@ DOES = {
     for function in (
         people.register, people.issue_key, people.revoke_key, people.set_state, people.change_offer,
         work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
-        work.complete_many, work.cancel, schedules.add, schedules.remove, schedules.turn,
+        work.complete_many, work.cancel, bounds.set_bound, schedules.add, schedules.remove, schedules.turn,
     )
 }  # fmt: skip
 
@@ -268,7 +268,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "recurring": board.recurring,
         "last": (board.last_number, board.last_finished),
         "pending": board._pending,
-        "held": board.held_counts(),
+        "held": (board._held, set(board.set_aside)),
         "ready": board.ready.content(),
         "finished": list(board._finished),
         "alarms": (board.alarms._at, board.deadlines._at),

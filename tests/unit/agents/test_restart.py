@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from quarterdeck.agents.core import board as board_module
 from quarterdeck.agents.model import (
+    BoundScope,
     CancelTask,
     ChangeOffer,
+    ClaimWork,
     FailurePolicy,
     PauseAgent,
     RenewLease,
     ResumeAgent,
+    SetWorkBound,
 )
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
@@ -32,7 +35,7 @@ AGENDA = AgentsSection(
 WHO = ("trend", "breakout", "ann")
 ACTIONS = (
     "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "complete", "fail",
-    "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart", "offer",
+    "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart", "offer", "aside", "aside", "bound",
 )  # fmt: skip
 actions = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2**16)), min_size=10, max_size=60
@@ -77,6 +80,17 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
             deck.do("set_state", ResumeAgent(agent=who, reason="r"))
         case "regime":
             deck.regime("AB"[pick % 2], tuple(Regime)[pick % 9])
+        case "aside":
+            deck.do("claim", ClaimWork(most=1 + pick % 3, start=False), who)
+        case "bound":
+            command = SetWorkBound(
+                scope=BoundScope.CAPABILITY,
+                subject="cd"[pick % 2],
+                reason="r",
+                max_running=(None, 1, 2)[pick % 3],
+                per_minute=(None, 5)[pick % 5 % 2],
+            )
+            deck.do("set_bound", command)
         case "offer":
             capabilities = (("c", "d"), ("d",), ("e",))[pick % 3]
             deck.do(
@@ -131,10 +145,10 @@ def check(deck: OneServiceDeck) -> None:
     assert {row["state"]: row["tasks"] for row in rows} == {
         state.value: n for state, n in board.counts.items() if n
     }
-    for name, held in board.held_counts().items():
+    for name, held in ((who, len(some)) for who, some in board._held.items()):
         assert held <= deck.service.members[name].slots
     for task in board.tasks.values():
-        assert task.attempt <= task.max_attempts
+        assert task.attempt - task.moves <= task.max_attempts
         assert (task.lease_until is not None) == (task.state == "leased")
 
 

@@ -177,6 +177,9 @@ export interface BarsView {
   readonly bars: ReadonlyArray<BarView>;
 }
 
+/** What a bound counts: tasks of a type, of an owner (strategy or submitter), or for a capability. */
+export type BoundScope = "capability" | "owner" | "type";
+
 /** One control that said no: what was tried, the limit, and what was used already. ``unit`` says what the three decimals count; each is null where the control has no such number. ``max_quantity`` is the largest quantity this control alone would pass now. ``level`` names the level that sets the limit, as ``agent trend``; ``learned`` where risk has tightened it. */
 export interface Breach {
   readonly code: Code;
@@ -308,7 +311,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -320,6 +323,7 @@ export interface Claim {
   readonly lease_token: string;
   readonly lease_until: string;
   readonly because: string;
+  readonly begun: boolean;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
@@ -332,10 +336,11 @@ export interface ClaimAnswer {
   readonly due_ms: number | null;
 }
 
-/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. */
+/** Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000). Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. Without ``start`` they are only set aside: each begins when its lease is renewed, and until then it may move to an idle agent. */
 export interface ClaimWork {
   readonly wait_ms?: number;
   readonly most?: number;
+  readonly start?: boolean;
 }
 
 /** Which time a limit, window or expiry counts in. */
@@ -1596,7 +1601,7 @@ export interface RemoveSchedule {
   readonly reason: string;
 }
 
-/** Extend a lease by its length, from now; tells how far the work is where that is known. */
+/** Extend a lease by its length, from now; tells how far the work is where that is known. With the first word about a task that was set aside its work begins. */
 export interface RenewLease {
   readonly task_id: string;
   readonly lease_token: string;
@@ -1907,6 +1912,15 @@ export interface SetMandate {
   readonly approve_within_bars?: number;
 }
 
+/** Bound the tasks of ``subject``: how many may be held at once, and how many given out a minute. A minute is machine time; where neither is named the bound is lifted. Work under way goes on. */
+export interface SetWorkBound {
+  readonly scope: BoundScope;
+  readonly subject: string;
+  readonly reason: string;
+  readonly max_running?: number | null;
+  readonly per_minute?: number | null;
+}
+
 /** Declare, as a person who asked the broker, that an order of unknown outcome never arrived. */
 export interface SettleOrder {
   readonly order_id: string;
@@ -2208,3 +2222,18 @@ export interface TurnedAnswer {
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+
+/** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */
+export interface WorkBoundView {
+  readonly scope: BoundScope;
+  readonly subject: string;
+  readonly max_running: number | null;
+  readonly per_minute: number | null;
+  readonly running: number;
+  readonly free_in_ms: number;
+}
+
+/** All bounds, by scope and subject. */
+export interface WorkBoundsView {
+  readonly bounds: ReadonlyArray<WorkBoundView>;
+}

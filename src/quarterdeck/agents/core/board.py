@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from quarterdeck.agents.core import jitter
 from quarterdeck.agents.core.alarms import Alarms
+from quarterdeck.agents.core.bounds import Bound
 from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.core.pool import Pool
 from quarterdeck.agents.core.task import Agent, Change, Outcomes, Task
@@ -21,12 +22,14 @@ MAX_FINISHED_KEPT = 1_000
 """How many finished tasks stay in memory, for repeated reports and for new dependents."""
 
 
-def ended_attempt(task: Task, was: TaskState | None) -> bool:
-    """Return whether ``task``, which ``was`` something else, has just ended an attempt.
+def ended_attempt(task: Task, before: Task | None) -> bool:
+    """Return whether ``task``, which was ``before``, has just ended an attempt.
 
-    A lease that is cancelled is neither a result nor a failure.
+    A lease that is cancelled or moved is neither a result nor a failure.
     """
-    return was is TaskState.LEASED and task.state in (
+    if before is None or before.state is not TaskState.LEASED or task.moves > before.moves:
+        return False
+    return task.state in (
         TaskState.COMPLETED,
         TaskState.READY,
         TaskState.DELAYED,
@@ -60,6 +63,7 @@ class Board:
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
         self._unmatchable: dict[TaskId, None] = {}
+        self.set_aside: dict[TaskId, None] = {}
 
     @classmethod
     def restored(
@@ -71,11 +75,14 @@ class Board:
         last_number: int,
         agents: Iterable[Agent],
         policy: Policy,
+        bounds: Iterable[Bound],
     ) -> Board:
         """Return the board that held ``tasks``: all open ones and the last finished ones."""
         board = cls(policy)
         for agent in agents:
             board.ready.fleet.set_agent(agent)
+        for bound in bounds:
+            board.ready.bounds.put(bound, ())
         known = sorted(tasks, key=lambda task: task.number)
         for task in known:
             board.tasks[task.task_id] = task
@@ -101,10 +108,6 @@ class Board:
         held = [self.tasks[task_id] for task_id in self._held.get(agent, ())]
         return tuple(sorted(held, key=lambda t: (t.started_at or 0, t.number)))
 
-    def held_counts(self) -> dict[AgentId, int]:
-        """Return how many leases each agent holds; one that holds none is absent."""
-        return {agent: len(held) for agent, held in self._held.items()}
-
     def add(self, task: Task) -> list[Change]:
         """Add a task numbered ``last_number + 1``; it is ready unless a dependency is open."""
         blocked = any(not self.tasks[TaskId(d)].state.final for d in task.depends_on)
@@ -129,9 +132,12 @@ class Board:
             if agent.fits(task.demand)
         ]
         if before is not None and _gave_up(before, agent):
-            left = sorted(self.ready.left_alone(), key=lambda one: self.tasks[one].number)
-            for task_id in left:
-                task = self.tasks[task_id]
+            ready = self.ready.lanes()
+            alone = {key[0] for key in ready if not fleet.has_for(key[0])}
+            left = [
+                self.tasks[one] for key in ready if key[0] in alone for _, one in ready[key] if one
+            ]
+            for task in sorted(left, key=lambda task: task.number):
                 changes.append(self._put(replace(task, state=TaskState.UNMATCHABLE), task))
         return changes
 
@@ -144,8 +150,9 @@ class Board:
         factors: Factors | None,
         at: Nanos,
         machine_at: Nanos,
+        begun: bool = True,
     ) -> list[Change]:
-        """Give a ready task to ``agent`` as its next attempt."""
+        """Give a ready task to ``agent`` as its next attempt; one not ``begun`` may be moved."""
         leased = replace(
             task,
             state=TaskState.LEASED,
@@ -156,15 +163,21 @@ class Board:
             started_at=at,
             started_machine_at=machine_at,
             lease_until=Nanos(machine_at + task.lease_ns),
+            begun=begun,
         )
         return [self._put(leased, task)]
+
+    def revoke(self, task: Task, *, machine_at: Nanos) -> list[Change]:
+        """Take a task that is only set aside from its holder, whose word about it counts no more."""
+        free = replace(task, agent=None, lease_until=None, begun=True, moves=task.moves + 1)
+        return [self._put(self.ready.released(free, machine_at=machine_at), task)]
 
     def renew(
         self, task: Task, *, until: Nanos, progress: float | None = None, note: str = ""
     ) -> list[Change]:
         """Let the lease of ``task`` end at ``until``, and keep its holder's word on how far it is."""
         word = {} if progress is None and not note else {"progress": progress, "note": note}
-        return [self._put(replace(task, lease_until=until, **word), task)]
+        return [self._put(replace(task, lease_until=until, begun=True, **word), task)]
 
     def complete(self, task: Task, result: Json, *, at: Nanos, machine_at: Nanos) -> list[Change]:
         """Finish a leased task and free what waited for it alone."""
@@ -191,11 +204,11 @@ class Board:
         )
         end, text = (
             TaskState.FAILED,
-            f"attempt {task.attempt} of {task.max_attempts} failed: {reason}",
+            f"attempt {task.attempt - task.moves} of {task.max_attempts} failed: {reason}",
         )
         if len(tried) >= self.policy.dead_after_agents:
             end, text = TaskState.DEAD, f"{len(tried)} agents failed it, the last: {reason}"
-        elif task.attempt < task.max_attempts:
+        elif task.attempt - task.moves < task.max_attempts:
             rest = jitter.delay_ns(task.number, task.attempt, policy=self.policy)
             until = Nanos(machine_at + rest) if rest else None
             again = replace(lost, agent=None, lease_until=None, not_before=until)
@@ -294,7 +307,7 @@ class Board:
         if before is not None:
             self.counts[before.state] -= 1
             self._unindex(before)
-            if before.agent is not None and ended_attempt(task, before.state):
+            if before.agent is not None and ended_attempt(task, before):
                 completed, failed, streak = self.outcomes.get(before.agent, Outcomes())
                 good = task.state is TaskState.COMPLETED
                 self.outcomes[before.agent] = Outcomes(
@@ -303,7 +316,8 @@ class Board:
         self.counts[task.state] += 1
         self.tasks[task.task_id] = task
         self._index(task)
-        return Change(task, before.state if before is not None else None)
+        was = before.state if before is not None else None
+        return Change(task, was, ended_attempt(task, before))
 
     def _index(self, task: Task) -> None:
         if task.entry is not None and not task.state.final:
@@ -318,7 +332,10 @@ class Board:
                 self._unmatchable[task.task_id] = None
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
+                if not task.begun:
+                    self.set_aside[task.task_id] = None
                 self.ready.fleet.hold(task.agent, 1)
+                self.ready.bounds.hold(task, 1)
             case TaskState.BLOCKED:
                 waits = [
                     TaskId(d)
@@ -343,7 +360,9 @@ class Board:
                 del self._unmatchable[task.task_id]
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
+                self.set_aside.pop(task.task_id, None)
                 self.ready.fleet.hold(task.agent, -1)
+                self.ready.bounds.hold(task, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]
             case TaskState.BLOCKED:

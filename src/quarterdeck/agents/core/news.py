@@ -22,7 +22,7 @@ from quarterdeck.kernel.time import MILLISECOND, Nanos
 
 def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
     """Return what is said of ``change`` at market time ``at``; a renewal says nothing."""
-    task, was = change
+    task, was, _ = change
     news: list[Message] = []
     if was is None:
         news.append(
@@ -85,12 +85,12 @@ def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
 
 def numbers_of(board: Board, agents: Mapping[AgentId, Agent]) -> tuple[NumbersPublished, ...]:
     """Return the published numbers as they stand, agents by name."""
-    held = board.held_counts()
+    fleet = board.ready.fleet
     ready, utilisation = PUBLISHED
     return (
         NumbersPublished(name=ready.name, values={"deck": float(board.counts[TaskState.READY])}),
         NumbersPublished(
             name=utilisation.name,
-            values={name: held.get(name, 0) / agents[name].slots for name in sorted(agents)},
+            values={name: fleet.room(name)[0] / agents[name].slots for name in sorted(agents)},
         ),
     )

@@ -8,6 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from quarterdeck.agents.core import matching
+from quarterdeck.agents.core.bounds import Bounds
 from quarterdeck.agents.core.policy import (
     MICROSECOND,
     MOST_TURN_US,
@@ -90,7 +91,7 @@ class Fleet:
         """Count ``by`` leases more for ``agent``."""
         place = self.index.get(agent)
         if place is not None:
-            held, ordinary, slots, _ = (int(n) for n in self.rooms[place])
+            held, ordinary, slots, _ = self.rooms[place].tolist()
             self.rooms[place, 0] = held + by
             self.rooms[place, 3] = matching.load_cost(held + by, ordinary, slots)
 
@@ -100,7 +101,7 @@ class Fleet:
 
     def room(self, agent: AgentId) -> tuple[int, int, int]:
         """Return the leases that ``agent`` holds, its slots for ordinary work, and all its slots."""
-        held, ordinary, slots, _ = (int(n) for n in self.rooms[self.index[agent]])
+        held, ordinary, slots, _ = self.rooms[self.index[agent]].tolist()
         return held, ordinary, slots
 
     def demand(self, demand: Demand) -> int:
@@ -178,12 +179,13 @@ class Pool:
 
     __slots__ = (
         "_at", "_counts", "_free_lanes", "_free_places", "_head", "_kept_until", "_lane", "_lane_keys", "_lane_of",
-        "_lanes", "_owned", "_places", "_tail", "_tasks", "fleet", "policy",
+        "_lanes", "_owned", "_places", "_tail", "_tasks", "bounds", "fleet", "policy",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.fleet = Fleet(policy)
+        self.bounds = Bounds()
         self._lanes: dict[LaneKey, int] = {}
         self._lane_keys: list[LaneKey | None] = []
         self._owned: dict[tuple[str, Priority], dict[int, None]] = {}
@@ -210,15 +212,17 @@ class Pool:
 
     def content(self) -> object:
         """Return all that decides, in an order of its own."""
-        return self.fleet.content(), self.lanes()
+        return self.fleet.content(), self.lanes(), sorted(self.bounds.rules.items())
 
     def key(self, task: Task, machine_at: Nanos) -> int:
         """Return the key of ``task`` if it becomes ready now: behind its owner's backlog."""
         now = machine_at // MICROSECOND
-        weight, turn = self.policy.weight_us(task.priority), now
-        for lane in self._owned.get((task.owner, task.priority), ()):
-            last = int(self._tasks[self._tail[lane], 0]) + weight
-            turn = max(turn, last + self.policy.turn_us(task.owner))
+        weight, turn, owner = self.policy.weight_us(task.priority), now, task.owner
+        lanes = self._owned.get((owner, task.priority))
+        if lanes:
+            tails = self._tail[np.fromiter(lanes, dtype=np.int64, count=len(lanes))]
+            last = int(self._tasks[tails, 0].max()) + weight
+            turn = max(turn, last + self.policy.turn_us(owner))
         return min(turn, now + MOST_TURN_US) - weight
 
     def released(self, task: Task, *, machine_at: Nanos) -> Task:
@@ -283,13 +287,18 @@ class Pool:
         told = np.zeros(matching.TOLD + 2 * matching.TOP, dtype=np.int64)
         self.fleet.refresh()
         index, lanes = self.fleet.index[agent], len(self._lane_keys)
+        head = self._head[:lanes]
+        shut = self._shut(machine_at)
+        if shut:
+            head = head.copy()
+            head[shut] = _NONE
         place = matching.pick(
             index,
             machine_at // MICROSECOND,
             int(self.fleet.free() >= len(self._places)),
             MARGIN_PPM,
             self._lane[:lanes],
-            self._head[:lanes],
+            head,
             self._tasks,
             self.fleet.may[:, index].copy(),
             self.fleet.able_from,
@@ -301,18 +310,6 @@ class Pool:
         )
         return (None if place == _NONE else self._at[place]), told
 
-    def left_alone(self) -> list[TaskId]:
-        """Return the ready tasks for which there is no agent any more."""
-        alone = {key[0] for key in self._lanes if not self.fleet.has_for(key[0])}
-        rows = self.lanes()
-        return [
-            task_id
-            for key in self._lanes
-            if key[0] in alone
-            for _, task_id in rows[key]
-            if task_id is not None
-        ]
-
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]
@@ -323,6 +320,7 @@ class Pool:
             (self._lane_of[: len(self._at)] != _NONE) & (used[:, 6] == index) & (now < used[:, 5])
         )
         held, ordinary, slots, _ = self.fleet.rooms[index]
+        mine = mine[~np.isin(self._lane_of[mine], self._shut(machine_at))]
         for place in mine[np.argsort(used[mine, 0], kind="stable")]:
             if held < (slots if self._lane[self._lane_of[place], 1] else ordinary):
                 return self._at[int(place)]
@@ -336,8 +334,9 @@ class Pool:
         """
         self.fleet.refresh()
         now = machine_at // MICROSECOND
+        shut = self._shut(machine_at)
         agents = np.array([self.fleet.index[name] for name in waiting], dtype=np.int64)
-        places = self._first_places(agents, now)
+        places = self._first_places(agents, now, shut=shut)
         if not places.size:
             return ()
         room = self.fleet.rooms[agents]
@@ -365,11 +364,22 @@ class Pool:
         self._kept_until.update(dict.fromkeys(called, now + self.policy.hold_ms * 1_000))
         return tuple(sorted(self.fleet.known[index].name for index in called))
 
-    def _first_places(self, agents: Ints, now: int) -> Ints:
+    def _shut(self, machine_at: Nanos) -> list[int]:
+        """Return the lanes whose work a bound keeps from being given out now."""
+        if not self.bounds.rules:
+            return []
+        return [
+            lane
+            for key, lane in self._lanes.items()
+            if self.bounds.refusal(key[0], key[2], now=machine_at) is not None
+        ]
+
+    def _first_places(self, agents: Ints, now: int, *, shut: list[int]) -> Ints:
         """Return, in order, where the first tasks stand that ``agents`` can do and nobody was promised."""
         used, lane_of = self._tasks[: len(self._at)], self._lane_of[: len(self._at)]
         can = np.asarray(self.fleet.may[:, agents].any(axis=1), dtype=np.bool_)
         free = (lane_of != _NONE) & ((used[:, 6] == _NONE) | (now >= used[:, 5]))
+        free &= ~np.isin(lane_of, shut)
         open_ = np.flatnonzero(free & can[self._lane[lane_of, 0]])
         rows = used[open_]
         when = np.where(now >= rows[:, 4], rows[:, 4] - matching.FIRST, rows[:, 0])

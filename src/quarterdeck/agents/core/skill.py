@@ -30,6 +30,8 @@ SLOW_SHARE = 0.2
 DURATION_SHARE = 0.1
 PPM = 1_000_000
 
+_NAMES = (ANY, *(regime.value for regime in Regime))
+
 SkillKey = tuple[AgentId, TaskType, str]
 
 
@@ -151,7 +153,7 @@ class Skills:
     ) -> tuple[SkillKey, ...]:
         overall = self.records[agent, kind, ANY]
         changed: list[SkillKey] = []
-        for name in (ANY, *(regime.value for regime in Regime)):
+        for name in _NAMES:
             key = (agent, kind, name)
             record = self.records.get(key)
             if record is None:

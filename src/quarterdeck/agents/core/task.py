@@ -101,7 +101,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``strategy`` is whose turn it takes among tasks of one priority; the submitter's where it is empty.
     ``tried`` are all agents that failed it. ``not_before`` ends a delay, ``expires_at`` (machine time) and
     ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
-    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``).
+    ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``). A lease that is
+    not ``begun`` may be moved; ``moves`` counts how often it was, and such attempts are not used up.
     """
 
     number: int
@@ -146,15 +147,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     ceiling_units: int | None = None
     autonomy: Autonomy = Autonomy.SHADOW
+    begun: bool = True
+    moves: int = 0
 
     @property
     def demand(self) -> Demand:
         """What the task asks of an agent; its markets are the symbols that its input names."""
-        named = self.input.get("symbols", ())
+        named = self.input.get("symbols")
         one = self.input.get("symbol")
-        markets = {one, *named} - {None} if isinstance(named, list | tuple) else {one} - {None}
-        texts = sorted(market for market in markets if isinstance(market, str))
-        return Demand(self.needs, self.type, tuple(texts), self.ceiling_units, self.autonomy)
+        markets: tuple[str, ...] = ()
+        if one is not None or named is not None:
+            several = named if isinstance(named, list | tuple) else ()
+            texts = {market for market in (one, *several) if isinstance(market, str)}
+            markets = tuple(sorted(texts))
+        return Demand(self.needs, self.type, markets, self.ceiling_units, self.autonomy)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -194,7 +200,11 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(NamedTuple):
-    """A task after a change and the state it was in before; ``None`` if it is new."""
+    """A task after a change and the state it was in before, ``None`` if it is new.
+
+    ``ended`` if the change ended an attempt with a result or without.
+    """
 
     task: Task
     was: TaskState | None
+    ended: bool = False

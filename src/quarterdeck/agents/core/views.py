@@ -99,16 +99,16 @@ def key_view(key: Key) -> KeyView:
     )
 
 
-def explained(task: Task, board: Board) -> TaskView:
+def explained(task: Task, board: Board, *, machine_at: Nanos) -> TaskView:
     """Return ``task`` with the reason why it waits, went where it went, or ended as it did."""
-    return task_view(task, why=sentence(task, board))
+    return task_view(task, why=sentence(task, board, machine_at=machine_at))
 
 
-def sentence(task: Task, board: Board) -> str:
+def sentence(task: Task, board: Board, *, machine_at: Nanos) -> str:
     """Return in one sentence why ``task`` stands where it stands."""
     match task.state:
         case TaskState.BLOCKED | TaskState.DELAYED | TaskState.UNMATCHABLE | TaskState.READY:
-            why = reasons.waiting(task, board.ready, board.tasks)
+            why = reasons.waiting(task, board.ready, board.tasks, machine_at=machine_at)
             return f"{why}; before: {task.reason}" if task.reason is not None else why
         case TaskState.LEASED | TaskState.COMPLETED:
             return f"went to {task.agent}: {task.because}"
@@ -157,6 +157,7 @@ def claim_of(task: Task) -> Claim:
         lease_token=task.lease_token,
         lease_until=rfc3339(task.lease_until),
         because=task.because,
+        begun=task.begun,
     )
 
 

@@ -22,6 +22,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
+from quarterdeck.kernel.vocabulary import TaskType
 from quarterdeck.maths.arrays import Ints
 
 MAX_CONTENDERS = 16
@@ -30,6 +31,7 @@ MAX_VERDICTS = 50
 """How many agents an explanation judges one by one; all are counted."""
 MAX_NAMES = 10
 _NONE = matching.NONE
+_TYPES = tuple(TaskType)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     factors: Factors | None = None
     kept: bool = False
+    bounded: bool = False
 
 
 def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
@@ -77,13 +80,29 @@ def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at
                 f"{agent.name} holds {held} of its {ordinary} slots for ordinary work; "
                 f"the other {slots - ordinary} are kept for urgent tasks"
             )
+        refusal = None if kept else _bounded(agent, pool, machine_at=machine_at)
+        if refusal is not None:
+            return Choice(task_id=None, because=refusal, bounded=True)
         return Choice(task_id=None, because=text, kept=kept)
     task = tasks[task_id]
     factors = _factors(agent, task, pool, told=told, machine_at=machine_at)
     return Choice(task_id=task_id, because=_sentence(agent, task, factors), factors=factors)
 
 
-def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
+def _bounded(agent: Agent, pool: Pool, *, machine_at: Nanos) -> str | None:
+    """Return which bound keeps ready work from ``agent``, None if none does."""
+    if not pool.bounds.rules:
+        return None
+    work = {(demand, owner) for demand, _, owner, _ in pool.lanes()}
+    for demand, owner in sorted(work, key=repr):
+        if agent.fits(demand):
+            refusal = pool.bounds.refusal(demand, owner, now=machine_at)
+            if refusal is not None:
+                return refusal
+    return None
+
+
+def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> str:
     """Return in one sentence why a blocked, delayed or ready task has not started."""
     if task.state is TaskState.BLOCKED:
         waits = [
@@ -97,6 +116,9 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task]) -> str:
     asked, fleet = ", ".join(task.needs), pool.fleet
     if task.state is TaskState.UNMATCHABLE:
         return _unmatchable(task, pool)
+    bound = pool.bounds.refusal(task.demand, task.owner, now=machine_at)
+    if bound is not None:
+        return f"it has to wait: {bound}"
     able = fleet.able_to(task.demand)
     if able.size == 0:
         resting = sorted(a.name for a in fleet.known if a.fits(task.demand))
@@ -206,7 +228,8 @@ def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Na
     if able.size > MAX_CONTENDERS:
         best = [int(told[matching.TOLD + 2 * n]) for n in range(matching.TOP)]
         shown = np.array([place for place in best if place != _NONE], dtype=np.int64)
-    kind = pool.fleet.scores[list(type(task.type)).index(task.type)]
+    kind = fleet.scores[_TYPES.index(task.type)].tolist()
+    rooms = fleet.rooms[shown].tolist()
     held, _, _ = fleet.room(agent.name)
     return Factors(
         agent=agent.name,
@@ -225,11 +248,11 @@ def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Na
         considered=tuple(
             Contender(
                 agent=fleet.known[place].name,
-                score_ppm=int(kind[place]),
-                held=int(fleet.rooms[place, 0]),
-                limit=int(fleet.rooms[place, 2 if whole else 1]),
+                score_ppm=kind[place],
+                held=room[0],
+                limit=room[2 if whole else 1],
             )
-            for place in shown
+            for place, room in zip(shown.tolist(), rooms, strict=True)
         ),
     )
 
@@ -244,7 +267,7 @@ def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
     if factors.regime is not None:
         text += f" in regime {factors.regime.value}"
     if task.attempt:
-        text += f"; attempt {task.attempt + 1} of {task.max_attempts}"
+        text += f"; attempt {task.attempt - task.moves + 1} of {task.max_attempts}"
     return text if task.failed_by is None else f"{text} after {task.failed_by} failed it"
 
 

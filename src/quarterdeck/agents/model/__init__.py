@@ -10,6 +10,13 @@ DomainError
 
 from __future__ import annotations
 
+from quarterdeck.agents.model.bounds import (
+    BoundScope,
+    GetWorkBounds,
+    SetWorkBound,
+    WorkBoundsView,
+    WorkBoundView,
+)
 from quarterdeck.agents.model.contents import (
     INPUTS,
     RESULTS,
@@ -108,6 +115,7 @@ __all__ = [
     "AgentView",
     "AgentsView",
     "Autonomy",
+    "BoundScope",
     "CancelTask",
     "ChangeOffer",
     "Claim",
@@ -131,6 +139,7 @@ __all__ = [
     "GetTaskTypes",
     "GetTaskWhy",
     "GetTasks",
+    "GetWorkBounds",
     "IssueKey",
     "KeyIssued",
     "KeyView",
@@ -150,6 +159,7 @@ __all__ = [
     "ScheduleTrigger",
     "ScheduleView",
     "SchedulesView",
+    "SetWorkBound",
     "Settled",
     "SettledAnswer",
     "SkillView",
@@ -172,4 +182,6 @@ __all__ = [
     "TurnSchedules",
     "TurnedAnswer",
     "Verdict",
+    "WorkBoundView",
+    "WorkBoundsView",
 ]

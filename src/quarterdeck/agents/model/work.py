@@ -93,15 +93,20 @@ class RedriveTask(Command, frozen=True):
 class ClaimWork(Command, frozen=True):
     """Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000).
 
-    Up to ``most`` (1 to 100) are given at once, as many as the agent has room for.
+    Up to ``most`` (1 to 100) are given at once, as many as the agent has room for. Without ``start`` they are
+    only set aside: each begins when its lease is renewed, and until then it may move to an idle agent.
     """
 
     wait_ms: int = 0
     most: int = 1
+    start: bool = True
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A task under lease. ``lease_token`` must come back with every word about it."""
+    """A task under lease. ``lease_token`` must come back with every word about it.
+
+    One that is not ``begun`` may move to an idle agent until its lease is renewed.
+    """
 
     task_id: TaskId
     type: TaskType
@@ -113,6 +118,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     lease_token: str
     lease_until: str
     because: str
+    begun: bool = True
 
 
 class ClaimAnswer(Answer, frozen=True):
@@ -132,7 +138,10 @@ class ClaimAnswer(Answer, frozen=True):
 
 
 class RenewLease(Command, frozen=True):
-    """Extend a lease by its length, from now; tells how far the work is where that is known."""
+    """Extend a lease by its length, from now; tells how far the work is where that is known.
+
+    With the first word about a task that was set aside its work begins.
+    """
 
     task_id: str
     lease_token: str

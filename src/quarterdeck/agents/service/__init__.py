@@ -109,6 +109,7 @@ class AgentsService:
             last_number=store.read_last_number(reader),
             agents=self.members.values(),
             policy=self.policy,
+            bounds=store.read_bounds(reader),
         )
         self.skills = Skills(store.read_skills(reader))
         self.regimes = store.read_regimes(reader)

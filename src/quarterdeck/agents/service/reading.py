@@ -57,7 +57,9 @@ async def tasks(
     )
     tasks = [store.task_of(row) for row in rows]
     return TasksView(
-        tasks=tuple(views.explained(task, service.board) for task in tasks),
+        tasks=tuple(
+            views.explained(task, service.board, machine_at=service.seen_at) for task in tasks
+        ),
         counts={state.value: n for state, n in service.board.counts.items()},
         next=tasks[-1].number if len(tasks) == query.limit else None,
     )
@@ -70,7 +72,8 @@ async def task(
     history: History,
 ) -> TaskView:
     """Return one task of the whole run."""
-    return views.explained(await _found(service, query.task_id, history), service.board)
+    found = await _found(service, query.task_id, history)
+    return views.explained(found, service.board, machine_at=service.seen_at)
 
 
 async def explain(
@@ -85,7 +88,7 @@ async def explain(
     return why.explained(
         task,
         service.board.ready,
-        why=views.sentence(task, service.board),
+        why=views.sentence(task, service.board, machine_at=service.seen_at),
         machine_at=service.seen_at,
         asked=asked,
     )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from quarterdeck.agents import store
 from quarterdeck.agents.core import agenda, news
-from quarterdeck.agents.core.board import Board, ended_attempt
+from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.task import Birth, Change
 from quarterdeck.agents.model import AgentState, TaskState
 from quarterdeck.agents.service import scoring
@@ -29,7 +29,7 @@ def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> No
     service.seen_at = step.machine_at
     for change in changes:
         store.save_task(change, step)
-        if ended_attempt(change.task, change.was):
+        if change.ended:
             done = change.task.state is TaskState.COMPLETED
             name = change.task.agent if done else change.task.failed_by
             if name is not None:

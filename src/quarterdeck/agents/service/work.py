@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core import contents, intake, lease, roster, views, why
-from quarterdeck.agents.core.task import Birth, Task
+from quarterdeck.agents import store
+from quarterdeck.agents.core import contents, intake, lease, moving, roster, views, why
+from quarterdeck.agents.core.task import Agent, Birth, Task
 from quarterdeck.agents.model import (
+    AgentState,
     CancelTask,
     Claim,
     ClaimAnswer,
@@ -37,6 +39,8 @@ from quarterdeck.runtime.sequencer import Step
 if TYPE_CHECKING:
     from quarterdeck.agents.service import AgentsService
 
+BOUNDED_AGAIN_MS = 1_000
+"""When work that a bound keeps back is looked at again: nobody says when a bound gives way."""
 RETRY_AFTER_MS = 500
 """When an agent that got nothing should ask again: a claim is cheap, and work comes with bars."""
 
@@ -55,7 +59,9 @@ def submit(service: AgentsService, command: SubmitTask, step: Step) -> TaskView:
     )
     _require_room(service, 1)
     tell(service, service.board.add(made), step=step)
-    return views.explained(service.board.tasks[made.task_id], service.board)
+    return views.explained(
+        service.board.tasks[made.task_id], service.board, machine_at=step.machine_at
+    )
 
 
 def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> SubmittedAnswer:
@@ -127,7 +133,9 @@ def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskVie
     fresh = intake.copied(old, birth, by=step.caller.identity)
     step.record(PARTITION, "task_redriven", task=old.task_id, copy=fresh.task_id, reason=reason)
     tell(service, service.board.add(fresh), step=step)
-    return views.explained(service.board.tasks[fresh.task_id], service.board)
+    return views.explained(
+        service.board.tasks[fresh.task_id], service.board, machine_at=step.machine_at
+    )
 
 
 def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer:
@@ -152,12 +160,20 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
             factors=choice.factors,
             at=at,
             machine_at=machine_at,
+            begun=command.start,
         )
         tell(service, changes, step=step)
+        for bound in board.ready.bounds.started(changes[0].task, machine_at):
+            store.save_bound(bound, step)
         claims.append(views.claim_of(changes[0].task))
+    if not claims:
+        claims.extend(_taken_over(service, agent, step, begun=command.start))
     if claims:
         return ClaimAnswer(claim=claims[0], more=tuple(claims[1:]))
     due = board.alarms.next()
+    if choice.bounded:
+        soon = machine_at + BOUNDED_AGAIN_MS * MILLISECOND
+        due = soon if due is None else min(due, soon)
     return ClaimAnswer(
         claim=None,
         reason=choice.because,
@@ -165,6 +181,30 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
         kept=choice.kept,
         due_ms=None if due is None else max(0, due - machine_at) // MILLISECOND + 1,
     )
+
+
+def _taken_over(
+    service: AgentsService, agent: Agent, step: Step, *, begun: bool
+) -> tuple[Claim, ...]:
+    """Move a task that a busy or resting agent has only set aside to ``agent`` if it is idle."""
+    board, at, machine_at = service.board, step.at, step.machine_at
+    if agent.state is not AgentState.READY or board.held_by(agent.name):
+        return ()
+    task = moving.movable(board, agent)
+    if task is None:
+        return ()
+    tell(service, board.revoke(task, machine_at=machine_at), step=step)
+    changes = board.lease(
+        board.tasks[task.task_id],
+        agent.name,
+        because=f"moved from {task.agent}, which had not begun it, to {agent.name}, which was idle",
+        factors=None,
+        at=at,
+        machine_at=machine_at,
+        begun=begun,
+    )
+    tell(service, changes, step=step)
+    return (views.claim_of(changes[0].task),)
 
 
 def renew(service: AgentsService, command: RenewLease, step: Step) -> ClaimAnswer:
@@ -184,7 +224,9 @@ def renew(service: AgentsService, command: RenewLease, step: Step) -> ClaimAnswe
 
 def complete(service: AgentsService, command: CompleteWork, step: Step) -> TaskView:
     """Take the holder's result or failure; a report that comes again changes nothing."""
-    return views.explained(_settle(service, command, step), service.board)
+    return views.explained(
+        _settle(service, command, step), service.board, machine_at=step.machine_at
+    )
 
 
 def complete_many(service: AgentsService, command: CompleteMany, step: Step) -> SettledAnswer:
@@ -229,7 +271,7 @@ def cancel(service: AgentsService, command: CancelTask, step: Step) -> TaskView:
     reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
     task = intake.existing(service.board.tasks, command.task_id)
     if task.state is TaskState.CANCELLED:
-        return views.explained(task, service.board)
+        return views.explained(task, service.board, machine_at=step.machine_at)
     if task.state.final:
         raise Conflict(
             f"{task.task_id} is {task.state.value} already",
@@ -241,4 +283,4 @@ def cancel(service: AgentsService, command: CancelTask, step: Step) -> TaskView:
     changes = service.board.cancel(task, reason=reason, at=step.at, machine_at=step.machine_at)
     step.record(PARTITION, "task_cancelled", task=task.task_id, reason=reason)
     tell(service, changes, step=step)
-    return views.explained(changes[0].task, service.board)
+    return views.explained(changes[0].task, service.board, machine_at=step.machine_at)

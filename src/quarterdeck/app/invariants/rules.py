@@ -321,7 +321,10 @@ def tasks_move_as_they_may(now: Moment, values: Mapping[str, Any]) -> Verdict:
     if state not in _NEXT.get(job.state, ()):
         return _wrong("task states", f"{name} went from {job.state} to {state}")
     if state == "leased" and job.state == "ready":
-        if values["attempt"] != job.attempt + 1 or values["attempt"] > job.max_attempts:
+        if (
+            values["attempt"] != job.attempt + 1
+            or values["attempt"] > job.max_attempts + values["moves"]
+        ):
             return _wrong("task attempts", f"{name} is in attempt {values['attempt']}")
         held = sum(j.agent == values["agent"] for j in now.shadow.leased.values())
         holder = now.members.get(values["agent"])

@@ -163,7 +163,7 @@ CREATE TABLE trade_judgements (
   due_slice INTEGER NOT NULL
 ) STRICT;
 
--- Levels of risk with what moved them, and whose mandate an agent's portfolio is.
+-- Levels of risk with what moved them, and what active returns are made of.
 CREATE TABLE portfolio_active (
   number INTEGER PRIMARY KEY,
   state BLOB NOT NULL

@@ -1,0 +1,105 @@
+"""Work that was only set aside moves from busy agents to idle ones; what has begun stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from quarterdeck.agents.model import (
+    ClaimWork,
+    PauseAgent,
+    RenewLease,
+    TaskAssigned,
+    TaskState,
+)
+from quarterdeck.kernel.errors import Conflict
+from quarterdeck.kernel.vocabulary import Priority
+from tests.unit.agents.conftest import memory
+
+
+def set_aside(deck, who: str = "ann", most: int = 7):
+    answer = deck.do("claim", ClaimWork(most=most, start=False), who)
+    return (answer.claim, *answer.more)
+
+
+def filled(deck):
+    """Ann holds seven of ten slots, all of it only set aside."""
+    deck.outside("ann", "c", slots=10)
+    deck.outside("bob", "c", slots=10)
+    tasks = [deck.task(priority=Priority.HIGH if n == 3 else Priority.MEDIUM) for n in range(7)]
+    claims = set_aside(deck)
+    assert [claim.begun for claim in claims] == [False] * 7
+    return tasks, claims
+
+
+def test_what_was_only_set_aside_moves_to_an_idle_agent_the_most_pressing_first(deck) -> None:
+    tasks, claims = filled(deck)
+    deck.said.clear()
+    taken = deck.claim("bob").claim
+    assert taken.task_id == tasks[3].task_id
+    assert taken.begun
+    assert taken.attempt == 2
+    assert "moved from ann" in taken.because
+    assert [m.agent for m in deck.said if isinstance(m, TaskAssigned)] == ["bob"]
+    old = next(claim for claim in claims if claim.task_id == taken.task_id)
+    with pytest.raises(Conflict) as refusal:
+        deck.complete("ann", old.task_id, old.lease_token)
+    assert refusal.value.code == "STALE_LEASE"
+    assert deck.complete("bob", taken.task_id, taken.lease_token).state is TaskState.COMPLETED
+
+
+def test_only_an_idle_agent_takes_over_and_only_from_a_full_one(deck) -> None:
+    filled(deck)
+    assert deck.claim("bob").claim is not None
+    # Now bob is not idle, and ann is no longer filled to the threshold.
+    assert deck.claim("bob").claim is None
+    deck.outside("cat", "c")
+    assert deck.claim("cat").claim is None
+
+
+def test_begun_work_is_never_taken(deck) -> None:
+    _, claims = filled(deck)
+    for claim in claims:
+        renewal = RenewLease(task_id=claim.task_id, lease_token=claim.lease_token)
+        assert deck.do("renew", renewal, "ann").claim.begun
+    assert deck.claim("bob").claim is None
+    deck.do("set_state", PauseAgent(agent="ann", reason="r"))
+    assert deck.claim("bob").claim is None
+
+
+def test_from_an_agent_that_is_not_at_work_everything_not_begun_may_move(deck) -> None:
+    deck.outside("ann", "c", slots=10)
+    deck.outside("bob", "c", slots=10)
+    task = deck.task()
+    set_aside(deck)
+    assert deck.claim("bob").claim is None
+    deck.do("set_state", PauseAgent(agent="ann", reason="r"))
+    assert deck.claim("bob").claim.task_id == task.task_id
+
+
+def test_work_moves_only_to_whom_it_suits(deck) -> None:
+    filled(deck)
+    deck.outside("dan", "d")
+    assert deck.claim("dan").claim is None
+
+
+def test_a_move_uses_up_no_attempt_and_is_nobody_s_failure(deck) -> None:
+    deck.outside("ann", "c")
+    deck.outside("bob", "c")
+    task = deck.task(max_attempts=1)
+    set_aside(deck, most=1)
+    taken = deck.claim("bob").claim
+    assert taken.task_id == task.task_id
+    assert deck.service.board.outcomes == {}
+    assert deck.service.skills.records == {}
+    ended = deck.complete("bob", taken.task_id, taken.lease_token, failed=True, reason="no")
+    assert ended.state is TaskState.FAILED
+    assert "attempt 1 of 1 failed" in ended.why
+
+
+def test_what_is_set_aside_survives_a_restart(deck) -> None:
+    tasks, _ = filled(deck)
+    again = deck.restarted()
+    assert memory(again) == memory(deck.service)
+    deck.service = again
+    assert deck.claim("bob").claim.task_id == tasks[3].task_id
+    assert memory(deck.restarted()) == memory(deck.service)
