@@ -2050,6 +2050,34 @@ export interface StopView {
   readonly stops: ReadonlyArray<StandingStop>;
 }
 
+/** Where a scenario comes from. */
+export type StressKind = "episode" | "scenario" | "worst";
+
+/** What one subject would lose, a gain negative; null where nothing it holds is known. */
+export interface StressLossView {
+  readonly subject: string;
+  readonly loss: Decimal | null;
+  readonly equity_fraction: number | null;
+}
+
+/** One scenario: its losses, the deck's first, and its largest parts. ``parts`` are the deck's losses by symbol, largest first, at most five; ``unknown`` what is held and has no move in it. ``reason`` says why there are no losses. */
+export interface StressView {
+  readonly name: string;
+  readonly kind: StressKind;
+  readonly start: string | null;
+  readonly end: string | null;
+  readonly losses: ReadonlyArray<StressLossView>;
+  readonly parts: Readonly<Record<string, Decimal>>;
+  readonly unknown: ReadonlyArray<string>;
+  readonly reason: string | null;
+}
+
+/** Every scenario; ``bars`` are kept for the historical ones. */
+export interface StressesView {
+  readonly bars: number;
+  readonly scenarios: ReadonlyArray<StressView>;
+}
+
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */
 export interface SubmitOrder {
   readonly idempotency_key: string;
