@@ -44,9 +44,20 @@ def lift(service: RiskService, command: LiftResponse, step: Step) -> RiskRespons
     return service.responses.lift(command, step)
 
 
+def level(service: RiskService, _query: GetRiskLevel, _caller: Caller) -> RiskLevelsView:
+    """Return the level of risk of the deck and of each agent, with what it is made of."""
+    return service.levels.view()
+
+
+def condition(service: RiskService, _query: GetCondition, _caller: Caller) -> ConditionView:
+    """Return the market's condition and what each scales learned limits by."""
+    return service.market_condition.view()
+
+
 def stress(service: RiskService, _query: GetStress, _caller: Caller) -> StressesView:
     """Return every episode, worst stretch and configured scenario."""
-    return service.stressing().standing(service.scenarios())
+    scenarios = {one.name: (one.shocks, one.others) for one in service.config.scenarios}
+    return service.stressing().standing(scenarios)
 
 
 def stress_asked(service: RiskService, query: AskStress, _caller: Caller) -> StressView:
@@ -145,7 +156,7 @@ OPERATIONS = (
         path="/risk/condition",
         input=GetCondition,
         output=ConditionView,
-        function=RiskService.condition,
+        function=condition,
     ),
     Operation(
         name="risk.condition_changes",
@@ -167,7 +178,7 @@ OPERATIONS = (
         path="/risk/level",
         input=GetRiskLevel,
         output=RiskLevelsView,
-        function=RiskService.level,
+        function=level,
         tool="get_risk_level",
     ),
     Operation(

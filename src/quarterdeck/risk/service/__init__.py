@@ -38,15 +38,11 @@ from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplie
 from quarterdeck.risk.core.stress import Instants, past_of
 from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
-    ConditionView,
     CoverageView,
     GateRestrained,
-    GetCondition,
     GetHoldingsRisk,
     GetRisk,
-    GetRiskLevel,
     HoldingsView,
-    RiskLevelsView,
     RiskScope,
     RisksView,
     RiskView,
@@ -82,7 +78,7 @@ class RiskService:
     name: ClassVar[str] = "risk"
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
-        "_config": State.FIXED,
+        "config": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
@@ -98,8 +94,8 @@ class RiskService:
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
         "_instants": State.CHECKPOINTED,
-        "_condition": State.JOURNALED,
-        "_levels": State.JOURNALED,
+        "market_condition": State.JOURNALED,
+        "levels": State.JOURNALED,
         "credits": State.JOURNALED,
     }
 
@@ -115,7 +111,7 @@ class RiskService:
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
-        self._config = config
+        self.config = config
         self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
@@ -130,8 +126,8 @@ class RiskService:
         self._watch = WatchState(n)
         self._market = MarketState(n)
         self._instants = Instants()
-        self._condition = MarketCondition()
-        self._levels = Levels()
+        self.market_condition = MarketCondition()
+        self.levels = Levels()
         self.responses = Responses(config, restrain=self._restrain)
         self.credits = Credits(
             config,
@@ -156,8 +152,8 @@ class RiskService:
         self._holdings.load(reader)
         self._events.load(reader)
         self.responses.load(reader)
-        self._condition.load(reader)
-        self._levels.load(reader)
+        self.market_condition.load(reader)
+        self.levels.load(reader)
         self.credits.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
@@ -168,15 +164,15 @@ class RiskService:
             case OrderFilled():
                 self._holdings.fill(message, step)
                 self._follow_fill(message, step)
-                self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
+                self._events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
                 self.credits.note_order(message.order, step)
             case RegimesWeighed():
-                self._condition.weigh(message)
+                self.market_condition.weigh(message)
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._levels.take(message)
+                self.levels.take(message)
                 self._lookout.scored(message, step)
 
     def volatilities(self) -> Floats:
@@ -253,7 +249,7 @@ class RiskService:
             self._scaling[row] = banded_multiplier(
                 float(self._scaling[row]),
                 volatility_multiplier(volatility, float(slow[row])),
-                band=self._config.size_band_fraction,
+                band=self.config.size_band_fraction,
             )
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
@@ -280,7 +276,7 @@ class RiskService:
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
                 response=self.responses.multiplier(self._symbols[row]),
-                condition=self._condition.multiplier(),
+                condition=self.market_condition.multiplier(),
                 step=step,
             )
         self._publish(slow, step)
@@ -294,27 +290,27 @@ class RiskService:
             self._market,
             ratio=ratio,
             correlation=None if pair is None else pair[0],
-            regimes=self._condition.regimes(),
+            regimes=self.market_condition.regimes(),
         )
-        self._condition.follow(signals, ratios, step)
+        self.market_condition.follow(signals, ratios, step)
         parts = parts_of(
             self._holdings,
-            condition=self._condition,
+            condition=self.market_condition,
             signals=signals,
             events=self._events,
-            levels=self._levels,
-            config=self._config,
+            levels=self.levels,
+            config=self.config,
             instruments=len(self._symbols),
         )
         impact = {subject: self._holdings.may_lose(subject) for subject in parts}
-        self._levels.follow(parts, step, impact=impact)
+        self.levels.follow(parts, step, impact=impact)
         around = Around(
-            condition=self._condition.multiplier(),
+            condition=self.market_condition.multiplier(),
             correlations=pair,
             scaling=self._scaling,
             close=self._filters.close,
         )
-        self.credits.follow(self._levels.agents(), around, step)
+        self.credits.follow(self.levels.agents(), around, step)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
         """Let what a position's opening and closing teach of stops be learned."""
@@ -342,25 +338,13 @@ class RiskService:
     def stressing(self) -> Stressing:
         """Return what holds the present positions through scenarios."""
         slices = int(self._joint.slices[0])
-        equities = {name: one.equity_units for name, one in self._levels.agents().items()}
+        equities = {name: one.equity_units for name, one in self.levels.agents().items()}
         return Stressing(
             self._symbols,
             past=past_of(self._joint.returns, self._instants.at, slices),
             held=self._holdings.values(),
-            equities={DECK: self._levels.equity(), **equities},
+            equities={DECK: self.levels.equity(), **equities},
         )
-
-    def scenarios(self) -> dict[str, tuple[dict[str, float], float]]:
-        """Return the configured scenarios: moves by symbol, and of all others."""
-        return {one.name: (one.shocks, one.others) for one in self._config.scenarios}
-
-    def level(self, query: GetRiskLevel, caller: Caller) -> RiskLevelsView:
-        """Return the level of risk of the deck and of each agent, with what it is made of."""
-        return self._levels.view()
-
-    def condition(self, query: GetCondition, caller: Caller) -> ConditionView:
-        """Return the market's condition and what each scales learned limits by."""
-        return self._condition.view()
 
     def _impact(self, scope: RiskScope, name: str) -> int | None:
         """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
@@ -408,7 +392,7 @@ class RiskService:
 
     def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        stale = int(self._missed[row]) >= self._config.stale_after_bars
+        stale = int(self._missed[row]) >= self.config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
         reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
         if have >= MIN_RESIDUALS and not known:

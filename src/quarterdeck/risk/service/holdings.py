@@ -135,6 +135,11 @@ class Holdings:
         shares = self._weights[subject] * self._forecast.marginal[place, 1] / total
         return round(float(np.nanmax(shares)), DIGITS)
 
+    def gross_units(self, subject: str) -> int:
+        """Return the value of a subject's positions without their signs, in money units."""
+        held = self._weights.get(subject)
+        return 0 if held is None else _money(float(np.abs(held).sum())) or 0
+
     def may_lose_in(self, row: int, var99: float) -> int | None:
         """Return what all agents' positions in one instrument may lose, each by itself."""
         held = [weights[row] for who, weights in self._weights.items() if who != DECK]
