@@ -428,6 +428,7 @@ def risk(options: argparse.Namespace) -> int:
             backtest=options.backtest,
             out=options.out,
             as_json=options.json,
+            what_if=options.what_if,
         )
     )
 
