@@ -18,6 +18,7 @@ from quarterdeck.execution import api as execution_api
 from quarterdeck.execution import model as execution_model
 from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.store.venue import dust_of
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
@@ -67,6 +68,32 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
+def _execution(
+    plan: Plan,
+    instruments: tuple[market_model.Instrument, ...],
+    *,
+    stop: StopFlag,
+    pacer: Pacer,
+    wall: Clock,
+    room: Room,
+) -> ExecutionService:
+    config = plan.config
+    return ExecutionService(
+        account=ACCOUNT,
+        instruments=instruments,
+        limits=config.limits,
+        breakers=config.breakers,
+        paper=config.paper,
+        orders=config.orders,
+        remote=config.broker.venue != "internal",
+        dust=dust_of(config.broker),
+        stop=stop,
+        pace=pacer,
+        stopwatch=wall,
+        room=room,
+    )
+
+
 def risk_of(plan: Plan, instruments: tuple[Instrument, ...]) -> RiskService:
     """Return the risk service, given the human's limits that nothing learned may exceed."""
     limits = plan.config.limits
@@ -97,9 +124,8 @@ class Capabilities:
         secrets: Secrets,
         room: Room,
     ) -> None:
-        config, symbols = plan.config, plan.feed.symbols
+        config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        timeframe = timeframe_of(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
         self.risk = risk_of(plan, self.instruments)
@@ -113,18 +139,8 @@ class Capabilities:
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
         self.agents = _agents(plan, secrets=secrets, equity=self.performance)
-        self.execution = ExecutionService(
-            account=ACCOUNT,
-            instruments=self.instruments,
-            limits=config.limits,
-            breakers=config.breakers,
-            paper=config.paper,
-            orders=config.orders,
-            remote=config.broker.venue != "internal",
-            stop=stop,
-            pace=pacer,
-            stopwatch=wall,
-            room=room,
+        self.execution = _execution(
+            plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
         )
         self.rebalancing = RebalancingService(
             instruments=self.instruments,
@@ -132,10 +148,7 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(
-            rules=rules_of(config.alerts),
-            numbers=PUBLISHED,
-        )
+        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

@@ -403,6 +403,28 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetGateNow: lambda q, c: execution.GateNow(
+            slice=7,
+            stop=STOP,
+            limit_version=3,
+            limit_changes=(),
+            orders_open=0,
+            orders=(),
+            signals_open=0,
+            signals=(),
+            breakers=(),
+            broker=execution.BrokerView(
+                venue="paper",
+                remote=False,
+                sequence=0,
+                compared_slice=None,
+                in_flight=0,
+                unknown=(),
+                differences=(),
+            ),
+            timers=(),
+            drill=execution.DrillView(number=0),
+        ),
         execution.GetBreakers: lambda q, c: execution.BreakersView(
             breakers=tuple(
                 execution.BreakerView(
@@ -453,7 +475,11 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             )
         ),
         execution.GetAccounts: lambda q, c: execution.AccountsView(
-            accounts=(account(q.agent or "trend"),), balanced=True
+            accounts=(account(q.agent or "trend"),),
+            balanced=True,
+            currency="USD",
+            equity=None,
+            assets=(),
         ),
         execution.GetExecutionReport: lambda q, c: execution.ExecutionReport(
             submitted=3,

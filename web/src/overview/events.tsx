@@ -30,6 +30,7 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   resumed: ["▶", "text-good", "re-armed"],
   breaker_changed: ["⌁", "text-warn", "breaker"],
   books_differ: ["≠", "text-stop-text", "broker"],
+  books_adjusted: ["=", "text-brass", "broker"],
   limit_set: ["↕", "text-brass", "limit"],
   signal_ended: ["–", "text-faint", "signal"],
   limits_changed: ["↕", "text-muted", "limits"],

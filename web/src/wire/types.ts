@@ -21,12 +21,16 @@ export interface AccountView {
   readonly gross_exposure: Decimal | null;
   readonly buying_power: Decimal;
   readonly daily_pnl: Decimal | null;
+  readonly funding: Decimal;
 }
 
-/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. */
+/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. ``equity`` is that of all accounts together in the base ``currency``, the house included; null while a held price is missing. ``assets`` are over all accounts, whichever was asked for. */
 export interface AccountsView {
   readonly accounts: ReadonlyArray<AccountView>;
   readonly balanced: boolean;
+  readonly currency: string;
+  readonly equity: Decimal | null;
+  readonly assets: ReadonlyArray<AssetView>;
 }
 
 /** Take an episode on: it stays open but asks for nobody. */
@@ -59,6 +63,36 @@ export interface AddSchedule {
   readonly name: string;
   readonly trigger: ScheduleTrigger;
   readonly task: NewTask;
+}
+
+/** Make our books those of the broker where they differ, on a person's word and for a reason. ``subject``, ``ours`` and ``theirs`` are exactly what was shown. A position goes to the house, or, as a fill that nobody told of, to ``agent`` at ``price`` and ``fee``; cash goes to the house; an order ends or loses what the broker does not have of it. */
+export interface AdjustBooks {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly reason: string;
+  readonly agent?: string | null;
+  readonly price?: Decimal | null;
+  readonly fee?: Decimal;
+}
+
+/** What was booked to make our books the broker's, by whom and why; ``by`` may be ``rule``. */
+export interface AdjustmentView {
+  readonly number: number;
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly agent: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of adjustments, newest first. */
+export interface AdjustmentsView {
+  readonly adjustments: ReadonlyArray<AdjustmentView>;
+  readonly next: number | null;
 }
 
 /** One agent's orders over the run. */
@@ -119,6 +153,15 @@ export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "
 export interface ApproveRebalance {
   readonly rebalance_id: string;
   readonly reason?: string;
+}
+
+/** One asset over all accounts: what fees and holding took of it, and what the house has. ``adjustments`` is what persons have booked to make our books a broker's, ``dust`` what rules have. */
+export interface AssetView {
+  readonly asset: string;
+  readonly fees: Decimal;
+  readonly funding: Decimal;
+  readonly adjustments: Decimal;
+  readonly dust: Decimal;
 }
 
 /** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
@@ -761,6 +804,22 @@ export interface FireView {
 export interface FiresView {
   readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
+}
+
+/** The stop, the orders that are not final, open signals, breakers that are not closed and the rest. ``orders`` and ``signals`` are the newest 100, ``orders_open`` and ``signals_open`` how many there are. */
+export interface GateNow {
+  readonly slice: number;
+  readonly stop: StopView;
+  readonly limit_version: number;
+  readonly limit_changes: ReadonlyArray<PendingChange>;
+  readonly orders_open: number;
+  readonly orders: ReadonlyArray<OrderView>;
+  readonly signals_open: number;
+  readonly signals: ReadonlyArray<SignalStateView>;
+  readonly breakers: ReadonlyArray<BreakerView>;
+  readonly broker: BrokerView;
+  readonly timers: ReadonlyArray<KeepAliveView>;
+  readonly drill: DrillView;
 }
 
 /** All limits in force, under the version of the limit set that judges orders now. */
@@ -1470,6 +1529,12 @@ export interface RebalanceView {
 export interface RebalancesView {
   readonly rebalances: ReadonlyArray<RebalanceView>;
   readonly next: number | null;
+}
+
+/** Mandates by name, and the last 20 rebalances, newest first. */
+export interface RebalancingView {
+  readonly mandates: ReadonlyArray<MandateView>;
+  readonly rebalances: ReadonlyArray<RebalanceView>;
 }
 
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from quarterdeck.agents.model import TaskFailed
 from quarterdeck.alerts.model import AlertAcknowledged, AlertRaised, AlertResolved
 from quarterdeck.execution.model import (
+    BooksAdjusted,
     BooksDiffered,
     BreakerChanged,
     BreakerState,
@@ -54,8 +55,10 @@ def event_of(
             return _alert_event(message, slice_index)
         case TradingHalted() | TradingResumed():
             return _stop_event(message, slice_index)
-        case BreakerChanged() | LimitSet() | BooksDiffered() | SignalEnded():
-            return _gate_event(message, slice_index)
+        case BreakerChanged() | LimitSet() | SignalEnded():
+            return _gate_event(message)
+        case BooksDiffered() | BooksAdjusted():
+            return _books_event(message)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
         case RebalanceMoved():
@@ -287,7 +290,7 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
 
 
 def _gate_event(
-    message: BreakerChanged | LimitSet | BooksDiffered | SignalEnded, slice_index: int
+    message: BreakerChanged | LimitSet | SignalEnded,
 ) -> Event | None:
     match message:
         case BreakerChanged():
@@ -315,16 +318,6 @@ def _gate_event(
                 severity=Severity.WARNING,
                 title=f"{message.by}: {message.name} of {where} is {now}",
                 text=message.reason,
-            )
-        case BooksDiffered():
-            return _event(
-                f"books_differ:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
-                "books_differ",
-                slice_index,
-                message.at,
-                severity=Severity.CRITICAL,
-                title=f"Our books and the broker's differ: {message.subject}",
-                text=f"we have {message.ours}, the broker {message.theirs}, in the smallest units",
             )
         case SignalEnded():
             # What was executed is told by its fill, and that time passes is no news.
@@ -404,6 +397,30 @@ def _response_event(message: RiskResponded) -> Event:
         title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
         text=message.reason,
     )
+
+
+def _books_event(message: BooksDiffered | BooksAdjusted) -> Event:
+    match message:
+        case BooksDiffered():
+            return _event(
+                f"books_differ:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
+                "books_differ",
+                message.slice,
+                message.at,
+                severity=Severity.CRITICAL,
+                title=f"Our books and the broker's differ: {message.subject}",
+                text=f"we have {message.ours}, the broker {message.theirs}, in the smallest units",
+            )
+        case BooksAdjusted():
+            return _event(
+                f"books_adjusted:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
+                "books_adjusted",
+                message.slice,
+                message.at,
+                severity=Severity.WARNING,
+                title=f"{message.by} adjusted our books: {message.subject}",
+                text=f"from {message.ours} to {message.theirs}: {message.reason}",
+            )
 
 
 def _market_event(

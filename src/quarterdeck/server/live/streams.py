@@ -20,6 +20,13 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=250,
     ),
     Topic(
+        name="gate",
+        summary="All that is open at the gate, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
         name="market",
         summary="Slices of bars with the regimes in force.",
         permission=Permission.READ,
@@ -32,6 +39,13 @@ TOPICS: tuple[Topic, ...] = (
         permission=Permission.READ,
         lossless=False,
         interval_ms=100,
+    ),
+    Topic(
+        name="rebalances",
+        summary="Mandates and the last rebalances with how far they are, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
     ),
     Topic(
         name="events",
