@@ -17,6 +17,9 @@ pytestmark = pytest.mark.journey
 PREFIX = "/api/v1"
 BODY_BYTES = 262_144
 GOOD: dict[str, Json] = {
+    "POST /accounts/move": {
+        "idempotency_key": "k", "from_agent": "trend", "to_agent": "breakout", "amount": "1", "reason": "r",
+    },
     "POST /agents": {
         "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
         "capital": "1000", "slots": 1,

@@ -27,6 +27,7 @@ from quarterdeck.execution.model.broker import (
     GetBroker,
     SettleOrder,
 )
+from quarterdeck.execution.model.capital import CapitalMoved, CapitalView, MoveCapital
 from quarterdeck.execution.model.deadman import (
     CancelAbsent,
     DemandKeepAlive,
@@ -147,6 +148,8 @@ __all__ = [
     "CancelAbsent",
     "CancelOrder",
     "CancelSignal",
+    "CapitalMoved",
+    "CapitalView",
     "ChangeStatus",
     "Code",
     "ConfirmLimit",
@@ -199,6 +202,7 @@ __all__ = [
     "LimitSet",
     "LimitView",
     "LimitsView",
+    "MoveCapital",
     "OrderAccepted",
     "OrderCancelled",
     "OrderFilled",

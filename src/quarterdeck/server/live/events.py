@@ -10,6 +10,7 @@ from quarterdeck.execution.model import (
     BooksDiffered,
     BreakerChanged,
     BreakerState,
+    CapitalMoved,
     LimitSet,
     OrderAccepted,
     OrderCancelled,
@@ -58,6 +59,8 @@ def event_of(
             return _market_event(message)
         case RebalanceMoved():
             return _rebalance_event(message)
+        case CapitalMoved():
+            return _capital_event(message)
         case RiskResponded():
             return _response_event(message)
         case RiskLevelChanged():
@@ -454,4 +457,18 @@ def _rebalance_event(message: RebalanceMoved) -> Event:
         agent=message.agent,
         title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
         text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
+    )
+
+
+def _capital_event(message: CapitalMoved) -> Event:
+    amount = from_units(message.amount_units, MONEY_SCALE)
+    return _event(
+        f"capital:{message.move_id}",
+        "capital",
+        message.slice,
+        message.at,
+        severity=Severity.INFO,
+        agent=message.to_agent,
+        title=f"{amount:,.2f} moved from {message.from_agent} to {message.to_agent}",
+        text=message.reason,
     )
