@@ -64,6 +64,27 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of a bar's volume",
         "What fills of a limit order that the market touched and did not trade through.",
     ),
+    "paper.funding_bps_per_day": (
+        "basis points a day",
+        "What a long position pays and a short one is paid, of its value at the last close, with every UTC day; negative the other way round. A remote venue is not charged for.",
+    ),
+    "paper.borrow_bps_per_year": (
+        "basis points a year",
+        "What a short position pays besides, of its value, by the day.",
+    ),
+    "paper.models": (
+        "list of tables",
+        "What is assumed of some instruments instead, as `[[paper.models]]`; what a model leaves out is as of all. The gate keeps the dearest spread and fee of all.",
+    ),
+    "paper.models[].name": ("name", "The model's own name, as of a venue."),
+    "paper.models[].symbols": ("list", "The instruments it is for, each in one model at most; an unknown one refuses to start."),
+    **{
+        f"paper.models[].{key}": ("as of all", f"Instead of `paper.{key}`.")
+        for key in (
+            "half_spread_bps", "fee_bps", "maker_fee_fraction", "latency_bars", "max_participation_fraction",
+            "impact_bps", "queue_fill_fraction", "funding_bps_per_day", "borrow_bps_per_year",
+        )
+    },
     "orders.self_trade": (
         "policy",
         "What happens to an order that could trade with a resting order of our own agents: `cancel_newest` refuses it, `cancel_oldest` cancels the resting one, `decrement` takes what would have traded off both, oldest first, `allow` does nothing.",
@@ -84,6 +105,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "broker.requests_per_bar": (
         "requests per bar",
         "What the remote paper venue takes between two bars; an order that is throttled waits.",
+    ),
+    "broker.dust_cash": (
+        "USD",
+        "A cash difference from a remote broker's books up to this, at most 1, is booked to the house's account `dust` by rule; a larger one waits for a person.",
+    ),
+    "broker.dust_positions": (
+        "yes or no",
+        "Whether a position difference of less than a lot is booked to the house's account `dust` by rule.",
     ),
     "limits.max_order_notional": ("USD", "Largest order, at its worst-case price (ORDER_NOTIONAL)."),
     "limits.max_position_notional": (
@@ -181,6 +210,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "risk.gap_volatilities": ("forecast volatilities", "From a close to the next open, for a `gap` event."),
     "risk.losing_streak_trades": ("trades", "Losing trades of an agent in a row that raise a `losing_streak` event."),
     "risk.model_drift_ratio": ("ratio", "Realised over forecast volatility, or its inverse, that raises a `model_drift` event."),
+    "risk.adaptation": ("word", "What becomes of learned credit lines at first: `live`, `frozen` or `shadow`; a person can change it while the deck runs."),
+    "risk.credit_loosening": ("share of the line", "The most a credit line rises in a bar; it falls at once."),
     "risk.response_multiplier": ("factor", "What the response `tighten` scales a learned limit by."),
     "risk.response_bars": ("bars", "How long `tighten` and `reduce_only` last after an event of a single bar."),
     **{

@@ -411,7 +411,7 @@ async def _(broker: PaperBroker) -> None:
 
 
 def broker() -> PaperBroker:
-    return PaperBroker(contracts=CONTRACTS, assumed=PLAIN, requests_per_bar=20)
+    return PaperBroker(contracts=CONTRACTS, assumed=(PLAIN, PLAIN), requests_per_bar=20)
 
 
 def test_there_are_at_least_forty_cards() -> None:

@@ -67,6 +67,9 @@ GOOD: dict[str, Json] = {
     "POST /orders/keep-alive": {"within_s": 60.0},
     "POST /agents/{agent}/keep-alive": {"within_s": 60.0, "reason": "r"},
     "POST /orders/{order_id}/settle": {"reason": "r"},
+    "POST /broker/adjust": {
+        "subject": "cash", "ours": 1, "theirs": 2, "reason": "r", "agent": "trend", "price": "1", "fee": "0",
+    },
     "POST /portfolio/mandates": {
         "name": "m", "agent": "trend", "mode": "advisory", "objective": "hrp", "weights": None,
         "triggers": {
@@ -82,6 +85,8 @@ GOOD: dict[str, Json] = {
     },
     "POST /portfolio/rebalances/{rebalance_id}/approve": {"reason": "r"},
     "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
+    "POST /risk/adaptation": {"mode": "live", "reason": "r"},
+    "POST /risk/adaptation/reset": {"reason": "r", "agent": None},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {

@@ -71,6 +71,7 @@ class Line:
             config=RiskSection(),
             capital_units=CAPITAL,
             hard_units=HARD,
+            gross_ratio=1.5,
         )
         self.portfolio = PortfolioService(
             instruments=listed(FEED),
@@ -257,6 +258,7 @@ def test_a_forecast_whose_coverage_fails_is_reported_once() -> None:
         config=RiskSection(coverage_alarm_p=0.1, coverage_alarm_bars=50),
         capital_units=CAPITAL,
         hard_units=HARD,
+        gross_ratio=1.5,
     )
     reports = [
         m

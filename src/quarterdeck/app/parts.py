@@ -18,9 +18,11 @@ from quarterdeck.execution import api as execution_api
 from quarterdeck.execution import model as execution_model
 from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.store.venue import dust_of
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
+from quarterdeck.market.model import Instrument
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance import api as performance_api
 from quarterdeck.performance import model as performance_model
@@ -66,10 +68,47 @@ def refuse_bad_rules(config: Config) -> None:
         checked(rule, numbers=[number.name for number in PUBLISHED])
 
 
-def hard_units(config: Config) -> int:
-    """Return a person's limit of one position, in money units."""
-    field = "limits.max_position_notional"
-    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
+def _execution(
+    plan: Plan,
+    instruments: tuple[market_model.Instrument, ...],
+    *,
+    stop: StopFlag,
+    pacer: Pacer,
+    wall: Clock,
+    room: Room,
+) -> ExecutionService:
+    config = plan.config
+    return ExecutionService(
+        account=ACCOUNT,
+        instruments=instruments,
+        limits=config.limits,
+        breakers=config.breakers,
+        paper=config.paper,
+        orders=config.orders,
+        remote=config.broker.venue != "internal",
+        dust=dust_of(config.broker),
+        stop=stop,
+        pace=pacer,
+        stopwatch=wall,
+        room=room,
+    )
+
+
+def risk_of(plan: Plan, instruments: tuple[Instrument, ...]) -> RiskService:
+    """Return the risk service, given the human's limits that nothing learned may exceed."""
+    limits = plan.config.limits
+    return RiskService(
+        symbols=plan.feed.symbols,
+        quantity_scales=tuple(one.quantity_scale for one in instruments),
+        config=plan.config.risk,
+        capital_units=plan.capital_units,
+        hard_units=to_units(
+            limits.max_position_notional,
+            scale=MONEY_SCALE,
+            field="limits.max_position_notional",
+        ),
+        gross_ratio=limits.max_gross_exposure_ratio,
+    )
 
 
 class Capabilities:
@@ -85,18 +124,11 @@ class Capabilities:
         secrets: Secrets,
         room: Room,
     ) -> None:
-        config, symbols = plan.config, plan.feed.symbols
+        config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        timeframe = timeframe_of(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
-        self.risk = RiskService(
-            symbols=symbols,
-            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
-            config=config.risk,
-            capital_units=plan.capital_units,
-            hard_units=hard_units(config),
-        )
+        self.risk = risk_of(plan, self.instruments)
         self.portfolio = PortfolioService(
             instruments=self.instruments,
             config=config.portfolio,
@@ -107,18 +139,8 @@ class Capabilities:
             need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
         )
         self.agents = _agents(plan, secrets=secrets, equity=self.performance)
-        self.execution = ExecutionService(
-            account=ACCOUNT,
-            instruments=self.instruments,
-            limits=config.limits,
-            breakers=config.breakers,
-            paper=config.paper,
-            orders=config.orders,
-            remote=config.broker.venue != "internal",
-            stop=stop,
-            pace=pacer,
-            stopwatch=wall,
-            room=room,
+        self.execution = _execution(
+            plan, self.instruments, stop=stop, pacer=pacer, wall=wall, room=room
         )
         self.rebalancing = RebalancingService(
             instruments=self.instruments,

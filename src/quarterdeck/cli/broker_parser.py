@@ -11,7 +11,7 @@ def add_broker(subparsers: Commands) -> None:
     parser = add_command(
         subparsers,
         "broker",
-        does="show how our books and the broker's stand, and settle what has no answer",
+        does="show how our books and the broker's stand, settle what has no answer, adjust",
         example="quarterdeck broker settle ord-1a2b-7-0 --reason 'the broker never had it'",
     )
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
@@ -19,7 +19,17 @@ def add_broker(subparsers: Commands) -> None:
     settle = actions.add_parser("settle", help="declare that an unknown order never arrived")
     settle.add_argument("order_id", help="the order, as 'broker show' names it")
     settle.add_argument("--reason", required=True, metavar="TEXT", help="how you know")
-    for action in (shown, settle):
+    adjust = actions.add_parser("adjust", help="make our books the broker's where they differ")
+    adjust.add_argument("subject", help="what differs, in the words of 'broker show'")
+    adjust.add_argument(
+        "--books", metavar="OURS:THEIRS", help="exactly what differs; without it that is shown"
+    )
+    adjust.add_argument("--agent", metavar="ID", help="whose position it is; else the house's")
+    adjust.add_argument("--price", metavar="PRICE", help="what it was bought or sold at")
+    adjust.add_argument("--fee", default="0", metavar="AMOUNT", help="what that cost (default 0)")
+    adjust.add_argument("--reason", required=True, metavar="TEXT", help="how you know")
+    past = actions.add_parser("adjustments", help="what was adjusted, by whom and why")
+    for action in (shown, settle, adjust, past):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.broker)

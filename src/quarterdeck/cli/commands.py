@@ -215,10 +215,15 @@ def risks(options: argparse.Namespace) -> int:
         "responses": risks.responses,
         "condition": risks.condition,
         "level": risks.level,
+        "credit": risks.credit,
         "timeline": risks.timeline,
     }
     if options.action in shown:
         return shown[options.action](options.data_dir, as_json=options.json)
+    if options.action == "adapt":
+        return risks.adapt(
+            options.data_dir, mode=options.mode, reason=options.reason, as_json=options.json
+        )
     return risks.lift(
         options.data_dir,
         response=options.response,
@@ -228,14 +233,23 @@ def risks(options: argparse.Namespace) -> int:
 
 
 def broker(options: argparse.Namespace) -> int:
-    """Show how the broker's books stand, or settle an order that has no answer."""
+    """Show how the broker's books stand, settle an order that has no answer, or adjust our books."""
     from quarterdeck.cli import broker
 
-    if options.action == "show":
-        return broker.show(options.data_dir, as_json=options.json)
-    return broker.settle(
-        options.data_dir, order_id=options.order_id, reason=options.reason, as_json=options.json
-    )
+    match options.action:
+        case "show":
+            return broker.show(options.data_dir, as_json=options.json)
+        case "adjustments":
+            return broker.adjustments(options.data_dir, as_json=options.json)
+        case "adjust":
+            return broker.adjust(options.data_dir, options)
+        case _:
+            return broker.settle(
+                options.data_dir,
+                order_id=options.order_id,
+                reason=options.reason,
+                as_json=options.json,
+            )
 
 
 def keep_alive(options: argparse.Namespace) -> int:

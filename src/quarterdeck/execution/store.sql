@@ -174,8 +174,8 @@ CREATE TABLE execution_orders (
   session_day INTEGER,  -- hashed
   sent_units INTEGER,  -- hashed
   ending TEXT,  -- hashed
-  covered_units INTEGER NOT NULL,  -- hashed
-  epoch INTEGER NOT NULL  -- hashed
+  epoch INTEGER NOT NULL,  -- hashed
+  covered_units INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
 CREATE TABLE execution_fills (
@@ -256,6 +256,17 @@ CREATE TABLE execution_differences (
   theirs INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE execution_adjustments (
+  number INTEGER PRIMARY KEY,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  ours INTEGER NOT NULL,  -- hashed
+  theirs INTEGER NOT NULL,  -- hashed
+  agent TEXT,  -- hashed
+  actor TEXT NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE execution_deadmen (
   agent TEXT PRIMARY KEY,  -- hashed
   demanded_s REAL,  -- hashed
@@ -323,6 +334,14 @@ DELETE FROM execution_differences WHERE subject = :subject
 
 -- differences --
 SELECT subject, ours, theirs FROM execution_differences ORDER BY subject
+
+-- adjustment_saved --
+INSERT INTO execution_adjustments (number, subject, ours, theirs, agent, actor, reason, at, slice)
+VALUES (:number, :subject, :ours, :theirs, :agent, :actor, :reason, :at, :slice)
+
+-- adjustments_before --
+SELECT number, subject, ours, theirs, agent, actor, reason, at, slice
+FROM execution_adjustments WHERE number < :before ORDER BY number DESC LIMIT :limit
 
 -- frozen_saved --
 INSERT INTO execution_frozen (instrument, reason, at) VALUES (:instrument, :reason, :at)
@@ -631,7 +650,8 @@ SELECT
   (SELECT coalesce(max(number), 0) FROM execution_ledger) AS lines,
   (SELECT coalesce(max(number), 0) FROM execution_stops) AS stops,
   (SELECT coalesce(max(number), 0) FROM execution_signals) AS signals,
-  (SELECT coalesce(max(number), 0) FROM execution_breaker_events) AS breakers
+  (SELECT coalesce(max(number), 0) FROM execution_breaker_events) AS breakers,
+  (SELECT coalesce(max(number), 0) FROM execution_adjustments) AS adjustments
 
 -- signal_saved --
 INSERT INTO execution_signals

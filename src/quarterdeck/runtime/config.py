@@ -39,8 +39,33 @@ class RunSection(_Section, frozen=True):
     checkpoint_slices: PositiveInt = 250
 
 
+Bps = Annotated[float, msgspec.Meta(ge=0.0, le=10_000.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Funding = Annotated[float, msgspec.Meta(ge=-1_000.0, le=1_000.0)]
+
+
+class PaperModel(_Section, frozen=True):
+    """What the paper venue assumes of some instruments instead; what is left out is as of all."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    symbols: tuple[str, ...]
+    half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    maker_fee_fraction: Share | None = None
+    latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
+    max_participation_fraction: Fraction | None = None
+    impact_bps: Bps | None = None
+    queue_fill_fraction: Share | None = None
+    funding_bps_per_day: Funding | None = None
+    borrow_bps_per_year: Bps | None = None
+
+
 class PaperSection(_Section, frozen=True):
-    """The paper venue: every assumption of a fill, and the capital agents start with."""
+    """The paper venue: every assumption of a fill, and the capital agents start with.
+
+    ``funding_bps_per_day`` is what a long position pays and a short one is paid, of its value, with
+    every UTC day; ``borrow_bps_per_year`` what a short one pays besides.
+    """
 
     capital: Decimal = Decimal(100_000)
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 2.0
@@ -50,7 +75,10 @@ class PaperSection(_Section, frozen=True):
     latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
     max_participation_fraction: Fraction = 0.1
     impact_bps: Annotated[float, msgspec.Meta(ge=0.0, le=10_000.0)] = 10.0
-    queue_fill_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
+    queue_fill_fraction: Share = 0.0
+    funding_bps_per_day: Funding = 0.0
+    borrow_bps_per_year: Bps = 0.0
+    models: tuple[PaperModel, ...] = ()
 
 
 SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
@@ -76,11 +104,14 @@ VENUES = ("internal", "remote_paper")
 
 class BrokerSection(_Section, frozen=True):
     """Where orders are filled: ``internal``, in the step itself, or ``remote_paper``, behind the port
-    through which a broker is reached.
+    through which a broker is reached. ``dust_cash`` and ``dust_positions`` say which differences from
+    its books are booked away without asking a person.
     """
 
     venue: str = "internal"
     requests_per_bar: PositiveInt = 1_000
+    dust_cash: Decimal = Decimal(0)
+    dust_positions: bool = False
 
 
 class LevelEntry(_Section, frozen=True):
@@ -199,6 +230,8 @@ class RiskSection(_Section, frozen=True):
     gap_volatilities: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 5.0
     losing_streak_trades: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 6
     model_drift_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 1.6
+    adaptation: Literal["live", "frozen", "shadow"] = "live"
+    credit_loosening: Fraction = 0.02
     response_multiplier: Fraction = 0.75
     response_bars: PositiveInt = 10
     responses: ResponsesSection = ResponsesSection()
@@ -417,6 +450,9 @@ def parse_config(raw: dict[str, Any]) -> Config:
         raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.broker.venue not in VENUES:
         raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
+    dust = config.broker.dust_cash
+    if not dust.is_finite() or not 0 <= dust <= 1 or dust != round(dust, 6):
+        raise InvalidInput.of("broker.dust_cash", dust, "0 to 1, with at most 6 decimals")
     return config
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.api import OPERATIONS
 from quarterdeck.execution.api.venue import COURIERS
+from quarterdeck.execution.core.reconcile import NO_DUST, Dust
 from quarterdeck.execution.model import (
     Decision,
     GetRearm,
@@ -202,6 +203,7 @@ class Deck:
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
         pace: Pace | None = None,
         remote: bool = False,
+        dust: Dust = NO_DUST,
     ) -> None:
         self.limits = limits or LimitsSection()
         self.paper = paper or PaperSection()
@@ -210,6 +212,7 @@ class Deck:
         self.breakers = breakers or CALM
         self.instruments = instruments
         self.remote = remote
+        self.dust = dust
         self.flag = Flag()
         self.pace = pace or Pace()
         self.clock = VirtualClock(start=START)
@@ -229,6 +232,7 @@ class Deck:
             paper=self.paper,
             orders=self.orders,
             remote=self.remote,
+            dust=self.dust,
             breakers=self.breakers,
             stop=self.flag,
             pace=self.pace,

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from quarterdeck.execution.model import (
+    AdjustBooks,
     CancelOrder,
     CancelSignal,
     ConfirmLimit,
+    DemandKeepAlive,
+    KeepAlive,
     OrderView,
     PreviewOrder,
     ReplaceOrder,
     ResetBreaker,
     SetLimit,
+    SettleOrder,
     SubmitOrder,
     SubmitSignal,
 )
@@ -52,6 +56,12 @@ GOOD: dict[type[Command | Query], dict[str, Any]] = {
         "scope": "agent", "subject": "a", "name": "max_order_quantity", "value": "5", "reason": "r",
     },
     ConfirmLimit: {"change": 1, "reason": "r"},
+    KeepAlive: {"within_s": 60.0},
+    DemandKeepAlive: {"agent": "a", "within_s": 60.0, "reason": "r"},
+    SettleOrder: {"order_id": "o", "reason": "r"},
+    AdjustBooks: {
+        "subject": "cash", "ours": 1, "theirs": 2, "reason": "r", "agent": "a", "price": "1", "fee": "0",
+    },
     ResetBreaker: {"kind": "loop", "scope": "agent", "subject": "a", "reason": "r"},
 }  # fmt: skip
 HOSTILE = (
@@ -62,6 +72,9 @@ HOSTILE = (
     '"\u0661\u0662"'.encode(), '"\uff11"'.encode(), '"\U0001f4a3\u202e"'.encode(), b'"\\u0000"',
     b'"\\ud800"', b'"' + b"x" * 5_000 + b'"', b'"' + b"9" * 500 + b'"', b'"../../etc/passwd"',
     b'"\'; DROP TABLE orders; --"', b'"0001-01-01T00:00:00Z"', b'"9999-12-31T23:59:60Z"',
+)  # fmt: skip
+BY_AGENTS = (
+    SubmitOrder, PreviewOrder, ReplaceOrder, CancelOrder, SubmitSignal, CancelSignal, KeepAlive,
 )  # fmt: skip
 CASES = [(kind, field) for kind, good in GOOD.items() for field in good]
 
@@ -89,8 +102,8 @@ def by_tool(kind: type[Any], body: bytes) -> Any:
 
 def carried(deck: Deck, request: Any) -> object:
     """Carry a decoded request out as the sequencer does."""
-    operators = isinstance(request, SetLimit | ConfirmLimit | ResetBreaker)
-    caller = OPERATOR_CALLER if operators else agent_caller("a")
+    agents = isinstance(request, BY_AGENTS)
+    caller = agent_caller("a") if agents else OPERATOR_CALLER
     if isinstance(request, PreviewOrder):
         return deck.service.preview(request, caller)
     return deck.send(request, caller)

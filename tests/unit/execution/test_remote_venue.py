@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from quarterdeck.adapters.brokers.kept import KeptPaperBroker, known
@@ -18,9 +19,12 @@ from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import Courier
 from quarterdeck.cli.cancel_all import cancel_all
+from quarterdeck.execution.core.reconcile import Dust
 from quarterdeck.execution.model import (
+    AdjustBooks,
     CancelOrder,
     GetAccounts,
+    GetAdjustments,
     GetOrder,
     GetStop,
     OrderCancelled,
@@ -39,7 +43,14 @@ from quarterdeck.execution.model.broker import (
     OutcomeUnknown,
     SettleOrder,
 )
-from quarterdeck.kernel.errors import Conflict, NotFound, Overloaded, Unavailable
+from quarterdeck.kernel.errors import (
+    Conflict,
+    DomainError,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    Unavailable,
+)
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.bus import Bus
 from quarterdeck.runtime.config import BrokerSection, OrdersSection, PaperSection
@@ -108,7 +119,7 @@ class Line:
             sequence=books.sequence,
             working=books.working,
             positions=self.lies.get("positions", books.positions),
-            cash=books.cash,
+            cash=self.lies.get("cash", books.cash),
         )
 
     async def reports(self, after: int) -> tuple[BrokerReport, ...]:
@@ -134,7 +145,9 @@ class World:
 
     async def _open(self) -> None:
         venue = PaperBroker(
-            contracts=self.deck.desk.contracts, assumed=self.deck.desk.assumed, requests_per_bar=99
+            contracts=self.deck.desk.contracts,
+            assumed=self.deck.desk.assumptions,
+            requests_per_bar=99,
         )
         kept = await KeptPaperBroker(venue, self.path).__aenter__()
         self.line = Line(kept)
@@ -399,6 +412,98 @@ def test_what_differs_freezes_and_is_re_armed_only_when_it_agrees(open_world: Op
     assert world.broker().differences == ()
     world.deck.rearm(epoch=0, reason="it agrees", instrument="AAA")
     assert world.deck.order("AAA", "buy", 1).status is S.INTENT
+
+
+def adjustment(world: World, **changes: Any) -> AdjustBooks:
+    """What a person sends who has looked at the only difference."""
+    (seen,) = world.broker().differences
+    asked = {"subject": seen.subject, "ours": seen.ours, "theirs": seen.theirs, "reason": "phoned"}
+    return AdjustBooks(**{**asked, **changes})
+
+
+def test_a_person_books_a_fill_that_nobody_told_of(open_world: Opens) -> None:
+    world = open_world()
+    world.deck.order("AAA", "buy", 10)
+    world.turn()
+    world.bars()
+    world.turn()
+    before = world.line.lies = {
+        "positions": {0: 7},
+        "cash": world.deck.desk.ledger.paid + 300_500_000,
+    }
+    world.turn()
+    assert [one.subject for one in world.broker().differences] == ["cash", "position AAA"]
+    with pytest.raises(Conflict) as refusal:
+        world.deck.send(AdjustBooks(subject="cash", ours=1, theirs=2, reason="a guess"))
+    assert refusal.value.code == "DIFFERENCE_CHANGED"
+    sold = AdjustBooks(
+        subject="position AAA", ours=10, theirs=7, reason="the broker's statement", agent="a",
+        price=Decimal("100.20"), fee=Decimal("0.1"),
+    )  # fmt: skip
+    for wrong in ({"price": None}, {"price": Decimal(0)}, {"fee": Decimal(-1)}, {"agent": "b2"}):
+        with pytest.raises(DomainError):
+            world.deck.send(msgspec.structs.replace(sold, **wrong))
+    done = world.deck.send(sold)
+    assert (done.number, done.by, done.ours, done.theirs) == (1, "operator", 10, 7)
+    assert [type(said).__name__ for said in world.deck.last.messages] == [
+        "OrderFilled",
+        "BooksAdjusted",
+    ]
+    world.restart()
+    account = world.deck.desk.accounts["a"]
+    assert account.holdings[0].quantity == 7
+    assert world.deck.ask(GetAccounts()).balanced
+    assert world.deck.desk.ledger.paid == before["cash"]
+    world.line.lies = before
+    world.turn()
+    assert world.broker().differences == ()
+    assert world.deck.ask(GetAdjustments()).adjustments == (done,)
+    world.deck.rearm(epoch=0, reason="it agrees", instrument="AAA")
+
+
+def test_what_is_nobodys_goes_to_the_house_and_an_order_follows_the_broker(
+    open_world: Opens,
+) -> None:
+    world = open_world()
+    world.line.lies = {"positions": {1: 40}}
+    world.turn()
+    world.deck.send(adjustment(world))
+    assert world.deck.desk.held(world.deck.desk.symbols["BBB"]) == 40
+    world.line.lies |= {"cash": -5_000_000}
+    world.turn()
+    with pytest.raises(InvalidInput):
+        world.deck.send(adjustment(world, agent="a"))
+    world.deck.send(adjustment(world))
+    world.restart()
+    world.line.lies = {"positions": {1: 40}, "cash": -5_000_000}
+    world.turn()
+    assert world.broker().differences == ()
+    assert world.deck.ask(GetAccounts()).balanced
+    order = world.deck.order("AAA", "buy", 10, limit=99)
+    world.turn()
+    asyncio.run(world.line.venue.replace(order.order_id, quantity=4, limit=9_900))
+    world.turn()
+    world.deck.send(adjustment(world))
+    assert (world.look(order).quantity, world.borne()) == (4, 4)
+    world.turn()
+    assert world.broker().differences == ()
+
+
+def test_dust_is_booked_by_rule_and_nothing_else_is(open_world: Opens) -> None:
+    world = open_world(dust=Dust(cash=100, positions=True))
+    world.line.lies = {"positions": {1: 9}, "cash": 100}
+    world.turn()
+    assert world.broker().differences == ()
+    adjusted = world.deck.ask(GetAdjustments()).adjustments
+    assert [(one.subject, one.by) for one in adjusted] == [
+        ("position BBB", "rule"),
+        ("cash", "rule"),
+    ]
+    assert not world.deck.ask(GetStop()).stopped_instruments
+    world.line.lies = {"positions": {1: 19}, "cash": 201}
+    world.turn()
+    assert [one.subject for one in world.broker().differences] == ["cash", "position BBB"]
+    assert world.deck.ask(GetAccounts()).balanced
 
 
 def test_no_answer_is_never_flat(open_world: Opens) -> None:

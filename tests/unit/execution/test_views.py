@@ -11,11 +11,13 @@ from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     PUBLISHED,
     CancelOrder,
+    DemandKeepAlive,
     EquityMarked,
     GetAccounts,
     GetExecutionReport,
     GetFills,
     GetGate,
+    GetGateNow,
     GetLedger,
     GetOrder,
     GetOrders,
@@ -25,6 +27,7 @@ from quarterdeck.execution.model import (
     OrderCancelled,
     OrderFilled,
     OrderRefused,
+    RaiseStop,
     SubmitSignal,
 )
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
@@ -273,3 +276,18 @@ def test_the_report_counts_each_code_once_per_refused_order() -> None:
     (agent,) = report.agents
     assert agent.equity == report.equity_total == 100_000
     assert report.ledger_balanced
+
+
+def test_all_that_is_open_at_the_gate_is_told_at_once() -> None:
+    deck = open_deck()
+    resting = deck.order("AAA", "buy", 1, 99)
+    deck.order("AAA", "buy", 10**6)
+    stated = deck.send(signal(), "a")
+    deck.send(DemandKeepAlive(agent="a", within_s=9.0, reason="alone"))
+    seen = deck.ask(GetGateNow())
+    assert ([each.order_id for each in seen.orders], seen.orders_open) == ([resting.order_id], 1)
+    assert ([each.signal_id for each in seen.signals], seen.signals_open) == ([stated.signal_id], 1)
+    assert [timer.agent for timer in seen.timers] == ["a"]
+    assert (seen.stop.stopped, seen.breakers, seen.broker.remote) == (False, (), False)
+    deck.send(RaiseStop(reason="look"))
+    assert deck.ask(GetGateNow()).stop.stopped

@@ -193,7 +193,9 @@ def test_a_total_with_an_unknown_part_is_unknown(world: World) -> None:
     capital, equity = money_of((account("a"), unknown))
     assert (capital, equity) == (Decimal(200_000), None)
     assert money_of(()) == (Decimal(0), None)
-    world.views.by_hand[GetAccounts] = lambda q, c: AccountsView(accounts=(unknown,), balanced=True)
+    world.views.by_hand[GetAccounts] = lambda q, c: AccountsView(
+        accounts=(unknown,), balanced=True, currency="USD", equity=None, assets=()
+    )
 
 
 @pytest.mark.parametrize("kind", [CrewTurns, OverviewDesk])

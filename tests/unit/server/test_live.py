@@ -456,3 +456,13 @@ def test_what_holds_trading_back_or_differs_is_told(message: Any, kind: str, tol
     event = event_of(message, {}, slice_index=3)
     assert event is not None
     assert (event.kind, event.title, event.slice) == (kind, told, 3)
+
+
+def test_the_gate_is_told_whole(world: World) -> None:
+    async def talk(socket: Socket) -> None:
+        socket.say(op="subscribe", topics=["gate"])
+        first = await socket.frame("gate")
+        assert first["type"] == "snapshot"
+        assert (first["data"]["stop"]["stopped"], first["data"]["orders"]) == (False, [])
+
+    live(world, talk)

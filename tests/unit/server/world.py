@@ -385,8 +385,46 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                 for s in SYMBOLS
             )
         ),
+        risk.GetRiskLevel: lambda q, c: risk.RiskLevelsView(
+            subjects=tuple(
+                risk.RiskLevelView(
+                    subject=name,
+                    level=risk.RiskLevel.MODERATE,
+                    score=32.5,
+                    since=AT,
+                    since_slice=7,
+                    components=(
+                        risk.ScorePartView(component="drawdown", value=0.4, points=30.0),
+                        risk.ScorePartView(component="correlation", value=None, points=None),
+                    ),
+                )
+                for name in ("deck", "trend", "reversion")
+            )
+        ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
+        execution.GetGateNow: lambda q, c: execution.GateNow(
+            slice=7,
+            stop=STOP,
+            limit_version=3,
+            limit_changes=(),
+            orders_open=0,
+            orders=(),
+            signals_open=0,
+            signals=(),
+            breakers=(),
+            broker=execution.BrokerView(
+                venue="paper",
+                remote=False,
+                sequence=0,
+                compared_slice=None,
+                in_flight=0,
+                unknown=(),
+                differences=(),
+            ),
+            timers=(),
+            drill=execution.DrillView(number=0),
+        ),
         execution.GetBreakers: lambda q, c: execution.BreakersView(
             breakers=tuple(
                 execution.BreakerView(
@@ -437,7 +475,11 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             )
         ),
         execution.GetAccounts: lambda q, c: execution.AccountsView(
-            accounts=(account(q.agent or "trend"),), balanced=True
+            accounts=(account(q.agent or "trend"),),
+            balanced=True,
+            currency="USD",
+            equity=None,
+            assets=(),
         ),
         execution.GetExecutionReport: lambda q, c: execution.ExecutionReport(
             submitted=3,
@@ -670,6 +712,7 @@ OFFERED = (
     _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
+    _offer("risk.level", Permission.READ, "GET /risk/level", risk.GetRiskLevel, risk.RiskLevelsView, tool="get_risk_level"),
     _offer("breakers.list", Permission.READ, "GET /breakers", execution.GetBreakers, execution.BreakersView, tool="get_breakers"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),

@@ -9,7 +9,7 @@ import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
-import type { AccountView, AccountsView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, KeepAliveView, KeepAlivesView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+import type { AccountView, AccountsView, AssetView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, KeepAliveView, KeepAlivesView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
 
 function DecisionCell({ order }: { order: OrderView }) {
   const [open, setOpen] = useState(false);
@@ -124,6 +124,15 @@ const ACCOUNTS: ReadonlyArray<Column<AccountView>> = [
   { name: "Realised", right: true, show: (row) => <Change value={row.realised} text={money(row.realised, { sign: true, whole: false })} /> },
   { name: "Unrealised", right: true, show: (row) => <Change value={row.unrealised} text={money(row.unrealised, { sign: true, whole: false })} why="a price is missing" /> },
   { name: "Fees", right: true, show: (row) => money(row.fees, { whole: false }) },
+  { name: "Holding", right: true, hint: "What holding positions has cost", show: (row) => money(row.funding, { whole: false }) },
+];
+
+const ASSETS: ReadonlyArray<Column<AssetView>> = [
+  { name: "Asset", lead: true, show: (row) => <span className="font-medium">{row.asset}</span> },
+  { name: "Fees", right: true, show: (row) => exact(row.fees) },
+  { name: "Holding", right: true, hint: "What holding positions has cost", show: (row) => exact(row.funding) },
+  { name: "Adjusted", right: true, hint: "Booked by persons to make our books the broker's", show: (row) => exact(row.adjustments) },
+  { name: "Dust", right: true, hint: "Booked by rule, too small to ask a person", show: (row) => exact(row.dust) },
 ];
 
 type Which = OrderStatus | "all";
@@ -154,8 +163,13 @@ export default function Trading() {
       <ViewPanel<KeepAlivesView> title="Dead-man timers" path="/gate/keep-alive" className="shrink-0" note={() => "agents that must be heard of"}>
         {(data) => <Table label="Dead-man timers" columns={TIMERS} rows={data.timers} rowKey={(row) => row.agent} empty="No agent has promised, or must promise, to be heard of." />}
       </ViewPanel>
-      <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? "the ledger balances" : <span className="text-stop-text">the ledger does not balance</span>}>
-        {(data) => <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />}
+      <ViewPanel<AccountsView> title="Accounts" path="/accounts" className="shrink-0" note={(data) => data.balanced ? `the ledger balances; all together ${data.equity === null ? DASH : money(data.equity, { whole: false })}` : <span className="text-stop-text">the ledger does not balance</span>}>
+        {(data) => (
+          <>
+            <Table label="Accounts" columns={ACCOUNTS} rows={data.accounts} rowKey={(row) => row.agent} empty="No account is open yet." />
+            <Table label="Assets" columns={ASSETS} rows={data.assets} rowKey={(row) => row.asset} empty="No asset is held yet." />
+          </>
+        )}
       </ViewPanel>
       <PagedPanel<SignalsView> title="Signals" path="/signals" className="shrink-0" note={() => "a signal moves no money"}>
         {(data) => <Table label="Signals" columns={SIGNALS} rows={data.signals} rowKey={(row) => row.signal_id} empty="No agent has stated a view yet." />}

@@ -21,12 +21,16 @@ export interface AccountView {
   readonly gross_exposure: Decimal | null;
   readonly buying_power: Decimal;
   readonly daily_pnl: Decimal | null;
+  readonly funding: Decimal;
 }
 
-/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. */
+/** Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero. ``equity`` is that of all accounts together in the base ``currency``, the house included; null while a held price is missing. ``assets`` are over all accounts, whichever was asked for. */
 export interface AccountsView {
   readonly accounts: ReadonlyArray<AccountView>;
   readonly balanced: boolean;
+  readonly currency: string;
+  readonly equity: Decimal | null;
+  readonly assets: ReadonlyArray<AssetView>;
 }
 
 /** Take an episode on: it stays open but asks for nobody. */
@@ -51,11 +55,44 @@ export interface ActiveView {
   readonly net: Decimal;
 }
 
+/** What becomes of what is learned. */
+export type Adaptation = "frozen" | "live" | "shadow";
+
 /** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
 export interface AddSchedule {
   readonly name: string;
   readonly trigger: ScheduleTrigger;
   readonly task: NewTask;
+}
+
+/** Make our books those of the broker where they differ, on a person's word and for a reason. ``subject``, ``ours`` and ``theirs`` are exactly what was shown. A position goes to the house, or, as a fill that nobody told of, to ``agent`` at ``price`` and ``fee``; cash goes to the house; an order ends or loses what the broker does not have of it. */
+export interface AdjustBooks {
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly reason: string;
+  readonly agent?: string | null;
+  readonly price?: Decimal | null;
+  readonly fee?: Decimal;
+}
+
+/** What was booked to make our books the broker's, by whom and why; ``by`` may be ``rule``. */
+export interface AdjustmentView {
+  readonly number: number;
+  readonly subject: string;
+  readonly ours: number;
+  readonly theirs: number;
+  readonly agent: string | null;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+  readonly slice: number;
+}
+
+/** A page of adjustments, newest first. */
+export interface AdjustmentsView {
+  readonly adjustments: ReadonlyArray<AdjustmentView>;
+  readonly next: number | null;
 }
 
 /** One agent's orders over the run. */
@@ -116,6 +153,15 @@ export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "
 export interface ApproveRebalance {
   readonly rebalance_id: string;
   readonly reason?: string;
+}
+
+/** One asset over all accounts: what fees and holding took of it, and what the house has. ``adjustments`` is what persons have booked to make our books a broker's, ``dust`` what rules have. */
+export interface AssetView {
+  readonly asset: string;
+  readonly fees: Decimal;
+  readonly funding: Decimal;
+  readonly adjustments: Decimal;
+  readonly dust: Decimal;
 }
 
 /** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
@@ -487,6 +533,48 @@ export interface CoverageView {
   readonly recent: RecentCoverageView;
 }
 
+/** One change as recorded; the fields are those of ``CreditChanged``. */
+export interface CreditChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly agent: string;
+  readonly previous: Decimal | null;
+  readonly credit: Decimal;
+  readonly share: number;
+  readonly in_force: boolean;
+  readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal | null;
+}
+
+/** A page of changes, newest first. */
+export interface CreditChangesView {
+  readonly changes: ReadonlyArray<CreditChangeView>;
+  readonly next: number | null;
+}
+
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from. */
+export interface CreditView {
+  readonly agent: string;
+  readonly credit: Decimal | null;
+  readonly in_force: boolean;
+  readonly share: number;
+  readonly factors: Readonly<Record<string, number>>;
+  readonly bars: number;
+  readonly least_gain: number | null;
+  readonly policies: ReadonlyArray<PolicyWeight>;
+  readonly stop_distance: number;
+  readonly trades: number;
+}
+
+/** The mode of adaptation and every agent's credit line. */
+export interface CreditsView {
+  readonly mode: Adaptation;
+  readonly agents: ReadonlyArray<CreditView>;
+}
+
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
 export interface Decision {
   readonly status: string;
@@ -724,6 +812,22 @@ export interface FireView {
 export interface FiresView {
   readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
+}
+
+/** The stop, the orders that are not final, open signals, breakers that are not closed and the rest. ``orders`` and ``signals`` are the newest 100, ``orders_open`` and ``signals_open`` how many there are. */
+export interface GateNow {
+  readonly slice: number;
+  readonly stop: StopView;
+  readonly limit_version: number;
+  readonly limit_changes: ReadonlyArray<PendingChange>;
+  readonly orders_open: number;
+  readonly orders: ReadonlyArray<OrderView>;
+  readonly signals_open: number;
+  readonly signals: ReadonlyArray<SignalStateView>;
+  readonly breakers: ReadonlyArray<BreakerView>;
+  readonly broker: BrokerView;
+  readonly timers: ReadonlyArray<KeepAliveView>;
+  readonly drill: DrillView;
 }
 
 /** All limits in force, under the version of the limit set that judges orders now. */
@@ -1249,6 +1353,13 @@ export interface Points {
   readonly points: number;
 }
 
+/** One sizing policy: what it says now, and how much it weighs. */
+export interface PolicyWeight {
+  readonly policy: string;
+  readonly share: number;
+  readonly weight: number;
+}
+
 /** Present proposals, one for each objective. */
 export interface PortfolioView {
   readonly proposals: ReadonlyArray<ProposalView>;
@@ -1598,6 +1709,12 @@ export interface Report {
   readonly reason: string;
 }
 
+/** Forget what was learned of one agent, or of all; it begins again, conservatively. */
+export interface ResetAdaptation {
+  readonly reason: string;
+  readonly agent?: string | null;
+}
+
 /** Close a breaker; what it counted starts anew. */
 export interface ResetBreaker {
   readonly kind: BreakerKind;
@@ -1846,6 +1963,12 @@ export interface SessionView {
   readonly identity: string;
   readonly kind: string;
   readonly permissions: ReadonlyArray<string>;
+}
+
+/** Let what is learned be in force, freeze it, or only show it. */
+export interface SetAdaptation {
+  readonly mode: Adaptation;
+  readonly reason: string;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */

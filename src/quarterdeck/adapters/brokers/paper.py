@@ -49,11 +49,17 @@ class _Order:
 class PaperBroker:
     """Takes orders, fills them from the bars it is shown, and reports in numbered order.
 
+    ``contracts`` and what is ``assumed`` of each are by instrument. What holding costs is not charged:
+    a broker charges and reports that itself.
     ``requests_per_bar`` bounds the requests between two bars; asking for state is never throttled.
     """
 
     def __init__(
-        self, *, contracts: Sequence[Contract], assumed: Assumptions, requests_per_bar: int
+        self,
+        *,
+        contracts: Sequence[Contract],
+        assumed: Sequence[Assumptions],
+        requests_per_bar: int,
     ) -> None:
         self._contracts = contracts
         self._assumed = assumed
@@ -140,7 +146,7 @@ class PaperBroker:
         taken: dict[int, int] = {}
         for order in self._orders.values():
             row = order.order.instrument
-            waited = self._bar - order.bar >= self._assumed.latency_bars
+            waited = self._bar - order.bar >= self._assumed[row].latency_bars
             if order.status.final or not waited or row not in bars:
                 continue
             self._meet(order, bars[row], taken)
@@ -163,7 +169,7 @@ class PaperBroker:
 
     def _meet(self, order: _Order, bar: Bar, taken: dict[int, int]) -> None:
         asked, row = order.order, order.order.instrument
-        contract = self._contracts[row]
+        contract, assumed = self._contracts[row], self._assumed[row]
         found = match(
             Resting(
                 buy=asked.side.sign > 0,
@@ -177,14 +183,14 @@ class PaperBroker:
             ),
             bar,
             contract=contract,
-            assumed=self._assumed,
+            assumed=assumed,
             taken=taken.get(row, 0),
         )
         order.triggered = found.triggered
         if not found.quantity:
             return
         taken[row] = taken.get(row, 0) + found.quantity
-        parts = self._assumed.maker_parts if found.maker else self._assumed.taker_parts
+        parts = assumed.maker_parts if found.maker else assumed.taker_parts
         fill = BrokerFill(
             fill_id=f"{asked.client_id}.{len(order.fills) + 1}",
             client_id=asked.client_id,

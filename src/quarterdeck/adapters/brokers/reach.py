@@ -30,7 +30,9 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         """Return the venue, whose requests are in the file ``requests``."""
         inside = PaperBroker(
             contracts=tuple(contract_of(instrument) for instrument in self.instruments),
-            assumed=assumptions_of(self.paper),
+            assumed=assumptions_of(
+                self.paper, tuple(instrument.symbol for instrument in self.instruments)
+            ),
             requests_per_bar=self.broker.requests_per_bar,
         )
         return KeptPaperBroker(inside, requests)

@@ -395,8 +395,10 @@ def entries_balance(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Verdict:
 def books_agree_with_fills(now: Moment, agent: str) -> Verdict:
     """One agent's account holds what its fills and working orders add up to, and nothing else."""
     account, money = now.desk.accounts[agent], now.shadow.money[agent]  # type: ignore[index]
-    if (account.cash, account.fees) != (money.cash, money.fees):
-        return _wrong("cash is fills", f"{agent}: {account.cash}, by fills {money.cash}")
+    # What holding has cost is in the ledger alone, whose own rule holds it against its lines.
+    cash = money.cash - now.desk.ledger.funding(agent)
+    if (account.cash, account.fees) != (cash, money.fees):
+        return _wrong("cash is fills", f"{agent}: {account.cash}, by fills {cash}")
     mine = [w for w in now.shadow.working.values() if w.agent == agent]
     for row in sorted({*account.holdings, *money.held, *(w.instrument for w in mine)}):
         holding = account.holdings.get(row)

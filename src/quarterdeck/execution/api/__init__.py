@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.execution.api import breakers, history, limits, venue, views
+from quarterdeck.execution.api import breakers, history, limits, now, venue, views
 from quarterdeck.execution.api.history import GetDecisions
 from quarterdeck.execution.model import (
     AccountsView,
@@ -317,5 +317,6 @@ OPERATIONS: tuple[Operation, ...] = (
     + venue.KEEP_ALIVE
     + limits.OPERATIONS
     + breakers.OPERATIONS
+    + now.OPERATIONS
 )
 """All operations of execution."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from quarterdeck.execution import store
 from quarterdeck.execution.model import (
+    AdjustmentsView,
     FillsView,
+    GetAdjustments,
     GetFills,
     GetLedger,
     GetOrder,
@@ -20,6 +22,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.store.signals import signal_view
+from quarterdeck.execution.store.venue import adjustment_view
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.messages import Query
 from quarterdeck.kernel.money import MAX_UNITS
@@ -109,6 +112,16 @@ async def signals(
     )
     return SignalsView(
         signals=tuple(signal_view(row) for row in rows), next=next_of(rows, query.limit)
+    )
+
+
+async def adjustments(
+    _service: ExecutionService, query: GetAdjustments, _caller: Caller, history: History
+) -> AdjustmentsView:
+    """Return a page of adjustments, newest first."""
+    rows = await history.rows("execution.adjustments_before", **page_of(query.limit, query.before))
+    return AdjustmentsView(
+        adjustments=tuple(adjustment_view(row) for row in rows), next=next_of(rows, query.limit)
     )
 
 

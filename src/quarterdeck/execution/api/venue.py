@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quarterdeck.execution.api import history
 from quarterdeck.execution.model import (
     CancelAbsent,
     DemandKeepAlive,
@@ -16,8 +17,12 @@ from quarterdeck.execution.model import (
     StartDrill,
 )
 from quarterdeck.execution.model.broker import (
+    AdjustBooks,
+    AdjustmentsView,
+    AdjustmentView,
     BrokerView,
     Errands,
+    GetAdjustments,
     GetBroker,
     NoteBooks,
     Noted,
@@ -26,7 +31,7 @@ from quarterdeck.execution.model.broker import (
     SettleOrder,
     TakeErrands,
 )
-from quarterdeck.execution.service import deadman, drilling, reconciling, sending
+from quarterdeck.execution.service import adjusting, deadman, drilling, reconciling, sending
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
@@ -41,6 +46,28 @@ OPERATIONS = (
         input=GetBroker,
         output=BrokerView,
         function=reconciling.broker,
+    ),
+    Operation(
+        name="broker.adjust",
+        method="POST",
+        path="/broker/adjust",
+        summary="Make our books the broker's in one subject: for a reason, audited, and balanced.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=AdjustBooks,
+        output=AdjustmentView,
+        function=adjusting.adjust,
+    ),
+    Operation(
+        name="broker.adjustments",
+        method="GET",
+        path="/broker/adjustments",
+        summary="What was booked to make our books the broker's, by whom and why, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        input=GetAdjustments,
+        output=AdjustmentsView,
+        function=history.adjustments,
     ),
     Operation(
         name="orders.settle",

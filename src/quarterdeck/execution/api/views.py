@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from quarterdeck.execution.core.amounts import decimal_of
+from quarterdeck.execution.core.amounts import BASE_CURRENCY, decimal_of
 from quarterdeck.execution.core.exposure import free_cash
-from quarterdeck.execution.core.ledger import Account
+from quarterdeck.execution.core.ledger import ADJUSTMENTS, DUST, Account
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import LEARNED, level_name
 from quarterdeck.execution.core.radar import conflicts
@@ -15,6 +15,7 @@ from quarterdeck.execution.model import (
     AccountsView,
     AccountView,
     AgentReport,
+    AssetView,
     Code,
     ConflictsView,
     ConflictView,
@@ -59,6 +60,45 @@ def accounts(service: ExecutionService, query: GetAccounts, _caller: Caller) -> 
     return AccountsView(
         accounts=tuple(_account_view(desk, each) for each in _accounts(desk, query.agent)),
         balanced=desk.balanced_since(),
+        currency=BASE_CURRENCY,
+        equity=_equity(desk),
+        assets=_assets(desk),
+    )
+
+
+def _equity(desk: Desk) -> Decimal | None:
+    """Return what all accounts and the house are worth together, in the base currency."""
+    total = sum(desk.worth_of(account).equity for account in desk.accounts.values())
+    total += desk.ledger.house(BASE_CURRENCY)
+    for contract in desk.contracts:
+        units = desk.ledger.house(contract.symbol)
+        if units and contract.index not in desk.prices:
+            return None
+        total += units * desk.prices.get(contract.index, 0) * contract.unit_value
+    return decimal_of(total, MONEY_SCALE)
+
+
+def _assets(desk: Desk) -> tuple[AssetView, ...]:
+    """Return the base currency, and every asset that the house has something of."""
+    funding = sum(desk.ledger.funding(agent) for agent in desk.accounts)
+    found = [_asset_view(desk, BASE_CURRENCY, MONEY_SCALE, funding=funding)]
+    for contract in desk.contracts:
+        view = _asset_view(desk, contract.symbol, contract.quantity_scale, funding=0)
+        if view.fees or view.adjustments or view.dust:
+            found.append(view)
+    return tuple(found)
+
+
+def _asset_view(desk: Desk, asset: str, scale: int, *, funding: int) -> AssetView:
+    def has(account: str) -> Decimal:
+        return decimal_of(desk.ledger.balances.get((f"{account}:{asset}", asset), 0), scale)
+
+    return AssetView(
+        asset=asset,
+        fees=has("fees"),
+        funding=decimal_of(funding, scale),
+        adjustments=has(ADJUSTMENTS),
+        dust=has(DUST),
     )
 
 
@@ -208,6 +248,7 @@ def _account_view(desk: Desk, account: Account) -> AccountView:
         gross_exposure=decimal_of(value.gross, MONEY_SCALE),
         buying_power=decimal_of(max(0, free), MONEY_SCALE),
         daily_pnl=decimal_of(value.equity - account.day_open, MONEY_SCALE),
+        funding=decimal_of(desk.ledger.funding(account.agent), MONEY_SCALE),
     )
 
 

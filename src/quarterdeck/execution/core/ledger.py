@@ -3,7 +3,7 @@
 The remainder rule. Closing ``c`` of ``n`` units releases ``cost * c // n`` of the cost, rounded
 towards zero, and leaves the rest with what stays open; closing all of it releases all of it. So
 
-    equity == capital + realised + unrealised - fees
+    equity == capital + realised + unrealised - fees - funding
 
 holds exactly, to the last money unit, after any sequence of fills.
 """
@@ -149,6 +149,34 @@ def capital_lines(agent: AgentId, capital: int) -> tuple[Line, ...]:
     )
 
 
+def funding_account(agent: str) -> str:
+    """Return the name of the account that holds what positions have cost an agent."""
+    return f"funding:{agent}:{BASE_CURRENCY}"
+
+
+def funding_lines(agent: AgentId, cost: int) -> tuple[Line, ...]:
+    """Return the entry of what holding has cost (+) or earned (-) an agent."""
+    return (
+        Line(cash_account(agent), BASE_CURRENCY, -cost),
+        Line(funding_account(agent), BASE_CURRENCY, cost),
+    )
+
+
+ADJUSTMENTS = "adjustments"
+"""The house's account for what a person has booked to make our books a broker's."""
+DUST = "dust"
+"""The house's account for what is too small for a person to be asked."""
+
+
+def house_lines(account: str, asset: str, amount: int) -> tuple[Line, Line]:
+    """Return the entry that gives the house ``amount`` units of ``asset`` that the venue has for us.
+
+    >>> sum(line.amount for line in house_lines(DUST, "X", 3))
+    0
+    """
+    return Line(f"{account}:{asset}", asset, amount), Line(f"venue:{asset}", asset, -amount)
+
+
 def fill_lines(
     agent: AgentId, symbol: str, *, quantity: int, notional: int, fee: int
 ) -> tuple[Line, ...]:
@@ -172,6 +200,21 @@ class Ledger:
     balances: dict[tuple[str, str], int] = field(default_factory=dict)
     lines: int = 0
     unbalanced: int = 0
+
+    @property
+    def paid(self) -> int:
+        """What trading has brought (+) or cost (-) in all, fees included, in money units."""
+        names = (f"venue:{BASE_CURRENCY}", f"fees:{BASE_CURRENCY}")
+        return -sum(self.balances.get((name, BASE_CURRENCY), 0) for name in names)
+
+    def funding(self, agent: str) -> int:
+        """Return what holding has cost (+) or earned (-) an agent, in money units."""
+        return self.balances.get((funding_account(agent), BASE_CURRENCY), 0)
+
+    def house(self, asset: str) -> int:
+        """Return what the house has of ``asset``: adjusted by persons, or dust."""
+        names = (f"{ADJUSTMENTS}:{asset}", f"{DUST}:{asset}")
+        return sum(self.balances.get((name, asset), 0) for name in names)
 
     def post(self, lines: Sequence[Line]) -> int:
         """Add one entry and return the number of its first line."""

@@ -12,6 +12,16 @@ from typing import NamedTuple
 from quarterdeck.execution.model.broker import BrokerBooks, BrokerReport
 
 
+class Dust(NamedTuple):
+    """What is booked away without asking a person: cash up to so many units, less than a lot."""
+
+    cash: int = 0
+    positions: bool = False
+
+
+NO_DUST = Dust()
+
+
 class Difference(NamedTuple):
     """What we have and what the broker has; ``client_id`` is set where it is about an order."""
 

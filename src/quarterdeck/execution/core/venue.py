@@ -46,7 +46,8 @@ class Assumptions:
     """What the paper venue assumes; fractions in ``PARTS``.
 
     ``spread_parts`` is half the spread; ``taker_parts`` and ``maker_parts`` the fee of a fill that
-    takes and of one that rested.
+    takes and of one that rested. ``funding_parts`` a day and ``borrow_parts`` a year are what holding
+    costs (:mod:`~quarterdeck.execution.core.carry`).
     """
 
     spread_parts: int
@@ -57,6 +58,8 @@ class Assumptions:
     queue_parts: int = 0
     latency_bars: int = 1
     life_bars: int = 5
+    funding_parts: int = 0
+    borrow_parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

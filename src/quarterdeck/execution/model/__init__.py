@@ -22,8 +22,12 @@ from quarterdeck.execution.model.breakers import (
     ResetBreaker,
 )
 from quarterdeck.execution.model.broker import (
+    AdjustBooks,
+    AdjustmentsView,
+    AdjustmentView,
     BrokerView,
     DifferenceView,
+    GetAdjustments,
     GetBroker,
     SettleOrder,
 )
@@ -45,6 +49,7 @@ from quarterdeck.execution.model.drill import (
 )
 from quarterdeck.execution.model.facts import (
     PUBLISHED,
+    BooksAdjusted,
     BooksDiffered,
     EquityMarked,
     OrderAccepted,
@@ -74,6 +79,7 @@ from quarterdeck.execution.model.limits import (
     Scope,
     SetLimit,
 )
+from quarterdeck.execution.model.now import GateNow, GetGateNow
 from quarterdeck.execution.model.orders import (
     Breach,
     CancelOrder,
@@ -92,6 +98,7 @@ from quarterdeck.execution.model.questions import (
     AccountsView,
     AccountView,
     AgentReport,
+    AssetView,
     ConflictsView,
     ConflictView,
     ExecutionReport,
@@ -134,7 +141,12 @@ __all__ = [
     "PUBLISHED",
     "AccountView",
     "AccountsView",
+    "AdjustBooks",
+    "AdjustmentView",
+    "AdjustmentsView",
     "AgentReport",
+    "AssetView",
+    "BooksAdjusted",
     "BooksDiffered",
     "Breach",
     "BreakerChanged",
@@ -165,8 +177,10 @@ __all__ = [
     "ExecutionReport",
     "FillView",
     "FillsView",
+    "GateNow",
     "GateView",
     "GetAccounts",
+    "GetAdjustments",
     "GetBreakerEvents",
     "GetBreakers",
     "GetBroker",
@@ -175,6 +189,7 @@ __all__ = [
     "GetExecutionReport",
     "GetFills",
     "GetGate",
+    "GetGateNow",
     "GetGrounding",
     "GetKeepAlives",
     "GetLedger",

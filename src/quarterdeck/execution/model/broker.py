@@ -14,6 +14,7 @@ happened, and an *ambiguous* one, after which the order may or may not exist.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -189,6 +190,51 @@ class BrokerView(Answer, frozen=True):
     in_flight: int
     unknown: tuple[str, ...]
     differences: tuple[DifferenceView, ...]
+
+
+class AdjustBooks(Command, frozen=True):
+    """Make our books those of the broker where they differ, on a person's word and for a reason.
+
+    ``subject``, ``ours`` and ``theirs`` are exactly what was shown. A position goes to the house, or, as
+    a fill that nobody told of, to ``agent`` at ``price`` and ``fee``; cash goes to the house; an order
+    ends or loses what the broker does not have of it.
+    """
+
+    subject: str
+    ours: int
+    theirs: int
+    reason: str
+    agent: str | None = None
+    price: Decimal | None = None
+    fee: Decimal = Decimal(0)
+
+
+class GetAdjustments(Query, frozen=True):
+    """Ask for the last ``limit`` adjustments (1 to 1,000), newest first."""
+
+    limit: int = 100
+    before: int | None = None
+
+
+class AdjustmentView(Answer, frozen=True):
+    """What was booked to make our books the broker's, by whom and why; ``by`` may be ``rule``."""
+
+    number: int
+    subject: str
+    ours: int
+    theirs: int
+    agent: str | None
+    by: str
+    reason: str
+    at: str
+    slice: int
+
+
+class AdjustmentsView(Answer, frozen=True):
+    """A page of adjustments, newest first."""
+
+    adjustments: tuple[AdjustmentView, ...]
+    next: int | None
 
 
 class SettleOrder(Command, frozen=True):

@@ -106,6 +106,18 @@ class BooksDiffered(Message, frozen=True):
     theirs: int
 
 
+class BooksAdjusted(Message, frozen=True):
+    """Our books were made the broker's in ``subject``, by a person or by a rule, in units."""
+
+    at: Nanos
+    slice: int
+    subject: str
+    ours: int
+    theirs: int
+    by: str
+    reason: str
+
+
 class TradingHalted(Message, frozen=True):
     """The stop was raised, for the deck or for the ``subject`` of another ``scope``.
 

@@ -132,13 +132,35 @@ class AccountView(Answer, frozen=True):
     gross_exposure: Decimal | None
     buying_power: Decimal
     daily_pnl: Decimal | None
+    funding: Decimal = Decimal(0)
+    """What holding positions has cost (+) or earned (-)."""
+
+
+class AssetView(Answer, frozen=True):
+    """One asset over all accounts: what fees and holding took of it, and what the house has.
+
+    ``adjustments`` is what persons have booked to make our books a broker's, ``dust`` what rules have.
+    """
+
+    asset: str
+    fees: Decimal
+    funding: Decimal
+    adjustments: Decimal
+    dust: Decimal
 
 
 class AccountsView(Answer, frozen=True):
-    """Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero."""
+    """Accounts by agent; ``balanced`` is whether every journal entry of the ledger sums to zero.
+
+    ``equity`` is that of all accounts together in the base ``currency``, the house included; null while a
+    held price is missing. ``assets`` are over all accounts, whichever was asked for.
+    """
 
     accounts: tuple[AccountView, ...]
     balanced: bool
+    currency: str
+    equity: Decimal | None
+    assets: tuple[AssetView, ...]
 
 
 class GetLedger(Query, frozen=True):

@@ -12,6 +12,7 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import contract_of, parts_up
 from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
+from quarterdeck.execution.core.reconcile import NO_DUST, Dust
 from quarterdeck.execution.core.scene import Scene, Standing, scene_of
 from quarterdeck.execution.core.session import DECK, NEVER
 from quarterdeck.execution.model import (
@@ -96,6 +97,7 @@ class ExecutionService:
         breakers: BreakersSection,
         orders: OrdersSection,
         remote: bool = False,
+        dust: Dust = NO_DUST,
         stop: StopSwitch,
         pace: Pace,
         stopwatch: Stopwatch,
@@ -109,9 +111,11 @@ class ExecutionService:
             contracts=contracts,
             symbols=symbols,
             terms=terms,
-            assumed=store.assumptions_of(paper),
+            assumed=store.assumed_of(paper),
+            assumptions=store.assumptions_of(paper, tuple(symbols)),
             policy=orders,
             remote=remote,
+            dust=dust,
             limits=book_of(limits, terms, account=account, symbols=symbols),
             settings=settings_of(breakers),
         )

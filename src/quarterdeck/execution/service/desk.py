@@ -17,6 +17,7 @@ from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure, Sum
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.limits_book import Bounds, LimitBook
+from quarterdeck.execution.core.reconcile import NO_DUST, Dust
 from quarterdeck.execution.core.scene import NOTHING, Around
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
@@ -57,23 +58,26 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class Counters(msgspec.Struct):
-    """The last number given to a fill, a stop, a signal and a change of a breaker."""
+    """The last number given to a fill, a stop, a signal, a change of a breaker and an adjustment."""
 
     fills: int = 0
     stops: int = 0
     signals: int = 0
     breakers: int = 0
+    adjustments: int = 0
 
 
 @dataclass(slots=True)
 class Desk:
-    """Accounts, orders, ledger, marks, limits and the stop; the first six fields never change.
+    """Accounts, orders, ledger, marks, limits and the stop; what has no default never changes.
+
+    ``assumed`` is what the paper venue assumes, ``assumptions`` the same by instrument.
 
     ``prices`` are last closes in price units and ``missed`` the slices since, by instrument.
     ``stops`` has the last stop of the deck and of each account, agent and instrument; ``signals``
     those that are open; ``frozen`` says, by instrument, why it may only be reduced.
-    ``remote`` is whether orders are filled by a venue outside the deck, and ``venue`` what is known
-    of it.
+    ``remote`` is whether orders are filled by a venue outside the deck, ``venue`` what is known of
+    it, and ``dust`` which differences from its books are booked away by rule.
     """
 
     account: AccountId
@@ -81,6 +85,7 @@ class Desk:
     symbols: dict[str, Contract]
     terms: Terms
     assumed: Assumptions
+    assumptions: tuple[Assumptions, ...]
     policy: OrdersSection
     limits: LimitBook
     settings: Settings
@@ -97,6 +102,7 @@ class Desk:
     signals: dict[SignalId, Signal] = field(default_factory=dict)
     frozen: dict[int, str] = field(default_factory=dict)
     remote: bool = False
+    dust: Dust = NO_DUST
     venue: Venue = field(default_factory=Venue)
     deadmen: dict[AgentId, Deadman] = field(default_factory=dict)
     drill: DrillView = field(default_factory=lambda: DrillView(number=0))
@@ -125,7 +131,9 @@ class Desk:
         self.ledger = store.read_ledger(reader)
         self.stops = read_stops(reader)
         for row in reader.rows("execution.last_numbers"):
-            self.counters = Counters(row["fills"], row["stops"], row["signals"], row["breakers"])
+            self.counters = Counters(
+                row["fills"], row["stops"], row["signals"], row["breakers"], row["adjustments"]
+            )
         self.signals = read_signals(reader)
         self.venue = read_venue(reader)
         self.drill = read_drill(reader)
@@ -159,6 +167,12 @@ class Desk:
                 accepted=", ".join(sorted(self.accounts)) or "no agent is registered yet",
             )
         return AgentId(agent)
+
+    def held(self, contract: Contract) -> int:
+        """Return the position of all agents and of the house together, in units."""
+        holdings = (account.holdings.get(contract.index) for account in self.accounts.values())
+        agents = sum(holding.quantity for holding in holdings if holding is not None)
+        return agents + self.ledger.house(contract.symbol)
 
     def worth_of(self, account: Account) -> Worth:
         """Value ``account`` at the last closes."""

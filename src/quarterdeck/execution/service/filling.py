@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract, fee_of
 from quarterdeck.execution.core.book import Order, release, uncover
@@ -12,9 +14,9 @@ from quarterdeck.execution.model import OrderCancelled, OrderFilled
 from quarterdeck.execution.service.breakers import watch_fill
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.signals import executed
-from quarterdeck.kernel.ids import FillId
+from quarterdeck.kernel.ids import FillId, OrderId
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
-from quarterdeck.kernel.vocabulary import Leg, OrderStatus
+from quarterdeck.kernel.vocabulary import Leg, OrderStatus, Side
 from quarterdeck.runtime.sequencer import Step, StepKind
 
 
@@ -106,31 +108,14 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
     store.write_order_change(step, order)
     if not late:
         _succeed(desk, order, filled=trade.quantity, step=step)
-    closed = _trade(account, order, trade, contract=contract, step=step)
+    closed = _trade(account, order.side, trade, contract=contract, step=step)
     if order.status is OrderStatus.FILLED and not late:
         tally = desk.tallies[account.agent]
         tally.filled += 1
         store.write_tally(step, account.agent, tally)
-    filled = OrderFilled(
-        at=step.at,
-        slice=step.slice,
-        fill_id=FillId(step.new_id("fill")),
-        order_id=order.order_id,
-        agent=account.agent,
-        instrument=contract.index,
-        symbol=contract.symbol,
-        side=order.side,
-        quantity_units=trade.quantity,
-        price_units=trade.price,
-        fee_units=trade.fee,
-        realised_units=closed.realised,
-        closed=closed.quantity > 0,
-        order_status=order.status,
-    )
-    desk.counters.fills += 1
-    store.write_fill(step, filled, number=desk.counters.fills, account=desk.account)
-    _book(desk, filled, contract=contract, late=late, step=step)
-    step.say(filled)
+    filled = _filled(order.order_id, account, order.side, trade, contract, closed, step=step)
+    filled = msgspec.structs.replace(filled, order_status=order.status)
+    _book(desk, filled, contract=contract, kind="late_fill" if late else "order_filled", step=step)
     watch_fill(desk, filled, step=step)
     executed(desk, order, step=step)
     _legs_of_filled(desk, order, trade.quantity, step=step)
@@ -206,7 +191,7 @@ def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> N
                 desk.book.move(leg, desk.first_status)
                 # Whether the bar reached the take-profit before or after the fill is not known.
                 late = leg.leg is Leg.TAKE_PROFIT
-                waits = 0 if late else desk.assumed.latency_bars
+                waits = 0 if late else _latency(desk, order)
                 leg.live_slice = step.slice - waits
                 covers = order.filled
             else:
@@ -228,13 +213,54 @@ def _legs_of_filled(desk: Desk, order: Order, quantity: int, *, step: Step) -> N
                 amend(other, left, step=step)
 
 
-def _trade(
-    account: Account, order: Order, trade: Trade, *, contract: Contract, step: Step
-) -> Closed:
+def fill_by_hand(
+    desk: Desk, account: Account, contract: Contract, *, side: Side, trade: Trade, step: Step
+) -> None:
+    """Book a fill that a venue had and that no order of ours is known to have led to."""
+    closed = _trade(account, side, trade, contract=contract, step=step)
+    name = OrderId(step.new_id("adj"))
+    filled = _filled(name, account, side, trade, contract, closed, step=step)
+    _book(desk, filled, contract=contract, kind="adjustment_filled", step=step)
+
+
+def _filled(
+    order_id: OrderId,
+    account: Account,
+    side: Side,
+    trade: Trade,
+    contract: Contract,
+    closed: Closed,
+    *,
+    step: Step,
+) -> OrderFilled:
+    return OrderFilled(
+        at=step.at,
+        slice=step.slice,
+        fill_id=FillId(step.new_id("fill")),
+        order_id=order_id,
+        agent=account.agent,
+        instrument=contract.index,
+        symbol=contract.symbol,
+        side=side,
+        quantity_units=trade.quantity,
+        price_units=trade.price,
+        fee_units=trade.fee,
+        realised_units=closed.realised,
+        closed=closed.quantity > 0,
+        order_status=OrderStatus.FILLED,
+    )
+
+
+def _latency(desk: Desk, order: Order) -> int:
+    assert order.instrument is not None
+    return desk.assumptions[order.instrument].latency_bars
+
+
+def _trade(account: Account, side: Side, trade: Trade, *, contract: Contract, step: Step) -> Closed:
     """Change the account by a fill and write what it holds and has."""
     account.touch(contract.index)
     holding = account.holdings.setdefault(contract.index, Holding())
-    signed = order.side.sign * trade.quantity
+    signed = side.sign * trade.quantity
     closed = book_trade(holding, signed, price=trade.price, contract=contract)
     store.write_position(step, account.agent, instrument=contract.index, holding=holding)
     if holding.empty:
@@ -248,8 +274,10 @@ def _trade(
     return closed
 
 
-def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, late: bool, step: Step) -> None:
-    """Enter a fill in the ledger and the audit chain."""
+def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, kind: str, step: Step) -> None:
+    """Enter a fill in the books and the audit chain, and say it."""
+    desk.counters.fills += 1
+    store.write_fill(step, fill, number=desk.counters.fills, account=desk.account)
     signed = fill.side.sign * fill.quantity_units
     lines = fill_lines(
         fill.agent,
@@ -268,7 +296,7 @@ def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, late: bool, step
     )
     step.record(
         desk.account,
-        "late_fill" if late else "order_filled",
+        kind,
         order_id=fill.order_id,
         fill_id=fill.fill_id,
         agent=fill.agent,
@@ -279,3 +307,4 @@ def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, late: bool, step
         price=text_of(fill.price_units, contract.price_scale),
         fee=text_of(fill.fee_units, MONEY_SCALE),
     )
+    step.say(fill)

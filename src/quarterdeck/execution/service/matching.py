@@ -21,7 +21,8 @@ def work_orders(desk: Desk, bars: Mapping[int, Bar], step: Step) -> None:
         if order.status.final or order.status is OrderStatus.HELD:
             continue
         assert order.instrument is not None
-        if desk.session.slice - order.live_slice < desk.assumed.latency_bars:
+        latency = desk.assumptions[order.instrument].latency_bars
+        if desk.session.slice - order.live_slice < latency:
             continue
         if _session_over(desk, order, step=step):
             continue
@@ -46,7 +47,7 @@ def _turn(desk: Desk, order: Order, bars: Mapping[int, Bar]) -> int:
             bar,
             contract=desk.contracts[order.instrument],
             buy=order.side.sign > 0,
-            spread_parts=desk.assumed.spread_parts,
+            spread_parts=desk.assumptions[order.instrument].spread_parts,
         ):
             return order.number - 2
     return order.number
@@ -66,6 +67,7 @@ def _meet(desk: Desk, order: Order, bar: Bar, *, taken: dict[int, int], step: St
     """Give ``order`` what the bar has for it."""
     assert order.instrument is not None
     row, contract = order.instrument, desk.contracts[order.instrument]
+    assumed = desk.assumptions[row]
     found: Match = match(
         Resting(
             buy=order.side.sign > 0,
@@ -79,14 +81,14 @@ def _meet(desk: Desk, order: Order, bar: Bar, *, taken: dict[int, int], step: St
         ),
         bar,
         contract=contract,
-        assumed=desk.assumed,
+        assumed=assumed,
         taken=taken.get(row, 0),
     )
     newly = found.triggered and order.stop is not None and not order.triggered
     order.triggered = order.triggered or newly
     if found.quantity:
         taken[row] = taken.get(row, 0) + found.quantity
-        parts = desk.assumed.maker_parts if found.maker else desk.assumed.taker_parts
+        parts = assumed.maker_parts if found.maker else assumed.taker_parts
         fee = fee_for(found.price, found.quantity, contract=contract, parts=parts)
         take_fill(desk, order, Trade(found.quantity, found.price, fee), step=step)
     elif newly:

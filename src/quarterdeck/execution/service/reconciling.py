@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quarterdeck.execution.core.amounts import BASE_CURRENCY
 from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.session import Scope
 from quarterdeck.execution.model import BooksDiffered, StopScope
@@ -18,6 +17,7 @@ from quarterdeck.execution.model.broker import (
     Noted,
     NoteReports,
 )
+from quarterdeck.execution.service.adjusting import adjust_by_rule
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import Trade
 from quarterdeck.execution.service.halting import enforce, halted
@@ -70,7 +70,7 @@ def note_books(service: ExecutionService, command: NoteBooks, step: Step) -> Not
     desk, books = service.desk, command.books
     if books.sequence != desk.venue.sequence:
         return Noted(sequence=desk.venue.sequence)
-    found = _differences(desk, books)
+    found = adjust_by_rule(desk, _differences(desk, books), step=step)
     changed = found != desk.venue.differences
     for subject in [name for name in desk.venue.differences if name not in found]:
         step.write("execution.difference_ended", subject=subject)
@@ -102,10 +102,7 @@ def _differences(desk: Desk, books: BrokerBooks) -> dict[str, tuple[int, int]]:
     away = [each for each in desk.book.working.values() if each.status in _IN_FLIGHT]
     names = {each.order_id for each in away}
     rows = {each.instrument for each in away}
-    positions: dict[int, int] = {}
-    for account in desk.accounts.values():
-        for row, holding in account.holdings.items():
-            positions[row] = positions.get(row, 0) + holding.quantity
+    positions = {contract.index: desk.held(contract) for contract in desk.contracts}
     working: dict[str, int] = {
         order.order_id: (order.sent or 0) - order.filled
         for order in desk.book.working.values()
@@ -119,12 +116,9 @@ def _differences(desk: Desk, books: BrokerBooks) -> dict[str, tuple[int, int]]:
         elif one.instrument not in rows and one.instrument is not None:
             symbol = desk.contracts[one.instrument].symbol
             found[f"position {symbol}"] = (one.ours, one.theirs)
-    balances = desk.ledger.balances
-    paid = sum(
-        balances.get((f"{name}:{BASE_CURRENCY}", BASE_CURRENCY), 0) for name in ("venue", "fees")
-    )
-    if not away and -paid != books.cash:
-        found["cash"] = (-paid, books.cash)
+    paid = desk.ledger.paid
+    if not away and paid != books.cash:
+        found["cash"] = (paid, books.cash)
     return dict(sorted(found.items()))
 
 

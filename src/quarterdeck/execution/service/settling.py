@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract
-from quarterdeck.execution.core.ledger import Account, capital_lines
+from quarterdeck.execution.core.carry import carry_of
+from quarterdeck.execution.core.ledger import Account, capital_lines, funding_lines
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Bar
@@ -66,9 +67,12 @@ def open_account(desk: Desk, joined: AgentRegistered, step: Step) -> None:
 def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     """Fill and expire working orders by the slice's bars, then mark every account at its closes."""
     arrived = bars_of(desk.contracts, bars)
-    if bars.at // DAY != desk.session.at // DAY or desk.session.slice < 0:
+    days = bars.at // DAY - desk.session.at // DAY
+    if days or desk.session.slice < 0:
         for account in desk.accounts.values():
             account.day_open = account.marked
+    if desk.session.slice >= 0 and days > 0 and not desk.remote:
+        _carry(desk, days, step=step)
     session = desk.session
     session.slice, session.at, session.timeframe = bars.index, bars.at, bars.timeframe
     session.warming_up, session.ended = bars.warming_up, bars.last
@@ -82,6 +86,41 @@ def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
     markets = open_market_breakers(desk)
     if markets:
         step.say(NumbersPublished(name="execution.market_breakers_count", values=markets))
+
+
+def _carry(desk: Desk, days: int, *, step: Step) -> None:
+    """Charge every account what its positions have cost since the last day, at the last closes."""
+    for account in desk.accounts.values():
+        cost = sum(
+            carry_of(
+                holding.quantity,
+                desk.prices[row],
+                contract=desk.contracts[row],
+                assumed=desk.assumptions[row],
+                days=days,
+            )
+            for row, holding in account.holdings.items()
+            if holding.quantity
+        )
+        if not cost:
+            continue
+        account.cash -= cost
+        store.write_entry(
+            step,
+            desk.ledger,
+            entry=step.new_id("carry"),
+            scale=MONEY_SCALE,
+            lines=funding_lines(account.agent, cost),
+            memo=f"{days} days of holding",
+        )
+        step.record(
+            desk.account,
+            "holding_charged",
+            agent=account.agent,
+            slice=step.slice,
+            days=days,
+            cost=text_of(cost, MONEY_SCALE),
+        )
 
 
 def _drop(desk: Desk, expired: Sequence[Signal], *, step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderView,
 )
+from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId, FillId, OrderId
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.kernel.time import Nanos, rfc3339
@@ -37,7 +38,7 @@ from quarterdeck.kernel.vocabulary import (
     Side,
     TimeInForce,
 )
-from quarterdeck.runtime.config import LimitsSection, PaperSection
+from quarterdeck.runtime.config import LimitsSection, PaperModel, PaperSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -45,7 +46,11 @@ Row = Mapping[str, Any]
 
 
 def terms_of(limits: LimitsSection, paper: PaperSection) -> Terms:
-    """Return the configured limits and assumptions as integers, limits rounded to the tight side."""
+    """Return the configured limits and assumptions as integers, limits rounded to the tight side.
+
+    What the gate keeps for spread and fee is the dearest of all instruments.
+    """
+    every = (paper, *(_modelled(paper, model) for model in paper.models))
     return Terms(
         order_notional=to_units(
             limits.max_order_notional, scale=MONEY_SCALE, field="limits.max_order_notional"
@@ -58,14 +63,43 @@ def terms_of(limits: LimitsSection, paper: PaperSection) -> Terms:
         loss_parts=parts_down(limits.max_daily_loss_fraction),
         collar_parts=parts_down(limits.price_collar_fraction),
         missed_bars=limits.max_missed_bars,
-        fee_parts=parts_of_bps(paper.fee_bps),
-        spread_parts=parts_of_bps(paper.half_spread_bps),
+        fee_parts=parts_of_bps(max(each.fee_bps for each in every)),
+        spread_parts=parts_of_bps(max(each.half_spread_bps for each in every)),
         life_bars=paper.order_life_bars,
     )
 
 
-def assumptions_of(paper: PaperSection) -> Assumptions:
-    """Return the paper venue's assumptions as integers."""
+def assumptions_of(paper: PaperSection, symbols: Collection[str]) -> tuple[Assumptions, ...]:
+    """Return what the paper venue assumes of each instrument, as integers.
+
+    Raises
+    ------
+    InvalidInput
+        If a model names an instrument that there is not, or that another has named.
+    """
+    models: dict[str, PaperModel] = {}
+    for model in paper.models:
+        for symbol in model.symbols:
+            if symbol not in symbols or symbol in models:
+                accepted = f"each of {', '.join(symbols)} at most once"[:400]
+                raise InvalidInput.of(f"paper.models {model.name}", symbol[:64], accepted)
+            models[symbol] = model
+    return tuple(
+        assumed_of(_modelled(paper, models[symbol]) if symbol in models else paper)
+        for symbol in symbols
+    )
+
+
+def _modelled(paper: PaperSection, model: PaperModel) -> PaperSection:
+    said = msgspec.structs.asdict(model)
+    named = {key: said[key] for key in said if key not in ("name", "symbols")}
+    return msgspec.structs.replace(
+        paper, **{key: value for key, value in named.items() if value is not None}
+    )
+
+
+def assumed_of(paper: PaperSection) -> Assumptions:
+    """Return what the paper venue assumes where no model says otherwise, as integers."""
     return Assumptions(
         spread_parts=parts_of_bps(paper.half_spread_bps),
         taker_parts=parts_of_bps(paper.fee_bps),
@@ -75,6 +109,8 @@ def assumptions_of(paper: PaperSection) -> Assumptions:
         queue_parts=parts_down(paper.queue_fill_fraction),
         latency_bars=paper.latency_bars,
         life_bars=paper.order_life_bars,
+        funding_parts=parts_of_bps(paper.funding_bps_per_day),
+        borrow_parts=parts_of_bps(paper.borrow_bps_per_year),
     )
 
 

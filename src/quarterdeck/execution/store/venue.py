@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from quarterdeck.execution.core.reconcile import Dust
+from quarterdeck.execution.model import AdjustmentView
+from quarterdeck.kernel.money import MONEY_SCALE, to_units
+from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.runtime.config import BrokerSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -19,6 +26,12 @@ class Venue:
     compared_slice: int | None = None
     fills: set[str] = field(default_factory=set)
     differences: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def dust_of(broker: BrokerSection) -> Dust:
+    """Return which differences are booked away without asking a person."""
+    cash = to_units(broker.dust_cash, scale=MONEY_SCALE, field="broker.dust_cash")
+    return Dust(cash, broker.dust_positions)
 
 
 def read_venue(reader: Reader) -> Venue:
@@ -45,3 +58,45 @@ def book_once(step: Step, venue: Venue, fill_id: str, *, order_id: str) -> bool:
     venue.fills.add(fill_id)
     step.write("execution.venue_fill_saved", fill_id=fill_id, order_id=order_id)
     return True
+
+
+def write_adjustment(
+    step: Step,
+    *,
+    number: int,
+    subject: str,
+    ours: int,
+    theirs: int,
+    agent: str | None,
+    by: str,
+    reason: str,
+) -> AdjustmentView:
+    """Write an adjustment and return it as it is shown."""
+    row = {
+        "number": number,
+        "subject": subject,
+        "ours": ours,
+        "theirs": theirs,
+        "agent": agent,
+        "actor": by,
+        "reason": reason,
+        "at": step.at,
+        "slice": step.slice,
+    }
+    step.write("execution.adjustment_saved", **row)
+    return adjustment_view(row)
+
+
+def adjustment_view(row: Mapping[str, Any]) -> AdjustmentView:
+    """Return the adjustment in ``row``."""
+    return AdjustmentView(
+        number=row["number"],
+        subject=row["subject"],
+        ours=row["ours"],
+        theirs=row["theirs"],
+        agent=row["agent"],
+        by=row["actor"],
+        reason=row["reason"],
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from quarterdeck.agents.model import TaskFailed
 from quarterdeck.alerts.model import AlertAcknowledged, AlertRaised, AlertResolved
 from quarterdeck.execution.model import (
+    BooksAdjusted,
     BooksDiffered,
     BreakerChanged,
     BreakerState,
@@ -22,14 +23,16 @@ from quarterdeck.execution.model import (
     TradingHalted,
     TradingResumed,
 )
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
-from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
+from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
     ConditionChanged,
+    CreditChanged,
     LimitsChanged,
     Response,
     RiskEventRaised,
@@ -38,6 +41,7 @@ from quarterdeck.risk.model import (
     RiskResponded,
 )
 from quarterdeck.server.desk.model import Event, FillBrief
+from quarterdeck.server.live.money_events import capital_event, rebalance_event
 
 MAX_TEXT = 400
 
@@ -53,29 +57,18 @@ def event_of(
             return _alert_event(message, slice_index)
         case TradingHalted() | TradingResumed():
             return _stop_event(message, slice_index)
-        case BreakerChanged() | LimitSet() | BooksDiffered() | SignalEnded():
-            return _gate_event(message, slice_index)
+        case BreakerChanged() | LimitSet() | SignalEnded():
+            return _gate_event(message)
+        case BooksDiffered() | BooksAdjusted():
+            return _books_event(message)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
         case RebalanceMoved():
-            return _rebalance_event(message)
+            return rebalance_event(message)
         case CapitalMoved():
-            return _capital_event(message)
-        case RiskResponded():
-            return _response_event(message)
-        case RiskLevelChanged():
-            return _level_event(message)
-        case ConditionChanged():
-            before = "" if message.previous is None else f"{message.previous} became "
-            return _event(
-                f"condition_changed:{message.number}",
-                "condition_changed",
-                message.slice,
-                message.at,
-                severity=Severity.INFO,
-                title=f"Market: {before}{message.condition}",
-                text=message.because,
-            )
+            return capital_event(message)
+        case RiskResponded() | CreditChanged() | RiskLevelChanged() | ConditionChanged():
+            return _risk_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -301,7 +294,7 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
 
 
 def _gate_event(
-    message: BreakerChanged | LimitSet | BooksDiffered | SignalEnded, slice_index: int
+    message: BreakerChanged | LimitSet | SignalEnded,
 ) -> Event | None:
     match message:
         case BreakerChanged():
@@ -330,16 +323,6 @@ def _gate_event(
                 title=f"{message.by}: {message.name} of {where} is {now}",
                 text=message.reason,
             )
-        case BooksDiffered():
-            return _event(
-                f"books_differ:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
-                "books_differ",
-                slice_index,
-                message.at,
-                severity=Severity.CRITICAL,
-                title=f"Our books and the broker's differ: {message.subject}",
-                text=f"we have {message.ours}, the broker {message.theirs}, in the smallest units",
-            )
         case SignalEnded():
             # What was executed is told by its fill, and that time passes is no news.
             if message.status is not SignalStatus.CANCELLED:
@@ -354,6 +337,40 @@ def _gate_event(
                 symbol=message.symbol,
                 title=f"{message.agent}: signal for {message.symbol} {message.status.value}",
                 text="no order may follow it any more",
+            )
+
+
+def _risk_event(
+    message: RiskResponded | CreditChanged | RiskLevelChanged | ConditionChanged,
+) -> Event:
+    match message:
+        case RiskResponded():
+            return _response_event(message)
+        case CreditChanged():
+            credit = from_units(message.credit_units, MONEY_SCALE)
+            return _event(
+                f"credit_changed:{message.number}",
+                "credit_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                agent=AgentId(message.agent),
+                title=f"Credit line of {message.agent} is now {credit:,.0f}"
+                + ("" if message.in_force else " (shadow)"),
+                text=message.because,
+            )
+        case RiskLevelChanged():
+            return _level_event(message)
+        case ConditionChanged():
+            before = "" if message.previous is None else f"{message.previous} became "
+            return _event(
+                f"condition_changed:{message.number}",
+                "condition_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                title=f"Market: {before}{message.condition}",
+                text=message.because,
             )
 
 
@@ -384,6 +401,30 @@ def _response_event(message: RiskResponded) -> Event:
         title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
         text=message.reason,
     )
+
+
+def _books_event(message: BooksDiffered | BooksAdjusted) -> Event:
+    match message:
+        case BooksDiffered():
+            return _event(
+                f"books_differ:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
+                "books_differ",
+                message.slice,
+                message.at,
+                severity=Severity.CRITICAL,
+                title=f"Our books and the broker's differ: {message.subject}",
+                text=f"we have {message.ours}, the broker {message.theirs}, in the smallest units",
+            )
+        case BooksAdjusted():
+            return _event(
+                f"books_adjusted:{message.subject}:{message.at}:{message.ours}:{message.theirs}",
+                "books_adjusted",
+                message.slice,
+                message.at,
+                severity=Severity.WARNING,
+                title=f"{message.by} adjusted our books: {message.subject}",
+                text=f"from {message.ours} to {message.theirs}: {message.reason}",
+            )
 
 
 def _market_event(
@@ -439,36 +480,3 @@ def _market_event(
                     if weight >= 0.0005
                 ),
             )
-
-
-def _rebalance_event(message: RebalanceMoved) -> Event:
-    reason = "" if message.reason is None else f"; {message.reason}"
-    well = message.status in (
-        RebalanceStatus.PROPOSED,
-        RebalanceStatus.RUNNING,
-        RebalanceStatus.DONE,
-    )
-    return _event(
-        f"rebalance:{message.rebalance_id}:{message.status}",
-        "rebalance",
-        message.slice,
-        message.at,
-        severity=Severity.INFO if well else Severity.WARNING,
-        agent=message.agent,
-        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
-        text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
-    )
-
-
-def _capital_event(message: CapitalMoved) -> Event:
-    amount = from_units(message.amount_units, MONEY_SCALE)
-    return _event(
-        f"capital:{message.move_id}",
-        "capital",
-        message.slice,
-        message.at,
-        severity=Severity.INFO,
-        agent=message.to_agent,
-        title=f"{amount:,.2f} moved from {message.from_agent} to {message.to_agent}",
-        text=message.reason,
-    )

@@ -10,6 +10,7 @@ from itertools import groupby
 import msgspec
 
 from quarterdeck.agents.model import TaskReady
+from quarterdeck.execution.model import GetGateNow
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
@@ -33,7 +34,11 @@ from quarterdeck.server.ports import Ports
 
 CAPACITY = 50_000
 """Most committed messages that wait for the hub; beyond it every client begins anew."""
-LATEST: Mapping[str, Query] = {"overview": GetOverview(), "rebalances": GetRebalancing()}
+LATEST: Mapping[str, Query] = {
+    "overview": GetOverview(),
+    "gate": GetGateNow(),
+    "rebalances": GetRebalancing(),
+}
 """The topics of which only the latest state matters, and what each shows."""
 OVERVIEW_S = 0.25
 OVERVIEW_IDLE_S = 1.0

@@ -20,6 +20,13 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=250,
     ),
     Topic(
+        name="gate",
+        summary="All that is open at the gate, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
         name="market",
         summary="Slices of bars with the regimes in force.",
         permission=Permission.READ,
