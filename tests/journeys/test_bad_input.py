@@ -368,6 +368,10 @@ OPTIONAL_HERE = {
     ("POST /breakers/reset", "subject"),
     ("POST /broker/adjust", "price"),
     ("POST /broker/adjust", "fee"),
+    ("POST /signals", "expires_at"),
+    ("POST /tasks/claim", "start"),
+    ("POST /work/bounds", "max_running"),
+    ("POST /work/bounds", "per_minute"),
 }
 """Fields that one route may do without and others may not."""
 
