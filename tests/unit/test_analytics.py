@@ -20,6 +20,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Regime, Side
 from quarterdeck.market.model import BarsClosed, FeedEnded, GetBars, GetIndicators, GetInstruments
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance.model import AgentScored
+from quarterdeck.portfolio.api import history as recorded
 from quarterdeck.portfolio.model import GetPortfolio, GetProposals, Objective, RebalanceProposed
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.regime.model import (

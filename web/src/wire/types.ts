@@ -339,6 +339,14 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** A move as it was made; ``movable`` is what could still be moved from there. */
+export interface CapitalView {
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly amount: Decimal;
+  readonly movable: Decimal;
+}
+
 /** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
 export interface ChangeOffer {
   readonly agent: string;
@@ -1164,6 +1172,15 @@ export type Mode = "advisory" | "approval" | "automatic";
 
 /** Which end of a market's session. */
 export type Moment = "close" | "open";
+
+/** Move money, and with it capital, from one agent's account to another's. Not more than what nothing lays claim to, and not so much that what is left could not bear what the agent holds and has working. */
+export interface MoveCapital {
+  readonly idempotency_key: string;
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly amount: Decimal;
+  readonly reason: string;
+}
 
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {

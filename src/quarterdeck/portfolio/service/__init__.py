@@ -50,7 +50,7 @@ from quarterdeck.portfolio.service.attributing import (
     view_of,
 )
 from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
-from quarterdeck.portfolio.service.showing import Shares, figures_of, record_of, shown
+from quarterdeck.portfolio.service.showing import Shares, figures_of, shown
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import PortfolioSection
 from quarterdeck.runtime.policy import Caller
