@@ -364,6 +364,7 @@ OPTIONAL = {
 }  # fmt: skip
 """Fields that some route may do without."""
 OPTIONAL_HERE = {
+    ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),
     ("POST /breakers/reset", "subject"),
