@@ -137,7 +137,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     assert parse_config(raw) == Config()
     shown_keys = set(_dotted(raw))
     lists = {
-        "agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "portfolio.benchmark",
+        "risk.scenarios", "agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "portfolio.benchmark",
         "portfolio.sectors", "paper.models",
     }  # fmt: skip
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import httpx2
@@ -17,9 +18,13 @@ pytestmark = pytest.mark.journey
 PREFIX = "/api/v1"
 BODY_BYTES = 262_144
 GOOD: dict[str, Json] = {
+    "POST /accounts/move": {
+        "idempotency_key": "k", "from_agent": "trend", "to_agent": "breakout", "amount": "1", "reason": "r",
+    },
     "POST /agents": {
         "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
-        "capital": "1000", "slots": 1,
+        "capital": "1000", "slots": 1, "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
+        "autonomy": "paper",
     },
     "POST /agents/{agent}/drain": {"reason": "r"},
     "POST /agents/{agent}/pause": {"reason": "r"},
@@ -84,6 +89,7 @@ GOOD: dict[str, Json] = {
     "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
     "POST /risk/adaptation": {"mode": "live", "reason": "r"},
     "POST /risk/adaptation/reset": {"reason": "r", "agent": None},
+    "POST /risk/stress": {"shocks": {"IBM": -0.2}, "others": -0.1},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {
@@ -109,7 +115,7 @@ GOOD: dict[str, Json] = {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
         "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
-        "on_failure": "skip",
+        "on_failure": "skip", "cost_ceiling": "2.5", "autonomy": "paper",
     },
     "POST /tasks/batch": {
         "idempotency_key": "b", "tasks": [{"type": "analysis", "title": "t", "capability": "c"}],
@@ -161,8 +167,13 @@ VIEWS = (
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     """A deck with positions, orders, tasks and alerts, on which nothing moves by itself."""
     data_dir: Path = tmp_path_factory.mktemp("bad") / "deck"
-    command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
-    with opened(launch(data_dir, *command, "--speed", "50")) as running:
+    config = data_dir.parent / "quarterdeck.toml"
+    # There is more to send in a minute than anybody else may.
+    shipped = files("quarterdeck.data").joinpath("quarterdeck.toml").read_text("utf-8")
+    limited = re.sub(r"(?m)^requests_per_minute = .*$", "requests_per_minute = 1_000_000", shipped)
+    config.write_text(limited, encoding="utf-8")
+    command = ("-m", "quarterdeck", "serve", "--config", str(config), "--data-dir", str(data_dir))
+    with opened(launch(data_dir, *command, "--port", "0", "--speed", "50")) as running:
         wait_for(lambda: running.get("/overview")["fills"] > 5, "something has been traded")
         # A slow disk refuses what only costs time; it is asked again.
         wait_for(
@@ -349,13 +360,20 @@ OPTIONAL = {
     "account", "confirm", "believed_price", "believed_at",
     "requires", "strategy", "delay_s", "expires_s", "expires_bars", "on_failure", "most", "progress_fraction",
     "stop_price", "time_in_force", "reduce_only", "post_only", "stop_loss", "take_profit",
-    "objective", "weights", "slices", "horizon_bars", "risk_aversion", "approve_within_bars",
+    "accepts", "markets", "cost", "autonomy", "cost_ceiling", "objective", "weights", "slices", "horizon_bars", "risk_aversion", "approve_within_bars",
 }  # fmt: skip
 """Fields that some route may do without."""
 OPTIONAL_HERE = {
+    ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),
     ("POST /breakers/reset", "subject"),
+    ("POST /broker/adjust", "price"),
+    ("POST /broker/adjust", "fee"),
+    ("POST /signals", "expires_at"),
+    ("POST /tasks/claim", "start"),
+    ("POST /work/bounds", "max_running"),
+    ("POST /work/bounds", "per_minute"),
 }
 """Fields that one route may do without and others may not."""
 

@@ -28,6 +28,7 @@ from quarterdeck.app.recovery import Recovery
 from quarterdeck.app.stopwatch import StopWatch
 from quarterdeck.execution.model import (
     CancelOrder,
+    CapitalMoved,
     EquityMarked,
     GetStop,
     OrderAccepted,
@@ -202,6 +203,7 @@ class Deck:
                 one.rebalancing.hear,
             ),
             TradingHalted: (one.rebalancing.hear,),
+            CapitalMoved: (one.performance.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             RebalanceProposed: (one.agents.hear,),

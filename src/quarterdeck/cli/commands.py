@@ -220,6 +220,10 @@ def risks(options: argparse.Namespace) -> int:
     }
     if options.action in shown:
         return shown[options.action](options.data_dir, as_json=options.json)
+    if options.action == "stress":
+        return risks.stress(
+            options.data_dir, shocks=options.shock, others=options.others, as_json=options.json
+        )
     if options.action == "adapt":
         return risks.adapt(
             options.data_dir, mode=options.mode, reason=options.reason, as_json=options.json
@@ -433,6 +437,7 @@ def risk(options: argparse.Namespace) -> int:
             backtest=options.backtest,
             out=options.out,
             as_json=options.json,
+            what_if=options.what_if,
         )
     )
 

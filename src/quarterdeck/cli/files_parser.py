@@ -51,6 +51,11 @@ def add_risk(subparsers: Commands) -> None:
         "--guard", action="store_true", help="correct the scale slowly where coverage fails"
     )
     json_option(parser)
+    parser.add_argument(
+        "--what-if",
+        metavar="FROM..TO",
+        help="what adaptation would have done to each symbol held from one day to another",
+    )
     parser.set_defaults(command=commands.risk)
 
 

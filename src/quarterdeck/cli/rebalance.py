@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
@@ -39,11 +40,29 @@ def run(options: argparse.Namespace) -> int:
             path = f"/portfolio/mandates/{quote(options.mandate, safe='')}/rebalance"
             found = ask(folder, "POST", path, {})
             return _told(found, [_rebalance_line(found), *_plan_lines(found["plan"])], options)
+        case "move":
+            return _moved(options)
         case _:
             name = quote(options.rebalance_id, safe="")
             path = f"/portfolio/rebalances/{name}/{options.action}"
             found = ask(folder, "POST", path, {"reason": options.reason})
             return _told(found, [_rebalance_line(found)], options)
+
+
+def _moved(options: argparse.Namespace) -> int:
+    body = {
+        "idempotency_key": f"move-{secrets.token_hex(8)}",
+        "from_agent": options.from_agent,
+        "to_agent": options.to_agent,
+        "amount": options.amount,
+        "reason": options.reason,
+    }
+    found = ask(options.data_dir, "POST", "/accounts/move", body)
+    line = (
+        f"{_money(found['amount'])} moved from {found['from_agent']} to {found['to_agent']}; "
+        f"{_money(found['movable'])} could still be moved"
+    )
+    return _told(found, [line], options)
 
 
 def weights(text: str) -> dict[str, float]:

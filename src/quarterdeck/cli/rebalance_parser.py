@@ -36,11 +36,15 @@ def add_rebalance(subparsers: Commands) -> None:
     abort = actions.add_parser("abort", help="end a rebalance and cancel what works of it")
     for action in (approve, abort):
         action.add_argument("rebalance_id", help="its id, as 'rebalance list' shows it")
-    for action, needed in ((end, True), (approve, False), (abort, True)):
+    move = actions.add_parser("move", help="move capital from one agent's account to another's")
+    move.add_argument("from_agent", help="whose account it leaves")
+    move.add_argument("to_agent", help="whose account it enters")
+    move.add_argument("amount", help="how much, in the account's currency")
+    for action, needed in ((end, True), (approve, False), (abort, True), (move, True)):
         action.add_argument(
             "--reason", required=needed, default="", metavar="TEXT", help="why, for the record"
         )
-    for action in (shown, mandates, plan, mandate, end, propose, approve, abort):
+    for action in (shown, mandates, plan, mandate, end, propose, approve, abort, move):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=_run)

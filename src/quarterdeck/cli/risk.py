@@ -12,9 +12,10 @@ import numpy as np
 
 from quarterdeck.cli.tables import check_target, write_table
 from quarterdeck.kernel.errors import InvalidInput
-from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.time import Nanos, parse_rfc3339, rfc3339
 from quarterdeck.library.bars import Bars, read_bars
 from quarterdeck.library.risk import RiskForecast, forecast_risk, judge_forecast
+from quarterdeck.library.what_if import what_if
 from quarterdeck.risk.core.bank import MIN_CLOSES
 from quarterdeck.risk.core.judgement import Judgement
 
@@ -31,6 +32,7 @@ class Options:
     backtest: bool
     out: Path | None
     as_json: bool
+    what_if: str | None = None
 
 
 def run(options: Options) -> int:
@@ -38,6 +40,8 @@ def run(options: Options) -> int:
     levels = _levels(options.levels)
     if options.out is not None:
         check_target(options.out)
+    if options.what_if is not None:
+        return _what_if(options)
     bars = read_bars(options.file)
     made = forecast_risk(bars, levels=levels, guarded=options.guarded)
     print(f"{len(bars)} bars of {len(bars.symbols)} symbols", file=sys.stderr)
@@ -62,6 +66,35 @@ def _levels(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise InvalidInput.of("--levels", text, "numbers like 0.95,0.99") from None
+
+
+def _what_if(options: Options) -> int:
+    """Print what adaptation would have done over a span, beside a constant size."""
+    first, between, last = (options.what_if or "").partition("..")
+    if not between or options.backtest or options.out is not None:
+        accepted = "FROM..TO, two days or instants, without --backtest and --out"
+        raise InvalidInput.of("--what-if", options.what_if, accepted)
+    start, end = (_instant(text) for text in (first, last))
+    found = what_if(read_bars(options.file), start=start, end=end)
+    if options.as_json:
+        print(json.dumps({"what_if": [one._asdict() for one in found]}))
+        return 0
+    names = ("bars", "mean size", "changes", "gain", "worst bar", "drawdown", "constant size's")
+    print(f"{'symbol':<12}{'policy':<12}" + "".join(f"{name:>16}" for name in names))
+    for one in found:
+        cells = f"{one.bars:>16}{one.mean_size:>16.3f}{one.changes:>16}"
+        shares = (one.gain, one.worst_bar, one.drawdown, one.constant)
+        print(f"{one.symbol:<12}{one.policy:<12}{cells}" + "".join(f"{x:>16.2%}" for x in shares))
+    print(
+        "the last column is the drawdown of the constant size that has the policy's volatility: "
+        "only what is below it is more than smaller size",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _instant(text: str) -> int:
+    return parse_rfc3339(f"{text}T00:00:00Z" if len(text) == len("2008-09-15") else text)
 
 
 def _write(path: Path, bars: Bars, made: RiskForecast) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from quarterdeck.cli.console import Answer, ask
+from quarterdeck.kernel.errors import InvalidInput
 
 
 def events(data_dir: Path, *, as_json: bool) -> int:
@@ -51,6 +52,16 @@ def condition(data_dir: Path, *, as_json: bool) -> int:
             f"learned from {one['bars']} bars"
         )
     return 0
+
+
+def stress(data_dir: Path, *, shocks: Sequence[str], others: float, as_json: bool) -> int:
+    """Print what is held would lose in every scenario, or in the one that is named."""
+    if not shocks and not others:
+        found = ask(data_dir, "GET", "/risk/stress")["scenarios"]
+    else:
+        moves = dict(_shock(one) for one in shocks)
+        found = [ask(data_dir, "POST", "/risk/stress", {"shocks": moves, "others": others})]
+    return _lines(found, _stress, none="there is no scenario", as_json=as_json)
 
 
 def credit(data_dir: Path, *, as_json: bool) -> int:
@@ -135,3 +146,24 @@ def _credit(row: Answer) -> str:
         f"{row['bars']} bars, more would gain at least {least}; stops at {row['stop_distance']:.1f} "
         f"volatilities ({row['trades']} trades)"
     )
+
+
+def _shock(text: str) -> tuple[str, float]:
+    symbol, _, move = text.partition("=")
+    try:
+        return symbol, float(move)
+    except ValueError:
+        raise InvalidInput.of("--shock", text[:80], "SYMBOL=FRACTION, like SPX=-0.2") from None
+
+
+def _stress(row: Answer) -> str:
+    span = "" if row["start"] is None else f" ({row['start'][:10]} to {row['end'][:10]})"
+    if row["reason"] is not None:
+        return f"{row['name']}{span}: {row['reason']}"
+    losses = []
+    for one in row["losses"]:
+        share = one["equity_fraction"]
+        part = "" if share is None else f" ({share:.1%} of equity)"
+        losses.append(f"{one['subject']} {one['loss'] or 'not known'}{part}")
+    missing = f"; says nothing of {', '.join(row['unknown'])}" if row["unknown"] else ""
+    return f"{row['name']}{span}: " + ", ".join(losses) + missing

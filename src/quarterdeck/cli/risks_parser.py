@@ -21,6 +21,17 @@ def add_risks(subparsers: Commands) -> None:
     responses = actions.add_parser("responses", help="how events were answered, and what stands")
     condition = actions.add_parser("condition", help="the market's condition, and what it does")
     credit = actions.add_parser("credit", help="every agent's credit line, and what it rests on")
+    stress = actions.add_parser("stress", help="what is held would lose in every scenario")
+    stress.add_argument(
+        "--shock",
+        action="append",
+        default=[],
+        metavar="SYMBOL=FRACTION",
+        help="a move to hold it through, like SPX=-0.2; more than one may be given",
+    )
+    stress.add_argument(
+        "--others", type=float, default=0.0, metavar="FRACTION", help="how all others move"
+    )
     adapt = actions.add_parser("adapt", help="let what is learned be in force, or not")
     adapt.add_argument(
         "mode",
@@ -31,7 +42,7 @@ def add_risks(subparsers: Commands) -> None:
     lift = actions.add_parser("lift", help="take a standing response back")
     lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
     lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (level, timeline, events, responses, condition, credit, adapt, lift):
+    for action in (level, timeline, events, responses, condition, credit, stress, adapt, lift):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.risks)

@@ -493,7 +493,7 @@ VALUES
   (:agent, :number, :capital_units, :cash_units, :realised_units, :fees_units, :day_open_units,
    :marked_units, :stops, :stopped, :orders_in_bar)
 ON CONFLICT (agent) DO UPDATE SET
-  cash_units = excluded.cash_units, realised_units = excluded.realised_units,
+  capital_units = excluded.capital_units, cash_units = excluded.cash_units, realised_units = excluded.realised_units,
   fees_units = excluded.fees_units, day_open_units = excluded.day_open_units,
   marked_units = excluded.marked_units, stops = excluded.stops, stopped = excluded.stopped,
   orders_in_bar = excluded.orders_in_bar

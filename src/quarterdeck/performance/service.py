@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
-from quarterdeck.execution.model import EquityMarked, OrderFilled
+from quarterdeck.execution.model import CapitalMoved, EquityMarked, OrderFilled
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message, NumbersPublished
@@ -95,6 +95,9 @@ class PerformanceService:
                 self._join(message, step)
             case OrderFilled():
                 self._count_fill(message, step)
+            case CapitalMoved():
+                self._shift(message.from_agent, -message.amount_units, step)
+                self._shift(message.to_agent, message.amount_units, step)
             case EquityMarked():
                 self._marks = message
             case BarsClosed():
@@ -141,6 +144,18 @@ class PerformanceService:
         else:
             self._trips.pop(key, None)
         save_trip(fill.agent, fill.instrument, trip=trip, step=step)
+        save_record(record, self._returns, step)
+
+    def _shift(self, agent: AgentId, change: int, step: Step) -> None:
+        """Take capital in or out: no return, and the same fall from a peak."""
+        record = self._records[agent]
+        before, after = record.equity_units, record.equity_units + change
+        record.capital_units += change
+        record.cash_units += change
+        record.equity_units = after
+        record.peak_units = record.peak_units * after // before if before > 0 else after
+        self._returns.last[record.number] = float(after)
+        self._returns.peak[record.number] = float(record.peak_units)
         save_record(record, self._returns, step)
 
     def _mark(self, message: EquityMarked, step: Step) -> None:

@@ -44,7 +44,8 @@ INSERT INTO performance_agents (agent, number, capital_units, cash_units, equity
 VALUES (:agent, :number, :capital_units, :cash_units, :equity_units, :peak_units,
   :realised_units, :unrealised_units, :gross_units, :fees_units, :trades, :wins, :profit_units,
   :loss_units, :first_slice, :last_slice, :observations, :mean, :m2, :max_drawdown)
-ON CONFLICT (agent) DO UPDATE SET cash_units = excluded.cash_units,
+ON CONFLICT (agent) DO UPDATE SET capital_units = excluded.capital_units,
+  cash_units = excluded.cash_units,
   equity_units = excluded.equity_units, peak_units = excluded.peak_units,
   realised_units = excluded.realised_units, unrealised_units = excluded.unrealised_units,
   gross_units = excluded.gross_units, fees_units = excluded.fees_units, trades = excluded.trades,

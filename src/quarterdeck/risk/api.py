@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.risk.model import (
+    AskStress,
     ConditionChangesView,
     ConditionView,
     CreditChangesView,
@@ -18,6 +19,7 @@ from quarterdeck.risk.model import (
     GetRiskLevel,
     GetRiskResponses,
     GetRiskTimeline,
+    GetStress,
     HoldingsView,
     LiftResponse,
     LimitChangesView,
@@ -29,6 +31,8 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskTimelineView,
     SetAdaptation,
+    StressesView,
+    StressView,
 )
 from quarterdeck.risk.service import RiskService, records
 from quarterdeck.runtime.policy import Caller, Effect, Operation, Permission
@@ -38,6 +42,27 @@ from quarterdeck.runtime.sequencer import Step
 def lift(service: RiskService, command: LiftResponse, step: Step) -> RiskResponseView:
     """Take a standing response back; limits move at the next bar."""
     return service.responses.lift(command, step)
+
+
+def level(service: RiskService, _query: GetRiskLevel, _caller: Caller) -> RiskLevelsView:
+    """Return the level of risk of the deck and of each agent, with what it is made of."""
+    return service.levels.view()
+
+
+def condition(service: RiskService, _query: GetCondition, _caller: Caller) -> ConditionView:
+    """Return the market's condition and what each scales learned limits by."""
+    return service.market_condition.view()
+
+
+def stress(service: RiskService, _query: GetStress, _caller: Caller) -> StressesView:
+    """Return every episode, worst stretch and configured scenario."""
+    scenarios = {one.name: (one.shocks, one.others) for one in service.config.scenarios}
+    return service.stressing().standing(scenarios)
+
+
+def stress_asked(service: RiskService, query: AskStress, _caller: Caller) -> StressView:
+    """Return what is held would lose if the moves that are named happened."""
+    return service.stressing().asked(query)
 
 
 def credits_now(service: RiskService, _query: GetCredit, _caller: Caller) -> CreditsView:
@@ -131,7 +156,7 @@ OPERATIONS = (
         path="/risk/condition",
         input=GetCondition,
         output=ConditionView,
-        function=RiskService.condition,
+        function=condition,
     ),
     Operation(
         name="risk.condition_changes",
@@ -153,7 +178,7 @@ OPERATIONS = (
         path="/risk/level",
         input=GetRiskLevel,
         output=RiskLevelsView,
-        function=RiskService.level,
+        function=level,
         tool="get_risk_level",
     ),
     Operation(
@@ -210,5 +235,27 @@ OPERATIONS = (
         input=ResetAdaptation,
         output=CreditsView,
         function=reset_adaptation,
+    ),
+    Operation(
+        name="risk.stress",
+        summary="What is held would lose in episodes of history, its worst stretches and scenarios.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/stress",
+        input=GetStress,
+        output=StressesView,
+        function=stress,
+    ),
+    Operation(
+        name="risk.stress_asked",
+        summary="What is held would lose if the moves that are named happened.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="POST",
+        path="/risk/stress",
+        input=AskStress,
+        output=StressView,
+        function=stress_asked,
     ),
 )

@@ -199,6 +199,17 @@ class ResponsesSection(_Section, frozen=True):
     losing_streak: AgentResponse = "notify"
 
 
+Move = Annotated[float, msgspec.Meta(ge=-1.0, le=10.0)]
+
+
+class ScenarioEntry(_Section, frozen=True):
+    """A scenario of stress: how each symbol moves, and all that are not named."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    shocks: dict[str, Move] = {}
+    others: Move = 0.0
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
@@ -234,6 +245,10 @@ class RiskSection(_Section, frozen=True):
     credit_loosening: Fraction = 0.02
     response_multiplier: Fraction = 0.75
     response_bars: PositiveInt = 10
+    scenarios: tuple[ScenarioEntry, ...] = (
+        ScenarioEntry(name="everything falls by a fifth", others=-0.2),
+        ScenarioEntry(name="everything rises by a fifth", others=0.2),
+    )
     responses: ResponsesSection = ResponsesSection()
 
 

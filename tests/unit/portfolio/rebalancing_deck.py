@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.bookkeeping import ExecutionAccounts
-from quarterdeck.execution.model import OrderFilled, TradingHalted
+from quarterdeck.execution.model import CapitalMoved, EquityMarked, OrderFilled, TradingHalted
 from quarterdeck.market.model import BarsClosed, Floats, Ints
+from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio.api.rebalancing import OPERATIONS
 from quarterdeck.portfolio.model import Mode, RebalanceView, SetMandate, Triggers
 from quarterdeck.portfolio.service import PortfolioService
@@ -84,6 +86,12 @@ class RebalancingDeck(Deck):
         reader = ConnectionReader(self.connection, SQL)
         self.portfolio.load(reader)
         self.rebalancing.load(reader)
+
+    def follow(self, performance: PerformanceService) -> None:
+        """Let records be kept beside; they are not taken up at a restart."""
+        routes = self.sequencer._routes
+        for kind in (AgentRegistered, OrderFilled, CapitalMoved, EquityMarked, BarsClosed):
+            routes.hearers[kind] = (*routes.hearers.get(kind, ()), performance.hear)
 
     def bar(self, **moved: int) -> None:
         """Close a bar at the present prices, or at new ones by symbol."""

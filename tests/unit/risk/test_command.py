@@ -13,6 +13,7 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck.cli import main
+from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.risk.core.bank import batch_bank
 
 START = 1_600_000_000
@@ -120,3 +121,52 @@ def test_too_little_history_says_how_much_is_missing(
     write(tmp_path / "c.csv", days=300)
     assert main(["risk", str(tmp_path / "c.csv")]) == 1
     assert "301" in capsys.readouterr().err
+
+
+def test_what_if_shows_every_policy_beside_the_constant_size_of_its_volatility(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng, days = np.random.default_rng(9), 900
+    # Calm, then a stretch three times as wild that falls.
+    spread = np.where((np.arange(days) > 600) & (np.arange(days) < 700), 0.03, 0.01)
+    drift = np.where(spread > 0.02, -0.005, 0.0005)
+    closes = 50.0 * np.exp(np.cumsum(drift + spread * rng.standard_normal(days)))
+    lines = [
+        "ts,A",
+        *(f"{START + 86_400 * day},{close!r}" for day, close in enumerate(closes.tolist())),
+    ]
+    path = tmp_path / "c.csv"
+    path.write_text("\n".join(lines) + "\n")
+    bars = qd.read_bars(path)
+    first, last = (rfc3339(Nanos(int(bars.ts[k])))[:10] for k in (500, 800))
+    assert main(["risk", str(path), "--what-if", f"{first}..{last}", "--json"]) == 0
+    fixed, volatility, credit = json.loads(capsys.readouterr().out)["what_if"]
+    assert [one["policy"] for one in (fixed, volatility, credit)] == [
+        "fixed",
+        "volatility",
+        "credit",
+    ]
+    assert fixed["mean_size"] == 1.0
+    assert fixed["drawdown"] == fixed["constant"]
+    # The bars are stamped at noon, so the last day's is after the span.
+    held = closes[501:800] / closes[500:799] - 1.0
+    assert fixed["bars"] == held.size
+    assert fixed["gain"] == pytest.approx(closes[799] / closes[500] - 1.0)
+    assert fixed["worst_bar"] == pytest.approx(-held.min())
+    assert volatility["mean_size"] < 0.9
+    assert volatility["drawdown"] < fixed["drawdown"]
+    assert credit["mean_size"] <= 0.6
+
+
+@pytest.mark.parametrize(
+    ("span", "named"),
+    [("2020", "--what-if"), ("2021-01-01..2020-01-01", "what_if"), ("2020-10-01..x", "x")],
+)
+def test_a_span_that_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], span: str, named: str
+) -> None:
+    write(tmp_path / "c.csv")
+    assert main(["risk", str(tmp_path / "c.csv"), "--what-if", span]) == 1
+    said = capsys.readouterr()
+    assert named in said.err
+    assert said.out == ""

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -129,6 +129,15 @@ const CHANGES: ReadonlyArray<Column<RiskChangeView>> = [
   { name: "At stake", right: true, hint: "At 99 % in the next bar: of a full position for a limit, else of what is held", show: (row) => <Maybe text={money(row.impact)} why="not known, or not of this kind" /> },
 ];
 
+const STRESSES: ReadonlyArray<Column<StressView>> = [
+  { name: "Scenario", lead: true, show: (row) => <span className="font-medium">{row.name}</span> },
+  { name: "From", show: (row) => row.start === null ? "" : row.start.slice(0, 10) },
+  { name: "To", show: (row) => row.end === null ? "" : row.end.slice(0, 10) },
+  { name: "The deck loses", right: true, hint: "Of what is held now; a gain is negative", show: (row) => <Maybe text={money(row.losses[0]?.loss ?? null)} why={row.reason ?? "nothing of what is held is known"} /> },
+  { name: "Of equity", right: true, show: (row) => <Maybe text={percent(row.losses[0]?.equity_fraction ?? null)} why={row.reason ?? "not known"} /> },
+  { name: "Largest parts", wrap: true, show: (row) => <span className="text-muted">{row.reason ?? Object.entries(row.parts).map(([symbol, loss]) => `${symbol} ${money(loss)}`).join(" · ")}</span> },
+];
+
 const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
   { name: "Credit line", right: true, hint: "The largest gross exposure; never above a person's limit", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.credit)} why="no bar has closed yet" /></span> },
@@ -240,6 +249,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
         {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
+      </ViewPanel>
+      <ViewPanel<StressesView> title="Stress" path="/risk/stress" className="shrink-0" note={(view) => `what is held now, through ${count(view.bars)} bars of history and through scenarios`}>
+        {(data) => <Table label="Stress" columns={STRESSES} rows={data.scenarios} rowKey={(row) => row.name} empty="There is no scenario." />}
       </ViewPanel>
       <PagedPanel<RiskTimelineView> title="Risk timeline" path="/risk/timeline" className="shrink-0">
         {(data) => <Table label="Risk timeline" columns={CHANGES} rows={data.changes} rowKey={(row, place) => `${row.slice} ${row.kind} ${row.subject} ${place}`} empty="Nothing has changed yet." />}

@@ -339,6 +339,14 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** A move as it was made; ``movable`` is what could still be moved from there. */
+export interface CapitalView {
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly amount: Decimal;
+  readonly movable: Decimal;
+}
+
 /** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
 export interface ChangeOffer {
   readonly agent: string;
@@ -1174,6 +1182,15 @@ export type Mode = "advisory" | "approval" | "automatic";
 
 /** Which end of a market's session. */
 export type Moment = "close" | "open";
+
+/** Move money, and with it capital, from one agent's account to another's. Not more than what nothing lays claim to, and not so much that what is left could not bear what the agent holds and has working. */
+export interface MoveCapital {
+  readonly idempotency_key: string;
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly amount: Decimal;
+  readonly reason: string;
+}
 
 /** One task of several submitted at once: as in ``SubmitTask``. In ``depends_on`` ``#0`` is the first task of the same request, ``#1`` the second. */
 export interface NewTask {
@@ -2160,6 +2177,34 @@ export interface StopView {
   readonly stopped_instruments: ReadonlyArray<string>;
   readonly stopped_accounts: ReadonlyArray<string>;
   readonly stops: ReadonlyArray<StandingStop>;
+}
+
+/** Where a scenario comes from. */
+export type StressKind = "episode" | "scenario" | "worst";
+
+/** What one subject would lose, a gain negative; null where nothing it holds is known. */
+export interface StressLossView {
+  readonly subject: string;
+  readonly loss: Decimal | null;
+  readonly equity_fraction: number | null;
+}
+
+/** One scenario: its losses, the deck's first, and its largest parts. ``parts`` are the deck's losses by symbol, largest first, at most five; ``unknown`` what is held and has no move in it. ``reason`` says why there are no losses. */
+export interface StressView {
+  readonly name: string;
+  readonly kind: StressKind;
+  readonly start: string | null;
+  readonly end: string | null;
+  readonly losses: ReadonlyArray<StressLossView>;
+  readonly parts: Readonly<Record<string, Decimal>>;
+  readonly unknown: ReadonlyArray<string>;
+  readonly reason: string | null;
+}
+
+/** Every scenario; ``bars`` are kept for the historical ones. */
+export interface StressesView {
+  readonly bars: number;
+  readonly scenarios: ReadonlyArray<StressView>;
 }
 
 /** Ask for an order. Decimals are exact; a market order fills at the next bar's open. A stop order becomes a market order, a stop-limit order a limit order, once the market trades at ``stop_price``. ``stop_loss`` and ``take_profit`` are prices of two orders attached to this one: they only close what it has filled, and what fills of one is taken from the other. */

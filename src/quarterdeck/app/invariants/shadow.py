@@ -18,6 +18,7 @@ from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
 from quarterdeck.execution.core.amounts import PARTS, Contract, Terms
 from quarterdeck.execution.model import (
+    CapitalMoved,
     EquityMarked,
     OrderAccepted,
     OrderCancelled,
@@ -53,6 +54,7 @@ HEARD = frozenset(
         OrderFilled,
         OrderCancelled,
         OrderReduced,
+        CapitalMoved,
         EquityMarked,
         TradingHalted,
         TradingResumed,
@@ -103,6 +105,13 @@ class Money:
     in_bar: int = 0
     stopped: bool = False
     held: dict[int, int] = field(default_factory=dict)
+
+    def take(self, capital: int) -> None:
+        """Take capital in (+) or out (-)."""
+        self.capital += capital
+        self.cash += capital
+        self.day_open += capital
+        self.marked += capital
 
 
 @dataclass(slots=True)
@@ -216,6 +225,9 @@ class Shadow:
             case EquityMarked():
                 for agent, equity in zip(message.agents, message.equity_units, strict=True):
                     self.money[agent].marked, self.money[agent].in_bar = equity, 0
+            case CapitalMoved():
+                for agent, sign in ((message.from_agent, -1), (message.to_agent, 1)):
+                    self.money[agent].take(sign * message.amount_units)
             case TradingHalted() if message.agent is not None:
                 self.money[message.agent].stopped = True
             case TradingResumed() if message.agent is not None:

@@ -22,7 +22,7 @@ from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.model import GetRearm, RaiseStop, Rearm
+from quarterdeck.execution.model import GetRearm, MoveCapital, RaiseStop, Rearm
 from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Answer, Command
@@ -33,6 +33,7 @@ FOR_PEOPLE = (
     AcknowledgeAlert,
     CancelTask,
     IssueKey,
+    MoveCapital,
     PauseAgent,
     RaiseStop,
     Rearm,

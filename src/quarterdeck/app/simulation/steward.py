@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 from quarterdeck.app.simulation.people import Door, Memory
+from quarterdeck.execution.model import MoveCapital
 from quarterdeck.kernel.messages import Command
 from quarterdeck.portfolio.model import (
     AbortRebalance,
@@ -36,6 +38,14 @@ async def steward(me: Memory, door: Door) -> None:
 
 def _thought(me: Memory) -> Command:
     agent = me.chance.pick(me.tasks)
+    if me.chance.happens(0.15):
+        return MoveCapital(
+            idempotency_key=me.key(),
+            from_agent=agent,
+            to_agent=me.chance.pick(me.tasks),
+            amount=Decimal(me.chance.below(60_000)),
+            reason="it earns more there",
+        )
     act = me.chance.below(10)
     if act < 5:
         return _mandate(me, agent)

@@ -8,6 +8,7 @@ from quarterdeck.execution.model import (
     AccountsView,
     CancelOrder,
     CancelSignal,
+    CapitalView,
     ConflictsView,
     Decision,
     ExecutionReport,
@@ -26,6 +27,7 @@ from quarterdeck.execution.model import (
     GetSignals,
     GetStop,
     LedgerView,
+    MoveCapital,
     OrdersView,
     OrderView,
     PositionsView,
@@ -41,7 +43,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
-from quarterdeck.execution.service import ExecutionService, placing, rearming, signals
+from quarterdeck.execution.service import ExecutionService, capital, placing, rearming, signals
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 _COMMANDS = (
@@ -129,6 +131,17 @@ _COMMANDS = (
         input=RaiseStop,
         output=StopView,
         function=ExecutionService.halt,
+    ),
+    Operation(
+        name="accounts.move",
+        method="POST",
+        path="/accounts/move",
+        summary="Move capital from one agent's account to another's; nobody gains or loses by it.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        input=MoveCapital,
+        output=CapitalView,
+        function=capital.move,
     ),
     Operation(
         name="gate.rearm",

@@ -31,6 +31,7 @@ from quarterdeck.execution.model.broker import (
     GetBroker,
     SettleOrder,
 )
+from quarterdeck.execution.model.capital import CapitalMoved, CapitalView, MoveCapital
 from quarterdeck.execution.model.deadman import (
     CancelAbsent,
     DemandKeepAlive,
@@ -159,6 +160,8 @@ __all__ = [
     "CancelAbsent",
     "CancelOrder",
     "CancelSignal",
+    "CapitalMoved",
+    "CapitalView",
     "ChangeStatus",
     "Code",
     "ConfirmLimit",
@@ -214,6 +217,7 @@ __all__ = [
     "LimitSet",
     "LimitView",
     "LimitsView",
+    "MoveCapital",
     "OrderAccepted",
     "OrderCancelled",
     "OrderFilled",

@@ -14,6 +14,7 @@ from quarterdeck.execution.core.breakers import (
     count,
     drawn_down,
 )
+from quarterdeck.execution.core.capital import scaled_peak
 from quarterdeck.execution.core.windows import Market
 from quarterdeck.execution.model import (
     BreakerChanged,
@@ -206,6 +207,16 @@ def watch_close(desk: Desk, *, step: Step) -> None:
             state = cooled(breaker, step.slice, desk.settings)
             if state is not None:
                 _enter(desk, breaker, state, reason="its time was over", step=step)
+
+
+def shift_peak(desk: Desk, agent: str, *, before: int, change: int, step: Step) -> None:
+    """Let an agent's peaks follow capital that was moved, so that it is no drawdown."""
+    for kind in (BreakerKind.DRAWDOWN_SOFT, BreakerKind.DRAWDOWN_HARD):
+        breaker = desk.breakers.get(kind, Scope.AGENT, agent)
+        moved = scaled_peak(breaker.peak, before=before, after=before + change)
+        if moved != breaker.peak:
+            breaker.peak = moved
+            _keep(desk, breaker, step=step)
 
 
 def open_breakers(desk: Desk) -> dict[str, float | None]:

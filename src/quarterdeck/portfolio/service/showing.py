@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
+import msgspec
 import numpy as np
 
-from quarterdeck.kernel.time import rfc3339
+from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import Floats
 from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.model import (
     Objective,
+    ProposalRecord,
     ProposalView,
     RebalanceProposed,
 )
@@ -90,6 +93,23 @@ def shown(
         warning=proposal.warning,
         target=now,
         drift=drift,
+    )
+
+
+def record_of(row: Mapping[str, Any]) -> ProposalRecord:
+    """Return a proposal as recorded in ``row``."""
+    proposal = msgspec.json.decode(row["proposal"], type=RebalanceProposed)
+    return ProposalRecord(
+        number=row["number"],
+        proposal_id=proposal.proposal_id,
+        at=rfc3339(Nanos(row["at"])),
+        slice=row["slice"],
+        objective=proposal.objective,
+        weights=dict(zip(proposal.symbols, proposal.weights, strict=True)),
+        expected_return=proposal.expected_return,
+        volatility=proposal.volatility,
+        sharpe=proposal.sharpe,
+        turnover=proposal.turnover,
     )
 
 

@@ -72,10 +72,19 @@ from quarterdeck.risk.model.limits import (
     LimitEffect,
     LimitsChanged,
 )
+from quarterdeck.risk.model.stress import (
+    AskStress,
+    GetStress,
+    StressesView,
+    StressKind,
+    StressLossView,
+    StressView,
+)
 
 __all__ = [
     "PUBLISHED",
     "Adaptation",
+    "AskStress",
     "ComponentRiskView",
     "Condition",
     "ConditionChangeView",
@@ -101,6 +110,7 @@ __all__ = [
     "GetRiskLevel",
     "GetRiskResponses",
     "GetRiskTimeline",
+    "GetStress",
     "HoldingsRiskView",
     "HoldingsView",
     "LiftResponse",
@@ -132,4 +142,8 @@ __all__ = [
     "RisksView",
     "ScorePartView",
     "SetAdaptation",
+    "StressKind",
+    "StressLossView",
+    "StressView",
+    "StressesView",
 ]

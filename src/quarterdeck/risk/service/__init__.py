@@ -27,7 +27,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
-from quarterdeck.risk.core.joint import JointState, remember_slice
+from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -35,17 +35,14 @@ from quarterdeck.risk.core.judgement import (
     since_start,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
+from quarterdeck.risk.core.stress import Instants, past_of
 from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
-    ConditionView,
     CoverageView,
     GateRestrained,
-    GetCondition,
     GetHoldingsRisk,
     GetRisk,
-    GetRiskLevel,
     HoldingsView,
-    RiskLevelsView,
     RiskScope,
     RisksView,
     RiskView,
@@ -58,6 +55,7 @@ from quarterdeck.risk.service.levels import Levels
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.scoring import parts_of
+from quarterdeck.risk.service.stressing import Stressing
 from quarterdeck.risk.service.watching import TAILS, Lookout
 from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
@@ -80,7 +78,7 @@ class RiskService:
     name: ClassVar[str] = "risk"
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
-        "_config": State.FIXED,
+        "config": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
@@ -95,8 +93,9 @@ class RiskService:
         "responses": State.JOURNALED,
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
-        "_condition": State.JOURNALED,
-        "_levels": State.JOURNALED,
+        "_instants": State.CHECKPOINTED,
+        "market_condition": State.JOURNALED,
+        "levels": State.JOURNALED,
         "credits": State.JOURNALED,
     }
 
@@ -112,7 +111,7 @@ class RiskService:
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
-        self._config = config
+        self.config = config
         self._filters = BankState(n)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
@@ -126,8 +125,9 @@ class RiskService:
         self._missed: Ints = np.zeros(n, dtype=np.int64)
         self._watch = WatchState(n)
         self._market = MarketState(n)
-        self._condition = MarketCondition()
-        self._levels = Levels()
+        self._instants = Instants()
+        self.market_condition = MarketCondition()
+        self.levels = Levels()
         self.responses = Responses(config, restrain=self._restrain)
         self.credits = Credits(
             config,
@@ -152,8 +152,8 @@ class RiskService:
         self._holdings.load(reader)
         self._events.load(reader)
         self.responses.load(reader)
-        self._condition.load(reader)
-        self._levels.load(reader)
+        self.market_condition.load(reader)
+        self.levels.load(reader)
         self.credits.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
@@ -164,15 +164,15 @@ class RiskService:
             case OrderFilled():
                 self._holdings.fill(message, step)
                 self._follow_fill(message, step)
-                self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
+                self._events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
                 self.credits.note_order(message.order, step)
             case RegimesWeighed():
-                self._condition.weigh(message)
+                self.market_condition.weigh(message)
             case RegimeChanged():
                 self._limits.follow(message.instrument, message.regime, step)
             case AgentScored():
-                self._levels.take(message)
+                self.levels.take(message)
                 self._lookout.scored(message, step)
 
     def volatilities(self) -> Floats:
@@ -190,6 +190,7 @@ class RiskService:
         arrays.update({f"filters.{k}": v for k, v in self._filters.arrays().items()})
         arrays.update({f"joint.{k}": v for k, v in self._joint.arrays().items()})
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
+        arrays.update({f"instants.{k}": v for k, v in self._instants.arrays().items()})
         arrays.update({f"market.{k}": v for k, v in self._market.arrays().items()})
         arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
@@ -217,6 +218,7 @@ class RiskService:
                 forecast=self._forecast,
                 tails=self._filters.tails,
             )
+            self._instants.at[int(self._joint.slices[0]) % OWN_WINDOW] = bars.at
             remember_slice(self._joint, self._filters, bars.rows, close=bars.close)
             follow_closes(self._market, bars.rows, bars.close)
             watch_slice(
@@ -247,7 +249,7 @@ class RiskService:
             self._scaling[row] = banded_multiplier(
                 float(self._scaling[row]),
                 volatility_multiplier(volatility, float(slow[row])),
-                band=self._config.size_band_fraction,
+                band=self.config.size_band_fraction,
             )
 
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
@@ -274,7 +276,7 @@ class RiskService:
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
                 response=self.responses.multiplier(self._symbols[row]),
-                condition=self._condition.multiplier(),
+                condition=self.market_condition.multiplier(),
                 step=step,
             )
         self._publish(slow, step)
@@ -288,27 +290,27 @@ class RiskService:
             self._market,
             ratio=ratio,
             correlation=None if pair is None else pair[0],
-            regimes=self._condition.regimes(),
+            regimes=self.market_condition.regimes(),
         )
-        self._condition.follow(signals, ratios, step)
+        self.market_condition.follow(signals, ratios, step)
         parts = parts_of(
             self._holdings,
-            condition=self._condition,
+            condition=self.market_condition,
             signals=signals,
             events=self._events,
-            levels=self._levels,
-            config=self._config,
+            levels=self.levels,
+            config=self.config,
             instruments=len(self._symbols),
         )
         impact = {subject: self._holdings.may_lose(subject) for subject in parts}
-        self._levels.follow(parts, step, impact=impact)
+        self.levels.follow(parts, step, impact=impact)
         around = Around(
-            condition=self._condition.multiplier(),
+            condition=self.market_condition.multiplier(),
             correlations=pair,
             scaling=self._scaling,
             close=self._filters.close,
         )
-        self.credits.follow(self._levels.agents(), around, step)
+        self.credits.follow(self.levels.agents(), around, step)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
         """Let what a position's opening and closing teach of stops be learned."""
@@ -333,13 +335,16 @@ class RiskService:
             )
         )
 
-    def level(self, query: GetRiskLevel, caller: Caller) -> RiskLevelsView:
-        """Return the level of risk of the deck and of each agent, with what it is made of."""
-        return self._levels.view()
-
-    def condition(self, query: GetCondition, caller: Caller) -> ConditionView:
-        """Return the market's condition and what each scales learned limits by."""
-        return self._condition.view()
+    def stressing(self) -> Stressing:
+        """Return what holds the present positions through scenarios."""
+        slices = int(self._joint.slices[0])
+        equities = {name: one.equity_units for name, one in self.levels.agents().items()}
+        return Stressing(
+            self._symbols,
+            past=past_of(self._joint.returns, self._instants.at, slices),
+            held=self._holdings.values(),
+            equities={DECK: self.levels.equity(), **equities},
+        )
 
     def _impact(self, scope: RiskScope, name: str) -> int | None:
         """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
@@ -387,7 +392,7 @@ class RiskService:
 
     def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        stale = int(self._missed[row]) >= self._config.stale_after_bars
+        stale = int(self._missed[row]) >= self.config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
         reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
         if have >= MIN_RESIDUALS and not known:

@@ -115,6 +115,10 @@ class Holdings:
         """Return the value of each position of a subject, short negative; ``None`` if it holds none."""
         return self._weights.get(subject)
 
+    def values(self) -> dict[str, Floats]:
+        """Return the value of each position by subject, the deck first."""
+        return dict(self._weights)
+
     def quantity(self, agent: str, row: int) -> int:
         """Return what an agent holds of an instrument, in units; short negative."""
         line = self._quantities.get(agent)
@@ -130,6 +134,11 @@ class Holdings:
         total = self._forecast.var[place, 1]
         shares = self._weights[subject] * self._forecast.marginal[place, 1] / total
         return round(float(np.nanmax(shares)), DIGITS)
+
+    def gross_units(self, subject: str) -> int:
+        """Return the value of a subject's positions without their signs, in money units."""
+        held = self._weights.get(subject)
+        return 0 if held is None else _money(float(np.abs(held).sum())) or 0
 
     def may_lose_in(self, row: int, var99: float) -> int | None:
         """Return what all agents' positions in one instrument may lose, each by itself."""

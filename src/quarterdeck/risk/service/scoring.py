@@ -44,7 +44,7 @@ def parts_of(
                 share_of(holdings.may_lose(DECK), levels.equity()), full=VAR_FULL
             ),
             "drawdown": ramp(levels.drawdown(), full=DRAWDOWN_FULL),
-            "concentration": ramp(holdings.concentration(DECK)),
+            "concentration": _concentration(holdings, DECK, levels.equity()),
             "events": ramp(float(len(standing)), full=EVENTS_FULL),
         }
     }
@@ -55,7 +55,16 @@ def parts_of(
                 share_of(holdings.may_lose(name), score.equity_units), full=VAR_FULL
             ),
             "drawdown": ramp(score.drawdown_fraction, full=DRAWDOWN_FULL),
-            "concentration": ramp(holdings.concentration(name)),
+            "concentration": _concentration(holdings, name, score.equity_units),
             "losing_streak": ramp(streak),
         }
     return found
+
+
+def _concentration(holdings: Holdings, subject: str, equity: int) -> float | None:
+    """Return the largest share of the VaR, as far as the equity is at work: a little is no danger."""
+    share, at_work = (
+        holdings.concentration(subject),
+        share_of(holdings.gross_units(subject), equity),
+    )
+    return None if share is None or at_work is None else ramp(share * min(at_work, 1.0))

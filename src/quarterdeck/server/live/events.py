@@ -11,6 +11,7 @@ from quarterdeck.execution.model import (
     BooksDiffered,
     BreakerChanged,
     BreakerState,
+    CapitalMoved,
     LimitSet,
     OrderAccepted,
     OrderCancelled,
@@ -27,7 +28,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
-from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, RebalanceStatus
+from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
     ConditionChanged,
@@ -40,6 +41,7 @@ from quarterdeck.risk.model import (
     RiskResponded,
 )
 from quarterdeck.server.desk.model import Event, FillBrief
+from quarterdeck.server.live.money_events import capital_event, rebalance_event
 
 MAX_TEXT = 400
 
@@ -62,7 +64,9 @@ def event_of(
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
         case RebalanceMoved():
-            return _rebalance_event(message)
+            return rebalance_event(message)
+        case CapitalMoved():
+            return capital_event(message)
         case RiskResponded() | CreditChanged() | RiskLevelChanged() | ConditionChanged():
             return _risk_event(message)
         case TaskFailed():
@@ -476,22 +480,3 @@ def _market_event(
                     if weight >= 0.0005
                 ),
             )
-
-
-def _rebalance_event(message: RebalanceMoved) -> Event:
-    reason = "" if message.reason is None else f"; {message.reason}"
-    well = message.status in (
-        RebalanceStatus.PROPOSED,
-        RebalanceStatus.RUNNING,
-        RebalanceStatus.DONE,
-    )
-    return _event(
-        f"rebalance:{message.rebalance_id}:{message.status}",
-        "rebalance",
-        message.slice,
-        message.at,
-        severity=Severity.INFO if well else Severity.WARNING,
-        agent=message.agent,
-        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
-        text=f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}",
-    )
