@@ -38,12 +38,12 @@ async def steward(me: Memory, door: Door) -> None:
 
 def _thought(me: Memory) -> Command:
     agent = me.chance.pick(me.tasks)
-    if me.chance.happens(0.15):
+    if me.chance.happens(0.25):
         return MoveCapital(
             idempotency_key=me.key(),
             from_agent=agent,
             to_agent=me.chance.pick(me.tasks),
-            amount=Decimal(me.chance.below(60_000)),
+            amount=Decimal(me.chance.below(me.chance.pick((5_000, 60_000)))),
             reason="it earns more there",
         )
     act = me.chance.below(10)
