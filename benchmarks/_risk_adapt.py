@@ -8,6 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._risk_data import SPLIT, panel
+from quarterdeck.risk.core.adapt import (
+    learned_from,
+    mixture,
+    moved,
+    nothing_learned,
+    policies,
+)
 from quarterdeck.risk.core.bank import COLUMNS, VOLATILITY, BankState, slow_volatility, update_bank
 from quarterdeck.risk.core.limits import (
     banded_limit,
@@ -117,6 +124,33 @@ def sizes(policy: str, now: FloatArray, slow: FloatArray) -> FloatArray:
     return out
 
 
+def adaptive_sizes(
+    close: FloatArray, position: FloatArray, now: FloatArray, slow: FloatArray
+) -> FloatArray:
+    """Return the credit share that would have been in force for a strategy at each close.
+
+    The policies are those of the deck; there is one instrument, so its condition is always calm.
+    """
+    out, learner, band = np.full(close.size, np.nan), nothing_learned(), RiskSection()
+    said: tuple[float, ...] = ()
+    held, wealth, peak, expected = float("nan"), 1.0, 1.0, 0.0
+    for t in range(close.size):
+        if t and position[t - 1] != 0.0:
+            earned = position[t - 1] * (close[t] / close[t - 1] - 1.0)
+            wealth *= 1.0 + earned
+            peak = max(peak, wealth)
+            if said and expected > 0.0:
+                learner = learned_from(learner, earned / expected, said)
+        if now[t] == now[t]:
+            scale = volatility_multiplier(float(now[t]), float(slow[t]))
+            said = policies(volatility=scale, condition=1.0, drawdown=1.0 - wealth / peak)
+            learner = moved(learner, mixture(learner, said))
+            expected = abs(position[t]) * float(now[t])
+            held = banded_multiplier(held, learner.held, band=band.limit_band_fraction)
+        out[t] = held
+    return out
+
+
 def cell(close: FloatArray, position: FloatArray, size: FloatArray, first: int) -> Cell | None:
     """Compare a policy with fixed size on the bars from ``first`` on; None where nothing was lost."""
     fixed, ours = (_net(close, position * scale, first) for scale in (1.0, size))
@@ -146,6 +180,35 @@ def _drawdown(returns: FloatArray) -> float:
 
 def _sharpe(returns: FloatArray) -> float:
     return float(returns.mean() / returns.std() * np.sqrt(YEAR))
+
+
+def credit_above_the_persons_limit(histories: int) -> int:
+    """Return in how many random histories of an agent its credit line is ever above the person's.
+
+    Every bar draws an outcome of heavy tails, a condition, a drawdown, and an equity out of nowhere.
+    """
+    rng, above, section = np.random.default_rng(1), 0, RiskSection()
+    for _ in range(histories):
+        learner, credit = nothing_learned(), None
+        outcomes = rng.standard_t(2, 6).tolist()
+        drawn = rng.random((6, 4)).tolist()
+        for outcome, (volatility, condition, drawdown, wealth) in zip(outcomes, drawn, strict=True):
+            said = policies(volatility=volatility, condition=condition, drawdown=drawdown)
+            learner = learned_from(learner, outcome, said)
+            learner = moved(learner, mixture(learner, said))
+            hard = int(10**12 * wealth)
+            over, under = learner.held.as_integer_ratio()
+            credit = banded_limit(
+                None if credit is None else min(credit, hard),
+                hard * over // under,
+                band=section.limit_band_fraction,
+                loosening=section.credit_loosening,
+                hard_limit_units=hard,
+            )
+            if credit > hard:
+                above += 1
+                break
+    return above
 
 
 def above_the_persons_limit(histories: int) -> int:

@@ -27,7 +27,9 @@ from benchmarks._risk_adapt import (
     STRATEGIES,
     Cell,
     above_the_persons_limit,
+    adaptive_sizes,
     cell,
+    credit_above_the_persons_limit,
     positions,
     series,
     sizes,
@@ -43,6 +45,8 @@ FloatArray = npt.NDArray[np.float64]
 ALPHAS = (0.05, 0.01)
 NAMES = ("95", "99")
 LAST = "2022-12-31"
+TRENDING = ("buy-hold", "momentum")
+"""Strategies on which what the credit lines learn is tried as a sizing policy."""
 
 
 def as_log(forecast: FloatArray, level: int) -> tuple[FloatArray, FloatArray]:
@@ -219,16 +223,25 @@ def adapt(figures: Figures) -> None:
 
     Every figure stands beside a constant scale-down: at equal volatility that leaves the ratio 1.
     """
-    found: dict[str, list[tuple[str, Cell]]] = {policy: [] for policy in POLICIES}
+    found: dict[str, list[tuple[str, Cell]]] = {policy: [] for policy in (*POLICIES, "adaptive")}
     for close, now, slow, first in series():
         scales = {policy: sizes(policy, now, slow) for policy in POLICIES}
+        progress(f"sizing, {len(found['default'])} cells done")
         for strategy in STRATEGIES:
             position = positions(strategy, close)
-            for policy in POLICIES:
+            tried = POLICIES
+            if strategy in TRENDING:
+                scales["adaptive"] = adaptive_sizes(close, position, now, slow)
+                tried = (*POLICIES, "adaptive")
+            for policy in tried:
                 one = cell(close, position, scales[policy], first)
                 if one is not None:
                     found[policy].append((strategy, one))
-    for policy, suffix in (("default", ""), ("targeting", "_targeting")):
+    for policy, suffix in (
+        ("default", ""),
+        ("targeting", "_targeting"),
+        ("adaptive", "_adaptive"),
+    ):
         cells = [one for _, one in found[policy]]
         figures[f"adapt_cells{suffix}"] = len(cells)
         figures[f"max_drawdown_ratio{suffix}"] = float(np.median([c.drawdown for c in cells]))
@@ -244,15 +257,13 @@ def adapt(figures: Figures) -> None:
         )
         figures[f"max_drawdown_equal_vol_trend_ratio{suffix}"] = float(
             np.median(
-                [
-                    c.drawdown_equal_volatility
-                    for name, c in found[policy]
-                    if name in {"buy-hold", "momentum"}
-                ]
+                [c.drawdown_equal_volatility for name, c in found[policy] if name in TRENDING]
             )
         )
     progress("a million random histories of limits")
     figures["learned_above_human_limits"] = above_the_persons_limit(1_000_000)
+    progress("histories of credit lines")
+    figures["credit_above_human_limits"] = credit_above_the_persons_limit(20_000)
 
 
 def measure() -> Figures:
@@ -288,7 +299,9 @@ CLAIMS = {
     "mean_exposure_ratio": "at least 0.70",
     "max_drawdown_equal_vol_ratio": "at most 1.05",
     "max_drawdown_equal_vol_trend_ratio": "reported; of the default policy",
+    "max_drawdown_equal_vol_trend_ratio_adaptive": "reported; of the credit lines' learner",
     "learned_above_human_limits": "0",
+    "credit_above_human_limits": "0",
 }
 
 if __name__ == "__main__":

@@ -210,6 +210,8 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "risk.gap_volatilities": ("forecast volatilities", "From a close to the next open, for a `gap` event."),
     "risk.losing_streak_trades": ("trades", "Losing trades of an agent in a row that raise a `losing_streak` event."),
     "risk.model_drift_ratio": ("ratio", "Realised over forecast volatility, or its inverse, that raises a `model_drift` event."),
+    "risk.adaptation": ("word", "What becomes of learned credit lines at first: `live`, `frozen` or `shadow`; a person can change it while the deck runs."),
+    "risk.credit_loosening": ("share of the line", "The most a credit line rises in a bar; it falls at once."),
     "risk.response_multiplier": ("factor", "What the response `tighten` scales a learned limit by."),
     "risk.response_bars": ("bars", "How long `tighten` and `reduce_only` last after an event of a single bar."),
     **{

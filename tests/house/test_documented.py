@@ -20,6 +20,7 @@ from quarterdeck.kernel.messages import Message, Number
 from quarterdeck.runtime.config import Config, parse_config
 from quarterdeck.runtime.database import CAPABILITIES
 from quarterdeck.runtime.policy import Operation, Permission, Topic
+from quarterdeck.server.tools import TELLINGS
 from tests.house.source import PACKAGE, ROOT, classes, functions, modules, parsed, shown, told
 
 import docs.generate as generated  # isort: skip
@@ -135,7 +136,10 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     assert raw["limits"].pop("levels")
     assert parse_config(raw) == Config()
     shown_keys = set(_dotted(raw))
-    lists = {"agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "paper.models"}
+    lists = {
+        "agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "portfolio.benchmark",
+        "portfolio.sectors", "paper.models",
+    }  # fmt: skip
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
 
@@ -324,3 +328,8 @@ def test_the_measurement_of_decision_4_is_what_its_page_says() -> None:
     assert len(rows) == 5
     for name, count, of in rows:
         assert (count, of) == (f"{differing[name]:,}", f"{len(ends):,}"), name
+
+
+def test_every_tool_that_an_operation_names_is_told_to_agents() -> None:
+    named = {one.tool for one in _operations() if one.tool is not None}
+    assert sorted(named - set(TELLINGS)) == []

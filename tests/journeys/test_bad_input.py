@@ -82,6 +82,8 @@ GOOD: dict[str, Json] = {
     },
     "POST /portfolio/rebalances/{rebalance_id}/approve": {"reason": "r"},
     "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
+    "POST /risk/adaptation": {"mode": "live", "reason": "r"},
+    "POST /risk/adaptation/reset": {"reason": "r", "agent": None},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},
     "POST /signals": {

@@ -616,3 +616,20 @@ def test_a_deck_ends_in_order_when_it_is_interrupted(deck: RunningDeck) -> None:
     assert "no deck runs" in said(deck, "status", status=1)
     # Nobody confirms this one; the deck that starts next starts stopped.
     assert "starts stopped" in said(deck, "stop", "--reason", "while it is down")
+
+
+def test_an_account_is_watched_over_and_rebalanced_from_the_command_line(deck: RunningDeck) -> None:
+    assert "no mandate is set" in said(deck, "rebalance", "mandates")
+    target = ("--weights", "IBM=0.3,MSFT=0.2")
+    plan = told(deck, "rebalance", "plan", "trend", *target)
+    assert (plan["agent"], plan["target"]) == ("trend", "fixed weights")
+    assert all(trade["verdict"] in ("accepted", "refused") for trade in plan["trades"])
+    assert "Taxes are not counted" in said(deck, "rebalance", "plan", "trend", *target)
+    terms = ("rebalance", "mandate", "core", "trend", *target, "--mode", "approval")
+    assert told(deck, *terms)["mandate"]["mode"] == "approval"
+    assert "asking only" in said(deck, "rebalance", "mandates")
+    refused = said(deck, "rebalance", "mandate", "core", "trend", "--weights", "IBM=2", status=1)
+    assert "weights.IBM" in refused
+    assert "no such rebalance" in said(deck, "rebalance", "approve", "reb-x", status=1)
+    assert "has ended" in said(deck, "rebalance", "end", "core", "--reason", "a test")
+    assert "no mandate 'core'" in said(deck, "rebalance", "propose", "core", status=1)

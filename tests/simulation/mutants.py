@@ -31,6 +31,7 @@ from quarterdeck.runtime.journal import Journal
 from quarterdeck.server.desk.turns import CrewTurns
 from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
+from tests.simulation.mutants_rebalancing import REBALANCING
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
@@ -317,4 +318,4 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION)
+MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING)

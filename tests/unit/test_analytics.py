@@ -70,6 +70,7 @@ class Line:
             config=RiskSection(),
             capital_units=CAPITAL,
             hard_units=HARD,
+            gross_ratio=1.5,
         )
         self.portfolio = PortfolioService(
             instruments=listed(FEED),
@@ -256,6 +257,7 @@ def test_a_forecast_whose_coverage_fails_is_reported_once() -> None:
         config=RiskSection(coverage_alarm_p=0.1, coverage_alarm_bars=50),
         capital_units=CAPITAL,
         hard_units=HARD,
+        gross_ratio=1.5,
     )
     reports = [
         m
@@ -298,7 +300,9 @@ def test_proposals_are_portfolios_within_their_bounds(line: Line) -> None:
         assert min(proposal.weights) >= -1e-9
         assert max(proposal.weights) <= 0.6 + 1e-9
         assert proposal.optimality_gap is None or proposal.optimality_gap < 1e-6
-    page = asyncio.run(line.portfolio.proposals(GetProposals(limit=4), OPERATOR, line.history()))
+    page = asyncio.run(
+        recorded.proposals(line.portfolio, GetProposals(limit=4), OPERATOR, line.history())
+    )
     assert page.proposals[0].number == len(proposals)
 
 

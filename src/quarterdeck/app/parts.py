@@ -22,6 +22,7 @@ from quarterdeck.execution.store.venue import dust_of
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
+from quarterdeck.market.model import Instrument
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance import api as performance_api
 from quarterdeck.performance import model as performance_model
@@ -93,10 +94,21 @@ def _execution(
     )
 
 
-def hard_units(config: Config) -> int:
-    """Return a person's limit of one position, in money units."""
-    field = "limits.max_position_notional"
-    return to_units(config.limits.max_position_notional, scale=MONEY_SCALE, field=field)
+def risk_of(plan: Plan, instruments: tuple[Instrument, ...]) -> RiskService:
+    """Return the risk service, given the human's limits that nothing learned may exceed."""
+    limits = plan.config.limits
+    return RiskService(
+        symbols=plan.feed.symbols,
+        quantity_scales=tuple(one.quantity_scale for one in instruments),
+        config=plan.config.risk,
+        capital_units=plan.capital_units,
+        hard_units=to_units(
+            limits.max_position_notional,
+            scale=MONEY_SCALE,
+            field="limits.max_position_notional",
+        ),
+        gross_ratio=limits.max_gross_exposure_ratio,
+    )
 
 
 class Capabilities:
@@ -112,18 +124,11 @@ class Capabilities:
         secrets: Secrets,
         room: Room,
     ) -> None:
-        config, symbols = plan.config, plan.feed.symbols
+        config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        timeframe = timeframe_of(plan.feed)
         self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
         self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
-        self.risk = RiskService(
-            symbols=symbols,
-            quantity_scales=tuple(one.quantity_scale for one in self.instruments),
-            config=config.risk,
-            capital_units=plan.capital_units,
-            hard_units=hard_units(config),
-        )
+        self.risk = risk_of(plan, self.instruments)
         self.portfolio = PortfolioService(
             instruments=self.instruments,
             config=config.portfolio,
@@ -143,10 +148,7 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
-        self.alerts = AlertsService(
-            rules=rules_of(config.alerts),
-            numbers=PUBLISHED,
-        )
+        self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

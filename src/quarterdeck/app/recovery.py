@@ -9,7 +9,7 @@ from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.parts import Capabilities
-from quarterdeck.app.succession import insist_whole, succeed
+from quarterdeck.app.succession import insist_same_tables, insist_whole, succeed
 from quarterdeck.crew import CREW
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.runtime import manifest
@@ -67,7 +67,7 @@ class Recovery:
         reader = ConnectionReader(connection, engine.sql)
         found = manifest.recorded(reader)
         if found:
-            self._identify(reader, found)
+            self._identify(reader, found, connection)
         engine.sequencer.load(reader)
         engine.journal.starts_after(engine.sequencer.number)
         for service in self._services:
@@ -83,11 +83,14 @@ class Recovery:
         stopped_at = int(reader.rows("runtime.last_step")[0]["machine_at"])
         return False, max(0, engine.wall.now() - stopped_at)
 
-    def _identify(self, reader: Reader, found: Mapping[str, str]) -> None:
+    def _identify(
+        self, reader: Reader, found: Mapping[str, str], connection: sqlite3.Connection
+    ) -> None:
         """Refuse another run; see whether another program ran this one, and then trust nothing."""
         engine = self._engine
         self.before = predecessor(reader, found, wanted=engine.manifest, present=engine.program)
         if self.before is not None and not engine.journal.upgraded:
+            insist_same_tables(connection, engine.sql)
             insist_whole(reader)
         engine.sequencer.run = manifest.run_of(found)
 

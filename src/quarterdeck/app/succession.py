@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from quarterdeck.app.invariants.folding import folded
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.runtime.database import SCHEMA_VERSION, Sql
 from quarterdeck.runtime.manifest import Manifest, recorded
 from quarterdeck.runtime.program import Program, other_settings, predecessor
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
+from quarterdeck.runtime.upgrade import unlike
+
+
+def insist_same_tables(connection: sqlite3.Connection, sql: Sql) -> None:
+    """Raise unless the tables are those of ``store.sql``: between two versions they change unnumbered."""
+    other = unlike(connection, sql)
+    if other is not None:
+        raise InvalidInput(
+            f"core.db has schema version {SCHEMA_VERSION}, but {other} is of an unreleased state of it; "
+            "start the program that made it, or begin anew with --fresh",
+            code="OTHER_SCHEMA",
+            field="data-dir",
+            value=other,
+            accepted="the tables of this version",
+        )
 
 
 def insist_whole(reader: Reader) -> None:

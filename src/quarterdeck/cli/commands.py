@@ -215,10 +215,15 @@ def risks(options: argparse.Namespace) -> int:
         "responses": risks.responses,
         "condition": risks.condition,
         "level": risks.level,
+        "credit": risks.credit,
         "timeline": risks.timeline,
     }
     if options.action in shown:
         return shown[options.action](options.data_dir, as_json=options.json)
+    if options.action == "adapt":
+        return risks.adapt(
+            options.data_dir, mode=options.mode, reason=options.reason, as_json=options.json
+        )
     return risks.lift(
         options.data_dir,
         response=options.response,

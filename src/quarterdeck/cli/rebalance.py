@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from urllib.parse import quote
 
 from quarterdeck.cli.console import Answer, ask
@@ -125,9 +126,9 @@ def _plan_lines(plan: Answer) -> list[str]:
     gain = plan["reason"] if plan["net_gain"] is None else f"{plan['net_gain']:.2f} net of cost"
     lines = [
         (
-            f"{plan['agent']} to {plan['target']}: equity {plan['equity']}, drift {plan['drift']:.4f}, "
-            f"turnover {plan['turnover']:.4f}, cost {plan['cost']}, gain {gain}, realised "
-            f"{plan['realised']}"
+            f"{plan['agent']} to {plan['target']}: equity {_money(plan['equity'])}, drift {plan['drift']:.4f}, "
+            f"turnover {plan['turnover']:.4f}, cost {_money(plan['cost'])}, gain {gain}, realised "
+            f"{_money(plan['realised'])}"
         ),
         f"{'SYMBOL':<12}{'WEIGHT':>10}{'TARGET':>10}{'WANTED':>10}",
     ]
@@ -141,8 +142,12 @@ def _plan_lines(plan: Answer) -> list[str]:
             word = f"{trade['code']}, at most {trade['max_allowed_now']} now: {trade['reason']}"
         lines.append(
             f"{trade['side']} {trade['quantity']} {trade['symbol']} at {trade['price']}, cost "
-            f"{trade['cost']}: {word}"
+            f"{_money(trade['cost'])}: {word}"
         )
     if not plan["trades"]:
         lines.append("nothing to trade")
     return [*lines, plan["tax_note"]]
+
+
+def _money(amount: str) -> str:
+    return f"{Decimal(amount):,.2f}"

@@ -53,6 +53,26 @@ def condition(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def credit(data_dir: Path, *, as_json: bool) -> int:
+    """Print every agent's credit line and what it rests on."""
+    found = ask(data_dir, "GET", "/risk/credit")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    print(f"adaptation is {found['mode']}")
+    return _lines(found["agents"], _credit, none="no agent has been scored yet", as_json=False)
+
+
+def adapt(data_dir: Path, *, mode: str, reason: str, as_json: bool) -> int:
+    """Let what is learned be in force, freeze it, only show it, or forget it."""
+    if mode == "reset":
+        answer = ask(data_dir, "POST", "/risk/adaptation/reset", {"reason": reason})
+    else:
+        answer = ask(data_dir, "POST", "/risk/adaptation", {"mode": mode, "reason": reason})
+    print(json.dumps(answer, indent=2) if as_json else f"adaptation is {answer['mode']}")
+    return 0
+
+
 def lift(data_dir: Path, *, response: str, reason: str, as_json: bool) -> int:
     """Take a standing response back."""
     path = f"/risk/responses/{quote(response, safe='')}/lift"
@@ -105,3 +125,13 @@ def _change(row: Answer) -> str:
     causes = ", ".join(f"{one['component']} {one['points']:+.2f}" for one in row["causes"])
     why = f"{row['because']}; {causes}" if causes else row["because"]
     return f"{row['at']}  {row['kind']:<9} {row['subject']:<12} {before}{row['now']}: {why}"
+
+
+def _credit(row: Answer) -> str:
+    least = "not known yet" if row["least_gain"] is None else f"{row['least_gain']:+.4f}"
+    factors = ", ".join(f"{name} {value:.2f}" for name, value in row["factors"].items())
+    return (
+        f"{row['agent']:<16}{row['credit'] or '-':>16}  share {row['share']:.2f}, {factors or '-'}; "
+        f"{row['bars']} bars, more would gain at least {least}; stops at {row['stop_distance']:.1f} "
+        f"volatilities ({row['trades']} trades)"
+    )

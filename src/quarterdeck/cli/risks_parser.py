@@ -20,10 +20,18 @@ def add_risks(subparsers: Commands) -> None:
     events = actions.add_parser("events", help="risk events with their evidence, newest first")
     responses = actions.add_parser("responses", help="how events were answered, and what stands")
     condition = actions.add_parser("condition", help="the market's condition, and what it does")
+    credit = actions.add_parser("credit", help="every agent's credit line, and what it rests on")
+    adapt = actions.add_parser("adapt", help="let what is learned be in force, or not")
+    adapt.add_argument(
+        "mode",
+        choices=("live", "frozen", "shadow", "reset"),
+        help="in force; nothing learned or loosened; only shown; or forgotten",
+    )
+    adapt.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     lift = actions.add_parser("lift", help="take a standing response back")
     lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
     lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (level, timeline, events, responses, condition, lift):
+    for action in (level, timeline, events, responses, condition, credit, adapt, lift):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.risks)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from quarterdeck.risk.model import (
     ConditionChangesView,
     ConditionView,
+    CreditChangesView,
+    CreditsView,
     GetCondition,
     GetConditionChanges,
+    GetCredit,
+    GetCreditChanges,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
@@ -17,15 +21,39 @@ from quarterdeck.risk.model import (
     HoldingsView,
     LiftResponse,
     LimitChangesView,
+    ResetAdaptation,
     RiskEventsView,
     RiskLevelsView,
     RiskResponsesView,
     RiskResponseView,
     RisksView,
     RiskTimelineView,
+    SetAdaptation,
 )
 from quarterdeck.risk.service import RiskService, records
-from quarterdeck.runtime.policy import Effect, Operation, Permission
+from quarterdeck.runtime.policy import Caller, Effect, Operation, Permission
+from quarterdeck.runtime.sequencer import Step
+
+
+def lift(service: RiskService, command: LiftResponse, step: Step) -> RiskResponseView:
+    """Take a standing response back; limits move at the next bar."""
+    return service.responses.lift(command, step)
+
+
+def credits_now(service: RiskService, _query: GetCredit, _caller: Caller) -> CreditsView:
+    """Return every agent's credit line."""
+    return service.credits.view()
+
+
+def set_adaptation(service: RiskService, command: SetAdaptation, step: Step) -> CreditsView:
+    """Let what is learned be in force, freeze it, or only show it."""
+    return service.credits.set_mode(command, step)
+
+
+def reset_adaptation(service: RiskService, command: ResetAdaptation, step: Step) -> CreditsView:
+    """Forget what was learned of one agent, or of all."""
+    return service.credits.reset(command, step)
+
 
 OPERATIONS = (
     Operation(
@@ -92,7 +120,7 @@ OPERATIONS = (
         path="/risk/responses/{response_id}/lift",
         input=LiftResponse,
         output=RiskResponseView,
-        function=RiskService.lift,
+        function=lift,
     ),
     Operation(
         name="risk.condition",
@@ -138,5 +166,49 @@ OPERATIONS = (
         input=GetRiskTimeline,
         output=RiskTimelineView,
         function=records.timeline,
+    ),
+    Operation(
+        name="risk.credit",
+        summary="Every agent's credit line: what was learned, what scales it, and its stop distance.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/credit",
+        input=GetCredit,
+        output=CreditsView,
+        function=credits_now,
+    ),
+    Operation(
+        name="risk.credit_changes",
+        summary="Changes of credit lines with their causes, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/credit/changes",
+        input=GetCreditChanges,
+        output=CreditChangesView,
+        function=records.credit_changes,
+    ),
+    Operation(
+        name="risk.adaptation",
+        summary="Let what is learned be in force, freeze it, or only show it.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/risk/adaptation",
+        input=SetAdaptation,
+        output=CreditsView,
+        function=set_adaptation,
+    ),
+    Operation(
+        name="risk.adaptation_reset",
+        summary="Forget what was learned of one agent, or of all.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/risk/adaptation/reset",
+        input=ResetAdaptation,
+        output=CreditsView,
+        function=reset_adaptation,
     ),
 )

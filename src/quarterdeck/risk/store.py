@@ -82,7 +82,7 @@ def response_of(row: Mapping[str, Any]) -> RiskResponseView:
 def risk_change_of(row: Mapping[str, Any]) -> RiskChangeView:
     """Return the view of one row of the timeline."""
     previous, now = row["previous"], row["now"]
-    if row["kind"] == "limit":
+    if row["kind"] in ("limit", "credit"):
         now = f"{from_units(int(now), MONEY_SCALE):f}"
         previous = None if previous is None else f"{from_units(int(previous), MONEY_SCALE):f}"
     if row["kind"] == "level":

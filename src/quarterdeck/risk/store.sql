@@ -102,6 +102,28 @@ CREATE TABLE risk_level_changes (
   impact_units INTEGER,  -- hashed
   model TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE risk_adaptation (
+  one INTEGER PRIMARY KEY,  -- hashed
+  mode TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_credit_accounts (
+  agent TEXT PRIMARY KEY,  -- hashed
+  kept TEXT NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_credit_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  previous_units INTEGER,  -- hashed
+  credit_units INTEGER NOT NULL,  -- hashed
+  share REAL NOT NULL,  -- hashed
+  in_force INTEGER NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  effects TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL,  -- hashed
+  loss99_units INTEGER  -- hashed
+) STRICT;
 CREATE TABLE risk_streaks (
   agent TEXT PRIMARY KEY,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
@@ -278,6 +300,36 @@ UNION ALL
 SELECT slice, at, 'event', subject, NULL, kind, text, '[]', NULL, impact_units, number
 FROM risk_events WHERE slice < :before
 UNION ALL
+SELECT slice, at, 'credit', agent, CAST(previous_units AS TEXT), CAST(credit_units AS TEXT), because,
+effects, model, loss99_units, number FROM risk_credit_changes WHERE slice < :before
+UNION ALL
 SELECT slice, at, 'response', subject, NULL, response || ' ' || state, reason, '[]', NULL, NULL,
 number FROM risk_responses WHERE slice < :before
 ) ORDER BY slice DESC, kind, number DESC LIMIT :limit
+
+-- adaptation_saved --
+INSERT INTO risk_adaptation (one, mode) VALUES (1, :mode)
+ON CONFLICT (one) DO UPDATE SET mode = excluded.mode
+
+-- adaptation --
+SELECT mode FROM risk_adaptation
+
+-- credit_account_saved --
+INSERT INTO risk_credit_accounts (agent, kept) VALUES (:agent, :kept)
+ON CONFLICT (agent) DO UPDATE SET kept = excluded.kept
+
+-- credit_accounts --
+SELECT agent, kept FROM risk_credit_accounts ORDER BY agent
+
+-- credit_change_saved --
+INSERT INTO risk_credit_changes
+(number, at, slice, agent, previous_units, credit_units, share, in_force, because, effects, model,
+loss99_units)
+VALUES (:number, :at, :slice, :agent, :previous_units, :credit_units, :share, :in_force, :because,
+:effects, :model, :loss99_units)
+
+-- last_credit_change --
+SELECT COALESCE(MAX(number), 0) AS number FROM risk_credit_changes
+
+-- credit_changes --
+SELECT * FROM risk_credit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit

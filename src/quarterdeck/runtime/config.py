@@ -230,6 +230,8 @@ class RiskSection(_Section, frozen=True):
     gap_volatilities: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 5.0
     losing_streak_trades: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 6
     model_drift_ratio: Annotated[float, msgspec.Meta(gt=1.0, le=100.0)] = 1.6
+    adaptation: Literal["live", "frozen", "shadow"] = "live"
+    credit_loosening: Fraction = 0.02
     response_multiplier: Fraction = 0.75
     response_bars: PositiveInt = 10
     responses: ResponsesSection = ResponsesSection()

@@ -26,6 +26,7 @@ from quarterdeck.server.gate_replies import (
     signals_reply,
 )
 from quarterdeck.server.replies import Reply, fitted, only, plain, whole
+from quarterdeck.server.risk_replies import level_reply
 from quarterdeck.server.work_replies import schedules_reply
 
 FULL = "full"
@@ -305,6 +306,13 @@ TELLINGS: Mapping[str, Telling] = {
         text="Signals, newest first, and where each stands.",
         notes={"agent": "whose; omit for all", "before": "next of the page before"},
         reply=signals_reply,
+        read_only=True,
+    ),
+    "get_risk_level": Telling(
+        text="How risky the deck and you are now, 0 to 100, and which components make it so.",
+        notes={},
+        reply=level_reply,
+        detail=True,
         read_only=True,
     ),
     "get_breakers": Telling(

@@ -332,6 +332,15 @@ def shipped_of(old: Path) -> str:
     return str(rows(old / "core.db", "SELECT config FROM program ORDER BY step DESC LIMIT 1")[0][0])
 
 
+def test_tables_of_an_unreleased_state_are_named_and_left_alone(old: Path) -> None:
+    lived(old)
+    as_if_by_another(old)
+    with closing(sqlite3.connect(old / "core.db")) as connection:
+        connection.execute("ALTER TABLE risk_marks ADD COLUMN draft TEXT")
+    with pytest.raises(InvalidInput, match="risk_marks is of an unreleased state"):
+        lived(old)
+
+
 def test_another_program_does_not_go_on_with_damage(old: Path) -> None:
     lived(old)
     as_if_by_another(old)

@@ -395,6 +395,7 @@ CREATE TABLE execution_signals (
   status TEXT NOT NULL,  -- hashed
   final_at INTEGER  -- hashed
 ) STRICT;
+INSERT INTO "execution_signals" VALUES(1,'sig-b06f8c4e-36-0','breakout','AAPL','buy',0.5,50,'by hand',NULL,1108512000000000000,31,'received',NULL);
 CREATE TABLE execution_stops (
   number INTEGER PRIMARY KEY,  -- hashed
   kind TEXT NOT NULL,  -- hashed
@@ -636,6 +637,7 @@ CREATE TABLE risk_limits (
   var99 REAL,  -- hashed
   stress REAL  -- hashed
 ) STRICT;
+INSERT INTO "risk_limits" VALUES(0,'AAPL',1,50000000000,'trending_up',1108512000000000000,0.02,0.05,1.0);
 CREATE TABLE risk_marks (
   kind TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed

@@ -9,7 +9,7 @@ import numpy as np
 
 from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.execution.model import OrderFilled, TradingHalted
-from quarterdeck.market.model import BarsClosed
+from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.portfolio.api.rebalancing import OPERATIONS
 from quarterdeck.portfolio.model import Mode, RebalanceView, SetMandate, Triggers
 from quarterdeck.portfolio.service import PortfolioService
@@ -31,6 +31,19 @@ WIDE = LimitsSection(
 FREE = PaperSection(half_spread_bps=0.0, fee_bps=0.0, impact_bps=0.0)
 
 
+class Unknown:
+    """Nobody who forecasts risk or tells regimes."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def volatilities(self) -> Floats:
+        return np.full(self.n, np.nan)
+
+    def labels(self) -> Ints:
+        return np.full(self.n, -1, dtype=np.int64)
+
+
 class RebalancingDeck(Deck):
     """An account named ``mine`` with 100,000 in cash, and nobody else in the market."""
 
@@ -46,7 +59,10 @@ class RebalancingDeck(Deck):
     def restart(self) -> None:
         super().restart()
         before = self.portfolio
-        self.portfolio = PortfolioService(instruments=self.instruments, config=self.section)
+        unknown = Unknown(len(self.instruments))
+        self.portfolio = PortfolioService(
+            instruments=self.instruments, config=self.section, forecasts=unknown, regimes=unknown
+        )
         if before is not None:
             # What a checkpoint would bring back, bit for bit.
             self.portfolio.restore({name: np.array(a) for name, a in before.arrays().items()})

@@ -7,12 +7,20 @@ from decimal import Decimal
 import pytest
 
 from quarterdeck.execution.model import RaiseStop, SubmitOrder
+from quarterdeck.execution.model.broker import (
+    BrokerFill,
+    BrokerState,
+    NoteOutcome,
+    SettleOrder,
+    TakeErrands,
+)
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
-from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.kernel.vocabulary import ConfidenceLevel, OrderStatus, Regime, Side
 from quarterdeck.portfolio.model import (
     AbortRebalance,
     ApproveRebalance,
     EndMandate,
+    GetRebalancing,
     Mode,
     Objective,
     Period,
@@ -24,8 +32,9 @@ from quarterdeck.portfolio.model import (
     Triggers,
 )
 from quarterdeck.portfolio.service.executing import in_the_name_of
+from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import LimitsSection, PaperSection
-from quarterdeck.runtime.policy import OPERATOR_CALLER, Permission
+from quarterdeck.runtime.policy import DECK_CALLER, OPERATOR_CALLER, Permission
 from tests.unit.execution.deck import agent_caller
 from tests.unit.portfolio.rebalancing_deck import RebalancingDeck
 
@@ -364,3 +373,111 @@ def test_the_deck_trades_with_an_agents_permissions_only() -> None:
     caller = in_the_name_of(agent_caller("mine").identity)
     assert caller.may(Permission.ORDER_PAPER)
     assert not caller.may(Permission.OPERATE)
+
+
+def turned(deck: RebalancingDeck, row: int) -> RegimeChanged:
+    return RegimeChanged(
+        at=deck.sequencer.at,
+        slice=deck.sequencer.slice,
+        instrument=row,
+        symbol=deck.instruments[row].symbol,
+        previous=Regime.RANGING,
+        regime=Regime.VOLATILE,
+        confidence=0.5,
+        level=ConfidenceLevel.MEDIUM,
+        duration_bars=3,
+        triggers=(),
+    )
+
+
+def in_doubt(deck: RebalancingDeck) -> str:
+    """Let the working order leave for a venue that never answers, and return its id."""
+    (order,) = deck.send(TakeErrands(), DECK_CALLER).submits
+    deck.send(NoteOutcome(client_id=order.client_id, outcome="unknown"), DECK_CALLER)
+    return str(order.client_id)
+
+
+def test_an_order_of_unknown_outcome_is_waited_for_and_never_sent_again() -> None:
+    deck = RebalancingDeck(remote=True)
+    deck.bar()
+    deck.mandate(weights={"AAA": 0.5}, slices=2)
+    deck.bar()
+    name = in_doubt(deck)
+    for _ in range(5):
+        deck.restart()
+        deck.bar()
+    (waiting,) = deck.rebalances()
+    assert waiting.status is RebalanceStatus.RUNNING
+    assert waiting.reason == "waits for 1 orders whose outcome is not known"
+    assert (waiting.legs[0].orders, waiting.legs[0].working) == (1, 250)
+    # Asked at last, the venue has it and has filled it.
+    fill = BrokerFill(fill_id="f1", client_id=name, quantity=250, price=10_000, fee=0)
+    state = BrokerState(
+        client_id=name, status=OrderStatus.FILLED, quantity=250, filled=250, fills=(fill,)
+    )
+    deck.send(NoteOutcome(client_id=name, outcome="answered", state=state), DECK_CALLER)
+    deck.bar()
+    (goes_on,) = deck.rebalances()
+    assert (goes_on.legs[0].filled, goes_on.legs[0].working) == (250, 250)
+
+
+def test_an_order_that_never_arrived_is_sent_once_more_and_an_abort_waits_for_the_venue() -> None:
+    deck = RebalancingDeck(remote=True)
+    deck.bar()
+    deck.mandate(weights={"AAA": 0.5})
+    deck.bar()
+    deck.send(SettleOrder(order_id=in_doubt(deck), reason="they never saw it"))
+    deck.bar()
+    (again,) = deck.rebalances()
+    assert (again.legs[0].orders, again.legs[0].working) == (2, 500)
+    name = in_doubt(deck)
+    aborted = deck.send(AbortRebalance(rebalance_id=again.rebalance_id, reason="enough"))
+    assert aborted.status is RebalanceStatus.ABORTING
+    deck.restart()
+    deck.bar()
+    assert deck.rebalances()[0].status is RebalanceStatus.ABORTING
+    deck.send(SettleOrder(order_id=name, reason="nor that"))
+    deck.bar()
+    (ended,) = deck.rebalances()
+    assert (ended.status, ended.legs[0].orders) == (RebalanceStatus.ABORTED, 2)
+
+
+def test_a_changed_regime_makes_a_rebalance_due_where_the_target_holds_the_instrument() -> None:
+    for row, due in ((0, True), (1, False)):
+        deck = RebalancingDeck()
+        deck.bar()
+        deck.mandate(weights={"AAA": 0.5}, triggers=Triggers(regime_change=True))
+        deck.tell([turned(deck, row)])
+        deck.bar()
+        assert bool(deck.rebalances()) is due
+
+
+def test_drift_of_the_risk_is_due_when_the_risk_moves_and_the_weights_do_not() -> None:
+    deck = RebalancingDeck()
+    deck.walk(30)
+    deck.mandate(weights={"AAA": 0.4, "BBB": 0.4}, triggers=Triggers(drift=0.1))
+    for _ in range(3):
+        deck.bar()
+    assert deck.rebalances()[0].status is RebalanceStatus.DONE
+    plan = plan_of(deck, weights={"AAA": 0.2, "BBB": 0.6})
+    assert plan.risk_drift is not None
+    assert plan.risk_drift > plan.drift
+    deck.mandate(
+        weights={"AAA": 0.2, "BBB": 0.6}, triggers=Triggers(risk_drift=plan.risk_drift * 0.9)
+    )
+    deck.bar()
+    assert deck.rebalances()[1].trigger.startswith("risk drift")
+
+
+def test_mandates_and_the_last_rebalances_are_shown_together_newest_first() -> None:
+    deck = RebalancingDeck()
+    deck.bar()
+    deck.mandate(weights={"AAA": 0.5}, triggers=Triggers(every=Period.DAY), mode=Mode.ADVISORY,
+                 approve_within_bars=1)  # fmt: skip
+    for _ in range(50):
+        deck.bar()
+    shown = deck.rebalancing.standing(GetRebalancing(), OPERATOR_CALLER)
+    assert [each.mandate.name for each in shown.mandates] == ["m"]
+    numbers = [each.number for each in shown.rebalances]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 20

@@ -22,6 +22,7 @@ from quarterdeck.risk.model import (
 from quarterdeck.risk.service.events import Concerned, Evidence, RiskEvents
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.runtime.config import ResponsesSection, RiskSection
+from quarterdeck.runtime.sequencer import Step
 from tests.unit.stages import Store, said, step_at
 
 SEEN = Evidence(0.4, 0.1, "saw {observed:.0%}", probability=0.02)
@@ -32,9 +33,18 @@ class Desk:
 
     def __init__(self, store: Store | None = None, **rungs: str) -> None:
         self.store = store or Store()
-        self.responses = Responses(RiskSection(responses=ResponsesSection(**rungs)))  # type: ignore[arg-type]
+        rungs_of = ResponsesSection(**rungs)  # type: ignore[arg-type]
+        self.responses = Responses(RiskSection(responses=rungs_of), restrain=self.restrain)
         self.events = RiskEvents(("A", "B"), responses=self.responses, impact=lambda *_: 7)
         self.slice = -1
+
+    def restrain(self, scope: RiskScope, subject: str, step: Step) -> None:
+        reducing = self.responses.reducing(scope, subject)
+        step.say(
+            GateRestrained(
+                at=step.at, scope=scope, subject=subject, reducing=reducing, credit_units=None
+            )
+        )
 
     def reload(self, **rungs: str) -> Desk:
         after = Desk(self.store, **rungs)

@@ -25,7 +25,7 @@ TOOLS = [
     "get_briefing", "get_market", "claim_work", "renew_lease", "complete_work", "explain_task", "submit_task",
     "submit_signal",
     "preview_order", "submit_order", "cancel_order", "get_limits", "replace_order", "cancel_signal",
-    "get_breakers",
+    "get_risk_level", "get_breakers",
     "get_conflicts", "get_performance",
 ]  # fmt: skip
 ORDER = {"idempotency_key": "k", "symbol": "AAPL", "side": "buy", "quantity": "5"}
@@ -91,7 +91,7 @@ def test_the_whole_list_is_short_flat_and_described(world: World) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("get_briefing", {}), ("get_market", {}), ("get_limits", {}), ("get_breakers", {}), ("get_performance", {}), ("submit_order", ORDER),
+        ("get_briefing", {}), ("get_market", {}), ("get_limits", {}), ("get_breakers", {}), ("get_risk_level", {}), ("get_performance", {}), ("submit_order", ORDER),
         ("preview_order", {"symbol": "AAPL", "side": "buy", "quantity": "500"}),
         ("claim_work", {}), ("renew_lease", {"task_id": "t", "lease_token": "l"}),
         ("complete_work", {"task_id": "t", "lease_token": "l", "result": {"ok": 1}}),
@@ -216,6 +216,7 @@ def test_tools_beyond_a_keys_scopes_are_hidden_and_refused(world: World) -> None
         "get_market",
         "explain_task",
         "get_limits",
+        "get_risk_level",
         "get_breakers",
         "get_conflicts",
         "get_performance",

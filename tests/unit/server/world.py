@@ -385,6 +385,22 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                 for s in SYMBOLS
             )
         ),
+        risk.GetRiskLevel: lambda q, c: risk.RiskLevelsView(
+            subjects=tuple(
+                risk.RiskLevelView(
+                    subject=name,
+                    level=risk.RiskLevel.MODERATE,
+                    score=32.5,
+                    since=AT,
+                    since_slice=7,
+                    components=(
+                        risk.ScorePartView(component="drawdown", value=0.4, points=30.0),
+                        risk.ScorePartView(component="correlation", value=None, points=None),
+                    ),
+                )
+                for name in ("deck", "trend", "reversion")
+            )
+        ),
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
         execution.GetGateNow: lambda q, c: execution.GateNow(
@@ -696,6 +712,7 @@ OFFERED = (
     _offer("positions.conflicts", Permission.READ, "GET /positions/conflicts", execution.GetConflicts, execution.ConflictsView, tool="get_conflicts"),
     _offer("signals.submit", Permission.SIGNAL, "POST /signals", execution.SubmitSignal, execution.SignalView, effect=COMMAND, tool="submit_signal", created=True),
     _offer("gate.limits", Permission.READ, "GET /gate", execution.GetGate, execution.GateView, tool="get_limits"),
+    _offer("risk.level", Permission.READ, "GET /risk/level", risk.GetRiskLevel, risk.RiskLevelsView, tool="get_risk_level"),
     _offer("breakers.list", Permission.READ, "GET /breakers", execution.GetBreakers, execution.BreakersView, tool="get_breakers"),
     _offer("stop.show", Permission.READ, "GET /gate/stop", execution.GetStop, execution.StopView),
     _offer("stop.raise", Permission.OPERATE, "POST /gate/stop", execution.RaiseStop, execution.StopView, effect=COMMAND),

@@ -35,6 +35,7 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   signal_ended: ["–", "text-faint", "signal"],
   limits_changed: ["↕", "text-muted", "limits"],
   condition_changed: ["◐", "text-muted", "condition"],
+  credit_changed: ["¤", "text-muted", "credit"],
   risk_level: ["▲", "text-muted", "level"],
   risk_response: ["⛨", "text-warn", "response"],
   rebalance: ["◔", "text-muted", "portfolio"],

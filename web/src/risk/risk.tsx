@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -129,6 +129,16 @@ const CHANGES: ReadonlyArray<Column<RiskChangeView>> = [
   { name: "At stake", right: true, hint: "At 99 % in the next bar: of a full position for a limit, else of what is held", show: (row) => <Maybe text={money(row.impact)} why="not known, or not of this kind" /> },
 ];
 
+const CREDITS: ReadonlyArray<Column<CreditView>> = [
+  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Credit line", right: true, hint: "The largest gross exposure; never above a person's limit", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.credit)} why="no bar has closed yet" /></span> },
+  { name: "Share", right: true, hint: "Of the human's limits, as learned", show: (row) => percent(row.share, 0) },
+  { name: "Scaled by", show: (row) => Object.entries(row.factors).map(([name, value]) => `${name} × ${fixed(value, 2)}`).join(" · ") },
+  { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
+  { name: "Gain of more", right: true, hint: "At least so much a bar, in forecast deviations; only above zero does it loosen", show: (row) => <Maybe text={row.least_gain === null ? DASH : fixed(row.least_gain, 3)} why="60 bars with something held are needed" /> },
+  { name: "Stop distance", right: true, hint: "In forecast volatilities of a bar", show: (row) => row.trades === 0 ? <Maybe text={DASH} why="no trade has closed yet" /> : `${fixed(row.stop_distance, 1)} (${count(row.trades)})` },
+];
+
 const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
   { name: "Condition", lead: true, show: (row) => <span className="font-medium">{words(row.condition)}</span> },
   { name: "Share", right: true, show: (row) => <Maybe text={percent(row.share, 0)} why="not enough data" /> },
@@ -227,6 +237,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<GateView> title="Limits in force" path="/gate" className="shrink-0">
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
+      </ViewPanel>
+      <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
+        {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
       </ViewPanel>
       <PagedPanel<RiskTimelineView> title="Risk timeline" path="/risk/timeline" className="shrink-0">
         {(data) => <Table label="Risk timeline" columns={CHANGES} rows={data.changes} rowKey={(row, place) => `${row.slice} ${row.kind} ${row.subject} ${place}`} empty="Nothing has changed yet." />}

@@ -55,6 +55,9 @@ export interface ActiveView {
   readonly net: Decimal;
 }
 
+/** What becomes of what is learned. */
+export type Adaptation = "frozen" | "live" | "shadow";
+
 /** Put ``task`` into the queue whenever ``trigger`` says so, at most once per nominal instant. A schedule has at most one open task (one per subject where it follows events): what comes due meanwhile is recorded as skipped. After a time without a deck, the first instant that was missed is made up for, and no other. */
 export interface AddSchedule {
   readonly name: string;
@@ -520,6 +523,48 @@ export interface CoverageView {
   readonly quantile_loss: number | null;
   readonly fz0: number | null;
   readonly recent: RecentCoverageView;
+}
+
+/** One change as recorded; the fields are those of ``CreditChanged``. */
+export interface CreditChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly agent: string;
+  readonly previous: Decimal | null;
+  readonly credit: Decimal;
+  readonly share: number;
+  readonly in_force: boolean;
+  readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal | null;
+}
+
+/** A page of changes, newest first. */
+export interface CreditChangesView {
+  readonly changes: ReadonlyArray<CreditChangeView>;
+  readonly next: number | null;
+}
+
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from. */
+export interface CreditView {
+  readonly agent: string;
+  readonly credit: Decimal | null;
+  readonly in_force: boolean;
+  readonly share: number;
+  readonly factors: Readonly<Record<string, number>>;
+  readonly bars: number;
+  readonly least_gain: number | null;
+  readonly policies: ReadonlyArray<PolicyWeight>;
+  readonly stop_distance: number;
+  readonly trades: number;
+}
+
+/** The mode of adaptation and every agent's credit line. */
+export interface CreditsView {
+  readonly mode: Adaptation;
+  readonly agents: ReadonlyArray<CreditView>;
 }
 
 /** What the gate decided about one order; ``status`` is ``accepted`` or ``refused``. A refusal lists every breach, the first of which gives ``code, limit, attempted, used``. ``max_allowed_now`` is the largest quantity that would pass all controls now; 0 if none would. ``retry_at_bars`` counts the bars from the order's slice to the one at which waiting alone has helped, null where it does not help or their number is unknown. ``retry_after_s`` is machine seconds until then at the present speed (null when unknown or paused); it is given with the answer and never kept. ``retry_at_market`` is the instant before which asking is in vain, null where none is known, as for the next bar of a replay. */
@@ -1291,6 +1336,13 @@ export interface Points {
   readonly points: number;
 }
 
+/** One sizing policy: what it says now, and how much it weighs. */
+export interface PolicyWeight {
+  readonly policy: string;
+  readonly share: number;
+  readonly weight: number;
+}
+
 /** Present proposals, one for each objective. */
 export interface PortfolioView {
   readonly proposals: ReadonlyArray<ProposalView>;
@@ -1479,6 +1531,12 @@ export interface RebalancesView {
   readonly next: number | null;
 }
 
+/** Mandates by name, and the last 20 rebalances, newest first. */
+export interface RebalancingView {
+  readonly mandates: ReadonlyArray<MandateView>;
+  readonly rebalances: ReadonlyArray<RebalanceView>;
+}
+
 /** The same figures as of ``CoverageView``, over the last 500 judged bars or as many as there are. */
 export interface RecentCoverageView {
   readonly observations: number;
@@ -1632,6 +1690,12 @@ export interface Report {
   readonly result: Readonly<Record<string, unknown>>;
   readonly failed: boolean;
   readonly reason: string;
+}
+
+/** Forget what was learned of one agent, or of all; it begins again, conservatively. */
+export interface ResetAdaptation {
+  readonly reason: string;
+  readonly agent?: string | null;
 }
 
 /** Close a breaker; what it counted starts anew. */
@@ -1882,6 +1946,12 @@ export interface SessionView {
   readonly identity: string;
   readonly kind: string;
   readonly permissions: ReadonlyArray<string>;
+}
+
+/** Let what is learned be in force, freeze it, or only show it. */
+export interface SetAdaptation {
+  readonly mode: Adaptation;
+  readonly reason: string;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */

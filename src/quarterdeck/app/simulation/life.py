@@ -13,6 +13,7 @@ from typing import NoReturn
 from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
 from quarterdeck.app.invariants.orders import read_orders_book
+from quarterdeck.app.invariants.rebalances import read_rebalances
 from quarterdeck.app.invariants.rules import Moment, Violation, settled
 from quarterdeck.app.invariants.shadow import read_shadow
 from quarterdeck.app.simulation.chance import Chance
@@ -254,7 +255,12 @@ class Life:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
             shadow = read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
-            return Second(shadow, read_alerts(connection), read_orders_book(connection))
+            return Second(
+                shadow,
+                read_alerts(connection),
+                read_orders_book(connection),
+                read_rebalances(connection),
+            )
 
     def _note(self, violation: Violation) -> None:
         world = self._world

@@ -13,6 +13,7 @@ from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
+from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -39,7 +40,7 @@ from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
-FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES})
+FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, SAVED})
 """The statements whose rows any rule or book looks at; most are told by messages as well."""
 
 
@@ -91,6 +92,7 @@ class Second(NamedTuple):
     shadow: Shadow
     alerts: AlertsBook
     orders: OrdersBook
+    rebalances: RebalancesBook
 
 
 class Watch:
@@ -160,6 +162,7 @@ class Watch:
         self._hold(entries_balance(step.rows))
         self._hold(self._second().alerts.step_over())
         self._hold(self._second().orders.step_over(now.shadow))
+        self._hold(self._second().rebalances.step_over())
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
             self._hold(nothing_overstays(now.shadow))
@@ -190,6 +193,7 @@ class Watch:
         now.shadow.write(statement, values)
         self._second().alerts.write(statement, values)
         self._second().orders.write(statement, values)
+        self._second().rebalances.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -206,6 +210,7 @@ class Watch:
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
         self._hold(self._second().orders.hear(now, message))
+        self._second().rebalances.hear(now, message)
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):

@@ -21,6 +21,7 @@ from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
 from quarterdeck.app.simulation.space import SimSpace
+from quarterdeck.app.simulation.steward import steward
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
 from quarterdeck.execution.model import Code
@@ -233,7 +234,11 @@ class World:
         ]
         boss = Memory("operator", symbols, self.chance.fork("operator"))
         boss.tasks = [memory.name for memory, _ in people]
-        return [(boss, operator), *people]
+        aide = Memory("steward", symbols, self.chance.fork("steward"))
+        aide.tasks = list(boss.tasks)
+        # Half of the worlds have nobody who lets the deck trade for others.
+        helped = bool(people) and aide.chance.happens(0.5)
+        return [(boss, operator), *people, *([(aide, steward)] if helped else [])]
 
 
 def image_of(path: Path, to: Path) -> Path:

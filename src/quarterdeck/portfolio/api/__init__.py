@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quarterdeck.portfolio.api.history import proposals
 from quarterdeck.portfolio.model import (
     ActiveView,
     AttributionView,
@@ -36,7 +37,7 @@ OPERATIONS = (
         path="/portfolio/proposals",
         input=GetProposals,
         output=ProposalsView,
-        function=PortfolioService.proposals,
+        function=proposals,
     ),
     Operation(
         name="portfolio.attribution",

@@ -9,6 +9,7 @@ from quarterdeck.portfolio.model import (
     GetMandates,
     GetRebalance,
     GetRebalances,
+    GetRebalancing,
     MandatesView,
     MandateView,
     ProposePortfolio,
@@ -16,6 +17,7 @@ from quarterdeck.portfolio.model import (
     RebalancePlan,
     RebalancesView,
     RebalanceView,
+    RebalancingView,
     SetMandate,
 )
 from quarterdeck.portfolio.service import mandating
@@ -90,6 +92,17 @@ OPERATIONS = (
         input=GetRebalances,
         output=RebalancesView,
         function=RebalancingService.rebalances,
+    ),
+    Operation(
+        name="rebalances.standing",
+        summary="Mandates and the last rebalances with how far they are, from memory.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/portfolio/rebalancing",
+        input=GetRebalancing,
+        output=RebalancingView,
+        function=RebalancingService.standing,
     ),
     Operation(
         name="rebalances.get",

@@ -92,6 +92,11 @@ class RollingMoments(ArrayState):
         """Joint returns in the window."""
         return min(int(self.count[0]), int(self.returns.shape[0]))
 
+    @property
+    def full(self) -> bool:
+        """Whether the window is full."""
+        return self.have == int(self.returns.shape[0])
+
     def covariance(self) -> FloatArray:
         """Return the sample covariance (divisor t - 1) of the window.
 

@@ -16,6 +16,7 @@ from quarterdeck.portfolio.model.rebalancing import (
     GetMandates,
     GetRebalance,
     GetRebalances,
+    GetRebalancing,
     LegView,
     MandatesView,
     MandateView,
@@ -29,6 +30,7 @@ from quarterdeck.portfolio.model.rebalancing import (
     RebalanceStatus,
     RebalancesView,
     RebalanceView,
+    RebalancingView,
     SetMandate,
     Triggers,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "GetProposals",
     "GetRebalance",
     "GetRebalances",
+    "GetRebalancing",
     "LegView",
     "MandateView",
     "MandatesView",
@@ -66,6 +69,7 @@ __all__ = [
     "RebalanceStatus",
     "RebalanceView",
     "RebalancesView",
+    "RebalancingView",
     "SetMandate",
     "Triggers",
 ]

@@ -295,6 +295,17 @@ class RebalancesView(Answer, frozen=True):
     next: int | None
 
 
+class GetRebalancing(Query, frozen=True):
+    """Ask for the mandates and the last rebalances, from memory."""
+
+
+class RebalancingView(Answer, frozen=True):
+    """Mandates by name, and the last 20 rebalances, newest first."""
+
+    mandates: tuple[MandateView, ...]
+    rebalances: tuple[RebalanceView, ...]
+
+
 class RebalanceMoved(Message, frozen=True):
     """A rebalance was proposed or passed to another status."""
 

@@ -6,10 +6,9 @@ follows from them is rounded to 12 significant digits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -18,7 +17,7 @@ from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import ROUNDING, Budget
@@ -36,12 +35,8 @@ from quarterdeck.portfolio.model import (
     GetActive,
     GetAttribution,
     GetPortfolio,
-    GetProposals,
     Objective,
     PortfolioView,
-    ProposalRecord,
-    ProposalsView,
-    ProposalView,
     RebalanceProposed,
 )
 from quarterdeck.portfolio.ports import Forecasts, Regimes
@@ -55,17 +50,15 @@ from quarterdeck.portfolio.service.attributing import (
     view_of,
 )
 from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
+from quarterdeck.portfolio.service.showing import Shares, figures_of, record_of, shown
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.config import PortfolioSection
-from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import Array, History, Reader, State
+from quarterdeck.runtime.state import Array, Reader, State
 
 RISK_FREE = 0.0
 """The risk-free rate of every Sharpe ratio here: no rate is known, so excess is over zero."""
-
-Shares = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,7 +188,7 @@ class PortfolioService:
         )
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
-        if self._full() and message.index % self._config.every_bars == 0:
+        if self._moments.full and message.index % self._config.every_bars == 0:
             basis = self._basis()
             for objective in Objective:
                 self._propose(objective, step, basis=basis)
@@ -238,12 +231,12 @@ class PortfolioService:
         slot = int(self._moments.count[0]) % self._config.window_bars
         self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
-        if self._full():
+        if self._moments.full:
             self._targets.follow(self._moments, budget=self._budget)
 
     def outlook(self) -> Outlook | None:
         """Return mean and covariance per period at the last close; ``None`` until the window is full."""
-        if not self._full():
+        if not self._moments.full:
             return None
         return Outlook(mean=self._moments.mean.copy(), covariance=self._moments.covariance())
 
@@ -268,16 +261,13 @@ class PortfolioService:
             worths=self._worths(),
             symbols=self._symbols,
             sectors=tuple(against.names[sector] for sector in against.sector_of),
-            covariance=self._moments.covariance() if self._full() else None,
+            covariance=self._moments.covariance() if self._moments.full else None,
         )
 
     def against_benchmark(self, query: GetActive, caller: Caller) -> ActiveView:
         """Return what the deck earned against its benchmark and by factor."""
         worths = tuple(self._worths().values())
         return self._against.view(worths, self._against.betas(self._moments))
-
-    def _full(self) -> bool:
-        return self._moments.have >= self._config.window_bars
 
     def _basis(self) -> Basis | DomainError:
         """Return what every objective is answered from at this close, or why there is nothing."""
@@ -312,7 +302,24 @@ class PortfolioService:
         assert isinstance(basis, Basis)
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")
-        proposal = self._proposal(objective, optimum, step=step, basis=basis)
+        before = self._latest.get(objective)
+        proposal = RebalanceProposed(
+            at=step.at,
+            slice=step.slice,
+            proposal_id=step.new_id("prp"),
+            objective=objective,
+            symbols=self._symbols,
+            **figures_of(
+                optimum,
+                year=self._config.periods_per_year,
+                before=None if before is None else before[0].weights,
+            ),
+            observations=self._config.window_bars,
+            span_from=basis.span_from,
+            span_to=basis.span_to,
+            condition=basis.condition,
+            warning=basis.warning,
+        )
         shares: Shares = {}
         if optimum.risk_contributions is not None:
             rounded = map(published, optimum.risk_contributions.tolist())
@@ -330,35 +337,6 @@ class PortfolioService:
             risk_contributions=msgspec.json.encode(shares),
         )
         step.say(proposal)
-
-    def _proposal(
-        self, objective: Objective, optimum: Optimum, *, step: Step, basis: Basis
-    ) -> RebalanceProposed:
-        year = self._config.periods_per_year
-        expected = None if optimum.expected_return is None else optimum.expected_return * year
-        before = self._latest.get(objective)
-        return RebalanceProposed(
-            at=step.at,
-            slice=step.slice,
-            proposal_id=step.new_id("prp"),
-            objective=objective,
-            symbols=self._symbols,
-            weights=tuple(optimum.weights.tolist()),
-            expected_return=_published(expected),
-            volatility=published(optimum.volatility * math.sqrt(year)),
-            sharpe=_published(optimum.sharpe, times=math.sqrt(year)),
-            turnover=None
-            if before is None
-            else published(turnover(np.array(before[0].weights), optimum.weights)),
-            optimality_gap=_published(optimum.optimality_gap),
-            observations=self._config.window_bars,
-            solver=optimum.solver,
-            kkt_residual=_published(optimum.kkt_residual),
-            span_from=basis.span_from,
-            span_to=basis.span_to,
-            condition=basis.condition,
-            warning=basis.warning,
-        )
 
     def _optimum(self, objective: Objective, basis: Basis) -> Optimum | DomainError:
         cap = float(self._budget.upper[0])
@@ -390,75 +368,25 @@ class PortfolioService:
 
     def portfolio(self, query: GetPortfolio, caller: Caller) -> PortfolioView:
         """Return the present proposal of every objective."""
-        return PortfolioView(proposals=tuple(self._view(objective) for objective in Objective))
-
-    def _view(self, objective: Objective) -> ProposalView:
         have, need = self._moments.have, self._config.window_bars
-        latest = self._latest.get(objective)
-        reason = self._reasons.get(objective) or None
-        if latest is None and reason is None:
-            reason = (
-                f"not enough data: {have} of {need} joint returns"
-                if have < need
-                else f"the next proposal is due within {self._config.every_bars} bars"
-            )
-        target = self._targets.of(objective.value)
-        now = None if target is None else dict(zip(self._symbols, target.tolist(), strict=True))
-        drift = self._drift(objective)
-        if latest is None:
-            return ProposalView.empty(
-                objective, observations=have, need=need, reason=reason, target=now
-            )
-        proposal, shares = latest
-        return ProposalView(
-            objective=objective,
-            at=rfc3339(proposal.at),
-            weights=dict(zip(proposal.symbols, proposal.weights, strict=True)),
-            expected_return=proposal.expected_return,
-            volatility=proposal.volatility,
-            sharpe=proposal.sharpe,
-            turnover=proposal.turnover,
-            risk_contributions=shares or None,
-            optimality_gap=proposal.optimality_gap,
-            observations=proposal.observations,
-            need=need,
-            solver=proposal.solver,
-            reason=reason,
-            kkt_residual=proposal.kkt_residual,
-            span_from=rfc3339(proposal.span_from),
-            span_to=rfc3339(proposal.span_to),
-            condition=proposal.condition,
-            warning=proposal.warning,
-            target=now,
-            drift=drift,
+        waiting = (
+            f"not enough data: {have} of {need} joint returns"
+            if have < need
+            else f"the next proposal is due within {self._config.every_bars} bars"
         )
-
-    async def proposals(
-        self, query: GetProposals, caller: Caller, history: History
-    ) -> ProposalsView:
-        """Return a page of proposals, newest first."""
-        rows = await history.rows("portfolio.proposals", **page(query.limit, query.before))
-        records = tuple(_record_of(row) for row in rows)
-        return ProposalsView(
-            proposals=records, next=records[-1].number if len(records) == query.limit else None
+        return PortfolioView(
+            proposals=tuple(
+                shown(
+                    objective,
+                    self._latest.get(objective),
+                    reason=self._reasons.get(objective) or None,
+                    waiting=waiting,
+                    have=have,
+                    need=need,
+                    symbols=self._symbols,
+                    target=self._targets.of(objective.value),
+                    drift=self._drift(objective),
+                )
+                for objective in Objective
+            )
         )
-
-
-def _published(figure: float | None, *, times: float = 1.0) -> float | None:
-    return None if figure is None else published(figure * times)
-
-
-def _record_of(row: Mapping[str, Any]) -> ProposalRecord:
-    proposal = msgspec.json.decode(row["proposal"], type=RebalanceProposed)
-    return ProposalRecord(
-        number=row["number"],
-        proposal_id=proposal.proposal_id,
-        at=rfc3339(Nanos(row["at"])),
-        slice=row["slice"],
-        objective=proposal.objective,
-        weights=dict(zip(proposal.symbols, proposal.weights, strict=True)),
-        expected_return=proposal.expected_return,
-        volatility=proposal.volatility,
-        sharpe=proposal.sharpe,
-        turnover=proposal.turnover,
-    )

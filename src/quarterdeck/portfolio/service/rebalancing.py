@@ -16,12 +16,15 @@ from quarterdeck.portfolio.model import (
     GetMandates,
     GetRebalance,
     GetRebalances,
+    GetRebalancing,
     MandatesView,
+    Mode,
     ProposePortfolio,
     RebalancePlan,
     RebalanceStatus,
     RebalancesView,
     RebalanceView,
+    RebalancingView,
 )
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
@@ -43,6 +46,9 @@ from quarterdeck.runtime.paging import page
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import History, Reader, State
+
+SHOWN = 20
+"""Rebalances that are shown together with the mandates."""
 
 
 class RebalancingService:
@@ -124,6 +130,14 @@ class RebalancingService:
         """Return one rebalance."""
         return self.view(self.programmes.find(query.rebalance_id))
 
+    def standing(self, _query: GetRebalancing, caller: Caller) -> RebalancingView:
+        """Return the mandates and the last rebalances."""
+        last = list(self.programmes.rebalances.values())[-SHOWN:]
+        return RebalancingView(
+            mandates=self.mandates(GetMandates(), caller).mandates,
+            rebalances=tuple(self.view(each) for each in reversed(last)),
+        )
+
     async def rebalances(
         self, query: GetRebalances, _caller: Caller, history: History
     ) -> RebalancesView:
@@ -175,7 +189,9 @@ class RebalancingService:
         if before is RebalanceStatus.PROPOSED:
             if step.slice < rebalance.expires_slice:
                 return
-            why = f"nobody approved it within {rebalance.expires_slice - rebalance.slice} bars"
+            bars = rebalance.expires_slice - rebalance.slice
+            advised = rebalance.mode is Mode.ADVISORY
+            why = f"{'it is advice of' if advised else 'nobody approved it within'} {bars} bars"
             end(rebalance, RebalanceStatus.EXPIRED, reason=why, step=step)
         elif not advance(rebalance, self.accounts, step):
             return

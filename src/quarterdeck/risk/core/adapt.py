@@ -43,6 +43,7 @@ EVIDENCE_BARS: Final = 60
 """Bars with something held before anything is loosened."""
 CONFIDENCE: Final = 1.0
 """Standard errors that the gain of more must be above zero."""
+DOUBT: Final = 20
 BRAKE_AT: Final = 0.2
 """The drawdown at which the brake's policy is at its least, a quarter."""
 
@@ -144,6 +145,46 @@ def mixture(learner: Learner, made: Sequence[float]) -> float:
     follow = _shares([-RATES[0] * one for one in learner.losses])
     said = [_mean(_shares(line), made) for line in learner.logs]
     return min(max(_mean(follow, said), LEAST), MOST)
+
+
+def weights_of(learner: Learner) -> tuple[float, ...]:
+    """Return what each policy weighs in the mixture; they add up to 1."""
+    follow = _shares([-RATES[0] * one for one in learner.losses])
+    lines = [_shares(line) for line in learner.logs]
+    return tuple(
+        math.fsum(trust * line[k] for trust, line in zip(follow, lines, strict=True))
+        for k in range(len(POLICIES))
+    )
+
+
+def grounding(orders: int, doubtful: int) -> float:
+    """Return what false premises leave of a credit line, in [0.5, 1].
+
+    Twenty orders whose premises held are added, so that the first false one does not halve it.
+
+    Examples
+    --------
+    >>> grounding(0, 0), grounding(20, 20)
+    (1.0, 0.5)
+    """
+    return max(0.5, 1.0 - doubtful / (orders + DOUBT))
+
+
+def diversification(pair: tuple[float, float] | None) -> float:
+    """Return what a risen correlation leaves of a gross exposure, in [0.5, 1].
+
+    The volatility of many equal positions of mean correlation c is that of one times sqrt(c), nearly;
+    so the gross that keeps it is sqrt(usual / now). A correlation at or below zero says nothing.
+
+    Examples
+    --------
+    >>> diversification((0.64, 0.36)), diversification((0.2, 0.6)), diversification(None)
+    (0.75, 1.0, 1.0)
+    """
+    if pair is None or not min(pair) > 0.0:
+        return 1.0
+    now, usual = pair
+    return min(1.0, max(0.5, math.sqrt(usual / now)))
 
 
 def least_gain(learner: Learner) -> float | None:

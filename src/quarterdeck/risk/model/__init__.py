@@ -12,6 +12,19 @@ from quarterdeck.risk.model.conditions import (
     GetCondition,
     GetConditionChanges,
 )
+from quarterdeck.risk.model.credit import (
+    Adaptation,
+    CreditChanged,
+    CreditChangesView,
+    CreditChangeView,
+    CreditsView,
+    CreditView,
+    GetCredit,
+    GetCreditChanges,
+    PolicyWeight,
+    ResetAdaptation,
+    SetAdaptation,
+)
 from quarterdeck.risk.model.events import (
     GateRestrained,
     GetRiskEvents,
@@ -62,6 +75,7 @@ from quarterdeck.risk.model.limits import (
 
 __all__ = [
     "PUBLISHED",
+    "Adaptation",
     "ComponentRiskView",
     "Condition",
     "ConditionChangeView",
@@ -70,9 +84,16 @@ __all__ = [
     "ConditionShare",
     "ConditionView",
     "CoverageView",
+    "CreditChangeView",
+    "CreditChanged",
+    "CreditChangesView",
+    "CreditView",
+    "CreditsView",
     "GateRestrained",
     "GetCondition",
     "GetConditionChanges",
+    "GetCredit",
+    "GetCreditChanges",
     "GetHoldingsRisk",
     "GetLimitChanges",
     "GetRisk",
@@ -88,7 +109,9 @@ __all__ = [
     "LimitEffect",
     "LimitsChanged",
     "Points",
+    "PolicyWeight",
     "RecentCoverageView",
+    "ResetAdaptation",
     "Response",
     "ResponseState",
     "RiskChangeView",
@@ -108,4 +131,5 @@ __all__ = [
     "RiskView",
     "RisksView",
     "ScorePartView",
+    "SetAdaptation",
 ]

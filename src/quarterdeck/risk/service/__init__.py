@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from quarterdeck.execution.model import OrderFilled
+from quarterdeck.execution.model import OrderAccepted, OrderFilled, OrderRefused
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.market.model import BarsClosed, Floats, Ints
@@ -39,19 +39,19 @@ from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
     ConditionView,
     CoverageView,
+    GateRestrained,
     GetCondition,
     GetHoldingsRisk,
     GetRisk,
     GetRiskLevel,
     HoldingsView,
-    LiftResponse,
     RiskLevelsView,
-    RiskResponseView,
     RiskScope,
     RisksView,
     RiskView,
 )
 from quarterdeck.risk.service.condition import MarketCondition
+from quarterdeck.risk.service.credit import Around, Credits
 from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.levels import Levels
@@ -92,11 +92,12 @@ class RiskService:
         "_events": State.JOURNALED,
         "_missed": State.CHECKPOINTED,
         "_watch": State.CHECKPOINTED,
-        "_responses": State.JOURNALED,
+        "responses": State.JOURNALED,
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
         "_condition": State.JOURNALED,
         "_levels": State.JOURNALED,
+        "credits": State.JOURNALED,
     }
 
     def __init__(
@@ -107,6 +108,7 @@ class RiskService:
         config: RiskSection,
         capital_units: int,
         hard_units: int,
+        gross_ratio: float,
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
@@ -126,8 +128,15 @@ class RiskService:
         self._market = MarketState(n)
         self._condition = MarketCondition()
         self._levels = Levels()
-        self._responses = Responses(config)
-        self._events = RiskEvents(symbols, responses=self._responses, impact=self._impact)
+        self.responses = Responses(config, restrain=self._restrain)
+        self.credits = Credits(
+            config,
+            gross_ratio=gross_ratio,
+            loss=self._holdings.may_lose,
+            weights=self._holdings.weights,
+            tell=lambda agent, _, step: self._restrain(RiskScope.AGENT, agent, step),
+        )
+        self._events = RiskEvents(symbols, responses=self.responses, impact=self._impact)
         self._lookout = Lookout(
             symbols,
             config=config,
@@ -142,9 +151,10 @@ class RiskService:
         self._limits.load(reader)
         self._holdings.load(reader)
         self._events.load(reader)
-        self._responses.load(reader)
+        self.responses.load(reader)
         self._condition.load(reader)
         self._levels.load(reader)
+        self.credits.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -153,7 +163,10 @@ class RiskService:
                 self._on_bars(message, step)
             case OrderFilled():
                 self._holdings.fill(message, step)
+                self._follow_fill(message, step)
                 self._events.follow_trade(message, step, most=self._config.losing_streak_trades)
+            case OrderAccepted() | OrderRefused():
+                self.credits.note_order(message.order, step)
             case RegimesWeighed():
                 self._condition.weigh(message)
             case RegimeChanged():
@@ -245,7 +258,7 @@ class RiskService:
         self.absorb(bars)
         self._holdings.journal(lost, step)
         slow = slow_volatility(self._filters)
-        self._responses.expire(step)
+        self.responses.expire(step)
         self._lookout.breaches(loss, foreseen, step)
         self._lookout.volatility(self._forecast[:, VOLATILITY], slow, step)
         self._lookout.coverage(step)
@@ -260,7 +273,7 @@ class RiskService:
                 volatility=float(self._forecast[row, VOLATILITY]),
                 var99=float(self._forecast[row, VAR99]),
                 multiplier=self._multiplier(row),
-                response=self._responses.multiplier(self._symbols[row]),
+                response=self.responses.multiplier(self._symbols[row]),
                 condition=self._condition.multiplier(),
                 step=step,
             )
@@ -289,6 +302,36 @@ class RiskService:
         )
         impact = {subject: self._holdings.may_lose(subject) for subject in parts}
         self._levels.follow(parts, step, impact=impact)
+        around = Around(
+            condition=self._condition.multiplier(),
+            correlations=pair,
+            scaling=self._scaling,
+            close=self._filters.close,
+        )
+        self.credits.follow(self._levels.agents(), around, step)
+
+    def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
+        """Let what a position's opening and closing teach of stops be learned."""
+        row = fill.instrument
+        self.credits.follow_fill(
+            fill,
+            step,
+            held=self._holdings.quantity(str(fill.agent), row),
+            price=float(self._filters.close[row]),
+            volatility=float(self._forecast[row, VOLATILITY]),
+        )
+
+    def _restrain(self, scope: RiskScope, subject: str, step: Step) -> None:
+        """Say what passes at a level from now on: what stands there, and an agent's credit line."""
+        step.say(
+            GateRestrained(
+                at=step.at,
+                scope=scope,
+                subject=subject,
+                reducing=self.responses.reducing(scope, subject),
+                credit_units=self.credits.units(subject) if scope is RiskScope.AGENT else None,
+            )
+        )
 
     def level(self, query: GetRiskLevel, caller: Caller) -> RiskLevelsView:
         """Return the level of risk of the deck and of each agent, with what it is made of."""
@@ -306,7 +349,7 @@ class RiskService:
         return self._holdings.may_lose_in(row, float(self._forecast[row, VAR99]))
 
     def _multiplier(self, row: int) -> float:
-        response = self._responses.multiplier(self._symbols[row])
+        response = self.responses.multiplier(self._symbols[row])
         return float(self._scaling[row]) * self._limits.stress(row) * response
 
     def _publish(self, slow: Floats, step: Step) -> None:
@@ -366,10 +409,6 @@ class RiskService:
             need=MIN_RESIDUALS,
             reason=reason,
         )
-
-    def lift(self, command: LiftResponse, step: Step) -> RiskResponseView:
-        """Take a standing response back for a person; limits move at the next bar."""
-        return self._responses.lift(command, step)
 
 
 def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:

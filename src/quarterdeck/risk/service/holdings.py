@@ -111,9 +111,14 @@ class Holdings:
         place = list(self._weights).index(subject)
         return _money(float("nan") if self._forecast is None else self._forecast.var[place, 1])
 
-    def subjects(self) -> tuple[str, ...]:
-        """Return who holds something, the deck first."""
-        return tuple(self._weights)
+    def weights(self, subject: str) -> Floats | None:
+        """Return the value of each position of a subject, short negative; ``None`` if it holds none."""
+        return self._weights.get(subject)
+
+    def quantity(self, agent: str, row: int) -> int:
+        """Return what an agent holds of an instrument, in units; short negative."""
+        line = self._quantities.get(agent)
+        return 0 if line is None else line[row]
 
     def concentration(self, subject: str) -> float | None:
         """Return the largest share of one instrument in a subject's 99 % VaR; 0 if it holds none."""

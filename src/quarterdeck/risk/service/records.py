@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.risk.model import (
     ConditionChangesView,
+    CreditChangesView,
     GetConditionChanges,
+    GetCreditChanges,
     GetLimitChanges,
     GetRiskEvents,
     GetRiskResponses,
@@ -17,6 +19,7 @@ from quarterdeck.risk.model import (
     RiskTimelineView,
 )
 from quarterdeck.risk.service.condition import condition_change_of
+from quarterdeck.risk.service.credit import credit_change_of
 from quarterdeck.risk.store import limit_change_of, response_of, risk_change_of, risk_event_of
 from quarterdeck.runtime.paging import MAX_PAGE, page
 from quarterdeck.runtime.policy import Caller
@@ -67,6 +70,17 @@ async def condition_changes(
     rows = await history.rows("risk.condition_changes", **page(query.limit, query.before))
     changes = tuple(condition_change_of(row) for row in rows)
     return ConditionChangesView(
+        changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+async def credit_changes(
+    _service: RiskService, query: GetCreditChanges, _caller: Caller, history: History
+) -> CreditChangesView:
+    """Return a page of changes of credit lines."""
+    rows = await history.rows("risk.credit_changes", **page(query.limit, query.before))
+    changes = tuple(credit_change_of(row) for row in rows)
+    return CreditChangesView(
         changes=changes, next=_next([one.number for one in changes], query.limit)
     )
 

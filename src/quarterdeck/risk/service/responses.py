@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +10,6 @@ import msgspec
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.risk.core.ladder import ONE_OFF
 from quarterdeck.risk.model import (
-    GateRestrained,
     LiftResponse,
     Response,
     ResponseState,
@@ -29,6 +28,10 @@ PARTITION: Final = "paper"
 LASTING: Final = (Response.TIGHTEN, Response.REDUCE_ONLY)
 """Responses that stand until they are over; the others are carried out once."""
 MAX_REASON: Final = 500
+
+
+Restrain = Callable[[RiskScope, str, Step], None]
+"""Says what passes at a level, now that a response there came or ended."""
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -51,8 +54,9 @@ class Answered(msgspec.Struct, frozen=True):
 class Responses:
     """What stands as an answer to risk events; all journaled."""
 
-    def __init__(self, config: RiskSection) -> None:
+    def __init__(self, config: RiskSection, *, restrain: Restrain) -> None:
         self._config = config
+        self._restrain = restrain
         self._number = 0
         self._standing: dict[int, Answered] = {}
 
@@ -190,16 +194,11 @@ class Responses:
         if one.response is Response.REDUCE_ONLY:
             self._restrain(one.scope, one.subject, step)
 
-    def _restrain(self, scope: RiskScope, subject: str, step: Step) -> None:
-        """Say what passes at a level now that a response there came or ended."""
-        reducing = any(
+    def reducing(self, scope: RiskScope, subject: str) -> bool:
+        """Return whether only reducing orders may pass at a level, by what stands."""
+        return any(
             each.response is Response.REDUCE_ONLY and (each.scope, each.subject) == (scope, subject)
             for each in self._standing.values()
-        )
-        step.say(
-            GateRestrained(
-                at=step.at, scope=scope, subject=subject, reducing=reducing, credit_units=None
-            )
         )
 
 

@@ -92,6 +92,8 @@ CREATE TABLE execution_adjustments (
 
 -- The condition of the market as a whole, and what follows from it.
 ALTER TABLE risk_limits ADD COLUMN condition REAL;
+-- Neither had a part in a limit that was learned before: what it was multiplied by is one.
+UPDATE risk_limits SET response = 1.0, condition = 1.0 WHERE stress IS NOT NULL;
 CREATE TABLE risk_condition (
   one INTEGER PRIMARY KEY,
   number INTEGER NOT NULL,
@@ -139,6 +141,8 @@ ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
+ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE tasks ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE schedule_fires (
   number INTEGER PRIMARY KEY,
   schedule_id TEXT NOT NULL,
@@ -195,4 +199,51 @@ CREATE TABLE risk_level_changes (
 CREATE TABLE risk_levels (
   one INTEGER PRIMARY KEY,
   kept TEXT NOT NULL
+) STRICT;
+
+-- How much work of one kind may run at once.
+CREATE TABLE work_bounds (
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  max_running INTEGER,
+  per_minute INTEGER,
+  full_at INTEGER NOT NULL,
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
+
+-- What was earned before is told as trading less cost; what is held counts as bought since the last close.
+INSERT INTO portfolio_active (number, state)
+SELECT 1, CAST(json_object(
+  'trading', (SELECT COALESCE(SUM(gain_units), 0) FROM portfolio_cells),
+  'cost', (SELECT COALESCE(SUM(cost_units), 0) FROM portfolio_cells),
+  'joined', (SELECT SUM(capital_units) FROM execution_accounts)
+    + (SELECT COALESCE(SUM(gain_units - cost_units), 0) FROM portfolio_cells),
+  'traded', json((SELECT json_group_object(instrument, json_array(quantity, paid)) FROM (
+    SELECT instrument, SUM(quantity_units) AS quantity, SUM(paid_units) AS paid
+    FROM portfolio_stakes GROUP BY instrument)))
+) AS BLOB)
+WHERE EXISTS (SELECT 1 FROM execution_accounts);
+
+-- What risk has since come to keep.
+CREATE TABLE risk_adaptation (
+  one INTEGER PRIMARY KEY,
+  mode TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_credit_accounts (
+  agent TEXT PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE risk_credit_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous_units INTEGER,
+  credit_units INTEGER NOT NULL,
+  share REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
 ) STRICT;

@@ -22,6 +22,7 @@ from quarterdeck.execution.model import (
     TradingHalted,
     TradingResumed,
 )
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
@@ -30,6 +31,7 @@ from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed, Rebal
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
     ConditionChanged,
+    CreditChanged,
     LimitsChanged,
     Response,
     RiskEventRaised,
@@ -61,21 +63,8 @@ def event_of(
             return _market_event(message)
         case RebalanceMoved():
             return _rebalance_event(message)
-        case RiskResponded():
-            return _response_event(message)
-        case RiskLevelChanged():
-            return _level_event(message)
-        case ConditionChanged():
-            before = "" if message.previous is None else f"{message.previous} became "
-            return _event(
-                f"condition_changed:{message.number}",
-                "condition_changed",
-                message.slice,
-                message.at,
-                severity=Severity.INFO,
-                title=f"Market: {before}{message.condition}",
-                text=message.because,
-            )
+        case RiskResponded() | CreditChanged() | RiskLevelChanged() | ConditionChanged():
+            return _risk_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -344,6 +333,40 @@ def _gate_event(
                 symbol=message.symbol,
                 title=f"{message.agent}: signal for {message.symbol} {message.status.value}",
                 text="no order may follow it any more",
+            )
+
+
+def _risk_event(
+    message: RiskResponded | CreditChanged | RiskLevelChanged | ConditionChanged,
+) -> Event:
+    match message:
+        case RiskResponded():
+            return _response_event(message)
+        case CreditChanged():
+            credit = from_units(message.credit_units, MONEY_SCALE)
+            return _event(
+                f"credit_changed:{message.number}",
+                "credit_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                agent=AgentId(message.agent),
+                title=f"Credit line of {message.agent} is now {credit:,.0f}"
+                + ("" if message.in_force else " (shadow)"),
+                text=message.because,
+            )
+        case RiskLevelChanged():
+            return _level_event(message)
+        case ConditionChanged():
+            before = "" if message.previous is None else f"{message.previous} became "
+            return _event(
+                f"condition_changed:{message.number}",
+                "condition_changed",
+                message.slice,
+                message.at,
+                severity=Severity.INFO,
+                title=f"Market: {before}{message.condition}",
+                text=message.because,
             )
 
 

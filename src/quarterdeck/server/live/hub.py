@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 
@@ -15,6 +15,7 @@ from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.model import BarsClosed
+from quarterdeck.portfolio.model import GetRebalancing
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.server.carrying import Bell
 from quarterdeck.server.desk.model import GetOverview
@@ -33,6 +34,12 @@ from quarterdeck.server.ports import Ports
 
 CAPACITY = 50_000
 """Most committed messages that wait for the hub; beyond it every client begins anew."""
+LATEST: Mapping[str, Query] = {
+    "overview": GetOverview(),
+    "gate": GetGateNow(),
+    "rebalances": GetRebalancing(),
+}
+"""The topics of which only the latest state matters, and what each shows."""
 OVERVIEW_S = 0.25
 OVERVIEW_IDLE_S = 1.0
 EVENTS_A_STEP = 1_000
@@ -48,7 +55,7 @@ class Hub:
         self._symbols = symbols_of(ports.instruments)
         self._instruments = by_symbol(ports.instruments)
         self._regimes: dict[str, Regime] = {}
-        self._overview, self._gate = LatestStream(), LatestStream()
+        self._latest = {name: LatestStream() for name in LATEST}
         self._slice = -1
         self._wanted = False
         self._missed = False
@@ -77,10 +84,10 @@ class Hub:
         self._moved.set()
 
     async def run(self) -> None:
-        """Follow the bus and keep the topics that are whole each time fresh."""
+        """Follow the bus and keep what is shown whole fresh."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._keep_overview())
+            group.create_task(self._keep_latest())
 
     async def _follow(self) -> None:
         subscription = self._ports.bus.subscribe(CAPACITY)
@@ -152,8 +159,7 @@ class Hub:
         self._slice = slices[-1].slice if slices else -1
         self._market, self._equity, self._events = market, equity, told
         self.streams = {
-            "overview": self._overview,
-            "gate": self._gate,
+            **self._latest,
             "market": market,
             "equity": equity,
             "events": told,
@@ -186,27 +192,23 @@ class Hub:
         if point is not None:
             self._equity.put(point)
 
-    async def _keep_overview(self) -> None:
-        latest: dict[str, bytes] = {}
-        kept: tuple[tuple[str, Query, LatestStream], ...] = (
-            ("overview", GetOverview(), self._overview),
-            ("gate", GetGateNow(), self._gate),
-        )
+    async def _keep_latest(self) -> None:
+        latest = dict.fromkeys(LATEST, b"")
         while True:
             # The pace of the replay moves without a step, so it is looked at now and then.
             with suppress(TimeoutError):
                 async with asyncio.timeout(OVERVIEW_IDLE_S):
                     await self._moved.wait()
             self._moved.clear()
-            for topic, query, stream in kept:
-                if not any(topic in client.topics for client in self.clients):
+            for name, query in LATEST.items():
+                if not any(name in client.topics for client in self.clients):
                     continue
                 with suppress(DomainError):
                     snapshot = await self._ports.views.read(query, DECK_CALLER)
                     data = msgspec.json.encode(snapshot.answer)
-                    if data != latest.get(topic):
-                        latest[topic] = data
-                        stream.put(data)
+                    if data != latest[name]:
+                        latest[name] = data
+                        self._latest[name].put(data)
                         self._wake()
             await asyncio.sleep(OVERVIEW_S)
 

@@ -41,6 +41,13 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=100,
     ),
     Topic(
+        name="rebalances",
+        summary="Mandates and the last rebalances with how far they are, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
         name="events",
         summary="What happened; no event is ever left out.",
         permission=Permission.READ,

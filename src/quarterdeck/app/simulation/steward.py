@@ -1,0 +1,74 @@
+"""The one who lets the deck rebalance the accounts of those outside, and changes his mind."""
+
+from __future__ import annotations
+
+import asyncio
+
+from quarterdeck.app.simulation.people import Door, Memory
+from quarterdeck.kernel.messages import Command
+from quarterdeck.portfolio.model import (
+    AbortRebalance,
+    ApproveRebalance,
+    EndMandate,
+    MandateView,
+    Mode,
+    Objective,
+    Period,
+    ProposeRebalance,
+    RebalanceView,
+    SetMandate,
+    Triggers,
+)
+from quarterdeck.runtime.policy import OPERATOR_CALLER
+
+
+async def steward(me: Memory, door: Door) -> None:
+    """Set mandates over the agents' accounts, ask for rebalances, approve, abort and let go."""
+    while door.open:
+        await asyncio.sleep(me.chance.between(0.1, 1.0))
+        command = _thought(me)
+        answer = await door.submit(command, OPERATOR_CALLER)
+        if isinstance(answer, RebalanceView | MandateView) and answer.rebalance_id is not None:
+            me.orders.append(answer.rebalance_id)
+        if isinstance(answer, MandateView):
+            me.serial += 1
+
+
+def _thought(me: Memory) -> Command:
+    agent = me.chance.pick(me.tasks)
+    act = me.chance.below(10)
+    if act < 5:
+        return _mandate(me, agent)
+    if act < 7 or not me.orders:
+        return ProposeRebalance(name=f"of-{agent}")
+    if act == 7:
+        return ApproveRebalance(rebalance_id=me.orders[-1], reason="fine")
+    if act == 8:
+        return AbortRebalance(rebalance_id=me.chance.pick(me.orders[-3:]), reason="no longer")
+    return EndMandate(name=f"of-{agent}", reason="no longer")
+
+
+def _mandate(me: Memory, agent: str) -> SetMandate:
+    chance = me.chance
+    objective = chance.pick((None, None, *Objective))
+    chosen = chance.some(me.symbols, least=1, most=3)
+    weights = {symbol: 0.6 / len(chosen) for symbol in chosen}
+    return SetMandate(
+        name=f"of-{agent}",
+        agent=agent,
+        mode=chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)),
+        objective=objective,
+        weights=weights if objective is None else None,
+        triggers=Triggers(
+            every=chance.pick((None, *Period)),
+            sessions=chance.pick((None, 1, 3)),
+            drift=chance.pick((None, 0.02, 0.1)),
+            relative_drift=chance.pick((None, 0.2)),
+            risk_drift=chance.pick((None, 0.1)),
+            cash_flow=chance.pick((None, 0.05)),
+            regime_change=chance.happens(0.3),
+        ),
+        slices=1 + chance.below(4),
+        risk_aversion=chance.pick((None, None, 3.0, 50.0)),
+        approve_within_bars=1 + chance.below(6),
+    )
