@@ -128,6 +128,7 @@ class Engine:
             volume=raw.volume,
             warming_up=index < self.plan.config.run.warm_up_bars,
             last=index == len(self.plan.feed) - 1,
+            spread=raw.spread,
         )
 
     def _before_slice(self, index: int) -> None:

@@ -48,7 +48,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 class SliceArrived(Message, frozen=True):
     """What the feed delivered for one instant, before the market has looked at it.
 
-    Arrays are (m,) over the dense indices ``rows``, ascending; ``volume`` is NaN where unknown.
+    Arrays are (m,) over the dense indices ``rows``, ascending; ``volume`` and ``spread``, the quoted
+    ask less the bid, are NaN where unknown; ``spread`` is ``None`` for a source without quotes.
     """
 
     at: Nanos
@@ -61,6 +62,7 @@ class SliceArrived(Message, frozen=True):
     volume: Floats
     warming_up: bool
     last: bool
+    spread: Floats | None = None
 
 
 class BarsClosed(Message, frozen=True):
@@ -71,7 +73,8 @@ class BarsClosed(Message, frozen=True):
     ``price_units`` is (m, 4) int64: open, high, low, close at each instrument's price scale, the
     only place where a float price becomes an exact one. ``indicators`` is (n, 11) over all
     instruments, NaN until defined; ``missed`` (n,) counts each instrument's slices without a bar
-    since its last. ``warming_up`` means that trading is not open yet.
+    since its last. ``warming_up`` means that trading is not open yet. ``spread_units`` (m,) int64 is
+    the quoted spread at the price scale, rounded up, -1 where there is none.
     """
 
     at: Nanos
@@ -88,6 +91,7 @@ class BarsClosed(Message, frozen=True):
     missed: Ints
     warming_up: bool
     last: bool
+    spread_units: Ints | None = None
 
 
 class FeedEnded(Message, frozen=True):

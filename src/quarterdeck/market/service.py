@@ -155,6 +155,7 @@ class MarketService:
             missed=self._missed.copy(),
             warming_up=arrived.warming_up,
             last=arrived.last,
+            spread_units=self._spread_units(arrived),
         )
 
     def _sound(self, arrived: SliceArrived) -> SliceArrived:
@@ -174,7 +175,16 @@ class MarketService:
             low=low,
             close=c,
             volume=np.ascontiguousarray(arrived.volume[sound]),
+            spread=None if arrived.spread is None else arrived.spread[sound],
         )
+
+    def _spread_units(self, arrived: SliceArrived) -> Ints | None:
+        if arrived.spread is None:
+            return None
+        # A mean spread may be finer than a price; what is written exactly is not rounded up by noise.
+        scaled = np.round(arrived.spread * self._price_factor[arrived.rows], 6)
+        units: Ints = np.where(np.isnan(scaled), -1.0, np.ceil(scaled)).astype(np.int64)
+        return units
 
     def _price_units(self, arrived: SliceArrived) -> Ints:
         prices = np.stack((arrived.open, arrived.high, arrived.low, arrived.close), axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from quarterdeck.adapters.feeds.files import read_bars
+from quarterdeck.adapters.feeds.replay import replay_of
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.kernel.time import parse_rfc3339
 
@@ -321,3 +322,37 @@ def test_rows_are_counted_across_chunks(tmp_path):
     path = written(tmp_path, "ts,AAA\n" + rows + "1577923200,1\n")
     assert "row 40001, column ts" in str(refusal(path))
     assert read_bars(path, repair="drop").dropped == 1
+
+
+def test_a_quoted_spread_is_read_replayed_and_reaches_the_bar(tmp_path: Path) -> None:
+    file = tmp_path / "quoted.csv"
+    file.write_text(
+        "ts,symbol,open,high,low,close,volume,spread\n"
+        "2020-01-01,A,10.00,10.10,9.90,10.05,100,0.03\n"
+        "2020-01-02,A,10.00,10.10,9.90,10.05,100,\n"
+    )
+    bars = read_bars(file)
+    assert bars.spread is not None
+    assert np.array_equal(bars.spread, [0.03, np.nan], equal_nan=True)
+    feed = replay_of(bars)
+    first = feed.slice(0).spread
+    assert first is not None
+    assert first.tolist() == [0.03]
+    assert np.array_equal(read_bars(as_parquet(file)).spread, bars.spread, equal_nan=True)  # type: ignore[arg-type]
+    plain = tmp_path / "plain.csv"
+    text = file.read_text()
+    plain.write_text("\n".join(line.rpartition(",")[0] for line in text.splitlines()) + "\n")
+    assert read_bars(plain).spread is None
+    assert replay_of(read_bars(plain)).digest != feed.digest
+
+
+@pytest.mark.parametrize("wrong", ["-0.01", "inf", "9.90", "x"])
+def test_a_spread_that_cannot_be_is_refused_by_row_and_column(tmp_path: Path, wrong: str) -> None:
+    file = tmp_path / "quoted.csv"
+    file.write_text(
+        f"ts,symbol,open,high,low,close,spread\n2020-01-01,A,10.00,10.10,9.90,10.05,{wrong}\n"
+    )
+    with pytest.raises(InvalidInput) as refusal:
+        read_bars(file)
+    assert "row 1" in str(refusal.value)
+    assert "spread" in str(refusal.value)

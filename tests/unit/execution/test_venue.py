@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+import numpy as np
 import pytest
 
 from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.venue import Assumptions, Bar, Resting, match
 from quarterdeck.execution.model import GetFills, OrderCancelled, OrderFilled
+from quarterdeck.execution.service.settling import bars_of
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.market.model import BarsClosed
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from tests.unit.execution.deck import open_deck
 
@@ -114,3 +118,29 @@ def test_a_gap_beyond_the_collar_is_booked_as_it_happened() -> None:
     account = deck.desk.accounts["a"]
     assert account.cash < 0
     assert deck.desk.balanced()
+
+
+@pytest.mark.parametrize(("buy", "price"), [(True, 10_005), (False, 9_995)])
+def test_where_a_spread_was_quoted_half_of_it_is_crossed_and_not_the_assumed_one(
+    buy: bool, price: int
+) -> None:
+    quoted = Bar(10_000, 10_000, 10_000, 10_000, None, 3)
+    found = match(Resting(buy=buy, quantity=5), quoted, contract=SHARE, assumed=plain(500_000))
+    assert (found.quantity, found.price) == (5, price)
+
+
+@pytest.mark.parametrize(("spread", "filled"), [(0, 5), (20, 5), (22, 0)])
+def test_a_limit_is_reached_where_the_quoted_spread_lets_it(spread: int, filled: int) -> None:
+    bar = Bar(10_000, 10_000, 9_980, 9_990, None, spread)
+    order = Resting(buy=True, quantity=5, limit=9_990)
+    assert match(order, bar, contract=SHARE, assumed=plain(0)).quantity == filled
+
+
+def test_the_spread_of_a_slice_is_in_units_and_absent_where_none_was_quoted() -> None:
+    deck = open_deck()
+    deck.bars({0: 10_000, 1: 5_000})
+    (closed,) = deck.said(BarsClosed)
+    told = msgspec.structs.replace(closed, spread_units=np.array([7, -1]))
+    bars = bars_of(deck.desk.contracts, told)
+    assert [bars[row].spread for row in (0, 1)] == [7, None]
+    assert bars_of(deck.desk.contracts, closed)[0].spread is None

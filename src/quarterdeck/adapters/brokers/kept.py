@@ -26,6 +26,15 @@ from quarterdeck.kernel.errors import DomainError, Unavailable
 from quarterdeck.runtime.state import Reader
 
 
+class _Plain(msgspec.Struct, array_like=True):
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int | None = None
+    spread: int | None = None
+
+
 class _Request(msgspec.Struct, omit_defaults=True):
     order: BrokerOrder | None = None
     cancel: str | None = None
@@ -37,7 +46,7 @@ class _Request(msgspec.Struct, omit_defaults=True):
         """The order that it brings."""
         return self.order if self.exchange is None else self.exchange[1]
 
-    bars: tuple[int, dict[int, tuple[int, int, int, int, int | None]]] | None = None
+    bars: tuple[int, dict[int, _Plain]] | None = None
 
 
 def known(requests: bytes, reader: Reader) -> bytes:
@@ -124,9 +133,7 @@ class KeptPaperBroker:
         """Let the venue see the bars of slice ``index``, once."""
         if index <= self.slice:
             return
-        plain = {
-            row: (bar.open, bar.high, bar.low, bar.close, bar.volume) for row, bar in bars.items()
-        }
+        plain = {row: _Plain(*bar) for row, bar in bars.items()}
         await self._keep(_Request(bars=(index, plain)))
         self._show(index, bars)
 
@@ -188,7 +195,9 @@ class KeptPaperBroker:
                 await self._venue.exchange(client_id, order, filled=filled)
             elif request.bars is not None:
                 index, plain = request.bars
-                self._show(index, {row: Bar(*values) for row, values in plain.items()})
+                self._show(
+                    index, {row: Bar(*msgspec.structs.astuple(one)) for row, one in plain.items()}
+                )
         except DomainError:
             # It was refused then as well.
             return

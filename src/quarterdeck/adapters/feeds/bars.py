@@ -25,7 +25,8 @@ class Bars:
 
     ``ts`` is UTC nanoseconds and ascends within a symbol; ``symbol_index`` points into ``symbols``.
     Prices are finite and positive with ``low <= open, close <= high``. ``volume`` is NaN where the
-    file gives none. With ``closes_only`` open, high and low repeat the close. A bar the file does
+    file gives none, ``spread`` is the quoted ask less the bid, in price, NaN likewise, and ``None`` for a
+    file without that column. With ``closes_only`` open, high and low repeat the close. A bar the file does
     not have is not there: no row is ever made up. ``dropped`` counts the bars a repair left out.
     """
 
@@ -39,6 +40,7 @@ class Bars:
     volume: Floats
     dropped: int
     closes_only: bool
+    spread: Floats | None = None
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -57,6 +59,7 @@ class Bars:
             volume=frozen(self.volume[rows]),
             dropped=self.dropped,
             closes_only=self.closes_only,
+            spread=None if self.spread is None else frozen(self.spread[rows]),
         )
 
 

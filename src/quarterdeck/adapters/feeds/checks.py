@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.adapters.feeds.bars import Bars, Floats, Indices, Longs, frozen
-from quarterdeck.adapters.feeds.layout import ACCEPTED_PRICE, ACCEPTED_VOLUME, PRICES
+from quarterdeck.adapters.feeds.layout import (
+    ACCEPTED_PRICE,
+    ACCEPTED_SPREAD,
+    ACCEPTED_VOLUME,
+    PRICES,
+)
 from quarterdeck.adapters.feeds.refusal import Fault, refused, refused_file
 from quarterdeck.kernel.time import Nanos, rfc3339
 
@@ -38,6 +43,7 @@ class RawBars:
     first: Fault | None
     malformed: int
     closes_only: bool
+    spread: Floats | None = None
 
 
 def accepted_bars(raw: RawBars, *, file: str) -> Bars:
@@ -84,6 +90,7 @@ def _bars(raw: RawBars, kept: Mask, *, file: str) -> Bars:
         volume=frozen(raw.volume[kept]),
         dropped=dropped,
         closes_only=raw.closes_only,
+        spread=None if raw.spread is None else frozen(raw.spread[kept]),
     )
 
 
@@ -101,6 +108,10 @@ def _not_a_volume(volume: Floats) -> Mask:
     return ~(np.isnan(volume) | (np.isfinite(volume) & (volume >= 0.0)))
 
 
+def _not_a_spread(spread: Floats, low: Floats) -> Mask:
+    return ~(np.isnan(spread) | (np.isfinite(spread) & (spread >= 0.0) & (spread < low)))
+
+
 def _high_too_low(raw: RawBars) -> Mask:
     return raw.high < np.maximum(np.maximum(raw.open, raw.close), raw.low)
 
@@ -111,6 +122,8 @@ def _low_too_high(raw: RawBars) -> Mask:
 
 def _untrue(raw: RawBars) -> Mask:
     wrong = _not_a_volume(raw.volume)
+    if raw.spread is not None:
+        wrong |= _not_a_spread(raw.spread, raw.low)
     for _, prices in _columns(raw):
         wrong |= _not_a_price(prices)
     if not raw.closes_only:
@@ -130,6 +143,8 @@ def _first_untrue(raw: RawBars) -> Fault | None:
             return Fault(row, column, _shown(prices[at]), ACCEPTED_PRICE)
     if _not_a_volume(raw.volume[at : at + 1])[0]:
         return Fault(row, "volume", _shown(raw.volume[at]), ACCEPTED_VOLUME)
+    if raw.spread is not None and _not_a_spread(raw.spread[at : at + 1], raw.low[at : at + 1])[0]:
+        return Fault(row, "spread", _shown(raw.spread[at]), ACCEPTED_SPREAD)
     high, low = float(raw.high[at]), float(raw.low[at])
     others = {"open": float(raw.open[at]), "close": float(raw.close[at]), "low": low}
     for name in ("low", "open", "close"):

@@ -17,8 +17,10 @@ from quarterdeck.adapters.feeds.instants import ACCEPTED, TsReader
 from quarterdeck.adapters.feeds.layout import (
     ACCEPTED_HEADER,
     ACCEPTED_PRICE,
+    ACCEPTED_SPREAD,
     ACCEPTED_SYMBOL,
     ACCEPTED_VOLUME,
+    OPTIONAL,
     PRICES,
     Layout,
     check_symbol_count,
@@ -29,6 +31,7 @@ from quarterdeck.adapters.feeds.refusal import Fault, refused_file
 
 CHUNK_ROWS = 16_384
 MAX_LINE_CHARACTERS = 1_000_000
+_ACCEPTED = {"volume": ACCEPTED_VOLUME, "spread": ACCEPTED_SPREAD}
 
 
 def read_csv(path: Path, *, file: str, stop_at_fault: bool, max_bars: int) -> RawBars:
@@ -131,7 +134,7 @@ class _Gathered:
         if not self._parts and self._malformed == 0:
             raise refused_file(self._file, "has no rows", accepted="at least one bar")
         empty = np.zeros(0, dtype=np.int64)
-        depth = 1 if self._layout.wide_symbols is not None else 5
+        depth = 1 if self._layout.wide_symbols is not None else 6
         parts = self._parts or [
             (empty, empty, empty.astype(np.int32), np.zeros((depth, 0)), empty.astype(np.bool_))
         ]
@@ -154,6 +157,7 @@ class _Gathered:
             first=self.first,
             malformed=self._malformed,
             closes_only=closes_only,
+            spread=values[5] if "spread" in self._layout.columns and not closes_only else None,
         )
 
     def _note(self, fault: Fault) -> None:
@@ -184,16 +188,16 @@ class _Gathered:
             at = int(np.argmax(unnamed))
             faults.append(Fault(int(rows[at]), "symbol", cells["symbol"][at], ACCEPTED_SYMBOL))
         unreadable = unreadable | unnamed
-        values = np.full((5, ts.size), np.nan)
-        for k, name in enumerate((*PRICES, "volume")):
+        values = np.full((6, ts.size), np.nan)
+        for k, name in enumerate((*PRICES, *OPTIONAL)):
             if name not in cells:
                 continue
             texts = cells[name]
-            if name == "volume":
+            if name in OPTIONAL:
                 texts = tuple(text or "nan" for text in texts)
             values[k], bad = _floats(texts)
             if bad:
-                accepted = ACCEPTED_VOLUME if name == "volume" else ACCEPTED_PRICE
+                accepted = _ACCEPTED.get(name, ACCEPTED_PRICE)
                 faults.append(Fault(int(rows[bad[0]]), name, texts[bad[0]], accepted))
                 unreadable[bad] = True
         return rows, ts, np.where(unnamed, 0, index).astype(np.int32), values, unreadable

@@ -12,11 +12,15 @@ MAX_SYMBOL_CHARACTERS = 64
 
 PRICES = ("open", "high", "low", "close")
 REQUIRED = ("ts", "symbol", *PRICES)
-KNOWN = (*REQUIRED, "volume")
+OPTIONAL = ("volume", "spread")
+KNOWN = (*REQUIRED, *OPTIONAL)
 
-ACCEPTED_HEADER = "ts, symbol, open, high, low, close[, volume], or ts and one column per symbol"
+ACCEPTED_HEADER = (
+    "ts, symbol, open, high, low, close[, volume][, spread], or ts and one column per symbol"
+)
 ACCEPTED_SYMBOL = f"1 to {MAX_SYMBOL_CHARACTERS} printable characters without space around them"
 ACCEPTED_PRICE = "a finite number above 0"
+ACCEPTED_SPREAD = "a finite number of at least 0, below the bar's low, or nothing"
 ACCEPTED_VOLUME = "a finite number of at least 0, or nothing"
 
 
@@ -66,7 +70,7 @@ def check_symbol_count(count: int, *, file: str) -> None:
 
 def _looks_long(columns: Sequence[str]) -> bool:
     # OPEN and LOW are tickers, so capitals alone prove nothing; three of the four words do.
-    if any(name in ("volume", *PRICES) for name in columns):
+    if any(name in (*OPTIONAL, *PRICES) for name in columns):
         return True
     return sum(name.lower() in PRICES for name in columns) >= 3 or "Symbol" in columns
 

@@ -173,7 +173,7 @@ def _long(
         if first is None or at + 1 < first.row:
             first = Fault(at + 1, "symbol", str(names[at]), ACCEPTED_SYMBOL)
     open_, high, low, close = (_plain(values[name]) for name in PRICES)
-    volume = values.get("volume")
+    volume, spread = values.get("volume"), values.get("spread")
     return RawBars(
         row=np.arange(1, ts.size + 1, dtype=np.int64),
         ts=ts,
@@ -188,6 +188,7 @@ def _long(
         first=first,
         malformed=0,
         closes_only=False,
+        spread=None if spread is None else _plain(spread),
     )
 
 

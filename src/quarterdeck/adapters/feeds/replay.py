@@ -62,6 +62,7 @@ class RawSlice:
     low: Floats
     close: Floats
     volume: Floats
+    spread: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +80,7 @@ class ReplayFeed:
     _low: Floats
     _close: Floats
     _volume: Floats
+    _spread: Floats | None = None
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -118,6 +120,7 @@ class ReplayFeed:
             self._low[held],
             self._close[held],
             self._volume[held],
+            None if self._spread is None else self._spread[held],
         )
 
 
@@ -168,8 +171,11 @@ def replay_of(
     ]
     at = frozen(kept.ts[order][bounds[:-1]])
     dense = frozen(kept.symbol_index[order].astype(np.int64))
-    digest = _digest(kept.symbols, [at, bounds, dense, *columns], closes_only=kept.closes_only)
-    return ReplayFeed(facts, digest, kept.closes_only, at, frozen(bounds), dense, *columns)
+    # A file without that column is the feed that it was before there was one.
+    spread = [] if kept.spread is None else [frozen(kept.spread[order])]
+    arrays: list[Longs | Floats] = [at, bounds, dense, *columns, *spread]
+    digest = _digest(kept.symbols, arrays, closes_only=kept.closes_only)
+    return ReplayFeed(facts, digest, kept.closes_only, at, frozen(bounds), dense, *columns, *spread)
 
 
 def _facts(bars: Bars, index: int, *, about: dict[str, tuple[str, str]]) -> InstrumentFacts:

@@ -1,10 +1,11 @@
 """The paper venue: what a working order gets from the next bar, always on the worse side.
 
-Nothing is known of a bar but its four prices and its volume, so each assumption is the one that
+Nothing is known of a bar but its four prices, its volume and at most its spread, so each assumption is the one that
 costs the order more, and each is a named parameter (:class:`Assumptions`):
 
 * A bar's prices are the middle of the spread: a purchase pays half a spread more, a sale gets half
-  a spread less, rounded to the tick against the order.
+  a spread less, rounded to the tick against the order. The spread is the one that was quoted where the
+  source has quotes, else the assumed one.
 * An order fills no earlier than ``latency_bars`` after it was accepted.
 * A market order fills at the open. All orders of the venue together take at most
   ``participation_parts`` of the bar's volume, in order of acceptance; the rest waits for the next
@@ -32,13 +33,17 @@ from quarterdeck.execution.core.amounts import PARTS, Contract, ceil_div
 
 
 class Bar(NamedTuple):
-    """One bar in price units; ``volume`` in quantity units, ``None`` where the source has none."""
+    """One bar in price units; ``volume`` in quantity units, ``None`` where the source has none.
+
+    ``spread`` is the quoted ask less the bid, in price units, ``None`` where the source has no quotes.
+    """
 
     open: int
     high: int
     low: int
     close: int
     volume: int | None = None
+    spread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,9 @@ def match(
         assert order.stop is not None
         start = order.stop
     room = _room(bar, order.quantity, contract=contract, assumed=assumed, taken=taken)
-    moved = assumed.spread_parts + _impact(bar, room, assumed)
-    price = worse(start, contract, buy=order.buy, parts=moved)
+    half, parts = _half_spread(bar, assumed.spread_parts)
+    moved = parts + _impact(bar, room, assumed)
+    price = worse(start, contract, buy=order.buy, parts=moved, units=half)
     quantity, maker = room, False
     if order.limit is not None:
         inside = price <= order.limit if order.buy else price >= order.limit
@@ -141,16 +147,22 @@ def match(
 
 def opens_beyond(limit: int, bar: Bar, *, contract: Contract, buy: bool, spread_parts: int) -> bool:
     """Return whether ``bar`` opened where an order at ``limit`` fills at once."""
-    price = worse(bar.open, contract, buy=buy, parts=spread_parts)
+    half, parts = _half_spread(bar, spread_parts)
+    price = worse(bar.open, contract, buy=buy, parts=parts, units=half)
     return price <= limit if buy else price >= limit
 
 
-def worse(price: int, contract: Contract, *, buy: bool, parts: int) -> int:
+def _half_spread(bar: Bar, spread_parts: int) -> tuple[int, int]:
+    """Return half the spread as price units and as parts of the price; one of them is 0."""
+    return (0, spread_parts) if bar.spread is None else (ceil_div(bar.spread, 2), 0)
+
+
+def worse(price: int, contract: Contract, *, buy: bool, parts: int, units: int = 0) -> int:
     """Return what a trade gets while the market is at ``price``: ``parts`` of it against the order.
 
-    Rounded to the tick against the order; a sale gets at least one tick.
+    ``units`` of price come on top. Rounded to the tick against the order; a sale gets at least one tick.
     """
-    moved = ceil_div(price * parts, PARTS)
+    moved = ceil_div(price * parts, PARTS) + units
     if buy:
         return ceil_div(price + moved, contract.tick) * contract.tick
     return max((price - moved) // contract.tick, 1) * contract.tick
@@ -176,7 +188,8 @@ def _queued(
     """Return how much of a resting limit the bar filled."""
     assert order.limit is not None
     extreme = bar.low if order.buy else bar.high
-    best = worse(extreme, contract, buy=order.buy, parts=assumed.spread_parts)
+    half, parts = _half_spread(bar, assumed.spread_parts)
+    best = worse(extreme, contract, buy=order.buy, parts=parts, units=half)
     through = extreme < order.limit if order.buy else extreme > order.limit
     if through and (best <= order.limit if order.buy else best >= order.limit):
         return room

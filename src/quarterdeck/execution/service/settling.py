@@ -133,15 +133,18 @@ def _drop(desk: Desk, expired: Sequence[Signal], *, step: Step) -> None:
 
 
 def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
-    """Return the slice's bars; a volume that the source does not have is ``None``."""
+    """Return the slice's bars; a volume or spread that the source does not have is ``None``."""
     found = {}
-    for row, units, volume in zip(
-        bars.rows.tolist(), bars.price_units.tolist(), bars.volume.tolist(), strict=True
+    rows = bars.rows.tolist()
+    spreads = [-1] * len(rows) if bars.spread_units is None else bars.spread_units.tolist()
+    for row, units, volume, spread in zip(
+        rows, bars.price_units.tolist(), bars.volume.tolist(), spreads, strict=True
     ):
         scale = contracts[row].quantity_scale
         whole = None if math.isnan(volume) else int(volume * 10**scale)
         opened, high, low, close = units
-        found[row] = Bar(opened, high, low, close, whole)
+        quoted = None if spread < 0 else spread
+        found[row] = Bar(opened, high, low, close, whole, quoted)
     return found
 
 
