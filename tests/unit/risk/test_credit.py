@@ -29,7 +29,7 @@ class Desk:
             gross_ratio=RATIO,
             loss=lambda _: VAR,
             weights=lambda _: np.array([1.0, -1.0]),
-            tell=lambda agent, units, _: self.told.append((agent, units)),
+            restrain=lambda _, agent, __: self.told.append((agent, self.credits.units(agent))),
         )
         self.index = -1
         self.equity = EQUITY

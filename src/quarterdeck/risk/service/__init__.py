@@ -134,7 +134,7 @@ class RiskService:
             gross_ratio=gross_ratio,
             loss=self._holdings.may_lose,
             weights=self._holdings.weights,
-            tell=lambda agent, _, step: self._restrain(RiskScope.AGENT, agent, step),
+            restrain=self._restrain,
         )
         self._events = RiskEvents(symbols, responses=self.responses, impact=self._impact)
         self._lookout = Lookout(

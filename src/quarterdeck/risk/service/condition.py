@@ -94,10 +94,13 @@ class MarketCondition:
                     condition=self._present.value,
                     weights=msgspec.json.encode(weights).decode(),
                 )
-        self._signals = signals
+        # They were this slice's, and are in the signals by now.
+        self._regimes = None
         now = scores(signals)
         if now is None:
+            # What is shown is what was last weighed and written.
             return
+        self._signals = signals
         self._shares = smoothed(self._shares, now)
         condition = prevailing(self._present, self._shares)
         if condition is not self._present:

@@ -41,6 +41,7 @@ from quarterdeck.risk.model import (
     LimitEffect,
     PolicyWeight,
     ResetAdaptation,
+    RiskScope,
     SetAdaptation,
 )
 from quarterdeck.runtime.config import RiskSection
@@ -87,20 +88,26 @@ class Around(msgspec.Struct, frozen=True):
 
 Loss = Callable[[str], int | None]
 Weights = Callable[[str], Floats | None]
-Tell = Callable[[str, int | None, Step], None]
+Restrain = Callable[[RiskScope, str, Step], None]
 
 
 class Credits:
     """Learners and credit lines by agent; all journaled, one row each."""
 
     def __init__(
-        self, config: RiskSection, *, gross_ratio: float, loss: Loss, weights: Weights, tell: Tell
+        self,
+        config: RiskSection,
+        *,
+        gross_ratio: float,
+        loss: Loss,
+        weights: Weights,
+        restrain: Restrain,
     ) -> None:
         self._config = config
         self._gross_ratio = gross_ratio
         self._loss = loss
         self._weights = weights
-        self._tell = tell
+        self._restrain = restrain
         self._mode = Adaptation(config.adaptation)
         self._number = 0
         self._accounts: dict[str, Account] = {}
@@ -168,7 +175,7 @@ class Credits:
             step.write("risk.adaptation_saved", mode=command.mode.value)
             step.record("paper", "adaptation_set", mode=command.mode.value, reason=reason)
             for agent in sorted(self._accounts):
-                self._tell(agent, self.units(agent), step)
+                self._restrain(RiskScope.AGENT, agent, step)
         return self.view()
 
     def reset(self, command: ResetAdaptation, step: Step) -> CreditsView:
@@ -298,7 +305,7 @@ class Credits:
             model=change.model,
         )
         step.say(change)
-        self._tell(change.agent, self.units(change.agent), step)
+        self._restrain(RiskScope.AGENT, change.agent, step)
 
     def _view(self, name: str) -> CreditView:
         one = self._accounts[name]

@@ -96,6 +96,8 @@ class Levels:
             self._kept.standing[subject] = after
         step.write("risk.levels_saved", kept=msgspec.json.encode(self._kept).decode())
         step.say(NumbersPublished(name="risk.score", values=values))
+        # They were this slice's; the next brings its own, also after a restart.
+        self._scored = {}
 
     def view(self) -> RiskLevelsView:
         """Return every subject, the deck first."""
