@@ -184,7 +184,8 @@ def test_a_long_log_is_cut_though_somebody_reads_and_the_read_still_answers(
                 longest = size
             assert not reading.done()
             assert size < 100_000
-            assert longest < 400_000
+            # No commit waits for the fold, so a fast disk writes some more before it is cut.
+            assert longest < 3 * journals.WAL_BYTES
             assert list(await reading) == [{"n": 1_500_000}]
 
     run(path, work)
