@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.execution.core.reconcile import NO_DUST
 from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, SubmitOrder
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.vocabulary import OrderType, Side
@@ -60,7 +61,7 @@ class Deck(DeckInMemory):
         self.connect_by = connect
         self.limits, self.paper = limits, PaperSection(order_life_bars=3)
         self.orders, self.breakers = OrdersSection(), CALM
-        self.instruments, self.pace = INSTRUMENTS, Pace()
+        self.instruments, self.pace, self.dust = INSTRUMENTS, Pace(), NO_DUST
         self.clock = SystemClock()  # type: ignore[assignment]
         self.on_commit = on_commit
         self.given: list[Step] = []

@@ -89,7 +89,21 @@ class RunningDeck:
     def call(
         self, method: str, path: str, body: Json | None = None, *, key: str | None = None
     ) -> tuple[int, Json]:
-        """Call the REST interface and return status and JSON; the operator's key unless given."""
+        """Call the REST interface and return status and JSON; the operator's key unless given.
+
+        While the disk is slower than the steps, which a busy machine makes it, the call is made again,
+        as the answer asks.
+        """
+        for _ in range(30):
+            status, answer = self._call(method, path, body, key=key)
+            if status != 429 or answer.get("code") != "JOURNAL_SLOW":
+                break
+            time.sleep(float(answer.get("retry_after_s") or 0.5))
+        return status, answer
+
+    def _call(
+        self, method: str, path: str, body: Json | None, *, key: str | None
+    ) -> tuple[int, Json]:
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             data=None if body is None else json.dumps(body).encode(),

@@ -164,7 +164,8 @@ INSIDE = (
     Mutant(
         "a restart forgets attached orders",
         around(store, "read_orders", held_are_lost),
-        (LOADED, "working orders"),
+        (LOADED, "attached orders", "working orders"),
+        seeds=(9, 18),
     ),
     Mutant(
         "a limit price is not kept",
@@ -211,6 +212,7 @@ INSIDE = (
         "a position may be of any size",
         without_control(Code.POSITION_LIMIT, unbounded),
         ("position limit",),
+        seeds=(4, 8),
     ),
     Mutant(
         "an order may be of any size",
@@ -276,7 +278,7 @@ INSIDE = (
     Mutant(
         "a restart misses the last slice",
         around(recovery, "catch_up", one_slice_short),
-        (LOADED,),
+        (LOADED, "attribution"),
     ),
     Mutant(
         "a restart begins the audit chain anew",
