@@ -36,15 +36,18 @@ from quarterdeck.risk.model import (
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
+    GetRiskBrief,
     GetRiskEvents,
+    GetRiskNow,
     LimitsChanged,
     RiskEventKind,
     RiskEventRaised,
 )
-from quarterdeck.risk.service import RiskService, records
+from quarterdeck.risk.service import RiskService, now, records
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.config import PortfolioSection, RegimeSection, RiskSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
+from quarterdeck.runtime.policy import Caller, CallerKind
 from quarterdeck.runtime.sequencer import Step
 from tests.unit.stages import Store, StoreHistory, arrived, embedded, said, step_at
 
@@ -408,6 +411,10 @@ def filled(index: int, *, agent: str, instrument: int, side: Side, units: int) -
     )
 
 
+def agent_caller(name: str) -> Caller:
+    return Caller(identity=AgentId(name), kind=CallerKind.AGENT, permissions=frozenset())
+
+
 def holding(*, until: int) -> Line:
     """A line whose agents bought at slice 300."""
     line = Line()
@@ -446,6 +453,21 @@ def test_what_is_held_is_forecast_together_and_its_parts_add_up() -> None:
     assert view.coverage[0].observations == 119
     rows = line.store.all("risk_deck_forecasts")
     assert len(rows) == 420
+
+
+def test_an_agent_is_told_of_its_own_risk_and_a_watcher_of_all() -> None:
+    line = holding(until=420)
+    told = now.brief(line.risk, GetRiskBrief(agent="nobody"), agent_caller("a"))
+    assert told.level is None
+    assert told.deck_level is not None
+    assert (told.judged, told.kupiec_p is not None) == (119, True)
+    assert told.credit is None
+    with pytest.raises(NotFound, match="agent"):
+        now.brief(line.risk, GetRiskBrief(agent="nobody"), OPERATOR)
+    everything = now.everything(line.risk, GetRiskNow(), OPERATOR)
+    assert everything.holdings == line.risk.holdings(GetHoldingsRisk(), OPERATOR)
+    assert [one.symbol for one in everything.forecasts.instruments] == list(FEED.symbols)
+    assert everything.levels.subjects[0].subject == "deck"
 
 
 def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:
