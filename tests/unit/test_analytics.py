@@ -33,6 +33,7 @@ from quarterdeck.regime.model import (
 from quarterdeck.regime.service import RegimeService
 from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
+    CreditChanged,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
@@ -468,6 +469,33 @@ def test_an_agent_is_told_of_its_own_risk_and_a_watcher_of_all() -> None:
     assert everything.holdings == line.risk.holdings(GetHoldingsRisk(), OPERATOR)
     assert [one.symbol for one in everything.forecasts.instruments] == list(FEED.symbols)
     assert everything.levels.subjects[0].subject == "deck"
+
+
+def test_an_agents_record_moves_its_credit_line_in_the_same_slice() -> None:
+    line = holding(until=410)
+    bars = line.market.closed(arrived(FEED, 410))
+    step = step_at(410, bars.at)
+    line.risk.hear(
+        AgentScored(
+            at=bars.at,
+            slice=410,
+            agent=AgentId("a"),
+            equity_units=CAPITAL,
+            peak_units=CAPITAL,
+            drawdown_fraction=0.0,
+            sharpe=None,
+        ),
+        step,
+    )
+    line.risk.hear(bars, step)
+    (change,) = said(step, CreditChanged)
+    assert (change.agent, change.credit_units > 0) == ("a", True)
+    told = now.brief(line.risk, GetRiskBrief(), agent_caller("a"))
+    assert told.credit is not None
+    losses = line.risk.stressing().standing({}).scenarios
+    shares = [one.losses[0].equity_fraction for one in losses if one.reason is None]
+    assert shares
+    assert all(share is not None for share in shares)
 
 
 def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:

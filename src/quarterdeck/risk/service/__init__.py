@@ -303,6 +303,8 @@ class RiskService:
             instruments=len(self._symbols),
         )
         impact = {subject: self.held.may_lose(subject) for subject in parts}
+        # The records are this slice's and end with it: whoever else needs them takes them before.
+        scored = self.levels.agents()
         self.levels.follow(parts, step, impact=impact)
         around = Around(
             condition=self.market_condition.multiplier(),
@@ -310,7 +312,7 @@ class RiskService:
             scaling=self._scaling,
             close=self._filters.close,
         )
-        self.credits.follow(self.levels.agents(), around, step)
+        self.credits.follow(scored, around, step)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
         """Let what a position's opening and closing teach of stops be learned."""
@@ -338,12 +340,12 @@ class RiskService:
     def stressing(self) -> Stressing:
         """Return what holds the present positions through scenarios."""
         slices = int(self._joint.slices[0])
-        equities = {name: one.equity_units for name, one in self.levels.agents().items()}
+        equities = self.credits.equities()
         return Stressing(
             self._symbols,
             past=past_of(self._joint.returns, self._instants.at, slices),
             held=self.held.values(),
-            equities={DECK: self.levels.equity(), **equities},
+            equities={DECK: sum(equities.values()), **equities},
         )
 
     def _impact(self, scope: RiskScope, name: str) -> int | None:

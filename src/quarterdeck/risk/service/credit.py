@@ -142,6 +142,10 @@ class Credits:
             return line, None, None
         return line, account.learner.held, distance(account.stops) if account.stops.trades else None
 
+    def equities(self) -> dict[str, int]:
+        """Return every agent's money units at the last close, by name."""
+        return {name: one.equity for name, one in sorted(self._accounts.items())}
+
     def note_order(self, order: OrderView, step: Step) -> None:
         """Count an order, and whether its premise was false."""
         agent = str(order.agent)
