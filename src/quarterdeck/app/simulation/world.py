@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ import msgspec
 from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.feeds.listing import listed
 from quarterdeck.app.engine import Outside
+from quarterdeck.app.invariants.remote import RemoteBook, read_remote
 from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.simulation.chance import Chance
@@ -186,6 +188,8 @@ class World:
         self.feed = bad_feed(feed_of(plan), plan.bars)
         self._tokens = 0
         self.venue = self._venue() if self.plan.remote else None
+        self._left: Counter[str] = Counter()
+        self._declared: set[str] = set()
         self.people: list[tuple[Memory, Live]] = self._born()
 
     def age_s(self) -> float:
@@ -207,6 +211,13 @@ class World:
             usage=self.space.usage,
             venue=self.venue,
         )
+
+    def remote_book(self, connection: sqlite3.Connection) -> RemoteBook | None:
+        """Return the second book of a remote venue as it is on disk and over there."""
+        if self.venue is None:
+            return None
+        book = RemoteBook(self.venue, left=self._left, declared=self._declared)
+        return read_remote(connection, book)
 
     def _venue(self) -> SimVenue:
         config, symbols = self._config(), self.feed.symbols
