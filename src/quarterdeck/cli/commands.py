@@ -370,6 +370,9 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
             plot=options.plot,
             walk_every=options.every if options.walk_forward else None,
+            resample=options.resample,
+            seed=options.seed,
+            frontier=options.frontier,
             estimate=EstimateAsked(
                 covariance=options.covariance,
                 mean=options.mean,

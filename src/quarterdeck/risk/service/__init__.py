@@ -63,7 +63,7 @@ from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
-from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.sequencer import Step, StepKind
 from quarterdeck.runtime.state import Array, Reader, State
 
 VAR_COLUMNS = (VAR95, VAR99)
@@ -170,6 +170,9 @@ class RiskService:
                 self._on_bars(message, step)
             case OrderFilled():
                 self.held.fill(message, step)
+                if step.kind is not StepKind.SLICE:
+                    # A remote venue fills between two slices; what is held then is what the next bar moves.
+                    self.held.refresh(self._filters, self._joint)
                 self._follow_fill(message, step)
                 self.events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
