@@ -216,6 +216,7 @@ def risks(options: argparse.Namespace) -> int:
         "condition": risks.condition,
         "level": risks.level,
         "credit": risks.credit,
+        "clusters": risks.clusters,
         "timeline": risks.timeline,
     }
     if options.action == "brief":

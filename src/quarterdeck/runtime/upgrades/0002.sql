@@ -248,6 +248,30 @@ CREATE TABLE risk_credit_changes (
   loss99_units INTEGER
 ) STRICT;
 
+-- Instruments that move together.
+CREATE TABLE execution_moving (
+  one INTEGER PRIMARY KEY,
+  clusters TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_clusters (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_cluster_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  cluster TEXT NOT NULL,
+  members TEXT NOT NULL,
+  previous_units INTEGER,
+  limit_units INTEGER,
+  multiplier REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,

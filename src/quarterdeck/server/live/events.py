@@ -31,6 +31,7 @@ from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
+    ClusterChanged,
     ConditionChanged,
     CreditChanged,
     LimitsChanged,
@@ -42,6 +43,7 @@ from quarterdeck.risk.model import (
 )
 from quarterdeck.server.desk.model import Event, FillBrief
 from quarterdeck.server.live.money_events import capital_event, rebalance_event
+from quarterdeck.server.live.risk_events import cluster_event
 
 MAX_TEXT = 400
 
@@ -69,6 +71,8 @@ def event_of(
             return capital_event(message)
         case RiskResponded() | CreditChanged() | RiskLevelChanged() | ConditionChanged():
             return _risk_event(message)
+        case ClusterChanged():
+            return cluster_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
