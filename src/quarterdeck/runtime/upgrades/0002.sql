@@ -247,3 +247,16 @@ CREATE TABLE risk_credit_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
+
+-- Agents' signals as views, and what they were worth.
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,
+  instrument INTEGER NOT NULL,
+  measured INTEGER NOT NULL,
+  view BLOB NOT NULL,
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,
+  skill BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
