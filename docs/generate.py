@@ -236,6 +236,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.mean": (
+        "text",
+        "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
+    ),
+    "portfolio.risk_aversion": ("number", "Return that a unit of variance must bring; above 0 where `mean` is `views`."),
     "portfolio.covariance": (
         "text",
         "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",

@@ -84,6 +84,7 @@ class PaperSection(_Section, frozen=True):
 SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
 PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
+PORTFOLIO_MEANS = ("sample", "views")
 
 
 class OrdersSection(_Section, frozen=True):
@@ -278,6 +279,8 @@ class PortfolioSection(_Section, frozen=True):
 
     ``covariance`` is ``sample``, ``forecast``, which scales it by the risk forecasts of the next bar,
     or ``regime``, which weights returns by how like the present the regimes were they began in.
+    ``mean`` is ``sample`` or ``views``: what makes the benchmark the best portfolio at
+    ``risk_aversion``, 0 for none stated, moved by the signals of agents with measured skill.
     Without a ``benchmark`` it is equal weights of all instruments.
     """
 
@@ -286,6 +289,8 @@ class PortfolioSection(_Section, frozen=True):
     max_weight: Fraction = 0.6
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
+    mean: str = "sample"
+    risk_aversion: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
     sectors: tuple[SectorEntry, ...] = ()
     benchmark: tuple[BenchmarkEntry, ...] = ()
 
@@ -463,6 +468,11 @@ def parse_config(raw: dict[str, Any]) -> Config:
     if config.portfolio.covariance not in PORTFOLIO_COVARIANCES:
         known = ", ".join(PORTFOLIO_COVARIANCES)
         raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
+    if config.portfolio.mean not in PORTFOLIO_MEANS:
+        raise InvalidInput.of("portfolio.mean", config.portfolio.mean, ", ".join(PORTFOLIO_MEANS))
+    if config.portfolio.mean == "views" and not config.portfolio.risk_aversion:
+        needed = "a number above 0, which the mean of views needs"
+        raise InvalidInput.of("portfolio.risk_aversion", 0.0, needed)
     if config.broker.venue not in VENUES:
         raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
     dust = config.broker.dust_cash

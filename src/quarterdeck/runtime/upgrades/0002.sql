@@ -248,6 +248,7 @@ CREATE TABLE risk_credit_changes (
   loss99_units INTEGER
 ) STRICT;
 
+<<<<<<< HEAD
 -- Instruments that move together.
 CREATE TABLE execution_moving (
   one INTEGER PRIMARY KEY,
@@ -272,6 +273,21 @@ CREATE TABLE risk_cluster_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
+=======
+-- Agents' signals as views, and what they were worth.
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,
+  instrument INTEGER NOT NULL,
+  measured INTEGER NOT NULL,
+  view BLOB NOT NULL,
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,
+  skill BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+>>>>>>> t-port
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,
