@@ -52,6 +52,9 @@ class PaperModel(_Section, frozen=True):
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
     fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
     maker_fee_fraction: Share | None = None
+    unit_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    min_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    fee_in_asset: bool | None = None
     latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
     max_participation_fraction: Fraction | None = None
     impact_bps: Bps | None = None
@@ -71,6 +74,9 @@ class PaperSection(_Section, frozen=True):
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 2.0
     fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 1.0
     maker_fee_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
+    unit_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 0.0
+    min_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 0.0
+    fee_in_asset: bool = False
     order_life_bars: PositiveInt = 5
     latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
     max_participation_fraction: Fraction = 0.1

@@ -825,7 +825,7 @@ export interface FillBrief {
   readonly price: Decimal;
 }
 
-/** A fill as booked. */
+/** A fill as booked; ``fee_asset`` of the instrument is in ``fee`` with its worth. */
 export interface FillView {
   readonly number: number;
   readonly fill_id: string;
@@ -836,6 +836,7 @@ export interface FillView {
   readonly quantity: Decimal;
   readonly price: Decimal;
   readonly fee: Decimal;
+  readonly fee_asset: Decimal;
   readonly realised: Decimal;
   readonly at: string;
   readonly slice: number;

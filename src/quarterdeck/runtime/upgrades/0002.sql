@@ -78,6 +78,8 @@ ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
 
 -- No order of before bore the worst case of another that it replaced.
 ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_orders ADD COLUMN commission_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_fills ADD COLUMN fee_asset_units INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE execution_adjustments (
   number INTEGER PRIMARY KEY,
   subject TEXT NOT NULL,
