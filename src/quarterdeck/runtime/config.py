@@ -252,6 +252,12 @@ class RiskSection(_Section, frozen=True):
     responses: ResponsesSection = ResponsesSection()
 
 
+class MarketSection(_Section, frozen=True):
+    """Coarser timeframes that indicators and regimes are kept of too, such as ``1h`` or ``1w``."""
+
+    timeframes: tuple[str, ...] = ()
+
+
 class RegimeSection(_Section, frozen=True):
     """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
@@ -387,6 +393,7 @@ class Config(_Section, frozen=True):
     breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
     broker: BrokerSection = BrokerSection()
+    market: MarketSection = MarketSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()

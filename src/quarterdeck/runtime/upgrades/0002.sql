@@ -247,3 +247,19 @@ CREATE TABLE risk_credit_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
+
+-- Regimes of coarser timeframes, of which earlier runs had none.
+CREATE TABLE coarser_regime_changes (
+  number INTEGER PRIMARY KEY,
+  timeframe TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  symbol TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  regime TEXT NOT NULL,
+  confidence REAL NOT NULL,
+  level TEXT NOT NULL,
+  duration_bars INTEGER NOT NULL,
+  triggers BLOB NOT NULL
+) STRICT;
+CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);

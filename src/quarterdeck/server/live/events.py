@@ -29,7 +29,7 @@ from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import CoarserRegimeChanged, RegimeChanged
 from quarterdeck.risk.model import (
     ConditionChanged,
     CreditChanged,
@@ -63,6 +63,8 @@ def event_of(
             return _books_event(message)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case CoarserRegimeChanged():
+            return _coarser_event(message)
         case RebalanceMoved():
             return rebalance_event(message)
         case CapitalMoved():
@@ -425,6 +427,19 @@ def _books_event(message: BooksDiffered | BooksAdjusted) -> Event:
                 title=f"{message.by} adjusted our books: {message.subject}",
                 text=f"from {message.ours} to {message.theirs}: {message.reason}",
             )
+
+
+def _coarser_event(change: CoarserRegimeChanged) -> Event:
+    return _event(
+        f"regime_changed:{change.symbol}:{change.timeframe}:{change.slice}",
+        "regime_changed",
+        change.slice,
+        change.at,
+        severity=Severity.INFO,
+        symbol=change.symbol,
+        title=f"{change.symbol}, {change.timeframe}: {change.previous} became {change.regime}",
+        text=f"after {change.duration_bars} bars of {change.timeframe}; {change.level} confidence",
+    )
 
 
 def _market_event(
