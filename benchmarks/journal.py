@@ -35,7 +35,7 @@ from quarterdeck.kernel.vocabulary import OrderType, Side
 from quarterdeck.runtime import audit, memory
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import shipped_config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.database import ConnectionReader, connect, create, load_sql
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.journal import Journal

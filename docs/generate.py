@@ -237,6 +237,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
             "model_drift", "correlation_break", "concentration", "drawdown", "losing_streak",
         )
     },
+    "market.timeframes": (
+        "names",
+        "Coarser timeframes than the feed's own (`5m`, `15m`, `1h`, `4h`, `1d`, `1w`) on which indicators and regimes are kept too.",
+    ),
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",

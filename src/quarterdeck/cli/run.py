@@ -22,7 +22,8 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime import memory
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import Config, read_config, shipped_config
+from quarterdeck.runtime.config import Config
+from quarterdeck.runtime.config_file import read_config, shipped_config
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
 from quarterdeck.runtime.program import other_settings
 from quarterdeck.server.desk.report import RunReport

@@ -926,7 +926,7 @@ export interface IndicatorView {
   readonly values: Readonly<Record<string, number | null>>;
 }
 
-/** Indicator values by instrument. */
+/** Indicator values by instrument; ``at`` of a coarser bar is its beginning. */
 export interface IndicatorsView {
   readonly instruments: ReadonlyArray<IndicatorView>;
 }
@@ -1691,6 +1691,7 @@ export interface RegimeCalibrationView {
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
+  readonly timeframe: string;
   readonly slice: number;
   readonly at: string;
   readonly symbol: string;
@@ -1711,6 +1712,7 @@ export interface RegimeChangesView {
 /** Spans of one regime for drawing: ``(first slice, last slice, regime)`` in order. */
 export interface RegimeSpansView {
   readonly symbol: string;
+  readonly timeframe: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
 }
 
@@ -1746,6 +1748,7 @@ export interface RegimeView {
 
 /** Present regimes by instrument. */
 export interface RegimesView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 

@@ -250,7 +250,6 @@ CREATE TABLE risk_credit_changes (
   loss99_units INTEGER
 ) STRICT;
 
-<<<<<<< HEAD
 -- Instruments that move together.
 CREATE TABLE execution_moving (
   one INTEGER PRIMARY KEY,
@@ -275,7 +274,6 @@ CREATE TABLE risk_cluster_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
-=======
 -- Agents' signals as views, and what they were worth.
 CREATE TABLE portfolio_views (
   agent TEXT NOT NULL,
@@ -289,7 +287,6 @@ CREATE TABLE portfolio_skills (
   skill BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
->>>>>>> t-port
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,
@@ -304,3 +301,18 @@ INSERT INTO answer_now
 SELECT step, ordinal, caller, idempotency_key, request_hash, answer FROM answer;
 DROP TABLE answer;
 ALTER TABLE answer_now RENAME TO answer;
+-- Regimes of coarser timeframes, of which earlier runs had none.
+CREATE TABLE coarser_regime_changes (
+  number INTEGER PRIMARY KEY,
+  timeframe TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  symbol TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  regime TEXT NOT NULL,
+  confidence REAL NOT NULL,
+  level TEXT NOT NULL,
+  duration_bars INTEGER NOT NULL,
+  triggers BLOB NOT NULL
+) STRICT;
+CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);
