@@ -35,6 +35,8 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderRefused,
     RaiseStop,
+    SignalEnded,
+    SignalStated,
     StopView,
     TradingHalted,
 )
@@ -203,6 +205,8 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            SignalStated: (one.portfolio.hear,),
+            SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),
             CapitalMoved: (one.performance.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),

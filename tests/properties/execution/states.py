@@ -86,8 +86,9 @@ def contracts_from(rng: random.Random) -> tuple[Contract, ...]:
     """Two instruments of one kind."""
     tick, lot = rng.randint(1, 50), rng.choice([1, 10, 100])
     spare, least = rng.randint(0, 3), rng.choice([0, 0, rng.randint(0, 50) * MONEY])
+    unit_fee = rng.choice([0, rng.randint(1, MONEY // 10)])
     return tuple(
-        Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare)
+        Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare, unit_fee)
         for row, name in enumerate(("AAA", "BBB"))
     )
 
@@ -206,6 +207,7 @@ def state(seed: int) -> tuple[Scene, Intent]:
         fee_parts=rng.randint(0, PARTS // 100),
         spread_parts=20_000,
         life_bars=5,
+        least_fee=rng.choice([0, rng.randint(1, 100) * MONEY]),
     )
     one, other = account_from(rng, "a"), account_from(rng, "b")
     prices = {row: rng.randint(1, 40_000) for row in (0, 1)}

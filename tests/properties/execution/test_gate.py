@@ -42,6 +42,7 @@ terms = st.builds(
     fee_parts=st.integers(0, PARTS // 100),
     spread_parts=st.just(20_000),
     life_bars=st.just(5),
+    least_fee=st.sampled_from([0, 0, MONEY, 100 * MONEY]),
 )
 amounts = st.integers(0, 400_000).map(lambda n: n * MONEY)
 ALWAYS = {
@@ -100,7 +101,11 @@ def bounds(draw: st.DrawFn) -> Bounds:
 
 
 contracts = st.tuples(
-    st.integers(1, 50), st.sampled_from([1, 10, 100]), st.integers(0, 500), st.integers(0, 3)
+    st.integers(1, 50),
+    st.sampled_from([1, 10, 100]),
+    st.integers(0, 500),
+    st.integers(0, 3),
+    st.sampled_from([0, 0, MONEY // 100, MONEY]),
 ).flatmap(
     lambda t: st.just(
         tuple(
@@ -113,6 +118,7 @@ contracts = st.tuples(
                 lot=t[1],
                 min_notional=t[2] * MONEY,
                 unit_value=10 ** t[3],
+                unit_fee=t[4],
             )
             for index, name in enumerate(("AAA", "BBB"))
         )
@@ -335,7 +341,8 @@ def _passes_buying_power(scene: Scene, intent: Intent, quantity: int) -> bool:
         opens = max(0, holding.sells + quantity - max(0, holding.quantity))
         dearest = max(price, holding.sell_price)
     needed = opens * dearest * scene.contract.unit_value
-    return needed + fee_of(needed, scene.terms.fee_parts) <= scene.free
+    each = opens * scene.contract.unit_fee
+    return needed + fee_of(needed, scene.terms.fee_parts) + each <= scene.free
 
 
 @settings(max_examples=300)

@@ -382,6 +382,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         market.GetBars: lambda q, c: market.BarsView(symbol=q.symbol, timeframe="1d", bars=bars),
         regime.GetRegimes: lambda q, c: regime.RegimesView(
+            timeframe="1d",
             instruments=tuple(
                 regime.RegimeView(
                     symbol=s,
@@ -396,10 +397,10 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                     need=60,
                 )
                 for s in SYMBOLS
-            )
+            ),
         ),
         regime.GetRegimeSpans: lambda q, c: regime.RegimeSpansView(
-            symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
+            timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
         regime.GetRegimeChanges: lambda q, c: regime.RegimeChangesView(changes=(), next=None),
         risk.GetRisk: lambda q, c: risk.RisksView(

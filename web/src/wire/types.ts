@@ -826,7 +826,7 @@ export interface FillBrief {
   readonly price: Decimal;
 }
 
-/** A fill as booked. */
+/** A fill as booked; ``fee_asset`` of the instrument is in ``fee`` with its worth. */
 export interface FillView {
   readonly number: number;
   readonly fill_id: string;
@@ -837,6 +837,7 @@ export interface FillView {
   readonly quantity: Decimal;
   readonly price: Decimal;
   readonly fee: Decimal;
+  readonly fee_asset: Decimal;
   readonly realised: Decimal;
   readonly at: string;
   readonly slice: number;
@@ -926,7 +927,7 @@ export interface IndicatorView {
   readonly values: Readonly<Record<string, number | null>>;
 }
 
-/** Indicator values by instrument. */
+/** Indicator values by instrument; ``at`` of a coarser bar is its beginning. */
 export interface IndicatorsView {
   readonly instruments: ReadonlyArray<IndicatorView>;
 }
@@ -1337,6 +1338,13 @@ export interface OutcomeView {
   readonly worked_ms: number | null;
 }
 
+/** What is expected of an instrument per year without and with the views. */
+export interface OutlookRow {
+  readonly symbol: string;
+  readonly prior: number;
+  readonly expected_return: number;
+}
+
 /** The deck at a glance. Money is exact; what cannot be computed yet is null. ``equity`` and what follows from it are null while a held price is missing; ``fills`` counts filled orders; ``drawdown_fraction`` is of the total equity, null before its first mark. ``closed`` is whether nothing but the replay itself has moved this run. */
 export interface OverviewView {
   readonly mode: string;
@@ -1684,6 +1692,7 @@ export interface RegimeCalibrationView {
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
+  readonly timeframe: string;
   readonly slice: number;
   readonly at: string;
   readonly symbol: string;
@@ -1704,6 +1713,7 @@ export interface RegimeChangesView {
 /** Spans of one regime for drawing: ``(first slice, last slice, regime)`` in order. */
 export interface RegimeSpansView {
   readonly symbol: string;
+  readonly timeframe: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
 }
 
@@ -1739,6 +1749,7 @@ export interface RegimeView {
 
 /** Present regimes by instrument. */
 export interface RegimesView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
@@ -2179,6 +2190,15 @@ export interface SignalsView {
   readonly next: number | null;
 }
 
+/** What an agent's views were worth: ``scored`` are over, ``need`` must be before one is followed. ``correlation`` is that of strength and outcome, ``confidence`` the share of the way to a view that is followed: the correlation less a standard error, at least 0; null before enough are over. */
+export interface SkillRow {
+  readonly agent: string;
+  readonly scored: number;
+  readonly need: number;
+  readonly correlation: number | null;
+  readonly confidence: number | null;
+}
+
 /** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
 export interface SkillView {
   readonly type: TaskType;
@@ -2489,6 +2509,25 @@ export interface TurnedAnswer {
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+
+/** An open view: ``strength`` is negative for a fall; ``expected_return`` is per year. It is null without a full window; ``confidence`` is 0 where the view is not followed. */
+export interface ViewRow {
+  readonly signal_id: string;
+  readonly agent: string;
+  readonly symbol: string;
+  readonly strength: number;
+  readonly expires_slice: number;
+  readonly expected_return: number | null;
+  readonly confidence: number;
+}
+
+/** Skills by agent, open views, and expected returns; the last are empty with the ``reason``. */
+export interface ViewsView {
+  readonly skills: ReadonlyArray<SkillRow>;
+  readonly views: ReadonlyArray<ViewRow>;
+  readonly outlook: ReadonlyArray<OutlookRow>;
+  readonly reason: string | null;
+}
 
 /** How long tasks of one priority were ready before they were claimed last, machine milliseconds. */
 export interface WaitView {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from quarterdeck.execution.core.amounts import BASE_CURRENCY, decimal_of
-from quarterdeck.execution.core.exposure import free_cash
 from quarterdeck.execution.core.ledger import ADJUSTMENTS, DUST, Account
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import LEARNED, level_name
@@ -252,9 +251,7 @@ def _position_view(desk: Desk, account: Account, instrument: int) -> PositionVie
 
 def _account_view(desk: Desk, account: Account) -> AccountView:
     value = desk.worth_of(account)
-    free = free_cash(
-        account, value.shorts, contracts=desk.contracts, fee_parts=desk.terms.fee_parts
-    )
+    free = desk.free_cash(account, value.shorts)
     return AccountView(
         agent=account.agent,
         capital=decimal_of(account.capital, MONEY_SCALE),

@@ -202,6 +202,8 @@ def scene_of(
             account.orders_in_bar,
         )
         free = account.cash - 2 * sums.shorts - sums.claimed
+        if terms.least_fee:
+            free -= terms.least_fee * (around.open_orders + 1 + intent.exits)
         if contract is not None and holding is not NOTHING:
             free += reserved(holding, contract, buy=intent.buy, fee_parts=terms.fee_parts)
     up, down = holding.quantity + holding.buys, holding.sells - holding.quantity

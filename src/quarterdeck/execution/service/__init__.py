@@ -104,7 +104,12 @@ class ExecutionService:
         stopwatch: Stopwatch,
         room: Room = PLENTY,
     ) -> None:
-        contracts = tuple(contract_of(instrument) for instrument in instruments)
+        named = tuple(instrument.symbol for instrument in instruments)
+        assumptions = store.assumptions_of(paper, named)
+        contracts = tuple(
+            contract_of(instrument, unit_fee=assumed.unit_fee)
+            for instrument, assumed in zip(instruments, assumptions, strict=True)
+        )
         symbols = {contract.symbol: contract for contract in contracts}
         terms = store.terms_of(limits, paper)
         self.desk = Desk(
@@ -113,7 +118,7 @@ class ExecutionService:
             symbols=symbols,
             terms=terms,
             assumed=store.assumed_of(paper),
-            assumptions=store.assumptions_of(paper, tuple(symbols)),
+            assumptions=assumptions,
             policy=orders,
             remote=remote,
             dust=dust,

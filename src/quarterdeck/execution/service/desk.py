@@ -14,7 +14,14 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract, Terms
 from quarterdeck.execution.core.book import Book, Order, reserve
 from quarterdeck.execution.core.breakers import Breakers, Calls, Settings
-from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure, Sums, opening
+from quarterdeck.execution.core.exposure import (
+    NO_CROWD,
+    NO_SUMS,
+    Exposure,
+    Sums,
+    free_cash,
+    opening,
+)
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.limits_book import Bounds, LimitBook
@@ -219,6 +226,12 @@ class Desk:
             var_parts=self.risks,
         )
         return self.exposure.agents.get(agent, NO_SUMS)
+
+    def free_cash(self, account: Account, shorts: int) -> int:
+        """Return the cash that no short and no working order lays claim to; what it owes is negative."""
+        fee_parts = self.terms.fee_parts
+        free = free_cash(account, shorts, contracts=self.contracts, fee_parts=fee_parts)
+        return free - self.terms.least_fee * self.book.count_of(account.agent)
 
     def around(self, agent: AgentId, row: int, *, clock_step_ms: int) -> Around:
         """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
