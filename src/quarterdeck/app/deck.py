@@ -53,7 +53,7 @@ from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
-from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
@@ -199,6 +199,7 @@ class Deck:
             OrderRefused: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
+            ClustersBounded: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),
             AgentRegistered: (
                 one.agents.hear,

@@ -9,7 +9,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.portfolio.core.convictions import NEED
 from quarterdeck.portfolio.model import GetPortfolio, GetViews, Objective, ViewsView
 from quarterdeck.portfolio.service.viewing import views
-from quarterdeck.runtime.config import parse_config
+from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.policy import OPERATOR_CALLER
 from tests.unit.portfolio.rebalancing_deck import RebalancingDeck
 
