@@ -237,6 +237,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
             "model_drift", "correlation_break", "concentration", "drawdown", "losing_streak",
         )
     },
+    "market.timeframes": (
+        "names",
+        "Coarser timeframes than the feed's own (`5m`, `15m`, `1h`, `4h`, `1d`, `1w`) on which indicators and regimes are kept too.",
+    ),
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",
@@ -248,6 +252,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.mean": (
+        "text",
+        "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
+    ),
+    "portfolio.risk_aversion": ("number", "Return that a unit of variance must bring; above 0 where `mean` is `views`."),
     "portfolio.covariance": (
         "text",
         "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",

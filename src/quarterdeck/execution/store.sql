@@ -23,6 +23,10 @@ CREATE TABLE execution_limits (
   var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_moving (
+  one INTEGER PRIMARY KEY,  -- hashed
+  clusters TEXT NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE execution_learned_levels (
   scope TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
@@ -389,6 +393,13 @@ ON CONFLICT (instrument) DO UPDATE SET
 
 -- limits --
 SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
+
+-- moving_saved --
+INSERT INTO execution_moving (one, clusters) VALUES (1, :clusters)
+ON CONFLICT (one) DO UPDATE SET clusters = excluded.clusters
+
+-- moving --
+SELECT clusters FROM execution_moving
 
 -- learned_level_saved --
 INSERT INTO execution_learned_levels (scope, subject, trading_state, max_credit_notional, at)

@@ -87,6 +87,19 @@ class SliceArrived(Message, frozen=True):
     trades: TradesArrived | None = None
 
 
+class CoarserBars(msgspec.Struct, frozen=True, kw_only=True):
+    """Bars of a coarser timeframe that closed with a slice; shapes as in ``BarsClosed``."""
+
+    timeframe: str
+    rows: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    indicators: Floats
+
+
 class BarsClosed(Message, frozen=True):
     """All bars that closed at one instant, with the indicator values of that close.
 
@@ -97,7 +110,8 @@ class BarsClosed(Message, frozen=True):
     instruments, NaN until defined; ``missed`` (n,) counts each instrument's slices without a bar
     since its last. ``warming_up`` means that trading is not open yet. ``spread_units`` (m,) int64 is
     the quoted spread at the price scale, rounded up, -1 where there is none. ``trades`` are ``None``
-    for a source without them.
+    for a source without them. ``coarser`` are the bars of other timeframes that closed with it, in
+    order.
     """
 
     at: Nanos
@@ -116,6 +130,7 @@ class BarsClosed(Message, frozen=True):
     last: bool
     spread_units: Ints | None = None
     trades: Trades | None = None
+    coarser: tuple[CoarserBars, ...] = ()
 
 
 class FeedEnded(Message, frozen=True):
@@ -210,9 +225,15 @@ class BarsView(Answer, frozen=True):
 
 
 class GetIndicators(Query, frozen=True):
-    """Ask for the indicator values at the last close, of one symbol or of all."""
+    """Ask for the indicator values at the last close, of one symbol or of all.
+
+    ``timeframe`` is the feed's own or one of ``market.timeframes``; ``forming`` asks what they would be
+    if the forming bar of such a coarser timeframe closed as it stands.
+    """
 
     symbol: str | None = None
+    timeframe: str | None = None
+    forming: bool = False
 
 
 class IndicatorView(Answer, frozen=True):
@@ -225,6 +246,6 @@ class IndicatorView(Answer, frozen=True):
 
 
 class IndicatorsView(Answer, frozen=True):
-    """Indicator values by instrument."""
+    """Indicator values by instrument; ``at`` of a coarser bar is its beginning."""
 
     instruments: tuple[IndicatorView, ...]

@@ -14,7 +14,7 @@ from quarterdeck.execution.core.gate import judge
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
-from quarterdeck.execution.core.scene import Around, Scene, Standing, scene_of
+from quarterdeck.execution.core.scene import Around, Scene, Standing, Together, scene_of
 from quarterdeck.execution.core.watch import Watch
 from quarterdeck.execution.core.windows import Agent, Bar, Market
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
@@ -243,6 +243,14 @@ def state(seed: int) -> tuple[Scene, Intent]:
             crowd=exposure.crowds.get(0, NO_CROWD),
             account_gross=exposure.gross,
             clusters=rng.choice([(), (exposure.cluster([0]), exposure.cluster([0, 1]))]),
+            together=rng.choice(
+                [
+                    None,
+                    Together(
+                        exposure.cluster([0, 1]), rng.randint(0, MOST), rng.randint(0, 2 * PARTS)
+                    ),
+                ]
+            ),
             var_parts=risks[0],
             open_orders=rng.randint(0, 5),
             breakers=breakers,

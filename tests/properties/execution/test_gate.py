@@ -20,6 +20,7 @@ from quarterdeck.execution.core.scene import (
     Around,
     Scene,
     Standing,
+    Together,
     reducible,
     scene_of,
 )
@@ -224,6 +225,15 @@ def judged(draw: st.DrawFn, *, reducing: bool = False) -> tuple[Scene, Intent]:
             crowd=exposure.crowds.get(0, NO_CROWD),
             account_gross=exposure.gross,
             clusters=draw(st.sampled_from([(), (exposure.cluster([0]), exposure.cluster([0, 1]))])),
+            together=draw(
+                st.none()
+                | st.builds(
+                    Together,
+                    used=st.just(exposure.cluster([0, 1])),
+                    most=st.integers(0, 200_000 * MONEY),
+                    parts=st.integers(0, 2 * PARTS),
+                )
+            ),
             var_parts=risks[0],
             open_orders=draw(st.integers(0, 5)),
             breakers=draw(breakers),

@@ -33,7 +33,7 @@ from quarterdeck.kernel.time import DAY, Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind, Trades
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
@@ -247,6 +247,7 @@ class Deck:
             (
                 AgentRegistered,
                 BarsClosed,
+                ClustersBounded,
                 GateRestrained,
                 LimitsChanged,
                 RegimeChanged,

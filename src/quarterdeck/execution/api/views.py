@@ -166,7 +166,25 @@ def gate(service: ExecutionService, query: GetGate, caller: Caller) -> GateView:
                 version=learned.version,
             )
         )
+    rows += _moving(desk)
     return GateView(version=desk.limits.version, limits=tuple(rows))
+
+
+def _moving(desk: Desk) -> list[LimitView]:
+    """Return the limits of what risk has found to move together."""
+    return [
+        LimitView(
+            code=Code.CLUSTER_EXPOSURE,
+            name="learned limit of what moves together",
+            scope=" ".join(desk.contracts[row].symbol for row in one.rows),
+            value=text_of(one.units, MONEY_SCALE),
+            unit="USD",
+            clock=Clock.MARKET,
+            learned=True,
+            version=desk.limits.version,
+        )
+        for one in dict.fromkeys(desk.moving[row] for row in sorted(desk.moving))
+    ]
 
 
 def _limit_view(desk: Desk, name: str, value: int, scope: str) -> LimitView:

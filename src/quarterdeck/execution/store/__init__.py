@@ -157,17 +157,19 @@ def write_account(step: Step, account: Account) -> None:
     step.put(
         "execution.account_saved",
         account.agent,
-        agent=account.agent,
-        number=account.number,
-        capital_units=account.capital,
-        cash_units=account.cash,
-        realised_units=account.realised,
-        fees_units=account.fees,
-        day_open_units=account.day_open,
-        marked_units=account.marked,
-        stops=account.stops,
-        stopped=int(account.stopped),
-        orders_in_bar=account.orders_in_bar,
+        row=lambda: {
+            "agent": account.agent,
+            "number": account.number,
+            "capital_units": account.capital,
+            "cash_units": account.cash,
+            "realised_units": account.realised,
+            "fees_units": account.fees,
+            "day_open_units": account.day_open,
+            "marked_units": account.marked,
+            "stops": account.stops,
+            "stopped": int(account.stopped),
+            "orders_in_bar": account.orders_in_bar,
+        },
     )
 
 
@@ -177,10 +179,12 @@ def write_position(step: Step, agent: AgentId, *, instrument: int, holding: Hold
         "execution.position_saved",
         agent,
         instrument,
-        agent=agent,
-        instrument=instrument,
-        quantity_units=holding.quantity,
-        cost_units=holding.cost,
+        row=lambda: {
+            "agent": agent,
+            "instrument": instrument,
+            "quantity_units": holding.quantity,
+            "cost_units": holding.cost,
+        },
     )
 
 
@@ -214,11 +218,13 @@ def write_tally(step: Step, agent: AgentId, tally: Tally) -> None:
     step.put(
         "execution.tally_saved",
         agent,
-        agent=agent,
-        accepted=tally.accepted,
-        refused=tally.refused,
-        filled=tally.filled,
-        refused_recently=tally.refused_recently,
+        row=lambda: {
+            "agent": agent,
+            "accepted": tally.accepted,
+            "refused": tally.refused,
+            "filled": tally.filled,
+            "refused_recently": tally.refused_recently,
+        },
     )
 
 
