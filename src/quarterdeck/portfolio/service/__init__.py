@@ -32,6 +32,8 @@ from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
     ActiveView,
     AttributionView,
+    DriftMeasured,
+    DriftOf,
     GetActive,
     GetAttribution,
     GetPortfolio,
@@ -192,6 +194,7 @@ class PortfolioService:
             basis = self._basis()
             for objective in Objective:
                 self._propose(objective, step, basis=basis)
+        self._tell_drifts(step)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
             "turnover": None if latest is None else latest[0].turnover,
@@ -199,6 +202,17 @@ class PortfolioService:
         }
         for name, value in told.items():
             step.say(NumbersPublished(name=f"portfolio.{name}_fraction", values={"deck": value}))
+
+    def _tell_drifts(self, step: Step) -> None:
+        for objective in Objective:
+            drift = self._drift(objective)
+            if drift is not None:
+                what, subject = DriftOf.PROPOSAL, objective.value
+                step.say(
+                    DriftMeasured(
+                        at=step.at, slice=step.slice, of=what, subject=subject, drift=drift
+                    )
+                )
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
