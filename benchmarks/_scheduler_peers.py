@@ -133,6 +133,7 @@ def deck(folder: Path) -> Iterator[Callable[[int], None]]:
     config = folder / "deck.toml"
     config.write_text(
         "[run]\nwarm_up_bars = 0\n[server]\nrequests_per_minute = 1000000\n[agents]\nmax_open_tasks = 100000\n"
+        "max_open_tasks_per_owner = 100000\n"
     )
     with ExitStack() as stack:
         stack.enter_context(
@@ -392,16 +393,16 @@ def _wait_for_table(name: str) -> None:
 
 
 def dbos_worker() -> None:
-    from dbos import DBOS, DBOSConfig, Queue
+    from dbos import DBOS, DBOSConfig
 
     DBOS(
         config=DBOSConfig(
             name="peers", system_database_url=os.environ[ADDRESS], run_admin_server=False
         )
     )
-    Queue("q", worker_concurrency=50, polling_interval_sec=0.01)
     DBOS.workflow(name="noop")(report)
     DBOS.launch()
+    DBOS.register_queue("q", worker_concurrency=50, polling_interval_sec=0.01)
     while True:
         time.sleep(60)
 

@@ -276,6 +276,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "How many of an agent's slots ordinary work may fill, at least one; critical and urgent work may fill all.",
     ),
     "agents.max_open_tasks": ("tasks", "Tasks in the queue beyond which further ones are refused (QUEUE_FULL)."),
+    "agents.max_open_tasks_per_owner": (
+        "tasks",
+        "The same of one owner: a strategy, or one who submits for none (OWNER_QUEUE_FULL).",
+    ),
     "agents.retry_base_ms": (
         "machine milliseconds",
         "Longest rest before the second attempt, doubled for each one after; the rest is drawn between 0 and that.",

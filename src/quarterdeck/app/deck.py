@@ -51,7 +51,7 @@ from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Command, Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import DriftMeasured
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
@@ -221,7 +221,7 @@ class Deck:
             TaskFailed: (one.allocation.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
-            RebalanceProposed: (one.agents.hear,),
+            DriftMeasured: (one.agents.hear,),
             AlertRaised: (one.agents.hear,),
             NumbersPublished: (one.alerts.hear,),
         }

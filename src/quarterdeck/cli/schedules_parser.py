@@ -55,6 +55,10 @@ def _trigger(add: argparse.ArgumentParser) -> None:
     add.add_argument("--clock", choices=("market", "machine"), help="whose time it counts in")
     add.add_argument("--zone", metavar="NAME", help="the time zone of --cron (default UTC)")
     add.add_argument("--offset-min", type=int, metavar="N", help="minutes after --session")
-    add.add_argument("--subject", metavar="NAME", help="--on: only this symbol, rule or objective")
-    add.add_argument("--value", metavar="WORD", help="--on: only this regime or severity")
+    add.add_argument(
+        "--subject", metavar="NAME", help="--on: only this symbol or rule; whose drift"
+    )
+    add.add_argument(
+        "--value", metavar="WORD", help="--on: only this regime or severity; proposal or account"
+    )
     add.add_argument("--over", type=float, metavar="SHARE", help="--on drift_exceeded: beyond this")

@@ -1,6 +1,6 @@
 """Portfolio: optimal weights from the closes seen so far, and where profit and loss came from.
 
-Says ``RebalanceProposed``, a proposal and never an order. Hears ``BarsClosed``, ``OrderFilled``,
+Says ``RebalanceProposed``, a proposal and never an order, and ``DriftMeasured``. Hears ``BarsClosed``, ``OrderFilled``,
 ``RegimeChanged`` and ``AgentRegistered``. Asks for the risk
 forecasts and regimes of the slice. Keeps moments of joint returns and the best
 weights of the last bar (checkpointed), its proposals and the attribution's book (journaled). Until the

@@ -343,6 +343,7 @@ class AgentsSection(_Section, frozen=True):
 
     load_threshold_fraction: Fraction = 0.7
     max_open_tasks: PositiveInt = 10_000
+    max_open_tasks_per_owner: PositiveInt = 5_000
     priority_weight_s: PriorityWeights = PriorityWeights()
     longest_wait_s: LongestWaits = LongestWaits()
     retry_base_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 1_000

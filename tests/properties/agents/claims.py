@@ -54,7 +54,11 @@ class Trial:
         self.tally = Tally()
         self.deck = OneServiceDeck(
             AgentsSection(
-                max_open_tasks=100_000, retry_base_ms=200, dead_after_agents=4, hold_ms=50
+                max_open_tasks=100_000,
+                max_open_tasks_per_owner=100_000,
+                retry_base_ms=200,
+                dead_after_agents=4,
+                hold_ms=50,
             )
         )
         self.names = [f"agent{n}" for n in range(AGENTS)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.agents.core import calendars, cron
+from quarterdeck.agents.core import calendars, cron, holidays
 from quarterdeck.agents.model import Moment
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import DAY, HOUR, SECOND, Nanos, parse_rfc3339, rfc3339
@@ -137,13 +137,55 @@ def test_new_york_rests_on_its_holidays() -> None:
         for n in range(date(2024, 1, 1).toordinal(), date(2025, 1, 1).toordinal())
     ]
     weekdays = [day for day in days if day.isoweekday() < 6]
-    assert [str(day) for day in weekdays if calendars.new_york_holiday(day)] == rests
+    assert [str(day) for day in weekdays if holidays.new_york_holiday(day)] == rests
     # In 2021 Independence Day was a Sunday; New Year's Day of 2022 a Saturday.
-    assert calendars.new_york_holiday(date(2021, 7, 5))
-    assert not calendars.new_york_holiday(date(2021, 12, 31))
+    assert holidays.new_york_holiday(date(2021, 7, 5))
+    assert not holidays.new_york_holiday(date(2021, 12, 31))
 
 
 def test_a_market_that_never_closes_has_a_session_every_day() -> None:
     first = parse_rfc3339(session("UTC", Moment.OPEN, "2026-03-07T12:00:00Z"))
     second = parse_rfc3339(session("UTC", Moment.OPEN, rfc3339(first)))
     assert second - first == DAY
+
+
+def test_a_half_day_closes_early_and_opens_as_ever() -> None:
+    assert session("XNYS", Moment.CLOSE, "2026-11-27T12:00:00Z") == "2026-11-27T18:00:00Z"
+    assert session("XNYS", Moment.OPEN, "2026-11-27T12:00:00Z") == "2026-11-27T14:30:00Z"
+    assert session("XNAS", Moment.CLOSE, "2026-12-24T12:00:00Z", -15) == "2026-12-24T17:45:00Z"
+    assert session("XNYS", Moment.CLOSE, "2026-07-02T12:00:00Z") == "2026-07-02T20:00:00Z"
+    # After a half day's close the next is a whole day's.
+    assert session("XNYS", Moment.CLOSE, "2026-11-27T18:00:00Z") == "2026-11-30T21:00:00Z"
+    assert session("XLON", Moment.CLOSE, "2026-12-24T12:00:00Z") == "2026-12-24T12:30:00Z"
+    assert session("XPAR", Moment.CLOSE, "2026-12-24T12:00:00Z") == "2026-12-24T13:05:00Z"
+    assert session("XETR", Moment.CLOSE, "2026-12-30T12:00:00Z") == "2026-12-30T13:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("half_day", "rests", "half_days"),
+    [
+        ("new_york_half_day", "new_york_holiday", ["2028-07-03", "2028-11-24"]),
+        ("london_half_day", "london_holiday", ["2028-12-22", "2028-12-29"]),
+        ("frankfurt_half_day", "frankfurt_holiday", ["2028-12-29"]),
+        ("paris_half_day", "paris_holiday", []),
+    ],
+)
+def test_half_days_are_those_that_the_exchange_publishes(
+    half_day: str, rests: str, half_days: list[str]
+) -> None:
+    weekdays = [d for n in range(366) if (d := date(2028, 1, 1) + timedelta(n)).isoweekday() < 6]
+    short = [day for day in weekdays if getattr(holidays, half_day)(day)]
+    assert [str(day) for day in short if not getattr(holidays, rests)(day)] == half_days
+
+
+def test_european_exchanges_rest_on_their_holidays() -> None:
+    weekdays = [d for n in range(365) if (d := date(2026, 1, 1) + timedelta(n)).isoweekday() < 6]
+    easter = ["2026-04-03", "2026-04-06"]
+    rests = {
+        "london": ["2026-01-01", *easter, "2026-05-04", "2026-05-25", "2026-08-31", "2026-12-25", "2026-12-28"],
+        "frankfurt": ["2026-01-01", *easter, "2026-05-01", "2026-12-24", "2026-12-25", "2026-12-31"],
+        "paris": ["2026-01-01", *easter, "2026-05-01", "2026-12-25"],
+    }  # fmt: skip
+    for name, days in rests.items():
+        falls_on = getattr(holidays, f"{name}_holiday")
+        assert [str(day) for day in weekdays if falls_on(day)] == days, name

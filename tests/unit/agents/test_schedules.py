@@ -23,6 +23,7 @@ from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, NotPermi
 from quarterdeck.kernel.ids import EpisodeId, RuleId
 from quarterdeck.kernel.time import HOUR, SECOND, Nanos, parse_rfc3339
 from quarterdeck.kernel.vocabulary import AlertCategory, Clock, Regime, Severity, TaskType
+from quarterdeck.portfolio.model import DriftMeasured, DriftOf
 from quarterdeck.runtime.config import AgentsSection
 from tests.unit.agents.conftest import memory
 
@@ -206,7 +207,7 @@ def test_a_full_queue_skips_and_says_so(deck_with) -> None:
 
 def test_schedules_survive_a_restart(deck) -> None:
     add(deck, "a", kind="cron", clock=Clock.MACHINE, expression="*/5 * * * *")
-    add(deck, "b", kind="event", event="drift_exceeded", over=0.1)
+    add(deck, "b", kind="event", event="drift_exceeded", subject="max-sharpe", over=0.1)
     deck.pass_seconds(400)
     turn(deck)
     again = deck.restarted()
@@ -252,8 +253,13 @@ def test_an_agent_removes_only_its_own(deck) -> None:
         ({"kind": "cron", "clock": "machine", "expression": "* * * * *", "zone": "x"}, "trigger.zone"),
         ({"kind": "cron", "clock": "machine", "expression": "* * * * *", "at": "2030-01-01"}, "trigger.at"),
         ({"kind": "session", "clock": "market", "market": "XXXX", "moment": "open"}, "trigger.market"),
-        ({"kind": "event", "event": "drift_exceeded"}, "trigger.over"),
-        ({"kind": "event", "event": "drift_exceeded", "over": float("nan")}, "trigger.over"),
+        ({"kind": "event", "event": "drift_exceeded", "over": 0.1}, "trigger.subject"),
+        ({"kind": "event", "event": "drift_exceeded", "subject": "m"}, "trigger.over"),
+        (
+            {"kind": "event", "event": "drift_exceeded", "subject": "m", "value": "x", "over": 0.1},
+            "trigger.value",
+        ),
+        ({"kind": "event", "event": "drift_exceeded", "subject": "m", "over": float("nan")}, "trigger.over"),
         ({"kind": "event", "event": "regime_changed", "over": 0.5}, "trigger.over"),
     ],
 )  # fmt: skip
@@ -277,3 +283,53 @@ def test_a_task_that_would_be_refused_is_refused_with_the_schedule(deck) -> None
 def test_the_machine_clock_is_that_of_the_step(deck) -> None:
     view = add(deck, kind="interval", clock=Clock.MACHINE, every_s=10)
     assert parse_rfc3339(view.next_at) == deck.machine_at + 10 * SECOND
+
+
+def drifted(
+    deck, drift: float, subject: str = "max-sharpe", of: DriftOf = DriftOf.PROPOSAL
+) -> None:
+    deck.hear(DriftMeasured(at=Nanos(0), slice=deck.slice, of=of, subject=subject, drift=drift))
+
+
+def test_a_drift_fires_once_until_it_has_fallen_back(deck) -> None:
+    deck.outside("ann", "c", slots=9)
+    add(deck, kind="event", event="drift_exceeded", subject="max-sharpe", over=0.1)
+    drifted(deck, 0.1)
+    assert made(deck) == []
+    for drift in (0.2, 0.3, 0.11):
+        deck.bars()
+        drifted(deck, drift)
+        finish(deck)
+    assert [key for _, key in made(deck)] == ["max-sharpe in slice 0"]
+    drifted(deck, 0.05, subject="min-volatility")
+    drifted(deck, 0.4)
+    assert len(made(deck)) == 1
+    drifted(deck, 0.05)
+    assert memory(deck.restarted()) == memory(deck.service)
+    deck.bars()
+    drifted(deck, 0.2)
+    assert [key for _, key in made(deck)][1:] == ["max-sharpe in slice 3"]
+    assert deck.service.schedules["s"].fired == 2
+
+
+def test_the_drift_of_an_account_is_not_that_of_a_proposal(deck) -> None:
+    add(deck, kind="event", event="drift_exceeded", subject="m", value="account", over=0.1)
+    drifted(deck, 0.5, "m")
+    assert made(deck) == []
+    drifted(deck, 0.5, "m", DriftOf.ACCOUNT)
+    assert len(made(deck)) == 1
+
+
+def test_a_schedule_of_an_owner_whose_queue_is_full_skips_and_says_so(deck_with) -> None:
+    deck = deck_with(AgentsSection(max_open_tasks_per_owner=1))
+    deck.outside("ann", "c")
+    deck.task()
+    add(deck, "theirs", "ann", kind="interval", clock=Clock.MACHINE, every_s=10)
+    add(deck, "mine", kind="interval", clock=Clock.MACHINE, every_s=10)
+    deck.pass_seconds(10)
+    turn(deck)
+    reasons = {fire.name: fire.reason for fire in fires(deck)}
+    assert reasons == {
+        "theirs": None,
+        "mine": "operator has 1 open tasks, the most of one owner",
+    }

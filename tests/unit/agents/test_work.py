@@ -7,10 +7,12 @@ import pytest
 from quarterdeck.agents.model import (
     CancelTask,
     ClaimWork,
+    NewTask,
     PauseAgent,
     RenewLease,
     ResumeAgent,
     SubmitTask,
+    SubmitTasks,
     TaskAssigned,
     TaskFailed,
     TaskFinished,
@@ -258,6 +260,38 @@ def test_the_queue_has_a_bound(deck_with) -> None:
     assert refusal.value.code == "QUEUE_FULL"
     deck.regime("X")
     assert [kind for _, kind, _, _ in deck.last.audits] == ["task_skipped"]
+
+
+def test_nobody_fills_the_queue_alone(deck_with) -> None:
+    deck = deck_with(AgentsSection(max_open_tasks=9, max_open_tasks_per_owner=2))
+    deck.outside("ann", "c")
+    first = deck.task()
+    deck.task(strategy="s")
+    deck.task()
+    with pytest.raises(Overloaded) as refusal:
+        deck.task()
+    assert refusal.value.code == "OWNER_QUEUE_FULL"
+    assert "operator has 2 open tasks" in str(refusal.value)
+    deck.task(strategy="s")
+    with pytest.raises(Overloaded):
+        deck.task(strategy="s")
+    assert deck.service.board.open == 4
+    assert deck.service.board.open_of == {"operator": 2, "s": 2}
+    assert deck.restarted().board.open_of == deck.service.board.open_of
+    # What has ended makes room.
+    claim = held(deck.claim("ann"))
+    assert claim.task_id == first.task_id
+    deck.complete("ann", claim.task_id, claim.lease_token)
+    deck.task()
+
+
+def test_a_batch_that_is_too_much_for_one_owner_leaves_nothing_behind(deck_with) -> None:
+    deck = deck_with(AgentsSection(max_open_tasks_per_owner=2))
+    one = NewTask(type=TaskType.ANALYSIS, title="t", capability="c")
+    with pytest.raises(Overloaded) as refusal:
+        deck.do("submit_many", SubmitTasks(idempotency_key="k", tasks=(one,) * 3))
+    assert refusal.value.code == "OWNER_QUEUE_FULL"
+    assert (deck.service.board.tasks, deck.service.board.open_of) == ({}, {})
 
 
 def test_downtime_does_not_end_a_lease(deck) -> None:

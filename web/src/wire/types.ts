@@ -2028,7 +2028,7 @@ export interface SaveRule {
   readonly rule: Rule;
 }
 
-/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity); ``over`` is the share that a drift must exceed. */
+/** When a schedule fires; which fields it has depends on its ``kind``. ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``, narrowed to a ``subject`` (symbol or rule) and a ``value`` (the new regime or the severity). A drift names its ``subject``, an objective (from its last proposal to the best weights at this close) or a mandate (from the account's weights to its target), and the share that it must get ``over``; it counts again once it has fallen back to that. */
 export interface ScheduleTrigger {
   readonly kind: TriggerKind;
   readonly clock: Clock | null;

@@ -43,7 +43,7 @@ class Board:
     """All open tasks and the last finished ones.
 
     ``recurring`` maps what creates tasks again and again to its open tasks; ``outcomes`` counts per
-    agent over the whole run. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
+    agent over the whole run; ``open_of`` counts the open tasks of each owner. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
     leads back. A dependency exists before its dependent, so there is no cycle to look for. Every
     method returns the changes it made, in the order in which they must be told.
     """
@@ -57,6 +57,7 @@ class Board:
         self.counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
         self.outcomes: dict[AgentId, Outcomes] = {}
         self.recurring: dict[str, set[TaskId]] = {}
+        self.open_of: dict[str, int] = {}
         self.last_number = 0
         self.last_finished = 0
         self._pending: dict[TaskId, int] = {}
@@ -326,6 +327,8 @@ class Board:
         return Change(task, was, ended_attempt(task, before))
 
     def _index(self, task: Task) -> None:
+        if not task.state.final:
+            self.open_of[task.owner] = self.open_of.get(task.owner, 0) + 1
         if task.entry is not None and not task.state.final:
             self.recurring.setdefault(task.entry, set()).add(task.task_id)
         self.alarms.set(task.task_id, task.number, _instant(task))
@@ -355,6 +358,10 @@ class Board:
                 pass
 
     def _unindex(self, task: Task) -> None:
+        if not task.state.final:
+            self.open_of[task.owner] -= 1
+            if not self.open_of[task.owner]:
+                del self.open_of[task.owner]
         if task.entry is not None:
             self.recurring[task.entry].remove(task.task_id)
             if not self.recurring[task.entry]:

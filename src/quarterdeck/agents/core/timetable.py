@@ -23,6 +23,7 @@ from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339, rfc3339
 from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.portfolio.model import DriftOf
 
 MAX_SCHEDULES = 500
 MAX_OF_ONE = 50
@@ -187,6 +188,10 @@ def _event_checked(trigger: ScheduleTrigger) -> None:
         if given is not None:
             intake.text(given, field=f"trigger.{name}", longest=intake.MAX_LABEL)
     drift = trigger.event is Occasion.DRIFT_EXCEEDED
+    if drift and trigger.subject is None:
+        raise InvalidInput.of("trigger.subject", None, "the objective or mandate whose drift it is")
+    if drift and trigger.value not in (None, *(kind.value for kind in DriftOf)):
+        raise InvalidInput.of("trigger.value", trigger.value, ", ".join(DriftOf))
     if drift and (trigger.over is None or not 0.0 <= trigger.over < 1.0):
         raise InvalidInput.of("trigger.over", trigger.over, "a share from 0 to less than 1")
     if not drift and trigger.over is not None:
@@ -264,6 +269,18 @@ def fits(schedule: Schedule, happened: Happening) -> bool:
     if trigger.value is not None and trigger.value != happened.value:
         return False
     return trigger.over is None or (happened.share is not None and happened.share > trigger.over)
+
+
+def fell_back(schedule: Schedule, happened: Happening) -> bool:
+    """Return whether a drift that ``schedule`` fired for is exceeded no longer, so that it may fire again."""
+    trigger = schedule.trigger
+    return (
+        trigger.event is happened.event
+        and trigger.over is not None
+        and trigger.subject == happened.subject
+        and trigger.value in (None, happened.value)
+        and schedule.last_key is not None
+    )
 
 
 def task_of(schedule: Schedule, birth: Birth, *, key: str, facts: Json) -> Task:

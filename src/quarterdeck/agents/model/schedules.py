@@ -37,7 +37,7 @@ class Occasion(StrEnum):
     ALERT_RAISED = "alert_raised"
     """An episode of an alert rule began."""
     DRIFT_EXCEEDED = "drift_exceeded"
-    """A proposed portfolio differs from the one before it by more than a share."""
+    """What is held, or was proposed, has drifted from the present target by more than a share."""
 
 
 class ScheduleTrigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,8 +46,10 @@ class ScheduleTrigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``once``: ``at``. ``interval``: ``every_s`` seconds, or ``every_bars`` bars. ``cron``: five fields in
     ``expression``, read in the time ``zone``. ``session``: the ``moment`` of each session of a
     ``market``, ``offset_min`` minutes later. These name the ``clock`` they count in. ``event``: an ``event``,
-    narrowed to a ``subject`` (symbol, rule or objective) and a ``value`` (the new regime or the severity);
-    ``over`` is the share that a drift must exceed.
+    narrowed to a ``subject`` (symbol or rule) and a ``value`` (the new regime or the severity). A drift
+    names its ``subject``, an objective (from its last proposal to the best weights at this close) or a
+    mandate (from the account's weights to its target), and the share that it must get ``over``; it counts
+    again once it has fallen back to that.
     """
 
     kind: TriggerKind

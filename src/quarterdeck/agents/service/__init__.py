@@ -28,7 +28,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock, Priority, Regime
 from quarterdeck.market.model import BarsClosed
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import DriftMeasured
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import Response, RiskResponded
 from quarterdeck.runtime.config import AgentsSection
@@ -49,6 +49,7 @@ class AgentsService:
     state: ClassVar[Mapping[str, State]] = {
         "policy": State.FIXED,
         "max_open": State.FIXED,
+        "max_open_of_one": State.FIXED,
         "schedule": State.FIXED,
         "secrets": State.FIXED,
         "capital": State.FIXED,
@@ -79,6 +80,7 @@ class AgentsService:
     ) -> None:
         self.policy = policy_of(config)
         self.max_open = config.max_open_tasks
+        self.max_open_of_one = config.max_open_tasks_per_owner
         self.schedule = config.schedule
         self.secrets = secrets
         self.capital = capital
@@ -141,7 +143,7 @@ class AgentsService:
                 scoring.note_regime(self, message, step=step)
                 ask_for_review(self, message, step=step)
                 schedules.happened(self, message, step)
-            case AlertRaised() | RebalanceProposed():
+            case AlertRaised() | DriftMeasured():
                 schedules.happened(self, message, step)
             case AgentRegistered() if message.agent not in self.members:
                 slots = self.builtin_slots.get(message.agent, 1)

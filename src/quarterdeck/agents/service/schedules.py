@@ -29,7 +29,7 @@ from quarterdeck.kernel.errors import NotPermitted
 from quarterdeck.kernel.messages import Json, Message
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Clock
-from quarterdeck.portfolio.model import RebalanceProposed
+from quarterdeck.portfolio.model import DriftMeasured
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.runtime.policy import Caller, CallerKind
 from quarterdeck.runtime.sequencer import Step
@@ -116,9 +116,14 @@ def happened(service: AgentsService, message: Message, step: Step) -> None:
     if happening is None:
         return
     for name in sorted(service.schedules):
-        if timetable.fits(service.schedules[name], happening):
-            facts = {"subject": happening.subject, **happening.facts}
-            _fire(service, service.schedules[name], key=happening.key, facts=facts, step=step)
+        one = service.schedules[name]
+        if timetable.fits(one, happening):
+            # A drift goes on from bar to bar; it was exceeded once.
+            if happening.share is None or one.last_key is None:
+                facts = {"subject": happening.subject, **happening.facts}
+                _fire(service, one, key=happening.key, facts=facts, step=step)
+        elif timetable.fell_back(one, happening):
+            _keep(service, replace(one, last_key=None), step)
 
 
 def _happening(message: Message) -> Happening | None:
@@ -139,14 +144,14 @@ def _happening(message: Message) -> Happening | None:
                 value=message.severity.value,
                 facts={"episode": message.episode_id, "of": message.subject, "text": message.text},
             )
-        case RebalanceProposed():
+        case DriftMeasured():
             return Happening(
                 event=Occasion.DRIFT_EXCEEDED,
-                key=message.proposal_id,
-                subject=message.objective.value,
-                value=message.objective.value,
-                share=message.turnover,
-                facts={"proposal": message.proposal_id, "drift": message.turnover},
+                key=f"{message.subject} in slice {message.slice}",
+                subject=message.subject,
+                value=message.of.value,
+                share=message.drift,
+                facts={"of": message.of.value, "drift": message.drift},
             )
         case _:
             return None
@@ -164,8 +169,12 @@ def _fire(service: AgentsService, schedule: Schedule, *, key: str, facts: Json, 
         reason = f"the queue is full: {board.open} open tasks"
     else:
         task = timetable.task_of(schedule, birth_of(board, step), key=key, facts=facts)
-        task_id = task.task_id
-        tell(service, board.add(task), step=step)
+        have = board.open_of.get(task.owner, 0)
+        if have >= service.max_open_of_one:
+            reason = f"{task.owner} has {have} open tasks, the most of one owner"
+        else:
+            task_id = task.task_id
+            tell(service, board.add(task), step=step)
     made = task_id is not None
     after = replace(
         schedule,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def submit(service: AgentsService, command: SubmitTask, step: Step) -> TaskView:
         by=step.caller.identity,
         depends_on=depends_on,
     )
-    _require_room(service, 1)
+    _require_room(service, (made,))
     tell(service, service.board.add(made), step=step)
     return views.explained(
         service.board.tasks[made.task_id], service.board, machine_at=step.machine_at
@@ -67,7 +68,6 @@ def submit(service: AgentsService, command: SubmitTask, step: Step) -> TaskView:
 def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> SubmittedAnswer:
     """Put several tasks into the queue, which may depend on each other; all of them or none."""
     intake.whole(len(command.tasks), field="tasks", least=1, most=intake.MAX_BATCH)
-    _require_room(service, len(command.tasks))
     first = birth_of(service.board, step)
     made: list[Task] = []
     for place, one in enumerate(command.tasks):
@@ -80,6 +80,7 @@ def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> Sub
                 value=error.value,
                 accepted=error.accepted,
             ) from None
+    _require_room(service, made)
     for task in made:
         tell(service, service.board.add(task), step=step)
     return SubmittedAnswer(task_ids=tuple(task.task_id for task in made))
@@ -111,9 +112,16 @@ def _one_of_many(
     )
 
 
-def _require_room(service: AgentsService, more: int) -> None:
-    if service.board.open + more > service.max_open:
-        raise Overloaded(f"the queue is full: {service.board.open} open tasks", code="QUEUE_FULL")
+def _require_room(service: AgentsService, more: Sequence[Task]) -> None:
+    """Return if the queue takes ``more`` tasks, of all and of each owner; raise Overloaded if not."""
+    board, most = service.board, service.max_open_of_one
+    if board.open + len(more) > service.max_open:
+        raise Overloaded(f"the queue is full: {board.open} open tasks", code="QUEUE_FULL")
+    for owner, count in Counter(task.owner for task in more).items():
+        have = board.open_of.get(owner, 0)
+        if have + count > most:
+            text = f"{owner} has {have} open tasks and asks for {count} more; {most} are the most of one owner"
+            raise Overloaded(text, code="OWNER_QUEUE_FULL")
 
 
 def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskView:
@@ -128,9 +136,9 @@ def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskVie
             value=old.task_id,
             accepted="a task that is dead or failed",
         )
-    _require_room(service, 1)
     birth = birth_of(service.board, step)
     fresh = intake.copied(old, birth, by=step.caller.identity)
+    _require_room(service, (fresh,))
     step.record(PARTITION, "task_redriven", task=old.task_id, copy=fresh.task_id, reason=reason)
     tell(service, service.board.add(fresh), step=step)
     return views.explained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
@@ -41,6 +42,8 @@ __all__ = [
     "ApproveRebalance",
     "AttributionRow",
     "AttributionView",
+    "DriftMeasured",
+    "DriftOf",
     "DriftRow",
     "EndMandate",
     "GetAttribution",
@@ -123,6 +126,30 @@ PUBLISHED = (
         meaning="turnover from the last max-sharpe proposal to the best weights at this close",
     ),
 )
+
+
+class DriftOf(StrEnum):
+    """What has drifted."""
+
+    PROPOSAL = "proposal"
+    """An objective's last proposal, from the weights that are best at this close."""
+    ACCOUNT = "account"
+    """A mandate's account, from the mandate's target."""
+
+
+class DriftMeasured(Message, frozen=True):
+    """How far something is from its target at a close.
+
+    ``subject`` is an objective or a mandate's name. The ``drift`` of a proposal is half the sum of
+    absolute weight differences, that of an account the largest difference of one weight; in [0, 1] for
+    accounts without debt.
+    """
+
+    at: Nanos
+    slice: int
+    of: DriftOf
+    subject: str
+    drift: float
 
 
 class GetPortfolio(Query, frozen=True):

@@ -33,6 +33,8 @@ from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
     ActiveView,
     AttributionView,
+    DriftMeasured,
+    DriftOf,
     GetActive,
     GetAttribution,
     GetPortfolio,
@@ -212,6 +214,7 @@ class PortfolioService:
             basis = self._basis()
             for objective in Objective:
                 self._propose(objective, step, basis=basis)
+        self._tell_drifts(step)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
             "turnover": None if latest is None else latest[0].turnover,
@@ -219,6 +222,17 @@ class PortfolioService:
         }
         for name, value in told.items():
             step.say(NumbersPublished(name=f"portfolio.{name}_fraction", values={"deck": value}))
+
+    def _tell_drifts(self, step: Step) -> None:
+        for objective in Objective:
+            drift = self._drift(objective)
+            if drift is not None:
+                what, subject = DriftOf.PROPOSAL, objective.value
+                step.say(
+                    DriftMeasured(
+                        at=step.at, slice=step.slice, of=what, subject=subject, drift=drift
+                    )
+                )
 
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
@@ -338,7 +352,12 @@ class PortfolioService:
         )
 
     def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
-        optimum = basis if isinstance(basis, DomainError) else self._optimum(objective, basis)
+        optimum: Optimum | DomainError
+        if isinstance(basis, DomainError):
+            optimum = basis
+        else:
+            cap = float(self._budget.upper[0])
+            optimum = _optimum(objective, basis, cap=cap, symbols=self.symbols)
         if isinstance(optimum, DomainError):
             self._reasons[objective] = optimum.message
             step.write("portfolio.reason_saved", objective=objective.value, reason=optimum.message)
@@ -382,28 +401,6 @@ class PortfolioService:
         )
         step.say(proposal)
 
-    def _optimum(self, objective: Objective, basis: Basis) -> Optimum | DomainError:
-        cap = float(self._budget.upper[0])
-        bounded = objective.value in BOUNDED
-        try:
-            found = solve(
-                objective.value,
-                mean=basis.mean,
-                covariance=basis.covariance,
-                limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
-                rounded=True,
-            )
-        except DomainError as refusal:
-            return refusal
-        heaviest = int(found.weights.argmax())
-        if found.weights[heaviest] > cap + ROUNDING:
-            return DomainError(
-                f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
-                f"{self.symbols[heaviest]}; max_weight allows {cap:.1%}",
-                code="OUTSIDE_BOUNDS",
-            )
-        return found
-
     def _drift(self, objective: Objective) -> float | None:
         latest, target = self._latest.get(objective), self._targets.of(objective.value)
         if latest is None or target is None:
@@ -434,3 +431,28 @@ class PortfolioService:
                 for objective in Objective
             )
         )
+
+
+def _optimum(
+    objective: Objective, basis: Basis, *, cap: float, symbols: tuple[str, ...]
+) -> Optimum | DomainError:
+    """Return the weights asked for, or why there are none that hold ``cap``."""
+    bounded = objective.value in BOUNDED
+    try:
+        found = solve(
+            objective.value,
+            mean=basis.mean,
+            covariance=basis.covariance,
+            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
+            rounded=True,
+        )
+    except DomainError as refusal:
+        return refusal
+    heaviest = int(found.weights.argmax())
+    if found.weights[heaviest] > cap + ROUNDING:
+        return DomainError(
+            f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
+            f"{symbols[heaviest]}; max_weight allows {cap:.1%}",
+            code="OUTSIDE_BOUNDS",
+        )
+    return found

@@ -8,7 +8,7 @@ from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.portfolio.core.programme import Leg, Rebalance
 from quarterdeck.portfolio.core.triggers import due, session_of
-from quarterdeck.portfolio.model import Mode, RebalanceStatus
+from quarterdeck.portfolio.model import DriftMeasured, DriftOf, Mode, RebalanceStatus
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.planning import Aim, aim_of, plan_of, present_drift
@@ -51,10 +51,19 @@ def trigger_of(
     turned: frozenset[int],
     step: Step,
 ) -> str | None:
-    """Return what makes a mandate's rebalance due at this close."""
+    """Tell how far a mandate's account has drifted; return what makes its rebalance due at this close."""
     mandate = charge.mandate
     holdings = accounts.holdings(mandate.agent)
     drift = present_drift(accounts, portfolio.outlook(), agent=mandate.agent, aim=aimed)
+    step.say(
+        DriftMeasured(
+            at=step.at,
+            slice=step.slice,
+            of=DriftOf.ACCOUNT,
+            subject=mandate.name,
+            drift=drift.absolute,
+        )
+    )
     return due(
         mandate.triggers,
         at=step.at,
