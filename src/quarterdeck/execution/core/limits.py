@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
     MONEY = "USD"
     FRACTION = "fraction"
-    RATIO = "times equity"
+    RATIO = "times"
     VAR_RATIO = "times 99 % VaR"
     QUANTITY = "quantity"
     COUNT = "count"
@@ -281,11 +281,14 @@ _ALL = (
     _share(
         "max_gross_exposure_ratio",
         Code.GROSS_EXPOSURE,
-        "gross exposure of one agent",
+        "gross exposure of one agent, in parts of its equity",
         kind=Kind.RATIO,
     ),
     _share(
-        "max_net_exposure_ratio", Code.NET_EXPOSURE, "net exposure of one agent", kind=Kind.RATIO
+        "max_net_exposure_ratio",
+        Code.NET_EXPOSURE,
+        "net exposure of one agent, in parts of its equity",
+        kind=Kind.RATIO,
     ),
     _money("max_credit_notional", Code.CREDIT_LINE, "gross exposure of one agent, in money"),
     _share(
