@@ -126,8 +126,15 @@ class Capabilities:
     ) -> None:
         config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
-        self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
+        self.market = MarketService(
+            instruments=self.instruments, timeframe=timeframe, coarser=config.market.timeframes
+        )
+        self.regime = RegimeService(
+            symbols=symbols,
+            config=config.regime,
+            timeframe=timeframe,
+            coarser=config.market.timeframes,
+        )
         self.risk = risk_of(plan, self.instruments)
         self.portfolio = PortfolioService(
             instruments=self.instruments,

@@ -35,7 +35,8 @@ from quarterdeck.execution.model import Code
 from quarterdeck.execution.store import assumptions_of
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, shipped_config
+from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
