@@ -288,6 +288,23 @@ CREATE TABLE portfolio_skills (
   skill BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Capital over agents.
+CREATE TABLE portfolio_session_accounts (
+  agent TEXT PRIMARY KEY,
+  account BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_session_returns (
+  agent TEXT NOT NULL,
+  session INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (agent, session)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_allocation (
+  one INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL,
+  standing BLOB
+) STRICT;
+
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,
