@@ -110,6 +110,7 @@ def risk_of(plan: Plan, instruments: tuple[Instrument, ...]) -> RiskService:
             field="limits.max_position_notional",
         ),
         gross_ratio=limits.max_gross_exposure_ratio,
+        timeframe=timeframe_of(plan.feed),
     )
 
 

@@ -20,6 +20,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.judgement import Judgement, JudgementState, judge_slice, since_start
+from quarterdeck.risk.core.timeframes import constants_for
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -38,12 +39,17 @@ class RiskForecast(NamedTuple):
 
 
 def forecast_risk(
-    bars: Bars, *, levels: tuple[float, ...] = LEVELS, guarded: bool = False
+    bars: Bars,
+    *,
+    levels: tuple[float, ...] = LEVELS,
+    guarded: bool = False,
+    timeframe: str = "1d",
 ) -> RiskForecast:
     """Forecast volatility, VaR and ES of every symbol's next bar, strictly from what came before it.
 
     Where the bars have a range an expert uses it; ten symbols or more make a market whose state
-    counts, too. ``guarded`` corrects the scale slowly where coverage fails. Raises ``NotEnoughData``
+    counts, too. ``guarded`` corrects the scale slowly where coverage fails; ``timeframe`` such as
+    ``1h`` takes the constants of bars of that length. Raises ``NotEnoughData``
     where no symbol has 301 bars and ``InvalidInput`` for levels that are none.
     """
     check_levels(levels)
@@ -61,6 +67,7 @@ def forecast_risk(
         ohl=None if bars.closes_only else (tables[0], tables[1], tables[2]),
         levels=levels,
         guarded=(guarded,) * len(levels),
+        recursions=constants_for(timeframe).recursions,
     )[at, bars.symbol_index]
     return RiskForecast(
         levels=levels,
@@ -74,9 +81,19 @@ class RiskForecaster:
     """The same forecasts slice by slice, bit for bit; it must be told of every slice in order."""
 
     def __init__(
-        self, n: int, *, levels: tuple[float, ...] = LEVELS, guarded: bool = False
+        self,
+        n: int,
+        *,
+        levels: tuple[float, ...] = LEVELS,
+        guarded: bool = False,
+        timeframe: str = "1d",
     ) -> None:
-        self._state = BankState(n, levels=levels, guarded=(guarded,) * len(levels))
+        self._state = BankState(
+            n,
+            levels=levels,
+            guarded=(guarded,) * len(levels),
+            recursions=constants_for(timeframe).recursions,
+        )
         self._made = np.full((n, columns(len(levels))), np.nan)
 
     def update(self, one: BarSlice, *, closes_only: bool = False) -> FloatArray:

@@ -241,7 +241,7 @@ export default function Risk() {
       <ViewPanel<RiskLevelsView> title="Level of risk" path="/risk/level" className="shrink-0" note={() => "a score of 0 to 100 from its components"}>
         {(data) => <Table label="Level of risk" columns={LEVELS} rows={data.subjects} rowKey={(row) => row.subject} empty="No slice has closed yet." />}
       </ViewPanel>
-      <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={() => "losses as positive shares of the price"}>
+      <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={(view) => `losses as positive shares of the price; ${view.confirmed ? "constants confirmed on years never looked at" : `constants of ${view.constants} bars, not confirmed: go by the measured coverage below`}`}>
         {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<HoldingsView> title="What is held may lose in the next bar" path="/risk/holdings" className="shrink-0" note={() => "in money, with the dependence the instruments have shown"}>

@@ -1986,9 +1986,11 @@ export interface RiskView {
   readonly reason: string | null;
 }
 
-/** Present forecasts by instrument. */
+/** Present forecasts by instrument. ``constants`` are those of the bars' length: daily, hours or minutes. Unless ``confirmed``, how such forecasts hold was measured on too little: go by the coverage that stands with each. */
 export interface RisksView {
   readonly instruments: ReadonlyArray<RiskView>;
+  readonly constants: string;
+  readonly confirmed: boolean;
 }
 
 /** Raise an episode when a published number crosses ``threshold`` for ``for_bars`` slices. ``subject`` narrows the rule to one subject; null means each subject on its own. It resolves by itself once the number is back beyond ``clear`` (default: the threshold). */

@@ -22,7 +22,7 @@ from numba import njit
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.maths.arrays import ArrayState
 from quarterdeck.risk.core.bank import BASE, MIN_RESIDUALS, RESIDUAL_BOUND, SEED_RETURNS, BankState
-from quarterdeck.risk.core.recursion import TWO_ROBUST, slow_step, variance_step
+from quarterdeck.risk.core.recursion import slow_step, variance_step
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -129,7 +129,7 @@ def forecast_portfolios(
         moves,
         past,
         np.array(tails),
-        np.array(TWO_ROBUST),
+        bank.constants[BASE].copy(),
         var,
         es,
         marginal,

@@ -119,9 +119,15 @@ class RiskView(Answer, frozen=True):
 
 
 class RisksView(Answer, frozen=True):
-    """Present forecasts by instrument."""
+    """Present forecasts by instrument.
+
+    ``constants`` are those of the bars' length: daily, hours or minutes. Unless ``confirmed``, how such
+    forecasts hold was measured on too little: go by the coverage that stands with each.
+    """
 
     instruments: tuple[RiskView, ...]
+    constants: str = "daily"
+    confirmed: bool = False
 
 
 class GetHoldingsRisk(Query, frozen=True):

@@ -37,6 +37,7 @@ from quarterdeck.risk.core.judgement import (
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.core.stress import Instants, past_of
+from quarterdeck.risk.core.timeframes import constants_for
 from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
 from quarterdeck.risk.model import (
     CoverageView,
@@ -81,6 +82,7 @@ class RiskService:
     state: ClassVar[Mapping[str, State]] = {
         "_symbols": State.FIXED,
         "config": State.FIXED,
+        "_constants": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
@@ -112,11 +114,13 @@ class RiskService:
         capital_units: int,
         hard_units: int,
         gross_ratio: float,
+        timeframe: str = "1d",
     ) -> None:
         n = len(symbols)
         self._symbols = symbols
         self.config = config
-        self._filters = BankState(n)
+        self._constants = constants_for(timeframe)
+        self._filters = BankState(n, recursions=self._constants.recursions)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
@@ -408,11 +412,13 @@ class RiskService:
         if query.symbol is not None and query.symbol not in self._symbols:
             raise unknown_symbol(query.symbol, self._symbols)
         return RisksView(
+            constants=self._constants.name,
+            confirmed=self._constants.confirmed,
             instruments=tuple(
                 self._view(row, coverage=query.coverage)
                 for row, symbol in enumerate(self._symbols)
                 if query.symbol in (None, symbol)
-            )
+            ),
         )
 
     def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
