@@ -1,8 +1,8 @@
 """The gate: how long one decision takes, whether any of very many broke a limit, and what the disk allows.
 
 ``decision_p50_us``: one decision from a request to its written answer, all controls and limits of three
-levels in force, 100 agents, 500 instruments, 5,000 open orders, four in five orders accepted; the
-state changes between the decisions. The same in time of this thread alone is beside it
+levels in force, 100 agents that have traded in each of the last 20 bars, 500 instruments, 5,000 open
+orders, four in five orders accepted; the state changes between the decisions. The same in time of this thread alone is beside it
 (``decision_cpu_p50_us``), for a machine that others use too. ``breaches`` counts accepted orders that broke a limit, came while
 stopped or above what the limit set of that moment allows, recomputed from the orders and fills alone,
 in ``concurrent_decisions`` of 64 clients with stops, limit changes, cancels and unknown outcomes mixed
@@ -30,6 +30,7 @@ import uvloop
 
 from benchmarks._reporting import ROOT, Figures, main, progress
 from quarterdeck.execution.core.controls import CONTROLS
+from quarterdeck.execution.core.windows import WINDOW_BARS
 from quarterdeck.execution.model import (
     CancelOrder,
     ConfirmLimit,
@@ -51,7 +52,7 @@ from quarterdeck.kernel.vocabulary import (
     Side,
 )
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.runtime.config import LimitsSection
+from quarterdeck.runtime.config import LimitsSection, PaperSection
 from quarterdeck.runtime.sequencer import Step
 from tests.crash.deck import AGENTS as CLIENTS
 from tests.crash.deck import Deck as DeckOnDisk
@@ -113,6 +114,7 @@ def full_deck() -> Deck:
     """Return a deck with everything the claim names."""
     deck = Deck(
         limits=ROOMY,
+        paper=PaperSection(order_life_bars=1_000),
         instruments=tuple(instrument(row, f"S{row:03d}", least=0) for row in range(INSTRUMENTS)),
     )
     deck.connection.execute("BEGIN")
@@ -148,6 +150,8 @@ def full_deck() -> Deck:
         by = f"a{number % AGENTS:03d}"
         view = deck.order(f"S{number * 7 % INSTRUMENTS:03d}", side, 1 + number % 9, price, by=by)
         assert view.status is OrderStatus.WORKING, view.decision
+        if (number + 1) % (OPEN_ORDERS // WINDOW_BARS) == 0:
+            deck.bars(dict.fromkeys(range(INSTRUMENTS), 10_000), volume=1e6)
     deck.disk.steps.clear()
     return deck
 

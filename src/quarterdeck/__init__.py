@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         Group,
         Limits,
         RollingOptimizer,
+        Sensitivity,
         View,
         optimize,
+        sensitivity,
     )
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
@@ -35,6 +37,7 @@ __all__ = [
     "RiskForecast",
     "RiskForecaster",
     "RollingOptimizer",
+    "Sensitivity",
     "View",
     "__version__",
     "coarser",
@@ -42,6 +45,7 @@ __all__ = [
     "forecast_risk",
     "optimize",
     "read_bars",
+    "sensitivity",
     "slices",
     "talib_indicator",
 ]
@@ -58,11 +62,13 @@ _LIBRARY = {
     "RiskForecast": "risk",
     "RiskForecaster": "risk",
     "RollingOptimizer": "optimise",
+    "Sensitivity": "optimise",
     "coarser": "bars",
     "detect_regimes": "regimes",
     "forecast_risk": "risk",
     "optimize": "optimise",
     "read_bars": "bars",
+    "sensitivity": "optimise",
     "slices": "bars",
     "talib_indicator": "talib",
 }

@@ -32,7 +32,7 @@ def test_no_seed_breaks_an_invariant(seed: int) -> None:
     assert outcome.events > 2_000
 
 
-@pytest.mark.parametrize("seed", [7, 11])
+@pytest.mark.parametrize("seed", [7, 11, 17])
 def test_one_seed_has_one_log_in_every_process(seed: int) -> None:
     said = [
         subprocess.run(
@@ -46,6 +46,20 @@ def test_one_seed_has_one_log_in_every_process(seed: int) -> None:
     ]
     assert said[0] == said[1]
     assert said[0].rstrip().endswith("None")
+
+
+FOUND_BY_REMOTE_VENUES = {
+    14: "the last bar filled and nobody had asked",
+    17: "the venue filled more than an order had been reduced to",
+    20: "what is held risked something else after a restart",
+}
+
+
+@pytest.mark.parametrize("seed", FOUND_BY_REMOTE_VENUES)
+def test_what_a_remote_venue_has_found_stays_mended(seed: int) -> None:
+    assert plan_of(seed).remote
+    outcome = run_seed(seed)
+    assert outcome.violation is None, FOUND_BY_REMOTE_VENUES[seed]
 
 
 def test_a_closed_world_crashes_and_ends_as_if_it_had_not() -> None:

@@ -33,18 +33,22 @@ from quarterdeck.regime.model import (
 from quarterdeck.regime.service import RegimeService
 from quarterdeck.risk.core.explain import MODEL
 from quarterdeck.risk.model import (
+    CreditChanged,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
+    GetRiskBrief,
     GetRiskEvents,
+    GetRiskNow,
     LimitsChanged,
     RiskEventKind,
     RiskEventRaised,
 )
-from quarterdeck.risk.service import RiskService, records
+from quarterdeck.risk.service import RiskService, now, records
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.config import PortfolioSection, RegimeSection, RiskSection
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
+from quarterdeck.runtime.policy import Caller, CallerKind
 from quarterdeck.runtime.sequencer import Step
 from tests.unit.stages import Store, StoreHistory, arrived, embedded, said, step_at
 
@@ -408,6 +412,10 @@ def filled(index: int, *, agent: str, instrument: int, side: Side, units: int) -
     )
 
 
+def agent_caller(name: str) -> Caller:
+    return Caller(identity=AgentId(name), kind=CallerKind.AGENT, permissions=frozenset())
+
+
 def holding(*, until: int) -> Line:
     """A line whose agents bought at slice 300."""
     line = Line()
@@ -446,6 +454,48 @@ def test_what_is_held_is_forecast_together_and_its_parts_add_up() -> None:
     assert view.coverage[0].observations == 119
     rows = line.store.all("risk_deck_forecasts")
     assert len(rows) == 420
+
+
+def test_an_agent_is_told_of_its_own_risk_and_a_watcher_of_all() -> None:
+    line = holding(until=420)
+    told = now.brief(line.risk, GetRiskBrief(agent="nobody"), agent_caller("a"))
+    assert told.level is None
+    assert told.deck_level is not None
+    assert (told.judged, told.kupiec_p is not None) == (119, True)
+    assert told.credit is None
+    with pytest.raises(NotFound, match="agent"):
+        now.brief(line.risk, GetRiskBrief(agent="nobody"), OPERATOR)
+    everything = now.everything(line.risk, GetRiskNow(), OPERATOR)
+    assert everything.holdings == line.risk.holdings(GetHoldingsRisk(), OPERATOR)
+    assert [one.symbol for one in everything.forecasts.instruments] == list(FEED.symbols)
+    assert everything.levels.subjects[0].subject == "deck"
+
+
+def test_an_agents_record_moves_its_credit_line_in_the_same_slice() -> None:
+    line = holding(until=410)
+    bars = line.market.closed(arrived(FEED, 410))
+    step = step_at(410, bars.at)
+    line.risk.hear(
+        AgentScored(
+            at=bars.at,
+            slice=410,
+            agent=AgentId("a"),
+            equity_units=CAPITAL,
+            peak_units=CAPITAL,
+            drawdown_fraction=0.0,
+            sharpe=None,
+        ),
+        step,
+    )
+    line.risk.hear(bars, step)
+    (change,) = said(step, CreditChanged)
+    assert (change.agent, change.credit_units > 0) == ("a", True)
+    told = now.brief(line.risk, GetRiskBrief(), agent_caller("a"))
+    assert told.credit is not None
+    losses = line.risk.stressing().standing({}).scenarios
+    shares = [one.losses[0].equity_fraction for one in losses if one.reason is None]
+    assert shares
+    assert all(share is not None for share in shares)
 
 
 def test_a_restart_holds_the_same_and_has_judged_the_same() -> None:

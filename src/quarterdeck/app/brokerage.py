@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from quarterdeck.adapters.brokers.kept import KeptPaperBroker
 from quarterdeck.adapters.brokers.reach import Reach
-from quarterdeck.app.courier import CAPACITY, Courier
+from quarterdeck.app.courier import CAPACITY, Courier, RemoteVenue
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.runtime.folder import DataFolder
@@ -21,10 +21,15 @@ def couriers(engine: Engine, parts: Capabilities) -> list[Component]:
         return []
     plan = engine.plan
     reach = Reach(broker=plan.config.broker, paper=plan.config.paper, instruments=parts.instruments)
-    kept = reach.venue(plan.folder.venue_requests)
+    if engine.venue is None:
+        kept = reach.venue(plan.folder.venue_requests)
+        venue: RemoteVenue = kept
+        life: AbstractAsyncContextManager[None] = _left(reach, plan.folder, kept)
+    else:
+        venue, life = engine.venue, nullcontext()
     courier = Courier(
-        kept,
-        market=kept,
+        venue,
+        market=venue,
         contracts=desk.contracts,
         stop=engine.stop,
         commands=engine.sequencer,
@@ -33,7 +38,7 @@ def couriers(engine: Engine, parts: Capabilities) -> list[Component]:
     return [
         Component(
             "broker",
-            _left(reach, plan.folder, kept),
+            life,
             needs=("state",),
             run=courier.run,
             detail=lambda: f"remote paper venue, report {desk.venue.sequence}",

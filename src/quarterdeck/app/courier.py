@@ -47,6 +47,10 @@ class Market(Protocol):
         ...
 
 
+class RemoteVenue(Broker, Market, Protocol):
+    """A broker whose market is the deck's own."""
+
+
 class Courier:
     """The only one who speaks to the broker; ``turns`` counts how often everything was looked at."""
 

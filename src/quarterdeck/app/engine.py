@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from quarterdeck.agents.ports import Secrets
+from quarterdeck.app.courier import RemoteVenue
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.succession import accept
 from quarterdeck.execution.model import RaiseStop
@@ -41,13 +42,15 @@ class FreshSecrets:
 class Outside:
     """What a deck takes from the world besides its plan and its disk; a simulation makes its own.
 
-    ``usage`` tells how full the disk of a folder is; ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
+    ``usage`` tells how full the disk of a folder is; ``venue`` is the remote one, if the run has one that
+    is not kept beside it; ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
     """
 
     clock: Clock
     stop: StopFlag
     secrets: Secrets
     usage: Callable[[Path], Usage] = shutil.disk_usage
+    venue: RemoteVenue | None = None
     watch: Callable[[Step], None] | None = None
     watch_command: Callable[[Step], None] | None = None
 
@@ -70,6 +73,7 @@ class Engine:
         self.program = plan.program(kernel_digest=kernel_digest)
         self.wall = outside.clock
         self.usage = outside.usage
+        self.venue = outside.venue
         self.secrets = outside.secrets
         # Flat out, the machine clock is virtual, so that a repeated run sees the same instants.
         self.virtual = VirtualClock(start=plan.feed.first) if plan.speed is None else None

@@ -218,6 +218,8 @@ def risks(options: argparse.Namespace) -> int:
         "credit": risks.credit,
         "timeline": risks.timeline,
     }
+    if options.action == "brief":
+        return risks.brief(options.data_dir, agent=options.agent, as_json=options.json)
     if options.action in shown:
         return shown[options.action](options.data_dir, as_json=options.json)
     if options.action == "stress":
@@ -367,6 +369,9 @@ def optimize(options: argparse.Namespace) -> int:
             as_json=options.json,
             plot=options.plot,
             walk_every=options.every if options.walk_forward else None,
+            resample=options.resample,
+            seed=options.seed,
+            frontier=options.frontier,
             estimate=EstimateAsked(
                 covariance=options.covariance,
                 mean=options.mean,

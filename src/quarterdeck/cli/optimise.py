@@ -17,15 +17,32 @@ from quarterdeck.cli.optimise_estimates import (
     place_of,
     weights_of,
 )
-from quarterdeck.cli.optimise_views import WalkTerms, drawn, print_walk
+from quarterdeck.cli.optimise_views import (
+    WalkTerms,
+    at,
+    drawn,
+    print_sensitivity,
+    print_walk,
+)
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import rfc3339
 from quarterdeck.library.bars import Bars, read_bars
-from quarterdeck.library.optimise import Constraints, Group, Limits, optimize
+from quarterdeck.library.optimise import (
+    Constraints,
+    Estimate,
+    Group,
+    Limits,
+    Sensitivity,
+    optimize,
+    sensitivity,
+)
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimates import Estimated, estimated
+from quarterdeck.portfolio.core.frontier import efficient
 from quarterdeck.portfolio.core.optimum import Optimum
+
+MOST_POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,17 @@ class Asked:
         """Return each symbol's share of the risk; None for equal shares."""
         return weights_of("--risk-budget", self.risk_budget, symbols=symbols)
 
+    def held(self, symbols: tuple[str, ...]) -> Floats | None:
+        """Return the weights held now; None where none are given."""
+        return weights_of("--current", self.current, symbols=symbols)
+
     def constraints(self, symbols: tuple[str, ...]) -> Constraints | None:
         """Return what was asked of ``symbols``; None where nothing was."""
         if replace(self, confidence=0.95, risk_budget=None) == Asked():
             return None
         return Constraints(
             groups=tuple(_group(text, symbols) for text in self.groups),
-            current=weights_of("--current", self.current, symbols=symbols),
+            current=self.held(symbols),
             benchmark=weights_of("--benchmark", self.benchmark, symbols=symbols),
             max_turnover=self.max_turnover,
             cost=None if self.cost_bps is None else self.cost_bps * 1e-4,
@@ -78,6 +99,9 @@ class Options:
     as_json: bool
     plot: bool
     walk_every: int | None
+    resample: int | None
+    seed: int
+    frontier: int | None
     estimate: EstimateAsked
     asked: Asked
 
@@ -112,15 +136,61 @@ def run(options: Options) -> int:
     answer = _answer(found, options=options, history=history, told=told)
     if answer["warning"] is not None:
         print(f"warning: {answer['warning']}", file=sys.stderr)
+    scatter = _scatter(options, history=history, estimate=estimate)
+    moments, current = told[:2], options.asked.held(symbols)
+    if options.frontier is not None:
+        answer["frontier"] = _frontier(options.frontier, moments, year=year)
+        answer["current"] = None if current is None else _point(*at(current, moments), year=year)
     if options.as_json:
+        if scatter is not None:
+            answer["sensitivity"] = _told(scatter)
         print(json.dumps(answer))
     else:
         _table(found, symbols=symbols, answer=answer)
-    if options.plot and options.estimate.gaps == "pairwise":
-        raise InvalidInput.of("--plot", "with --gaps pairwise", "joint returns, to draw a frontier")
+        if scatter is not None:
+            print_sensitivity(symbols, found.weights, scatter)
     if options.plot:
-        print(drawn(returns, found, year=year), file=sys.stderr if options.as_json else sys.stdout)
+        picture = drawn(moments, found, year=year, current=current)
+        print(picture, file=sys.stderr if options.as_json else sys.stdout)
     return 0
+
+
+def _scatter(options: Options, *, history: History, estimate: Estimate) -> Sensitivity | None:
+    if options.resample is None:
+        return None
+    return sensitivity(
+        history.returns,
+        objective=options.objective,
+        draws=options.resample,
+        seed=options.seed,
+        limits=_limits(options, history.symbols),
+        constraints=options.asked.constraints(history.symbols),
+        confidence=options.asked.confidence,
+        estimate=estimate,
+    )
+
+
+def _told(found: Sensitivity) -> dict[str, object]:
+    return {
+        "mean": found.mean.tolist(),
+        "deviation": found.deviation.tolist(),
+        "low": found.low.tolist(),
+        "high": found.high.tolist(),
+        "turnover": found.turnover,
+        "draws": found.draws,
+        "unanswered": found.unanswered,
+    }
+
+
+def _frontier(points: int, moments: tuple[Floats, Floats], *, year: int) -> list[dict[str, float]]:
+    if not 2 <= points <= MOST_POINTS:
+        raise InvalidInput.of("--frontier", points, f"2 to {MOST_POINTS} portfolios")
+    edge = efficient(*moments, points=points)
+    return [_point(one.volatility, float(one.expected_return or 0.0), year=year) for one in edge]
+
+
+def _point(volatility: float, mean: float, *, year: int) -> dict[str, float]:
+    return {"volatility": volatility * math.sqrt(year), "expected_return": mean * year}
 
 
 def _limits(options: Options, symbols: tuple[str, ...]) -> Limits:

@@ -46,6 +46,14 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", action="store_true", help="draw the efficient frontier and where this lies on it"
     )
+    for name, text in (
+        ("--frontier", "put N efficient portfolios, and what --current names, into the JSON"),
+        ("--resample", "how far the weights scatter over N histories drawn again in blocks"),
+    ):
+        parser.add_argument(name, type=int, metavar="N", help=text)
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of --resample (default %(default)s)"
+    )
     parser.add_argument(
         "--periods-per-year",
         type=int,

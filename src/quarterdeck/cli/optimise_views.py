@@ -6,11 +6,14 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
-from quarterdeck.kernel.errors import DomainError
-from quarterdeck.library.optimise import Constraints, Estimate, Limits, optimize
+import numpy as np
+
+from quarterdeck.library.optimise import Constraints, Estimate, Limits
 from quarterdeck.library.walk_forward import walked
 from quarterdeck.maths.arrays import Floats
+from quarterdeck.portfolio.core.frontier import efficient
 from quarterdeck.portfolio.core.optimum import Optimum
+from quarterdeck.portfolio.core.resample import Sensitivity
 
 POINTS, WIDTH, HEIGHT = 24, 60, 16
 """Portfolios on the drawn frontier, and the size of the drawing in characters."""
@@ -64,27 +67,36 @@ def print_walk(returns: Floats, terms: WalkTerms, *, as_json: bool) -> int:
     return 0
 
 
-def frontier(returns: Floats) -> list[tuple[float, float]]:
-    """Return volatility and mean, per period, of efficient long-only portfolios, calmest first."""
-    calm = optimize(returns, objective="min-volatility")
-    top = float(returns[:, int(returns.mean(axis=0).argmax())].std(ddof=1))
-    found = [(calm.volatility, float(calm.expected_return or 0.0))]
-    for step in range(1, POINTS):
-        cap = calm.volatility + (top - calm.volatility) * step / (POINTS - 1)
-        try:
-            one = optimize(returns, objective="max-return", limits=Limits(vol_cap=cap))
-        except DomainError:
-            continue
-        found.append((one.volatility, float(one.expected_return or 0.0)))
-    return found
+def at(weights: Floats, moments: tuple[Floats, Floats]) -> tuple[float, float]:
+    """Return volatility and mean of weights, per period."""
+    mean, covariance = moments
+    return math.sqrt(max(float(weights @ covariance @ weights), 0.0)), float(mean @ weights)
 
 
-def drawn(returns: Floats, found: Optimum, *, year: int) -> str:
-    """Return the frontier (.), the symbols (o) and the portfolio (X), volatility across, return up."""
-    deviations, means = returns.std(axis=0, ddof=1), returns.mean(axis=0)
-    assets = list(zip(deviations.tolist(), means.tolist(), strict=True))
+def print_sensitivity(symbols: tuple[str, ...], given: Floats, found: Sensitivity) -> None:
+    """Print how each weight scatters over resampled histories."""
+    print(f"{'symbol':<12}{'weight':>10}{'mean':>10}{'deviation':>11}{'5 %':>9}{'95 %':>9}")
+    for i, symbol in enumerate(symbols):
+        cells = (found.mean[i], found.deviation[i], found.low[i], found.high[i])
+        shown = "".join(f"{cell:>{w}.4f}" for cell, w in zip(cells, (10, 11, 9, 9), strict=True))
+        print(f"{symbol:<12}{given[i]:>10.4f}{shown}")
+    without = f", {found.unanswered} without an answer" if found.unanswered else ""
+    print(f"{found.draws} resampled histories{without}; mean turnover {found.turnover:.1%}")
+
+
+def drawn(
+    moments: tuple[Floats, Floats], found: Optimum, *, year: int, current: Floats | None
+) -> str:
+    """Return the frontier (.), the symbols (o), what is held now (C) and the portfolio (X)."""
+    means, covariance = moments
+    assets = list(zip(np.sqrt(np.diag(covariance)).tolist(), means.tolist(), strict=True))
+    edge = [
+        (one.volatility, float(one.expected_return or 0.0))
+        for one in efficient(means, covariance, points=POINTS)
+    ]
     own = [(found.volatility, float(found.expected_return or 0.0))]
-    layers = ((".", frontier(returns)), ("o", assets), ("X", own))
+    held = [] if current is None else [at(current, moments)]
+    layers = ((".", edge), ("o", assets), ("C", held), ("X", own))
     points = [point for _, layer in layers for point in layer]
     low = [min(point[axis] for point in points) for axis in (0, 1)]
     size = [max(point[axis] for point in points) - low[axis] or 1.0 for axis in (0, 1)]
@@ -97,4 +109,6 @@ def drawn(returns: Floats, found: Optimum, *, year: int) -> str:
     ends = f"volatility {low[0] * root:.1%} to {(low[0] + size[0]) * root:.1%} a year"
     rise = f"return {low[1] * year:.1%} to {(low[1] + size[1]) * year:.1%}"
     lines = ["|" + "".join(line).rstrip() for line in field]
-    return "\n".join([*lines, "+" + "-" * WIDTH, f"{ends}, {rise}; . frontier, o symbol, X this"])
+    return "\n".join(
+        [*lines, "+" + "-" * WIDTH, f"{ends}, {rise}; . frontier, o symbol, C held now, X this"]
+    )

@@ -29,6 +29,18 @@ def level(data_dir: Path, *, as_json: bool) -> int:
     return _lines(found, _level, none="no level yet: no slice has closed", as_json=as_json)
 
 
+def brief(data_dir: Path, *, agent: str, as_json: bool) -> int:
+    """Print what one agent is told of risk."""
+    found = ask(data_dir, "GET", f"/risk/brief?agent={quote(agent, safe='')}")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for name, value in found.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        print(f"{name.replace('_', ' '):<22}{'-' if shown in (None, '') else shown}")
+    return 0
+
+
 def timeline(data_dir: Path, *, as_json: bool) -> int:
     """Print the last changes of limits, levels and conditions, events and answers, newest first."""
     found = ask(data_dir, "GET", "/risk/timeline")["changes"]

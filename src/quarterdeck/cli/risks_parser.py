@@ -16,6 +16,8 @@ def add_risks(subparsers: Commands) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     level = actions.add_parser("level", help="the level of the deck and of each agent, and why")
+    brief = actions.add_parser("brief", help="what one agent is told of risk in its briefing")
+    brief.add_argument("agent", metavar="AGENT", help="its name")
     timeline = actions.add_parser("timeline", help="every change with its causes, newest first")
     events = actions.add_parser("events", help="risk events with their evidence, newest first")
     responses = actions.add_parser("responses", help="how events were answered, and what stands")
@@ -42,7 +44,18 @@ def add_risks(subparsers: Commands) -> None:
     lift = actions.add_parser("lift", help="take a standing response back")
     lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
     lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    for action in (level, timeline, events, responses, condition, credit, stress, adapt, lift):
+    for action in (
+        level,
+        brief,
+        timeline,
+        events,
+        responses,
+        condition,
+        credit,
+        stress,
+        adapt,
+        lift,
+    ):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.risks)

@@ -11,6 +11,7 @@ from quarterdeck.execution.model import AccountView, OrderView
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Query
 from quarterdeck.kernel.vocabulary import ConfidenceLevel, Regime
+from quarterdeck.risk.model import RiskBrief
 
 
 class MarketBrief(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class Briefing(Answer, frozen=True):
 
     ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is
     whether orders can pass at all: trading is open and nothing that concerns the agent is stopped.
+    ``risk`` is the agent's own and the deck's level, its credit line and what answers risk events.
     """
 
     agent: AgentId
@@ -49,6 +51,7 @@ class Briefing(Answer, frozen=True):
     account: AccountView | None
     orders: tuple[OrderView, ...]
     work: tuple[Claim, ...]
+    risk: RiskBrief | None = None
 
 
 class GetBriefing(Query, frozen=True):

@@ -14,6 +14,7 @@ from quarterdeck.portfolio.core.estimate import sample_moments
 from quarterdeck.portfolio.core.estimates import Estimate, View, estimated
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.polytope import Constraints, Group
+from quarterdeck.portfolio.core.resample import Sensitivity, sensitivity_of
 from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.solve import (
@@ -35,11 +36,14 @@ __all__ = [
     "Group",
     "Limits",
     "RollingOptimizer",
+    "Sensitivity",
     "View",
     "optimize",
+    "sensitivity",
 ]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 def optimize(
@@ -82,6 +86,52 @@ def optimize(
             limits=Limits() if limits is None else limits,
         )
     return replace(found, repaired=repaired) if repaired else found
+
+
+def sensitivity(
+    returns: FloatArray,
+    *,
+    objective: str,
+    draws: int,
+    seed: int,
+    block: int | None = None,
+    limits: Limits | None = None,
+    constraints: Constraints | None = None,
+    confidence: float = 0.95,
+    estimate: Estimate | None = None,
+) -> Sensitivity:
+    """Return how the weights of ``optimize`` scatter when the history is drawn again in blocks.
+
+    ``block`` periods stay together, by default the cube root of the history. The same ``seed`` gives
+    the same draws on every machine. ``mean`` of the answer is the resampled portfolio. A question that
+    is refused for the history itself is refused here; draws without an answer are counted.
+    """
+
+    def answer(rows: IntArray) -> FloatArray | None:
+        how = estimate
+        if estimate is not None and estimate.likeness is not None:
+            how = replace(estimate, likeness=estimate.likeness[rows])
+        try:
+            return optimize(
+                returns[rows],
+                objective=objective,
+                limits=limits,
+                constraints=constraints,
+                confidence=confidence,
+                estimate=how,
+            ).weights
+        except DomainError:
+            return None
+
+    optimize(
+        returns,
+        objective=objective,
+        limits=limits,
+        constraints=constraints,
+        confidence=confidence,
+        estimate=estimate,
+    )
+    return sensitivity_of(len(returns), answer, draws=draws, seed=seed, block=block)
 
 
 class RollingOptimizer:

@@ -15,8 +15,10 @@ from quarterdeck.risk.model import (
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
+    GetRiskBrief,
     GetRiskEvents,
     GetRiskLevel,
+    GetRiskNow,
     GetRiskResponses,
     GetRiskTimeline,
     GetStress,
@@ -24,8 +26,10 @@ from quarterdeck.risk.model import (
     LiftResponse,
     LimitChangesView,
     ResetAdaptation,
+    RiskBrief,
     RiskEventsView,
     RiskLevelsView,
+    RiskNowView,
     RiskResponsesView,
     RiskResponseView,
     RisksView,
@@ -34,7 +38,7 @@ from quarterdeck.risk.model import (
     StressesView,
     StressView,
 )
-from quarterdeck.risk.service import RiskService, records
+from quarterdeck.risk.service import RiskService, now, records
 from quarterdeck.runtime.policy import Caller, Effect, Operation, Permission
 from quarterdeck.runtime.sequencer import Step
 
@@ -91,6 +95,28 @@ OPERATIONS = (
         input=GetRisk,
         output=RisksView,
         function=RiskService.risks,
+    ),
+    Operation(
+        name="risk.now",
+        summary="All of risk that stands now: levels, forecasts, holdings, credit lines, answers.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/now",
+        input=GetRiskNow,
+        output=RiskNowView,
+        function=now.everything,
+    ),
+    Operation(
+        name="risk.brief",
+        summary="What one agent should know of risk: its level, credit line, what answers events.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/brief",
+        input=GetRiskBrief,
+        output=RiskBrief,
+        function=now.brief,
     ),
     Operation(
         name="risk.holdings",

@@ -31,6 +31,7 @@ KERNEL_MODULES = (
     "quarterdeck.risk.core.watch",
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",
+    "quarterdeck.portfolio.core.held_factor",
     "quarterdeck.portfolio.core.hierarchy",
     "quarterdeck.portfolio.core.no_trade",
     "quarterdeck.portfolio.core.nonnegative",

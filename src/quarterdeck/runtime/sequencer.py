@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from operator import itemgetter
 from typing import Any, Protocol
 
 import msgspec
@@ -28,6 +27,9 @@ from quarterdeck.runtime.state import Reader
 
 Hear = Callable[[Message, "Step"], None]
 Row = tuple[str, Mapping[str, object]]
+Kept = tuple[bytes, bytes, int, int]
+"""What is kept of a request that was carried out: its hash, its answer, and the step and ordinal of
+the row. The rows lie in that order: by their keys every one would dirty a page of its own."""
 
 MAX_DEPTH = 32
 """How deep one message may lead to another before it is taken for a cycle."""
@@ -208,7 +210,7 @@ class Sequencer:
         self._journal = journal
         self._clock = clock
         self._audit = audit
-        self._answers: OrderedDict[tuple[str, str], tuple[bytes, bytes]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         self._busy = False
         self.number = 0
         self.slice = -1
@@ -221,10 +223,11 @@ class Sequencer:
         for row in reader.rows("runtime.last_step"):
             self.number, self.slice = int(row["number"]), int(row["slice"])
             self.at = Nanos(int(row["at"]))
-        # Sorted here: the database would move every answer about to do it.
-        given = sorted(reader.tuples("runtime.answers"), key=itemgetter(4, 5))
-        for caller, key, request, answer, _, _ in given:
-            self._answers[caller, key] = (request, answer)
+        given = reader.tuples("runtime.answers")
+        for caller, key, request, answer, step, ordinal in given:
+            self._answers[caller, key] = (request, answer, step, ordinal)
+        if len(self._answers) != len(given):
+            raise ValueError("two answers are kept for one idempotency key of a caller")
         self._audit.load(
             {
                 str(row["partition"]): (int(row["sequence"]), bytes(row["hash"]))
@@ -397,7 +400,9 @@ class Sequencer:
         return answer, False
 
     def _remember(self, key: tuple[str, str], request: bytes, answer: bytes, step: Step) -> None:
-        self._answers[key] = (request, answer)
+        # Of several answers of one step, the first given is the first forgotten.
+        ordinal = len(step.rows)
+        self._answers[key] = (request, answer, step.number, ordinal)
         step.write(
             "runtime.answer_saved",
             caller=key[0],
@@ -405,12 +410,11 @@ class Sequencer:
             request_hash=request,
             answer=answer,
             step=step.number,
-            # Of several answers of one step, the first given is the first forgotten.
-            ordinal=len(step.rows),
+            ordinal=ordinal,
         )
         if len(self._answers) > MAX_ANSWERS:
-            oldest, _ = self._answers.popitem(last=False)
-            step.write("runtime.answer_forgotten", caller=oldest[0], idempotency_key=oldest[1])
+            _, (_, _, given_in, place) = self._answers.popitem(last=False)
+            step.write("runtime.answer_forgotten", step=given_in, ordinal=place)
 
 
 def _given(answer: bytes, operation: Operation, *, key: str) -> Answer:

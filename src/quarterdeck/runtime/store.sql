@@ -21,13 +21,13 @@ CREATE TABLE step (
   machine_at INTEGER NOT NULL  -- unhashed
 ) STRICT;
 CREATE TABLE answer (
+  step INTEGER NOT NULL,  -- hashed
+  ordinal INTEGER NOT NULL,  -- hashed
   caller TEXT NOT NULL,  -- hashed
   idempotency_key TEXT NOT NULL,  -- hashed
   request_hash BLOB NOT NULL,  -- hashed
   answer BLOB NOT NULL,  -- hashed
-  step INTEGER NOT NULL,  -- hashed
-  ordinal INTEGER NOT NULL,  -- hashed
-  PRIMARY KEY (caller, idempotency_key)
+  PRIMARY KEY (step, ordinal)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
   partition TEXT NOT NULL,  -- unhashed
@@ -92,10 +92,10 @@ INSERT INTO answer (caller, idempotency_key, request_hash, answer, step, ordinal
 VALUES (:caller, :idempotency_key, :request_hash, :answer, :step, :ordinal)
 
 -- answer_forgotten --
-DELETE FROM answer WHERE caller = :caller AND idempotency_key = :idempotency_key
+DELETE FROM answer WHERE step = :step AND ordinal = :ordinal
 
 -- answers --
-SELECT caller, idempotency_key, request_hash, answer, step, ordinal FROM answer
+SELECT caller, idempotency_key, request_hash, answer, step, ordinal FROM answer ORDER BY step, ordinal
 
 -- audit_saved --
 INSERT INTO audit (partition, sequence, at, kind, actor, record, hash)

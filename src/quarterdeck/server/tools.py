@@ -26,7 +26,7 @@ from quarterdeck.server.gate_replies import (
     signals_reply,
 )
 from quarterdeck.server.replies import Reply, fitted, only, plain, whole
-from quarterdeck.server.risk_replies import level_reply
+from quarterdeck.server.risk_replies import level_reply, risk_line
 from quarterdeck.server.work_replies import schedules_reply, work_reply
 
 FULL = "full"
@@ -112,6 +112,8 @@ def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
             for m in answer.markets
         ],
     }
+    if answer.risk is not None:
+        reply["risk"] = risk_line(answer.risk)
     if answer.reason is not None:
         reply["reason"] = answer.reason[:160]
     if account is not None:
@@ -161,7 +163,7 @@ ORDER_NOTES = {
 TELLINGS: Mapping[str, Telling] = {
     "get_briefing": Telling(
         text="Start here: your account, open orders, work held, the market, and whether trading "
-        "is open. detail=full adds indicators and risk.",
+        "is open, and your risk. detail=full adds indicators.",
         notes={"symbols": "narrow the markets to these"},
         reply=briefing_reply,
         detail=True,

@@ -13,6 +13,7 @@ from quarterdeck.execution.core.breakers import Breaker, count
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account
 from quarterdeck.execution.core.stp import crossing, may_cross
+from quarterdeck.execution.core.windows import WINDOW_BARS, Agent
 from quarterdeck.execution.model import BreakerKind, Decision, Scope
 from quarterdeck.kernel.ids import AgentId, OrderId
 from quarterdeck.kernel.time import Nanos
@@ -132,3 +133,26 @@ def test_events_that_count_are_the_last_ones_inside_the_window(
         alone = [(when, bar) for when, bar, times in breaker.events for _ in range(times)]
         assert alone == plain
         assert opens == (len(plain) >= most)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=60))
+def test_what_an_agent_did_in_the_window_is_the_sum_of_its_bars(did: list[tuple[int, int]]) -> None:
+    window, slice_ = Agent(), 0
+    for later, what in did:
+        slice_ += later
+        bar = window.bar(slice_)
+        bar.sent, bar.accepted = bar.sent + 1, bar.accepted + (what > 0)
+        bar.cancelled, bar.trades = bar.cancelled + (what > 1), bar.trades + (what > 2)
+        for now in (slice_, slice_ + 1, slice_ + 7):
+            there = [each for each in window.bars if each.slice > now - WINDOW_BARS]
+            sums = window.sums(now)
+            assert sums.slice == now
+            assert (sums.sent, sums.accepted) == (
+                sum(each.sent for each in there),
+                sum(each.accepted for each in there),
+            )
+            assert (sums.cancelled, sums.trades) == (
+                sum(each.cancelled for each in there),
+                sum(each.trades for each in there),
+            )

@@ -359,13 +359,13 @@ def test_an_answer_in_a_form_of_long_ago_is_said_to_be_so(old: Path) -> None:
 
     async def again(deck: Deck) -> None:
         key = ("breakout", "first")
-        request, answer = deck.engine.sequencer._answers[key]
+        kept = deck.engine.sequencer._answers[key]
         given = await deck.engine.sequencer.submit(order, agent_caller("breakout"))
         assert given.repeated
-        deck.engine.sequencer._answers[key] = (request, b'{"order": 1}')
+        deck.engine.sequencer._answers[key] = (kept[0], b'{"order": 1}', *kept[2:])
         with pytest.raises(Conflict, match="by an earlier version"):
             await deck.engine.sequencer.submit(order, agent_caller("breakout"))
-        deck.engine.sequencer._answers[key] = (request, answer)
+        deck.engine.sequencer._answers[key] = kept
 
     lived(old, again)
 

@@ -197,3 +197,53 @@ def test_views_a_risk_budget_and_lots_are_reached_from_the_command(
     ):
         assert main(["optimize", str(path), *terms]) == 1
         assert field in capsys.readouterr().err
+
+
+def test_weights_scatter_over_resampled_histories_alike_for_one_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.csv"
+    prices = closes(path)
+    terms = ("--objective", "min-volatility", "--resample", "40", "--seed", "3")
+    told, _ = asked(path, *terms, capsys=capsys)
+    found = told["sensitivity"]
+    assert found["draws"] == 40
+    assert found["unanswered"] == 0
+    assert sum(found["mean"]) == pytest.approx(1.0)
+    assert all(low <= high for low, high in zip(found["low"], found["high"], strict=True))
+    again, _ = asked(path, *terms, capsys=capsys)
+    assert again["sensitivity"] == found
+    other, _ = asked(path, *terms[:-1], "4", capsys=capsys)
+    assert other["sensitivity"] != found
+    # Twice the history says more, so the weights scatter less.
+    returns = prices[1:] / prices[:-1] - 1.0
+    ask = {"objective": "min-volatility", "draws": 100, "seed": 1}
+    short = qd.sensitivity(returns[:60], **ask)
+    long = qd.sensitivity(returns, **ask)
+    assert long.deviation.sum() < short.deviation.sum()
+    assert main(["optimize", str(path), *terms[:2], "--resample", "1"]) == 1
+    assert "draws" in capsys.readouterr().err
+    assert main(["optimize", str(path), *terms[:2], "--resample", "20"]) == 0
+    assert "20 resampled histories" in capsys.readouterr().out
+
+
+def test_what_is_held_is_placed_beside_the_frontier(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.csv"
+    prices = closes(path)
+    held = ("--objective", "tracking", "--benchmark", "A=1", "--current", "A=0.5,B=0.5")
+    told, _ = asked(path, "--frontier", "9", *held, capsys=capsys)
+    volatilities = [point["volatility"] for point in told["frontier"]]
+    gains = [point["expected_return"] for point in told["frontier"]]
+    assert len(volatilities) == 9
+    assert volatilities == sorted(volatilities)
+    assert gains == sorted(gains)
+    weights = np.array([0.5, 0.5, 0.0])
+    returns = (prices[1:] / prices[:-1] - 1.0) @ weights
+    assert told["current"]["volatility"] == pytest.approx(returns.std(ddof=1) * math.sqrt(252.0))
+    assert told["current"]["volatility"] >= volatilities[0]
+    assert main(["optimize", str(path), "--frontier", "1"]) == 1
+    assert "--frontier" in capsys.readouterr().err
+    assert main(["optimize", str(path), "--plot", *held]) == 0
+    assert "C" in capsys.readouterr().out.split("volatility")[-2]

@@ -458,6 +458,16 @@ def test_what_holds_trading_back_or_differs_is_told(message: Any, kind: str, tol
     assert (event.kind, event.title, event.slice) == (kind, told, 3)
 
 
+def test_risk_is_told_whole(world: World) -> None:
+    async def talk(socket: Socket) -> None:
+        socket.say(op="subscribe", topics=["risk"])
+        first = await socket.frame("risk")
+        assert first["type"] == "snapshot"
+        assert first["data"]["credits"]["mode"] == "live"
+
+    live(world, talk)
+
+
 def test_the_gate_is_told_whole(world: World) -> None:
     async def talk(socket: Socket) -> None:
         socket.say(op="subscribe", topics=["gate"])

@@ -122,6 +122,9 @@ def test_the_briefing_carries_what_a_turn_needs(world: World) -> None:
         "symbol": "AAPL", "price": "123.4567", "regime": "trending_up", "held": "10",
     }  # fmt: skip
     assert (brief["open"], brief["epoch"]) == (True, 3)
+    assert brief["risk"]["level"] == "moderate 32/100"
+    assert brief["risk"]["credit"] == "75375.19 gross (50% of the limit)"
+    assert brief["risk"]["answers"] == ["reduce_only AAPL: gap"]
     full = call(world, "get_briefing", {"detail": "full"}).structured_content
     assert full["markets"][0]["indicators"]["rsi"] == 51.235
 

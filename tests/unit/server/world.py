@@ -208,6 +208,41 @@ REFUSED = execution.Decision(
     ),
 )
 ACCEPTED = execution.Decision(status="accepted")
+BRIEF = risk.RiskBrief(
+    level=risk.RiskLevel.MODERATE,
+    score=32.5,
+    deck_level=risk.RiskLevel.HIGH,
+    deck_score=51.0,
+    condition=risk.Condition.VOLATILE,
+    condition_multiplier=0.7,
+    adaptation=risk.Adaptation.LIVE,
+    credit=Decimal("75375.1875"),
+    credit_share=0.5,
+    stop_distance=4.08,
+    standing=("reduce_only AAPL: gap",),
+    failing=("MSFT 99 %",),
+    judged=500,
+    hits=7,
+    kupiec_p=0.4,
+)
+NOW = risk.RiskNowView(
+    levels=risk.RiskLevelsView(subjects=()),
+    condition=risk.ConditionView(
+        condition=None,
+        since=None,
+        since_slice=None,
+        conditions=(),
+        volatility_ratio=None,
+        correlation=None,
+        breadth=None,
+        fall=None,
+    ),
+    forecasts=risk.RisksView(instruments=()),
+    holdings=risk.HoldingsView(subjects=(), coverage=()),
+    credits=risk.CreditsView(mode=risk.Adaptation.LIVE, agents=()),
+    standing=(),
+)
+
 STOP = execution.StopView(
     stopped=False,
     epoch=3,
@@ -386,6 +421,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                 for s in SYMBOLS
             )
         ),
+        risk.GetRiskNow: lambda q, c: NOW,
         risk.GetRiskLevel: lambda q, c: risk.RiskLevelsView(
             subjects=tuple(
                 risk.RiskLevelView(
@@ -402,6 +438,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                 for name in ("deck", "trend", "reversion")
             )
         ),
+        risk.GetRiskBrief: lambda q, c: BRIEF,
         risk.GetRiskEvents: lambda q, c: risk.RiskEventsView(events=(), next=None),
         execution.GetStop: lambda q, c: STOP,
         execution.GetGateNow: lambda q, c: execution.GateNow(

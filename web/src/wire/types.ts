@@ -283,7 +283,7 @@ export interface BreakersView {
   readonly breakers: ReadonlyArray<BreakerView>;
 }
 
-/** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. */
+/** The market, the account, the open orders and the work held, at one instant. ``slice`` counts the replay's slices; ``epoch`` is the stop epoch to act under. ``open`` is whether orders can pass at all: trading is open and nothing that concerns the agent is stopped. ``risk`` is the agent's own and the deck's level, its credit line and what answers risk events. */
 export interface Briefing {
   readonly agent: string;
   readonly at: string;
@@ -295,6 +295,7 @@ export interface Briefing {
   readonly account: AccountView | null;
   readonly orders: ReadonlyArray<OrderView>;
   readonly work: ReadonlyArray<Claim>;
+  readonly risk: RiskBrief | null;
 }
 
 /** The broker as the deck knows it; ``remote`` is false for the venue inside the deck. ``compared_slice`` is the slice of the last comparison, null before the first. */
@@ -1782,6 +1783,25 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits; ``stop_distance`` is in forecast volatilities of a bar. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+export interface RiskBrief {
+  readonly level: RiskLevel | null;
+  readonly score: number | null;
+  readonly deck_level: RiskLevel | null;
+  readonly deck_score: number | null;
+  readonly condition: Condition | null;
+  readonly condition_multiplier: number;
+  readonly adaptation: Adaptation;
+  readonly credit: Decimal | null;
+  readonly credit_share: number | null;
+  readonly stop_distance: number | null;
+  readonly standing: ReadonlyArray<string>;
+  readonly failing: ReadonlyArray<string>;
+  readonly judged: number;
+  readonly hits: number;
+  readonly kupiec_p: number | null;
+}
+
 /** One change of a limit, level, condition or credit line, an event, or an answer to one. ``causes`` are what moved it most: logarithms of a limit or credit line, points of a score. Null where the kind has no such thing. */
 export interface RiskChangeView {
   readonly at: string;
@@ -1840,6 +1860,16 @@ export interface RiskLevelView {
 /** The deck first, then each agent by name. */
 export interface RiskLevelsView {
   readonly subjects: ReadonlyArray<RiskLevelView>;
+}
+
+/** Levels, condition, forecasts, what is held, credit lines and answers, at one instant. ``forecasts`` are without their coverage; what is held has the deck's. */
+export interface RiskNowView {
+  readonly levels: RiskLevelsView;
+  readonly condition: ConditionView;
+  readonly forecasts: RisksView;
+  readonly holdings: HoldingsView;
+  readonly credits: CreditsView;
+  readonly standing: ReadonlyArray<RiskResponseView>;
 }
 
 /** One response: why, where it stands, until when, and what a person takes it back with. ``until_slice`` is null where it lasts as long as its event. */

@@ -54,10 +54,12 @@ class OrdersBook:
         must_end, crossed, look = self.must_end, self.crossed, self.look
         self.must_end, self.crossed, self.look = {}, [], False
         for order_id, newer in must_end.items():
-            if order_id in shadow.working:
+            old = shadow.working.get(order_id)
+            if old is not None and not old.away:
                 return _wrong("replaced", f"{order_id} works beside {newer}, which replaces it")
         for one, other in crossed:
-            if one in shadow.working and other in shadow.working:
+            both = [shadow.working.get(one), shadow.working.get(other)]
+            if all(each is not None and not each.ending for each in both):
                 return _wrong("self trade", f"{one} can trade with {other}, our own")
         return _attached_follow(shadow) if look else None
 
@@ -80,7 +82,8 @@ class OrdersBook:
 def nothing_overstays(shadow: Shadow) -> Verdict:
     """After a slice no order works that has had its time; one that can only close may wait for ever."""
     for order_id, order in shadow.working.items():
-        if not order.reduces and shadow.slice - order.slice > shadow.terms.life_bars:
+        late = shadow.slice - order.slice > shadow.terms.life_bars
+        if late and not (order.reduces or order.ending):
             return _wrong("liveness", f"{order_id} of slice {order.slice} works in {shadow.slice}")
     return None
 
@@ -115,7 +118,7 @@ def _trade(asked: Working, other: Working, last: int) -> bool:
 def _attached_follow(shadow: Shadow) -> Verdict:
     """One exit that has filled ends the other, and an order that ended unfilled ends both."""
     for name, order in shadow.working.items():
-        if order.parent is None:
+        if order.parent is None or order.ending:
             continue
         if not order.held and order.quantity <= 0:
             return _wrong("one cancels the other", f"{name} works on and has nothing left to close")

@@ -197,6 +197,9 @@ def born_once(now: Moment, said: OrderAccepted | OrderRefused) -> Verdict:
 
 def filled_from_working(now: Moment, said: OrderFilled) -> Verdict:
     """A fill belongs to one working order, comes in a later slice, and keeps its limit and stop."""
+    if now.shadow.remote:
+        # When and at what price is the venue's to say, and its book is held against ours.
+        return None
     order = now.shadow.working.get(said.order_id)
     if order is None or order.held:
         return _wrong("final stays final", f"{said.order_id} was filled and is not working")
@@ -463,6 +466,8 @@ def settled(now: Moment) -> Verdict:
     for order_id, order in shadow.working.items():
         if not order.reduces and shadow.slice - order.slice > shadow.terms.life_bars:
             return _wrong("liveness", f"{order_id} of slice {order.slice} never ended")
+        if order.ending:
+            return _wrong("liveness", f"{order_id} was asked to end and works on")
     for job in shadow.jobs.values():
         if job.state == "blocked" and not any(
             shadow.job_states.get(name) in OPEN_STATES for name in job.depends_on

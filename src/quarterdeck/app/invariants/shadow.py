@@ -37,9 +37,13 @@ from quarterdeck.market.model import BarsClosed
 from quarterdeck.risk.model import LimitsChanged
 
 OPEN_STATES = frozenset({"blocked", "delayed", "unmatchable", "ready", "leased"})
+AWAY = ("sent", "unknown", "working", "partial")
+"""What an order is that a remote venue has or may have."""
 SHADOWED = (
     "agents.task_submitted",
     "agents.task_changed",
+    "execution.order_saved",
+    "execution.order_changed",
     "runtime.audit_saved",
     "runtime.step_saved",
 )
@@ -70,7 +74,8 @@ class Working:
     """A working order as integers: ``quantity`` is what is open, ``worst`` the price it may cost.
 
     ``reduces`` may only close, ``whole`` fills at once and whole or not at all; ``held`` waits for
-    its ``parent`` to fill.
+    its ``parent`` to fill. At a remote venue ``covered`` is borne by the order that it is to replace,
+    and ``ending`` has been asked to end; ``away`` may be there.
     """
 
     agent: str
@@ -85,11 +90,14 @@ class Working:
     whole: bool = False
     parent: str | None = None
     held: bool = False
+    covered: int = 0
+    ending: bool = False
+    away: bool = False
 
     @property
     def counted(self) -> int:
         """The quantity that its agent must be able to bear."""
-        return 0 if self.reduces else self.quantity
+        return 0 if self.reduces else max(0, self.quantity - self.covered)
 
 
 @dataclass(slots=True)
@@ -134,6 +142,7 @@ class Shadow:
 
     contracts: tuple[Contract, ...]
     terms: Terms
+    remote: bool = False
     number: int = 0
     slice: int = -1
     at: int = 0
@@ -147,6 +156,7 @@ class Shadow:
     money: dict[str, Money] = field(default_factory=dict)
     working: dict[str, Working] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
     keys: set[tuple[str, str]] = field(default_factory=set)
     jobs: dict[int, Job] = field(default_factory=dict)
     job_states: dict[str, str] = field(default_factory=dict)
@@ -313,10 +323,33 @@ class Shadow:
             job.attempt, job.lease_until = values["attempt"], values["lease_until"]
             self.job_states[job.task_id] = job.state
             self.follow_lease(values["number"], job)
+        elif statement == "execution.order_saved" and self.remote:
+            self._born(values)
+        elif statement == "execution.order_changed" and self.remote:
+            self._moved(values)
         elif statement == "runtime.audit_saved":
             self.heads[values["partition"]] = (values["sequence"], values["hash"])
         elif statement == "runtime.step_saved":
             self.number = values["number"]
+
+    def _born(self, values: Mapping[str, Any]) -> None:
+        """Remember an order's number; at a remote venue its rows tell what no message does."""
+        name = self.names[values["number"]] = values["order_id"]
+        if name in self.working:
+            self.working[name].covered = values["covered_units"]
+
+    def _moved(self, values: Mapping[str, Any]) -> None:
+        name = self.names[values["number"]]
+        order = self.working.get(name)
+        if order is None:
+            return
+        order.quantity = values["quantity_units"] - values["filled_units"]
+        order.covered = values["covered_units"]
+        order.ending = values["ending"] is not None
+        order.held, order.away = values["status"] == "held", values["status"] in AWAY
+        if values["final_at"] is not None:
+            del self.working[name]
+            self.ended.add(name)
 
     def follow_lease(self, number: int, job: Job) -> None:
         """Keep ``leased`` to the tasks that somebody holds."""
@@ -332,10 +365,14 @@ def units(amount: Decimal, scale: int) -> int:
 
 
 def read_shadow(
-    connection: sqlite3.Connection, *, contracts: tuple[Contract, ...], terms: Terms
+    connection: sqlite3.Connection,
+    *,
+    contracts: tuple[Contract, ...],
+    terms: Terms,
+    remote: bool = False,
 ) -> Shadow:
     """Return the shadow of what is on disk, by SQL of its own."""
-    shadow = Shadow(contracts=contracts, terms=terms)
+    shadow = Shadow(contracts=contracts, terms=terms, remote=remote)
     rows = connection.execute
     for number, slice_, at in rows("SELECT number, slice, at FROM step ORDER BY number"):
         shadow.number, shadow.slice, shadow.at = number, slice_, at
@@ -387,12 +424,19 @@ def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
         reduces,
         force,
         parent,
+        number,
+        covered,
+        ending,
+        open_,
     ) in connection.execute(
         "SELECT order_id, agent, instrument, side, quantity_units - filled_units, limit_units,"
         " worst_units, slice, status, idempotency_key, stop_units, reduce_only, time_in_force,"
-        " parent_id FROM execution_orders ORDER BY number"
+        " parent_id, number, covered_units, ending, final_at IS NULL"
+        " FROM execution_orders ORDER BY number"
     ):
-        if status in ("held", "working", "partial"):
+        if shadow.remote:
+            shadow.names[number] = order_id
+        if open_:
             shadow.working[order_id] = Working(
                 agent,
                 row,
@@ -406,6 +450,9 @@ def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
                 force == "fok",
                 parent=parent,
                 held=status == "held",
+                covered=covered,
+                ending=ending is not None,
+                away=status in AWAY,
             )
         else:
             shadow.ended.add(order_id)

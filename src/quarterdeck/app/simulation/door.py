@@ -23,7 +23,9 @@ from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.model import GetRearm, MoveCapital, RaiseStop, Rearm
+from quarterdeck.execution.model.broker import AdjustBooks, BrokerView, GetBroker, SettleOrder
 from quarterdeck.execution.service.rearming import resumes
+from quarterdeck.execution.service.reconciling import broker
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller, CallerKind
@@ -31,6 +33,7 @@ from quarterdeck.server.reading import request_from_body
 
 FOR_PEOPLE = (
     AcknowledgeAlert,
+    AdjustBooks,
     CancelTask,
     IssueKey,
     MoveCapital,
@@ -43,6 +46,7 @@ FOR_PEOPLE = (
     ResumeAgent,
     RevokeKey,
     SaveRule,
+    SettleOrder,
 )
 """What no agent may ever be answered but with a refusal."""
 
@@ -149,6 +153,10 @@ class Entrance:
             # An agent that is not registered yet has nothing to resume.
             return ""
         return listed.confirmation
+
+    def broker(self) -> BrokerView:
+        """Return how the deck's books and the broker's stand to each other."""
+        return broker(self._deck.parts.execution, GetBroker(), OPERATOR_CALLER)
 
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes, oldest first."""

@@ -81,11 +81,36 @@ class BarFault(msgspec.Struct, frozen=True, kw_only=True):
 BAR_KINDS = ("nan", "infinite", "zero", "negative", "crossed", "huge", "absurd", "missing")
 
 
+MOODS = (
+    "lost",
+    "late",
+    "silent",
+    "twice",
+    "wrong",
+    "refused",
+    "unconnected",
+    "absent",
+    "gap",
+    "old",
+    "flat",
+    "slow",
+    "down",
+    "foreign",
+)
+"""What a remote venue may do: a request never arrives, or later; an answer is missing, or comes twice, or
+is about something else; a request is refused, or does not leave; an order that is there is not found; a
+report is left out; books are of another moment, or empty; all takes long; the line is down for a while;
+somebody else trades on the account."""
+EVERY_REMOTE = 3
+"""Of so many seeds one has a remote venue, unless its world is closed."""
+
+
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One seed's world.
 
     A ``closed`` world has no agents from outside and a virtual machine clock: whatever crashes, it
-    must end in the state of a world without faults. ``calm_slice`` is where every fault ends.
+    must end in the state of a world without faults. ``calm_slice`` is where every fault ends. With a
+    ``remote`` venue orders fill outside the deck, and ``moods`` are what that does.
     """
 
     seed: int
@@ -105,6 +130,8 @@ class FaultPlan(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[BarFault, ...] = ()
     outside_stops: tuple[float, ...] = ()
     space: tuple[SpaceFault, ...] = ()
+    remote: bool = False
+    moods: tuple[str, ...] = ()
 
     def without_faults(self) -> FaultPlan:
         """Return the same world with a disk and a clock that do nothing unexpected."""
@@ -141,6 +168,8 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         for _ in range(0 if closed else chance.below(3))
     ]
     bars = _bars_of(chance, calm=calm, rows=len(symbols))
+    line = chance.fork("line")
+    remote = not closed and seed % EVERY_REMOTE == EVERY_REMOTE - 1
     stops = [chance.between(0.8, 6.0) for _ in range(0 if closed else chance.below(3))]
     return FaultPlan(
         seed=seed,
@@ -160,6 +189,8 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
         bars=bars,
         outside_stops=tuple(stops),
         space=() if closed else _space_of(chance.fork("space")),
+        remote=remote,
+        moods=tuple(line.some(MOODS, least=4, most=len(MOODS))) if remote else (),
     )
 
 

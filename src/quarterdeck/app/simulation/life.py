@@ -14,9 +14,11 @@ from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
+from quarterdeck.app.invariants.remote import same_books
 from quarterdeck.app.invariants.rules import Moment, Violation, settled
 from quarterdeck.app.invariants.shadow import read_shadow
 from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.clerk import nothing_left
 from quarterdeck.app.simulation.door import Entrance
 from quarterdeck.app.simulation.loop import Crashed, Deadlock, SimLoop
 from quarterdeck.app.simulation.people import Live, Memory
@@ -35,6 +37,8 @@ PATIENCE_S = 120.0
 """Virtual seconds within which everybody outside must have been answered once faults are off."""
 LIFE_S = 600.0
 """Virtual seconds within which a life must end; the longest feed takes less than 60 s."""
+LOOKS = 50
+"""How often it is looked whether everything that was sent has become known."""
 SWEEPS = 50
 ELSEWHERE = frozenset({"stop drill", "server"})
 """Components that a simulation leaves out: sockets."""
@@ -183,10 +187,16 @@ class Life:
             if left:
                 self._found(Violation(rule="liveness", text="somebody was never answered"))
         await self._room_is_known()
+        await self._venue_is_known()
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
         now = self._watch.moment()
-        for verdict in (*deck.guard.found, settled(now), nothing_is_stopped(now)):
+        for verdict in (
+            *deck.guard.found,
+            settled(now),
+            nothing_is_stopped(now),
+            self._same_books(),
+        ):
             if verdict is not None:
                 self._found(verdict)
         self._look()
@@ -203,6 +213,25 @@ class Life:
             await asyncio.sleep(NOTICE_S)
         if space.low:
             self._found(Violation(rule="liveness", text=f"there is room again: {space.detail()}"))
+
+    async def _venue_is_known(self) -> None:
+        """Give the deck the time it has to learn what became of everything it has sent."""
+        if self._world.venue is None:
+            return
+        for _ in range(LOOKS):
+            view = self._door.broker()
+            told = view.sequence == self._world.venue.truth().sequence
+            compared = view.compared_slice == self._deck.engine.sequencer.slice
+            if told and compared and nothing_left(view):
+                return
+            await asyncio.sleep(NOTICE_S / LOOKS)
+        view = self._door.broker()
+        text = f"unknown {view.unknown}, on the way {view.in_flight}, {view.differences}"
+        self._found(Violation(rule="liveness", text=text))
+
+    def _same_books(self) -> Violation | None:
+        venue = self._world.venue
+        return None if venue is None else same_books(self._watch.moment().desk, venue.truth())
 
     async def _ends(self) -> None:
         await asyncio.sleep(LIFE_S)
@@ -254,7 +283,9 @@ class Life:
     def _read_books(self) -> Second:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
-            shadow = read_shadow(connection, contracts=desk.contracts, terms=desk.terms)
+            shadow = read_shadow(
+                connection, contracts=desk.contracts, terms=desk.terms, remote=desk.remote
+            )
             return Second(
                 shadow,
                 read_alerts(connection),
@@ -290,6 +321,7 @@ def nothing_is_stopped(now: Moment) -> Violation | None:
     """The operator has re-armed everything at the end, and so nothing may be stopped."""
     stopped = [agent for agent, money in now.shadow.money.items() if money.stopped]
     stopped += [now.desk.contracts[row].symbol for row in now.desk.frozen]
+    stopped += [now.desk.account] if now.desk.session.account_stopped else []
     if stopped or now.raised != now.shadow.acknowledged:
         who = ", ".join(stopped) or f"the deck, under {now.raised}"
         return Violation(rule="liveness", text=f"still stopped: {who}")

@@ -37,6 +37,7 @@ from quarterdeck.execution.model import (
     SubmitOrder,
     SubmitSignal,
 )
+from quarterdeck.execution.model.broker import BrokerView
 from quarterdeck.kernel.ids import AgentId, RuleId
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.vocabulary import (
@@ -94,6 +95,10 @@ class Door(Protocol):
 
     def confirmation(self, agent: str | None, instrument: str | None) -> str:
         """Return what confirms the list that a person is shown before re-arming."""
+        ...
+
+    def broker(self) -> BrokerView:
+        """Return how the deck's books and the broker's stand to each other."""
         ...
 
     def alerts(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from quarterdeck.app.simulation.lives import Outcome, live_through
 from quarterdeck.app.simulation.world import World
 from quarterdeck.runtime import kernels
 
-KINDS = ("bars", "clock", "outside_stops", "space", "disk")
+KINDS = ("bars", "clock", "outside_stops", "space", "moods", "disk")
 """The faults of a plan by kind, in the order in which they are left out."""
 SHORTEST = 70
 """Slices below which a cut seed is not tried: no trade has been made by then."""

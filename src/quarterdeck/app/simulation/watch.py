@@ -175,7 +175,7 @@ class Watch:
             self._under_way, self._messages, self._rows = step.number, 0, 0
         touched: dict[str, None] = {agent: None}
         for message in step.messages[self._messages :]:
-            if isinstance(message, OrderAccepted) and step.kind is StepKind.COMMAND and self._low():
+            if isinstance(message, OrderAccepted) and self._low():
                 self._hold(only_reduces(now, message))
             self._message(now, message, touched)
         for statement, values in rows[self._rows :]:

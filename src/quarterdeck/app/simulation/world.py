@@ -7,24 +7,30 @@ import sqlite3
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha256
 from pathlib import Path
 
 import msgspec
 
+from quarterdeck.adapters.brokers.paper import PaperBroker
+from quarterdeck.adapters.feeds.listing import listed
 from quarterdeck.app.engine import Outside
 from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.simulation.chance import Chance
+from quarterdeck.app.simulation.clerk import clerk
 from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
 from quarterdeck.app.simulation.space import SimSpace
 from quarterdeck.app.simulation.steward import steward
+from quarterdeck.app.simulation.venue import SimVenue
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
+from quarterdeck.execution.core.amounts import contract_of
 from quarterdeck.execution.model import Code
+from quarterdeck.execution.store import assumptions_of
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
 from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, shipped_config
@@ -179,6 +185,7 @@ class World:
         self.life_s: Callable[[], float] = lambda: 0.0
         self.feed = bad_feed(feed_of(plan), plan.bars)
         self._tokens = 0
+        self.venue = self._venue() if self.plan.remote else None
         self.people: list[tuple[Memory, Live]] = self._born()
 
     def age_s(self) -> float:
@@ -193,7 +200,30 @@ class World:
 
     def outside(self, flag: StopFlag) -> Outside:
         """Return what the deck takes from this world."""
-        return Outside(clock=self.clock, stop=flag, secrets=self, usage=self.space.usage)
+        return Outside(
+            clock=self.clock,
+            stop=flag,
+            secrets=self,
+            usage=self.space.usage,
+            venue=self.venue,
+        )
+
+    def _venue(self) -> SimVenue:
+        config, symbols = self._config(), self.feed.symbols
+        inside = PaperBroker(
+            contracts=tuple(contract_of(one) for one in listed(self.feed)),
+            assumed=assumptions_of(config.paper, symbols),
+            requests_per_bar=config.broker.requests_per_bar,
+        )
+        return SimVenue(
+            inside,
+            moods=self.plan.moods,
+            chance=self.chance.fork("venue"),
+            age_s=self.age_s,
+            calm=lambda: self.disk.calm,
+            dead=lambda: self.disk.dead,
+            note=self.log.note,
+        )
 
     def deck_plan(self, folder: DataFolder) -> Plan:
         """Return the plan of a deck that lives in ``folder``."""
@@ -219,8 +249,14 @@ class World:
         orders = msgspec.structs.replace(base.orders, self_trade=own)
         # In half of the worlds nothing is parked, so that the limits alone have to hold.
         breakers = self.chance.fork("breakers").pick((base.breakers, CALM))
+        broker = base.broker
+        if plan.remote:
+            throttle = self.chance.fork("throttle").pick((4, 20, broker.requests_per_bar))
+            broker = msgspec.structs.replace(
+                broker, venue="remote_paper", requests_per_bar=throttle
+            )
         return msgspec.structs.replace(
-            base, run=run, portfolio=portfolio, orders=orders, breakers=breakers
+            base, run=run, portfolio=portfolio, orders=orders, breakers=breakers, broker=broker
         )
 
     def _born(self) -> list[tuple[Memory, Live]]:
@@ -238,7 +274,12 @@ class World:
         aide.tasks = list(boss.tasks)
         # Half of the worlds have nobody who lets the deck trade for others.
         helped = bool(people) and aide.chance.happens(0.5)
-        return [(boss, operator), *people, *([(aide, steward)] if helped else [])]
+        born = [(boss, operator), *people, *([(aide, steward)] if helped else [])]
+        if self.venue is not None:
+            rings = Memory("clerk", symbols, self.chance.fork("clerk"))
+            rings.tasks = list(boss.tasks)
+            born.append((rings, partial(clerk, venue=self.venue)))
+        return born
 
 
 def image_of(path: Path, to: Path) -> Path:

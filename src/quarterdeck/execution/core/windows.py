@@ -5,6 +5,8 @@ A bar's counts start anew with the next bar by themselves: they belong to the sl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 WINDOW_BARS = 20
@@ -27,7 +29,8 @@ class Agent(msgspec.Struct):
     ``same`` counts the accepted orders of ``bars[-1]``, by instrument, side and price and then by
     quantity units.
     ``day_orders`` were accepted in UTC day ``day``. ``losses`` has the slice of the last loss by
-    instrument row. ``premises`` believed prices were sent, ``grounded`` of them held.
+    instrument row. ``premises`` believed prices were sent, ``grounded`` of them held. ``past`` are the
+    bars before ``bars[-1]`` added up; its slice is that of ``bars[-1]``.
     """
 
     bars: list[Bar] = []
@@ -37,12 +40,14 @@ class Agent(msgspec.Struct):
     losses: dict[int, int] = {}
     premises: int = 0
     grounded: int = 0
+    past: Bar = msgspec.field(default_factory=lambda: Bar(-1))
 
     def bar(self, slice_: int) -> Bar:
         """Return the counts of the present bar, begun where they are not yet."""
         if not self.bars or self.bars[-1].slice != slice_:
             self.same = {}
             self.bars = [each for each in self.bars if each.slice > slice_ - WINDOW_BARS]
+            self.past = _added(self.bars, slice_)
             self.bars.append(Bar(slice_))
         return self.bars[-1]
 
@@ -68,14 +73,38 @@ class Agent(msgspec.Struct):
 
     def sums(self, slice_: int) -> Bar:
         """Return the counts of the window's bars together."""
-        total = Bar(slice_)
-        for each in self.bars:
-            if each.slice > slice_ - WINDOW_BARS:
-                total.sent += each.sent
-                total.accepted += each.accepted
-                total.cancelled += each.cancelled
-                total.trades += each.trades
+        # Nothing is added up anew but after an upgrade from a version without ``past``.
+        bars, past = self.bars, self.past
+        if not bars or past.slice != bars[-1].slice:
+            return _added(bars, slice_)
+        last = bars[-1]
+        total = Bar(
+            slice_,
+            past.sent + last.sent,
+            past.accepted + last.accepted,
+            past.cancelled + last.cancelled,
+            past.trades + last.trades,
+        )
+        for gone in bars:
+            if gone.slice > slice_ - WINDOW_BARS:
+                break
+            total.sent -= gone.sent
+            total.accepted -= gone.accepted
+            total.cancelled -= gone.cancelled
+            total.trades -= gone.trades
         return total
+
+
+def _added(bars: Iterable[Bar], slice_: int) -> Bar:
+    """Return what was done in those of ``bars`` that are in the window of ``slice_``."""
+    total = Bar(slice_)
+    for each in bars:
+        if each.slice > slice_ - WINDOW_BARS:
+            total.sent += each.sent
+            total.accepted += each.accepted
+            total.cancelled += each.cancelled
+            total.trades += each.trades
+    return total
 
 
 class Market(msgspec.Struct):

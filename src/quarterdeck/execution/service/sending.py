@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.execution import store
-from quarterdeck.execution.core.book import Order
+from quarterdeck.execution.core.book import Order, reserve
 from quarterdeck.execution.model import OrderView
 from quarterdeck.execution.model.broker import (
     BrokerOrder,
@@ -179,10 +179,16 @@ def take_status(desk: Desk, order: Order, status: OrderStatus, *, step: Step) ->
 
 def take_venue_fill(desk: Desk, order: Order, *, fill_id: str, trade: Trade, step: Step) -> None:
     """Book a fill of the venue once, however often it is told."""
-    sound = trade.price > 0 and trade.fee >= 0 and 0 < trade.quantity <= order.remaining
+    most = max(order.quantity, order.sent or 0) - order.filled
+    sound = trade.price > 0 and trade.fee >= 0 and 0 < trade.quantity <= most
     if not sound or not book_once(step, desk.venue, fill_id, order_id=order.order_id):
         # What cannot be is not booked; that the books then differ is found by comparing them.
         return
+    if trade.quantity > order.remaining:
+        # It was to be less, and the venue filled it before it was told.
+        account, before = desk.accounts[order.agent], order.reserving
+        order.quantity = order.filled + trade.quantity
+        reserve(account, order, quantity=order.reserving - before)
     if order.status is OrderStatus.INTENT:
         # Told to be untaken, and filled all the same: it had arrived.
         desk.book.move(order, OrderStatus.SENT)

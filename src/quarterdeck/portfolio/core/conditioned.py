@@ -116,7 +116,7 @@ def weighted_moments(
     Examples
     --------
     >>> mean, covariance, many = weighted_moments(np.array([[1.0], [3.0], [9.0]]), np.array([1, 1, 0]))
-    >>> mean.tolist(), covariance.tolist(), many
+    >>> mean.tolist(), covariance.round(9).tolist(), many
     ([2.0], [[2.0]], 2.0)
     """
     total = float(weights.sum())

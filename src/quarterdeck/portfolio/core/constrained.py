@@ -16,14 +16,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.portfolio.core.binding import Rough, on_binding
 from quarterdeck.portfolio.core.linear import linear_minimum
 from quarterdeck.portfolio.core.polytope import FEASIBLE, Polytope, infeasible
+
+if TYPE_CHECKING:
+    import piqp
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -32,6 +36,12 @@ SOLVER: Final = "piqp"
 TOLERANCE, FINE = 1e-10, 1e-12
 """Asked of the solver in scaled units, at t = 0 and where a root in t is looked for, which the errors
 of the programmes must not hide; what was reached is measured."""
+
+ROUGH: Final = 1e-7
+"""Asked first: from there the binding constraints are nearly always told and the rest is exact."""
+
+EXACT: Final = 1e-12
+"""How far such an answer may miss a constraint, by rounding alone."""
 
 ACCEPTED: Final = 1e-6
 """Largest proven gap of a variance, in units of the mean variance, that counts as solved."""
@@ -128,14 +138,34 @@ class QuadraticProgramme:
         DomainError
             ``INFEASIBLE`` with the conflicting constraints, or ``NOT_SOLVED``.
         """
-        import piqp  # loaded on the first optimisation: the process starts without it
-
         some = self.polytope
         # A large t would make every tolerance meaningless: the programme is solved in its own size.
         size = 1.0 / (1.0 + t * self.steepest)
+        wanted = FINE if t else TOLERANCE
+        point = self._settled(self._solved(t, size, tolerance=ROUGH), t)
+        if point is not None and point.surplus * size <= wanted:
+            return point
+        found = self._solved(t, size, tolerance=wanted)
+        x = np.array(found.x, dtype=np.float64)
+        if not np.isfinite(x).all():
+            raise infeasible(some)
+        x = np.clip(x, some.lower, some.upper)
+        if some.missed(x) > FEASIBLE:
+            raise infeasible(some)
+        prices = np.array(found.z_u) - np.array(found.z_l) if some.names else np.zeros(0)
+        point = self._point(x, t, equal=np.array(found.y) / size, prices=prices / size)
+        if point.surplus * size > ACCEPTED:
+            raise infeasible(some)
+        return point
+
+    def _solved(self, t: float, size: float, *, tolerance: float) -> piqp.Result:
+        """Return what the interior point says of the programme of ``at``, in units of ``size``."""
+        import piqp  # loaded on the first optimisation: the process starts without it
+
+        some = self.polytope
         solver = piqp.DenseSolver()
         for name in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
-            setattr(solver.settings, name, FINE if t else TOLERANCE)
+            setattr(solver.settings, name, tolerance)
         solver.settings.check_duality_gap = True
         solver.settings.reg_lower_limit = 1e-14
         rows = bool(some.names)
@@ -151,18 +181,19 @@ class QuadraticProgramme:
             some.upper,
         )
         solver.solve()
-        found = solver.result
-        x = np.array(found.x, dtype=np.float64)
-        if not np.isfinite(x).all():
-            raise infeasible(some)
-        x = np.clip(x, some.lower, some.upper)
-        if some.missed(x) > FEASIBLE:
-            raise infeasible(some)
-        prices = np.array(found.z_u) - np.array(found.z_l) if rows else np.zeros(0)
-        point = self._point(x, t, equal=np.array(found.y) / size, prices=prices / size)
-        if point.surplus * size > ACCEPTED:
-            raise infeasible(some)
-        return point
+        return solver.result
+
+    def _settled(self, found: piqp.Result, t: float) -> _Point | None:
+        """Return the exact answer on what binds at a rough one, if it is allowed."""
+        some = self.polytope
+        rough = Rough(found.x, found.z_bl, found.z_bu, found.z_l, found.z_u)
+        if not np.isfinite(rough.x).all():
+            return None
+        exact = on_binding(self.quadratic, self.linear - t * self.net, some, rough)
+        if exact is None or some.missed(exact[0]) > EXACT:
+            return None
+        x = np.clip(exact[0], some.lower, some.upper)
+        return self._point(x, t, equal=exact[1], prices=exact[2])
 
     def _point(self, x: FloatArray, t: float, *, equal: FloatArray, prices: FloatArray) -> _Point:
         some = self.polytope

@@ -11,7 +11,6 @@ not depend on the machine.
 References
 ----------
 Lawson & Hanson (1974), Solving Least Squares Problems, chapter 23: the active set.
-Golub & Van Loan (2013), Matrix Computations, section 6.5: the factor with a row less.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from quarterdeck.portfolio.core.held_factor import append, backward, drop, forward
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -42,6 +43,12 @@ AT_A_TIME: Final = 24
 
 FEW: Final = 6
 """Fewer are faster one by one."""
+
+WATCHED: Final = 24
+"""At most so many assets that would have entered are priced alone, before all are priced again."""
+
+FADED: Final = 0.1
+"""Share of the best score at the last pricing of all, below which the watched say too little."""
 
 CHANGES_PER_ASSET: Final = 12
 """Entries and exits per asset before the active set counts as stuck."""
@@ -76,7 +83,17 @@ def nonnegative_minimum(
     """
     y = np.maximum(start, 0.0)
     status = _minimise(
-        matrix, linear, y, SLACK, DEPENDENT, TOGETHER, CHANGES_PER_ASSET, AT_A_TIME, FEW
+        matrix,
+        linear,
+        y,
+        SLACK,
+        DEPENDENT,
+        TOGETHER,
+        CHANGES_PER_ASSET,
+        AT_A_TIME,
+        FEW,
+        WATCHED,
+        FADED,
     )
     return y, int(status)
 
@@ -143,144 +160,6 @@ def proof_of(matrix: FloatArray, weights: FloatArray) -> tuple[float, float, flo
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _along(left: FloatArray, right: FloatArray, count: int) -> float:
-    """Return the sum of the first ``count`` products, added in four interleaved chains.
-
-    One chain waits for every addition to finish before the next; four keep the processor busy. The
-    order is fixed all the same.
-    """
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    whole = count - count % 4
-    for i in range(0, whole, 4):
-        a += left[i] * right[i]
-        b += left[i + 1] * right[i + 1]
-        c += left[i + 2] * right[i + 2]
-        d += left[i + 3] * right[i + 3]
-    for i in range(whole, count):
-        a += left[i] * right[i]
-    return (a + b) + (c + d)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _explained(
-    matrix: FloatArray,
-    factor: FloatArray,
-    held: IntArray,
-    k: int,
-    wanted: IntArray,
-    rows: FloatArray,
-) -> None:
-    """Write into ``rows[:k]`` what those held explain of all ``wanted``: L rows = S[held, wanted].
-
-    All at once, because loops over memory that lies side by side run on two numbers at a time.
-    """
-    count = wanted.size
-    for i in range(k):
-        for c in range(count):
-            rows[i, c] = matrix[held[i], wanted[c]]
-        whole = i - i % 4
-        for j in range(0, whole, 4):
-            p, q, r, s = factor[i, j], factor[i, j + 1], factor[i, j + 2], factor[i, j + 3]
-            for c in range(count):
-                rows[i, c] -= (p * rows[j, c] + q * rows[j + 1, c]) + (
-                    r * rows[j + 2, c] + s * rows[j + 3, c]
-                )
-        for j in range(whole, i):
-            p = factor[i, j]
-            for c in range(count):
-                rows[i, c] -= p * rows[j, c]
-        p = factor[i, i]
-        for c in range(count):
-            rows[i, c] /= p
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _append(
-    matrix: FloatArray,
-    factor: FloatArray,
-    held: IntArray,
-    k: int,
-    wanted: IntArray,
-    dependent: float,
-    rows: FloatArray,
-    few: int,
-) -> int:
-    """Add ``wanted`` to the factor of the k assets held; return how many are held then.
-
-    One that is a combination of those before it is left out; its row stands behind the last.
-    """
-    width = rows.shape[1]
-    for begin in range(0, wanted.size, width):
-        batch = wanted[begin : begin + width]
-        known = k if batch.size >= few else 0
-        if known:
-            _explained(matrix, factor, held, k, batch, rows)
-        for c in range(batch.size):
-            asset = batch[c]
-            for i in range(known):
-                factor[k, i] = rows[i, c]
-            for i in range(known, k):
-                total = matrix[asset, held[i]] - _along(factor[i], factor[k], i)
-                factor[k, i] = total / factor[i, i]
-            left = matrix[asset, asset] - _along(factor[k], factor[k], k)
-            if left > dependent * matrix[asset, asset]:
-                factor[k, k] = np.sqrt(left)
-                held[k] = asset
-                k += 1
-    return k
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _drop(factor: FloatArray, held: IntArray, k: int, gone: int) -> None:
-    """Take position ``gone`` out of the factor of the k assets held, by plane rotations."""
-    for i in range(gone, k - 1):
-        held[i] = held[i + 1]
-        for j in range(i + 2):
-            factor[i, j] = factor[i + 1, j]
-    for i in range(gone, k - 1):
-        a, b = factor[i, i], factor[i, i + 1]
-        length = np.sqrt(a * a + b * b)
-        cosine, sine = a / length, b / length
-        factor[i, i] = length
-        factor[i, i + 1] = 0.0
-        for row in range(i + 1, k - 1):
-            a, b = factor[row, i], factor[row, i + 1]
-            factor[row, i] = cosine * a + sine * b
-            factor[row, i + 1] = cosine * b - sine * a
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _forward(factor: FloatArray, half: FloatArray, first: int, k: int) -> None:
-    """Replace ``half[first:k]`` by the solution of L u = half, whose first part is solved already."""
-    for i in range(first, k):
-        half[i] = (half[i] - _along(factor[i], half, i)) / factor[i, i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _backward(factor: FloatArray, z: FloatArray, k: int) -> None:
-    """Replace ``z[:k]`` by the solution of L' x = z."""
-    i = k - 1
-    while i >= 3:
-        z[i] /= factor[i, i]
-        z[i - 1] = (z[i - 1] - factor[i, i - 1] * z[i]) / factor[i - 1, i - 1]
-        z[i - 2] -= factor[i, i - 2] * z[i] + factor[i - 1, i - 2] * z[i - 1]
-        z[i - 2] /= factor[i - 2, i - 2]
-        z[i - 3] -= factor[i, i - 3] * z[i] + factor[i - 1, i - 3] * z[i - 1]
-        z[i - 3] -= factor[i - 2, i - 3] * z[i - 2]
-        z[i - 3] /= factor[i - 3, i - 3]
-        a, b, c, d = z[i], z[i - 1], z[i - 2], z[i - 3]
-        one, two, three, four = factor[i], factor[i - 1], factor[i - 2], factor[i - 3]
-        for j in range(i - 3):
-            z[j] -= (a * one[j] + b * two[j]) + (c * three[j] + d * four[j])
-        i -= 4
-    while i >= 0:
-        z[i] /= factor[i, i]
-        for j in range(i):
-            z[j] -= factor[i, j] * z[i]
-        i -= 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _fit(
     linear: FloatArray,
     y: FloatArray,
@@ -298,9 +177,9 @@ def _fit(
     while k > 0:
         for i in range(known, k):
             half[i] = linear[held[i]]
-        _forward(factor, half, known, k)
+        forward(factor, half, known, k)
         z[:k] = half[:k]
-        _backward(factor, z, k)
+        backward(factor, z, k)
         step, gone = 1.0, -1
         for i in range(k):
             if z[i] <= 0.0:
@@ -316,7 +195,7 @@ def _fit(
                 y[held[i]] = z[i]
             return k
         y[held[gone]] = 0.0
-        _drop(factor, held, k, gone)
+        drop(factor, held, k, gone)
         known = gone
         k -= 1
     return k
@@ -330,7 +209,7 @@ def _exchange(
 
     ``line`` is its row of the factor, which becomes the combination of those held that it is.
     """
-    _backward(factor, line, k)
+    backward(factor, line, k)
     step, gone = np.inf, -1
     for i in range(k):
         if line[i] > 0.0 and y[held[i]] / line[i] < step:
@@ -356,8 +235,8 @@ def _refine(
     """Correct y once by what its own equations leave over, unless that would need a short sale."""
     for i in range(k):
         z[i] = linear[held[i]] - gradient[held[i]]
-    _forward(factor, z, 0, k)
-    _backward(factor, z, k)
+    forward(factor, z, 0, k)
+    backward(factor, z, k)
     for i in range(k):
         if not y[held[i]] + z[i] > 0.0:
             return
@@ -370,7 +249,7 @@ def _enter(
     linear: FloatArray,
     y: FloatArray,
     gradient: FloatArray,
-    deviation: FloatArray,
+    precision: FloatArray,
     score: FloatArray,
     least: float,
 ) -> int:
@@ -379,10 +258,50 @@ def _enter(
     for j in range(y.size):
         score[j] = 0.0
         if y[j] == 0.0:
-            score[j] = (linear[j] - gradient[j]) / deviation[j]
+            score[j] = (linear[j] - gradient[j]) * precision[j]
             if score[j] > largest:
                 largest, best = score[j], j
     return best if largest > least else -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _watch(
+    matrix: FloatArray,
+    linear: FloatArray,
+    y: FloatArray,
+    held: IntArray,
+    k: int,
+    precision: FloatArray,
+    score: FloatArray,
+    most: int,
+    least: float,
+) -> int:
+    """Score again the assets left out whose score was above 0; return the best, or -1.
+
+    Where they are many, all may as well be priced: that is -1 too.
+    """
+    count = 0
+    for j in range(y.size):
+        if y[j] != 0.0:
+            score[j] = 0.0
+        elif score[j] > 0.0:
+            count += 1
+    if count > most:
+        return -1
+    best, largest = -1, least
+    for j in range(y.size):
+        if score[j] > 0.0:
+            row = matrix[j]
+            a, b = 0.0, 0.0
+            for i in range(0, k - k % 2, 2):
+                a += row[held[i]] * y[held[i]]
+                b += row[held[i + 1]] * y[held[i + 1]]
+            if k % 2 == 1:
+                a += row[held[k - 1]] * y[held[k - 1]]
+            score[j] = max((linear[j] - (a + b)) * precision[j], 0.0)
+            if score[j] > largest:
+                largest, best = score[j], j
+    return best
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -408,43 +327,50 @@ def _minimise(
     changes_per_asset: int,
     together: int,
     few: int,
+    watched: int,
+    faded: float,
 ) -> int:
     """Change y, whose positive entries name the first assets, to the solution; return the status."""
     n = y.size
     factor, rows = np.empty((n + 1, n + 1)), np.empty((n + 1, together))
     held, wanted = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64)
-    z, half, score, deviation = np.empty(n + 1), np.empty(n + 1), np.empty(n), np.empty(n)
-    size, count = 0.0, 0
+    z, half, score, precision = np.empty(n + 1), np.empty(n + 1), np.empty(n), np.empty(n)
+    size, count, asset, largest = 0.0, 0, -1, 0.0
     for j in range(n):
-        deviation[j] = np.sqrt(matrix[j, j])
-        size = max(size, linear[j] / deviation[j])
+        precision[j] = 1.0 / np.sqrt(matrix[j, j])
+        size = max(size, linear[j] * precision[j])
         if y[j] > 0.0:
             wanted[count] = j
             count += 1
-    k = _append(matrix, factor, held, 0, wanted[:count], dependent, rows, few)
+    k = append(matrix, factor, held, 0, wanted[:count], dependent, rows, few)
     if k < count:
         _keep(y, held, k)
     k = _fit(linear, y, factor, held, k, z, half, 0)
     for _ in range(changes_per_asset * n + 100):
-        gradient = gradient_of(matrix, y)
-        asset = _enter(linear, y, gradient, deviation, score, slack * size)
+        if asset >= 0:
+            least = max(faded * largest, slack * size)
+            asset = _watch(matrix, linear, y, held, k, precision, score, watched, least)
         if asset < 0:
-            _refine(linear, y, gradient, factor, held, k, z)
-            return 0
+            gradient = gradient_of(matrix, y)
+            asset = _enter(linear, y, gradient, precision, score, slack * size)
+            if asset < 0:
+                _refine(linear, y, gradient, factor, held, k, z)
+                return 0
+            largest = score[asset]
         # More at once would leave again one by one, which costs more than their entering saved.
         count = _nearly(score, asset, share, (k + 1) // 2, wanted)
         known = k
-        k = _append(matrix, factor, held, k, wanted[:count], dependent, rows, few)
+        k = append(matrix, factor, held, k, wanted[:count], dependent, rows, few)
         if k == known or held[known] != asset:
             # The best is a combination of those held. Once it stands for one of them, y has moved
             # and the scores of the others are no longer theirs.
-            k = _append(matrix, factor, held, known, wanted[:1], dependent, rows, few)
+            k = append(matrix, factor, held, known, wanted[:1], dependent, rows, few)
             gone = _exchange(y, factor, held, k, factor[k], asset)
             if gone < 0:
                 return 1
-            _drop(factor, held, k, gone)
+            drop(factor, held, k, gone)
             known = gone
-            k = _append(matrix, factor, held, k - 1, wanted[:1], dependent, rows, few)
+            k = append(matrix, factor, held, k - 1, wanted[:1], dependent, rows, few)
             if held[k - 1] != asset:
                 return 2
         k = _fit(linear, y, factor, held, k, z, half, known)

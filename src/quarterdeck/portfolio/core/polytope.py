@@ -224,11 +224,14 @@ def _rows(
     constraints: Constraints, *, spread: FloatArray, offset: FloatArray
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     n, m = spread.shape
-    rows, ends, names = [], [], []
-    for group in constraints.groups:
-        members = np.array(group.members, dtype=np.int64)
-        rows.append(spread[members].sum(axis=0))
-        already = float(offset[members].sum())
+    rows: list[FloatArray] = []
+    ends, names = [], []
+    belongs = np.zeros((len(constraints.groups), n))
+    for place, group in enumerate(constraints.groups):
+        belongs[place, list(group.members)] = 1.0
+    rows.extend(belongs if m == n else belongs @ spread)
+    held = (belongs @ offset).tolist()
+    for group, already in zip(constraints.groups, held, strict=True):
         ends.append((group.low - already, group.high - already))
         names.append(f"group {group.name} between {group.low:g} and {group.high:g}")
     if constraints.max_turnover is not None:

@@ -72,6 +72,7 @@ from quarterdeck.risk.model.limits import (
     LimitEffect,
     LimitsChanged,
 )
+from quarterdeck.risk.model.now import GetRiskBrief, GetRiskNow, RiskBrief, RiskNowView
 from quarterdeck.risk.model.stress import (
     AskStress,
     GetStress,
@@ -106,8 +107,10 @@ __all__ = [
     "GetHoldingsRisk",
     "GetLimitChanges",
     "GetRisk",
+    "GetRiskBrief",
     "GetRiskEvents",
     "GetRiskLevel",
+    "GetRiskNow",
     "GetRiskResponses",
     "GetRiskTimeline",
     "GetStress",
@@ -124,6 +127,7 @@ __all__ = [
     "ResetAdaptation",
     "Response",
     "ResponseState",
+    "RiskBrief",
     "RiskChangeView",
     "RiskEventKind",
     "RiskEventRaised",
@@ -133,6 +137,7 @@ __all__ = [
     "RiskLevelChanged",
     "RiskLevelView",
     "RiskLevelsView",
+    "RiskNowView",
     "RiskResponded",
     "RiskResponseView",
     "RiskResponsesView",

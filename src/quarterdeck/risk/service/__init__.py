@@ -61,7 +61,7 @@ from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
-from quarterdeck.runtime.sequencer import Step
+from quarterdeck.runtime.sequencer import Step, StepKind
 from quarterdeck.runtime.state import Array, Reader, State
 
 VAR_COLUMNS = (VAR95, VAR99)
@@ -84,10 +84,10 @@ class RiskService:
         "_hits": State.CHECKPOINTED,
         "_judgement": State.CHECKPOINTED,
         "_joint": State.CHECKPOINTED,
-        "_holdings": State.JOURNALED,
+        "held": State.JOURNALED,
         "_scaling": State.CHECKPOINTED,
         "_limits": State.JOURNALED,
-        "_events": State.JOURNALED,
+        "events": State.JOURNALED,
         "_missed": State.CHECKPOINTED,
         "_watch": State.CHECKPOINTED,
         "responses": State.JOURNALED,
@@ -117,7 +117,7 @@ class RiskService:
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
         self._joint = JointState(n)
-        self._holdings = Holdings(symbols, quantity_scales=quantity_scales)
+        self.held = Holdings(symbols, quantity_scales=quantity_scales)
         self._scaling: Floats = np.full(n, np.nan)
         self._limits = LearnedLimits(
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
@@ -132,15 +132,15 @@ class RiskService:
         self.credits = Credits(
             config,
             gross_ratio=gross_ratio,
-            loss=self._holdings.may_lose,
-            weights=self._holdings.weights,
+            loss=self.held.may_lose,
+            weights=self.held.weights,
             restrain=self._restrain,
         )
-        self._events = RiskEvents(symbols, responses=self.responses, impact=self._impact)
+        self.events = RiskEvents(symbols, responses=self.responses, impact=self._impact)
         self._lookout = Lookout(
             symbols,
             config=config,
-            events=self._events,
+            events=self.events,
             bank=self._filters,
             judgement=self._judgement,
             watch=self._watch,
@@ -149,8 +149,8 @@ class RiskService:
     def load(self, reader: Reader) -> None:
         """Take up limits, regimes and marks as they were."""
         self._limits.load(reader)
-        self._holdings.load(reader)
-        self._events.load(reader)
+        self.held.load(reader)
+        self.events.load(reader)
         self.responses.load(reader)
         self.market_condition.load(reader)
         self.levels.load(reader)
@@ -162,9 +162,12 @@ class RiskService:
             case BarsClosed():
                 self._on_bars(message, step)
             case OrderFilled():
-                self._holdings.fill(message, step)
+                self.held.fill(message, step)
+                if step.kind is not StepKind.SLICE:
+                    # A remote venue fills between two slices; what is held then is what the next bar moves.
+                    self.held.refresh(self._filters, self._joint)
                 self._follow_fill(message, step)
-                self._events.follow_trade(message, step, most=self.config.losing_streak_trades)
+                self.events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
                 self.credits.note_order(message.order, step)
             case RegimesWeighed():
@@ -199,7 +202,7 @@ class RiskService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
-        self._holdings.refresh(self._filters, self._joint)
+        self.held.refresh(self._filters, self._joint)
 
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
@@ -237,7 +240,7 @@ class RiskService:
             )
             self._missed[:] = bars.missed
             self._scale_sizes(bars.rows)
-            self._holdings.refresh(self._filters, self._joint)
+            self.held.refresh(self._filters, self._joint)
 
     def _scale_sizes(self, rows: Ints) -> None:
         """Let the size multipliers of ``rows`` follow their volatility, outside a band."""
@@ -256,9 +259,9 @@ class RiskService:
         loss = np.full(len(self._symbols), np.nan)
         loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
         foreseen = self._forecast[:, VAR99].copy()
-        lost = self._holdings.lost(-loss)
+        lost = self.held.lost(-loss)
         self.absorb(bars)
-        self._holdings.journal(lost, step)
+        self.held.journal(lost, step)
         slow = slow_volatility(self._filters)
         self.responses.expire(step)
         self._lookout.breaches(loss, foreseen, step)
@@ -266,7 +269,7 @@ class RiskService:
         self._lookout.coverage(step)
         self._lookout.filters(step)
         self._lookout.bars(self._missed, step)
-        self._lookout.held(self._holdings, step)
+        self._lookout.held(self.held, step)
         with np.errstate(divide="ignore", invalid="ignore"):
             self._follow_market(loss / foreseen, slow, step)
         for row in bars.rows.tolist():
@@ -294,15 +297,17 @@ class RiskService:
         )
         self.market_condition.follow(signals, ratios, step)
         parts = parts_of(
-            self._holdings,
+            self.held,
             condition=self.market_condition,
             signals=signals,
-            events=self._events,
+            events=self.events,
             levels=self.levels,
             config=self.config,
             instruments=len(self._symbols),
         )
-        impact = {subject: self._holdings.may_lose(subject) for subject in parts}
+        impact = {subject: self.held.may_lose(subject) for subject in parts}
+        # The records are this slice's and end with it: whoever else needs them takes them before.
+        scored = self.levels.agents()
         self.levels.follow(parts, step, impact=impact)
         around = Around(
             condition=self.market_condition.multiplier(),
@@ -310,7 +315,7 @@ class RiskService:
             scaling=self._scaling,
             close=self._filters.close,
         )
-        self.credits.follow(self.levels.agents(), around, step)
+        self.credits.follow(scored, around, step)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
         """Let what a position's opening and closing teach of stops be learned."""
@@ -318,7 +323,7 @@ class RiskService:
         self.credits.follow_fill(
             fill,
             step,
-            held=self._holdings.quantity(str(fill.agent), row),
+            held=self.held.quantity(str(fill.agent), row),
             price=float(self._filters.close[row]),
             volatility=float(self._forecast[row, VOLATILITY]),
         )
@@ -338,20 +343,20 @@ class RiskService:
     def stressing(self) -> Stressing:
         """Return what holds the present positions through scenarios."""
         slices = int(self._joint.slices[0])
-        equities = {name: one.equity_units for name, one in self.levels.agents().items()}
+        equities = self.credits.equities()
         return Stressing(
             self._symbols,
             past=past_of(self._joint.returns, self._instants.at, slices),
-            held=self._holdings.values(),
-            equities={DECK: self.levels.equity(), **equities},
+            held=self.held.values(),
+            equities={DECK: sum(equities.values()), **equities},
         )
 
     def _impact(self, scope: RiskScope, name: str) -> int | None:
         """Return what the positions concerned may lose in the next bar at 99 %, in money units."""
         if scope is not RiskScope.INSTRUMENT:
-            return self._holdings.may_lose(name or DECK)
+            return self.held.may_lose(name or DECK)
         row = self._symbols.index(name)
-        return self._holdings.may_lose_in(row, float(self._forecast[row, VAR99]))
+        return self.held.may_lose_in(row, float(self._forecast[row, VAR99]))
 
     def _multiplier(self, row: int) -> float:
         response = self.responses.multiplier(self._symbols[row])
@@ -388,7 +393,7 @@ class RiskService:
 
     def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
         """Return what is held at the last close may lose in the next bar."""
-        return self._holdings.view()
+        return self.held.view()
 
     def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)

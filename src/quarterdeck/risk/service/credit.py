@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -127,6 +128,23 @@ class Credits:
         account = self._accounts.get(agent)
         live = self._mode is not Adaptation.SHADOW
         return account.credit_units if account is not None and live else None
+
+    @property
+    def mode(self) -> Adaptation:
+        """What becomes of what is learned."""
+        return self._mode
+
+    def brief(self, agent: str) -> tuple[Decimal | None, float | None, float | None]:
+        """Return an agent's line in force, learned share and stop distance; ``None`` where unknown."""
+        account, units = self._accounts.get(agent), self.units(agent)
+        line = None if units is None else from_units(units, MONEY_SCALE)
+        if account is None:
+            return line, None, None
+        return line, account.learner.held, distance(account.stops) if account.stops.trades else None
+
+    def equities(self) -> dict[str, int]:
+        """Return every agent's money units at the last close, by name."""
+        return {name: one.equity for name, one in sorted(self._accounts.items())}
 
     def note_order(self, order: OrderView, step: Step) -> None:
         """Count an order, and whether its premise was false."""

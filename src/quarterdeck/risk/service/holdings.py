@@ -12,7 +12,13 @@ from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import BankState
 from quarterdeck.risk.core.joint import JointState, PortfolioForecast, forecast_portfolios
-from quarterdeck.risk.core.judgement import JudgementState, judge_slice, recently, since_start
+from quarterdeck.risk.core.judgement import (
+    JudgementState,
+    judge_slice,
+    recent_coverage,
+    recently,
+    since_start,
+)
 from quarterdeck.risk.model import HoldingsRiskView, HoldingsView
 from quarterdeck.risk.store import coverage_view, holdings_view
 from quarterdeck.runtime.sequencer import Step
@@ -168,6 +174,10 @@ class Holdings:
             **dict(zip(EXPECTED, saved, strict=True)),
         )
         step.say(NumbersPublished(name="risk.holdings_var99_money", values=dict(values)))
+
+    def recent_hits(self) -> tuple[int, int, float]:
+        """Return recent bars, losses beyond the deck's 99 % VaR among them, and Kupiec's p-value."""
+        return recent_coverage(self._judgement, 0, 1, tail=0.01)
 
     def view(self) -> HoldingsView:
         """Return the forecasts of what is held at present, the deck's first."""

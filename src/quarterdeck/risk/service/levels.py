@@ -99,6 +99,15 @@ class Levels:
         # They were this slice's; the next brings its own, also after a restart.
         self._scored = {}
 
+    def names(self) -> tuple[str, ...]:
+        """Return who has been scored, the deck among them."""
+        return tuple(sorted(self._kept.standing))
+
+    def of(self, subject: str) -> tuple[RiskLevel | None, float | None]:
+        """Return a subject's level and score; ``None`` before anything is known of it."""
+        one = self._kept.standing.get(subject)
+        return (None, None) if one is None else (one.level, score_of(one.parts))
+
     def view(self) -> RiskLevelsView:
         """Return every subject, the deck first."""
         names = sorted(self._kept.standing, key=lambda name: (name != DECK, name))

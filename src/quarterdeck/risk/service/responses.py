@@ -28,6 +28,7 @@ PARTITION: Final = "paper"
 LASTING: Final = (Response.TIGHTEN, Response.REDUCE_ONLY)
 """Responses that stand until they are over; the others are carried out once."""
 MAX_REASON: Final = 500
+ENDED: Final = ("ended_at", "ended_by", "ended_because")
 
 
 Restrain = Callable[[RiskScope, str, Step], None]
@@ -153,6 +154,22 @@ class Responses:
             field="response_id",
             value=command.response_id[:80],
             accepted=standing[:400] or "none stands",
+        )
+
+    def view(self) -> tuple[RiskResponseView, ...]:
+        """Return what stands, newest first."""
+        standing = {"state": ResponseState.STANDING} | dict.fromkeys(ENDED)
+        return tuple(
+            response_of(msgspec.structs.asdict(one) | standing)
+            for one in reversed(self._standing.values())
+        )
+
+    def concerning(self, agent: str) -> tuple[str, ...]:
+        """Return in words what stands for an agent: its own, the deck's and the instruments'."""
+        return tuple(
+            f"{one.response.value} {one.subject or 'deck'}: {one.kind.value}"
+            for one in self._standing.values()
+            if one.scope is not RiskScope.AGENT or one.subject == agent
         )
 
     def _end(self, one: Answered, state: ResponseState, step: Step, *, because: str) -> None:

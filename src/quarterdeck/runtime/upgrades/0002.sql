@@ -263,3 +263,18 @@ CREATE TABLE coarser_regime_changes (
   triggers BLOB NOT NULL
 ) STRICT;
 CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);
+
+-- Answers lie in the order in which they were given.
+CREATE TABLE answer_now (
+  step INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  caller TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  request_hash BLOB NOT NULL,
+  answer BLOB NOT NULL,
+  PRIMARY KEY (step, ordinal)
+) STRICT, WITHOUT ROWID;
+INSERT INTO answer_now
+SELECT step, ordinal, caller, idempotency_key, request_hash, answer FROM answer;
+DROP TABLE answer;
+ALTER TABLE answer_now RENAME TO answer;

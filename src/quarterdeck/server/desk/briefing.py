@@ -17,6 +17,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.risk.model import GetRiskBrief, RiskBrief
 from quarterdeck.runtime.policy import Caller, CallerKind
 from quarterdeck.server.desk.asking import now
 from quarterdeck.server.desk.market import chosen, market_lines
@@ -81,6 +82,7 @@ class Briefer:
             account=accounts[0] if accounts else None,
             orders=self._at_work.working_orders(agent),
             work=self._at_work.held_claims(agent),
+            risk=now(self._views, GetRiskBrief(), caller=caller, kind=RiskBrief),
         )
 
     def _positions(self, agent: AgentId, caller: Caller) -> tuple[PositionView, ...]:

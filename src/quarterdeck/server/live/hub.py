@@ -16,6 +16,7 @@ from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.portfolio.model import GetRebalancing
+from quarterdeck.risk.model import GetRiskNow
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.server.carrying import Bell
 from quarterdeck.server.desk.model import GetOverview
@@ -38,6 +39,7 @@ LATEST: Mapping[str, Query] = {
     "overview": GetOverview(),
     "gate": GetGateNow(),
     "rebalances": GetRebalancing(),
+    "risk": GetRiskNow(),
     "work": GetWork(),
 }
 """The topics of which only the latest state matters, and what each shows."""

@@ -48,6 +48,13 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=250,
     ),
     Topic(
+        name="risk",
+        summary="Levels, forecasts, what is held, credit lines and answers, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
         name="work",
         summary="How work stands now, whole each time.",
         permission=Permission.READ,
