@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from quarterdeck.regime.core.detector import Bars as Arrays
 from quarterdeck.regime.core.detector import batch_features
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+SHARED = Path(
+    os.environ.get("QUARTERDECK_SHARED_DATA")
+    or Path(__file__).resolve().parents[4] / "shared" / "data"
+)
 needs_shared = pytest.mark.skipif(
     not SHARED.is_dir(), reason="the development data (../shared/data) are not here"
 )
