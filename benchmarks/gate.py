@@ -52,6 +52,7 @@ from quarterdeck.kernel.vocabulary import (
     Side,
 )
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.runtime import memory
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from quarterdeck.runtime.sequencer import Step
 from tests.crash.deck import AGENTS as CLIENTS
@@ -362,6 +363,7 @@ async def _closed_loop(folder: Path) -> float:
     deck = DeckOnDisk(folder)
     await deck.open()
     deck.next_bar(random.Random(1))
+    memory.keep_what_is()
     began = time.perf_counter()
     until, done = began + ORDERS_S, 0
 
@@ -396,6 +398,7 @@ async def _open_loop(folder: Path) -> tuple[list[float], int]:
     deck = DeckOnDisk(folder)
     await deck.open()
     deck.next_bar(random.Random(1))
+    memory.keep_what_is()
     waits: list[float] = []
     turned_away = 0
 

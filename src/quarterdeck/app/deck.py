@@ -35,6 +35,8 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderRefused,
     RaiseStop,
+    SignalEnded,
+    SignalStated,
     StopView,
     TradingHalted,
 )
@@ -44,7 +46,7 @@ from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import RebalanceProposed
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
-from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
@@ -189,6 +191,7 @@ class Deck:
             OrderRefused: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
+            ClustersBounded: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),
             AgentRegistered: (
                 one.agents.hear,
@@ -202,6 +205,8 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            SignalStated: (one.portfolio.hear,),
+            SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),
             CapitalMoved: (one.performance.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),

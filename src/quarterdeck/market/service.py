@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.messages import Message, NumbersPublished
@@ -35,6 +36,8 @@ from quarterdeck.market.model import (
     InstrumentView,
     Ints,
     SliceArrived,
+    Trades,
+    TradesArrived,
 )
 from quarterdeck.runtime.paging import check_limit, unknown_symbol
 from quarterdeck.runtime.policy import Caller
@@ -177,6 +180,7 @@ class MarketService:
             warming_up=arrived.warming_up,
             last=arrived.last,
             spread_units=self._spread_units(arrived),
+            trades=self._trades(arrived),
             coarser=self._made(arrived),
         )
 
@@ -218,7 +222,16 @@ class MarketService:
             close=c,
             volume=np.ascontiguousarray(arrived.volume[sound]),
             spread=None if arrived.spread is None else arrived.spread[sound],
+            trades=None if arrived.trades is None else _of_bars(arrived.trades, sound),
         )
+
+    def _trades(self, arrived: SliceArrived) -> Trades | None:
+        trades = arrived.trades
+        if trades is None:
+            return None
+        factors = np.repeat(self._price_factor[arrived.rows], trades.counts)
+        units: Ints = np.rint(trades.price * factors).astype(np.int64)
+        return Trades(counts=trades.counts, price_units=units, size=trades.size)
 
     def _spread_units(self, arrived: SliceArrived) -> Ints | None:
         if arrived.spread is None:
@@ -327,6 +340,14 @@ class MarketService:
         if row is None:
             raise unknown_symbol(symbol, self._by_symbol)
         return row
+
+
+def _of_bars(trades: TradesArrived, kept: npt.NDArray[np.bool_]) -> TradesArrived:
+    """Return the trades of the bars that are ``kept``."""
+    mine = np.repeat(kept, trades.counts)
+    return TradesArrived(
+        counts=trades.counts[kept], price=trades.price[mine], size=trades.size[mine]
+    )
 
 
 def check_coarser(coarser: tuple[str, ...], *, timeframe: str, fine: int) -> None:

@@ -39,6 +39,17 @@ CREATE TABLE portfolio_strategies (
   agent TEXT PRIMARY KEY,  -- hashed
   strategy TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  measured INTEGER NOT NULL,  -- hashed
+  view BLOB NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,  -- hashed
+  skill BLOB NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
 CREATE TABLE portfolio_mandates (
   name TEXT PRIMARY KEY,  -- hashed
   charge BLOB NOT NULL  -- hashed
@@ -141,3 +152,22 @@ ON CONFLICT (number) DO UPDATE SET state = excluded.state
 
 -- active --
 SELECT state FROM portfolio_active
+
+-- view_saved --
+INSERT INTO portfolio_views (agent, instrument, measured, view)
+VALUES (:agent, :instrument, :measured, :view)
+ON CONFLICT (agent, instrument, measured) DO UPDATE SET view = excluded.view
+
+-- view_ended --
+DELETE FROM portfolio_views
+WHERE agent = :agent AND instrument = :instrument AND measured = :measured
+
+-- views --
+SELECT agent, instrument, measured, view FROM portfolio_views ORDER BY agent, instrument, measured
+
+-- skill_saved --
+INSERT INTO portfolio_skills (agent, skill) VALUES (:agent, :skill)
+ON CONFLICT (agent) DO UPDATE SET skill = excluded.skill
+
+-- skills --
+SELECT agent, skill FROM portfolio_skills ORDER BY agent

@@ -7,7 +7,7 @@ import random
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +68,7 @@ def row_of(core: Path, table: str, key: str | None = None) -> object:
         connection.text_factory = bytearray
         try:
             if key is None:
-                return connection.execute(f"SELECT * FROM {table}").fetchall()
+                return _exactly(connection.execute(f"SELECT * FROM {table}"))
             names = connection.execute(f"PRAGMA table_info({table})").fetchall()
             keys = [str(n[1].decode()) for n in sorted(names, key=lambda n: n[5]) if n[5]]
             if len(keys) != len(_parts(key)):
@@ -77,9 +77,14 @@ def row_of(core: Path, table: str, key: str | None = None) -> object:
             where = " AND ".join(
                 f"+{name} = {part}" for name, part in zip(keys, _parts(key), strict=True)
             )
-            return connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
+            return _exactly(connection.execute(f"SELECT * FROM {table} WHERE {where}"))
         except sqlite3.DatabaseError as error:
             return str(error)
+
+
+def _exactly(rows: Iterable[object]) -> list[str]:
+    """Return rows so that a text is another thing than the same bytes as a blob."""
+    return [repr(row) for row in rows]
 
 
 def _parts(key: str) -> list[str]:

@@ -219,6 +219,7 @@ BRIEF = risk.RiskBrief(
     credit=Decimal("75375.1875"),
     credit_share=0.5,
     stop_distance=4.08,
+    clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),
     failing=("MSFT 99 %",),
     judged=500,
@@ -240,6 +241,7 @@ NOW = risk.RiskNowView(
     forecasts=risk.RisksView(instruments=()),
     holdings=risk.HoldingsView(subjects=(), coverage=()),
     credits=risk.CreditsView(mode=risk.Adaptation.LIVE, agents=()),
+    clusters=risk.ClustersView(clusters=()),
     standing=(),
 )
 

@@ -60,7 +60,7 @@ WILD = tuple(
 )  # fmt: skip
 """Quantities and prices that no order should get away with."""
 STRANGE = ("", " ", "NO-SUCH", "USD", "aapl", "A" * 500, "\x00", "AAPL\n", "﷽")
-PATIENT = 5
+PATIENT = 60
 """How often the operator tries to re-arm once faults are off."""
 CAPABILITIES = ("outside:a", "outside:b")
 
@@ -393,7 +393,10 @@ async def operator(me: Memory, door: Door) -> None:
         if me.chance.happens(0.1):
             await door.submit(_rule(me), caller)
     for _ in range(PATIENT):
-        if await _rearm(me, door):
+        answered = await _rearm(me, door)
+        view = door.broker()
+        # What is not known yet may stop an instrument once more.
+        if answered and not (view.unknown or view.differences or view.in_flight):
             break
         await asyncio.sleep(1.0)
 

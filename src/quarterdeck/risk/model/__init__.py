@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from quarterdeck.risk.model.clusters import (
+    BoundedCluster,
+    ClusterChanged,
+    ClusterChangesView,
+    ClusterChangeView,
+    ClustersBounded,
+    ClustersView,
+    ClusterView,
+    GetClusterChanges,
+    GetClusters,
+)
 from quarterdeck.risk.model.conditions import (
     Condition,
     ConditionChanged,
@@ -86,6 +97,13 @@ __all__ = [
     "PUBLISHED",
     "Adaptation",
     "AskStress",
+    "BoundedCluster",
+    "ClusterChangeView",
+    "ClusterChanged",
+    "ClusterChangesView",
+    "ClusterView",
+    "ClustersBounded",
+    "ClustersView",
     "ComponentRiskView",
     "Condition",
     "ConditionChangeView",
@@ -100,6 +118,8 @@ __all__ = [
     "CreditView",
     "CreditsView",
     "GateRestrained",
+    "GetClusterChanges",
+    "GetClusters",
     "GetCondition",
     "GetConditionChanges",
     "GetCredit",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.risk.model import (
+    ClusterChangesView,
     ConditionChangesView,
     CreditChangesView,
+    GetClusterChanges,
     GetConditionChanges,
     GetCreditChanges,
     GetLimitChanges,
@@ -18,6 +20,7 @@ from quarterdeck.risk.model import (
     RiskResponsesView,
     RiskTimelineView,
 )
+from quarterdeck.risk.service.clusters import cluster_change_of
 from quarterdeck.risk.service.condition import condition_change_of
 from quarterdeck.risk.service.credit import credit_change_of
 from quarterdeck.risk.store import limit_change_of, response_of, risk_change_of, risk_event_of
@@ -81,6 +84,17 @@ async def credit_changes(
     rows = await history.rows("risk.credit_changes", **page(query.limit, query.before))
     changes = tuple(credit_change_of(row) for row in rows)
     return CreditChangesView(
+        changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+async def cluster_changes(
+    _service: RiskService, query: GetClusterChanges, _caller: Caller, history: History
+) -> ClusterChangesView:
+    """Return a page of changes of clusters."""
+    rows = await history.rows("risk.cluster_changes", **page(query.limit, query.before))
+    changes = tuple(cluster_change_of(row) for row in rows)
+    return ClusterChangesView(
         changes=changes, next=_next([one.number for one in changes], query.limit)
     )
 

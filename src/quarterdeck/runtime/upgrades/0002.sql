@@ -78,6 +78,8 @@ ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
 
 -- No order of before bore the worst case of another that it replaced.
 ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_orders ADD COLUMN commission_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_fills ADD COLUMN fee_asset_units INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE execution_adjustments (
   number INTEGER PRIMARY KEY,
   subject TEXT NOT NULL,
@@ -248,21 +250,42 @@ CREATE TABLE risk_credit_changes (
   loss99_units INTEGER
 ) STRICT;
 
--- Regimes of coarser timeframes, of which earlier runs had none.
-CREATE TABLE coarser_regime_changes (
-  number INTEGER PRIMARY KEY,
-  timeframe TEXT NOT NULL,
-  slice INTEGER NOT NULL,
-  at INTEGER NOT NULL,
-  symbol TEXT NOT NULL,
-  previous TEXT NOT NULL,
-  regime TEXT NOT NULL,
-  confidence REAL NOT NULL,
-  level TEXT NOT NULL,
-  duration_bars INTEGER NOT NULL,
-  triggers BLOB NOT NULL
+-- Instruments that move together.
+CREATE TABLE execution_moving (
+  one INTEGER PRIMARY KEY,
+  clusters TEXT NOT NULL
 ) STRICT;
-CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);
+CREATE TABLE risk_clusters (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_cluster_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  cluster TEXT NOT NULL,
+  members TEXT NOT NULL,
+  previous_units INTEGER,
+  limit_units INTEGER,
+  multiplier REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
+-- Agents' signals as views, and what they were worth.
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,
+  instrument INTEGER NOT NULL,
+  measured INTEGER NOT NULL,
+  view BLOB NOT NULL,
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,
+  skill BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
@@ -278,3 +301,18 @@ INSERT INTO answer_now
 SELECT step, ordinal, caller, idempotency_key, request_hash, answer FROM answer;
 DROP TABLE answer;
 ALTER TABLE answer_now RENAME TO answer;
+-- Regimes of coarser timeframes, of which earlier runs had none.
+CREATE TABLE coarser_regime_changes (
+  number INTEGER PRIMARY KEY,
+  timeframe TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  symbol TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  regime TEXT NOT NULL,
+  confidence REAL NOT NULL,
+  level TEXT NOT NULL,
+  duration_bars INTEGER NOT NULL,
+  triggers BLOB NOT NULL
+) STRICT;
+CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);
