@@ -95,6 +95,7 @@ LOOSE = {
     "believed_price_required": "no",
     "max_believed_age_bars": "1000",
     "stop_loss_required": "no",
+    "max_stop_distance_ratio": "50",
     "window_collar_fraction": "10",
     "max_participation_fraction": "1000",
     "max_orders_per_day": "1000000",

@@ -11,7 +11,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 
-from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
+from quarterdeck.agents.model import (
+    AgentRegistered,
+    CancelTask,
+    PauseAgent,
+    RevokeKey,
+    TaskFailed,
+    TaskFinished,
+)
 from quarterdeck.alerts.model import AcknowledgeAlert, AlertRaised
 from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.clockwork import clockwork
@@ -174,6 +181,7 @@ class Deck:
                 one.risk.hear,
                 one.portfolio.hear,
                 one.rebalancing.hear,
+                one.allocation.hear,
                 one.agents.hear,
                 one.alerts.hear,
                 self.front.crew.hear,
@@ -208,7 +216,9 @@ class Deck:
             SignalStated: (one.portfolio.hear,),
             SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),
-            CapitalMoved: (one.performance.hear,),
+            CapitalMoved: (one.performance.hear, one.allocation.hear),
+            TaskFinished: (one.allocation.hear,),
+            TaskFailed: (one.allocation.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             RebalanceProposed: (one.agents.hear,),

@@ -162,8 +162,12 @@ def _credit(row: Answer) -> str:
     return (
         f"{row['agent']:<16}{row['credit'] or '-':>16}  share {row['share']:.2f}, {factors or '-'}; "
         f"{row['bars']} bars, more would gain at least {least}; stops at {row['stop_distance']:.1f} "
-        f"volatilities ({row['trades']} trades)"
+        f"volatilities ({row['trades']} trades), furthest {_or_dash(row['stop_in_force'])}"
     )
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _cluster(row: Answer) -> str:

@@ -32,6 +32,7 @@ CREATE TABLE execution_learned_levels (
   subject TEXT NOT NULL,  -- hashed
   trading_state INTEGER,  -- hashed
   max_credit_notional INTEGER,  -- hashed
+  max_stop_distance_ratio INTEGER,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -402,13 +403,16 @@ ON CONFLICT (one) DO UPDATE SET clusters = excluded.clusters
 SELECT clusters FROM execution_moving
 
 -- learned_level_saved --
-INSERT INTO execution_learned_levels (scope, subject, trading_state, max_credit_notional, at)
-VALUES (:scope, :subject, :trading_state, :max_credit_notional, :at)
+INSERT INTO execution_learned_levels
+(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, at)
+VALUES (:scope, :subject, :trading_state, :max_credit_notional, :max_stop_distance_ratio, :at)
 ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
-  max_credit_notional = excluded.max_credit_notional, at = excluded.at
+  max_credit_notional = excluded.max_credit_notional,
+  max_stop_distance_ratio = excluded.max_stop_distance_ratio, at = excluded.at
 
 -- learned_levels --
-SELECT scope, subject, trading_state, max_credit_notional FROM execution_learned_levels
+SELECT scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio
+FROM execution_learned_levels
 ORDER BY scope, subject
 
 -- level_saved --

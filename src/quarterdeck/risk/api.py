@@ -25,6 +25,7 @@ from quarterdeck.risk.model import (
     GetRiskNow,
     GetRiskResponses,
     GetRiskTimeline,
+    GetStopChanges,
     GetStress,
     HoldingsView,
     LiftResponse,
@@ -39,6 +40,7 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskTimelineView,
     SetAdaptation,
+    StopChangesView,
     StressesView,
     StressView,
 )
@@ -230,6 +232,17 @@ OPERATIONS = (
         input=GetClusterChanges,
         output=ClusterChangesView,
         function=records.cluster_changes,
+    ),
+    Operation(
+        name="risk.stop_changes",
+        summary="Changes of the furthest stop-loss each agent may attach, with their causes.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/stops/changes",
+        input=GetStopChanges,
+        output=StopChangesView,
+        function=records.stop_changes,
     ),
     Operation(
         name="risk.level",

@@ -52,6 +52,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "believed_price_required": (0, 1),
     "max_believed_age_bars": (0, 3),
     "stop_loss_required": (0, 1),
+    "max_stop_distance_ratio": (0, 40 * PARTS),
     "window_collar_fraction": (0, 2 * PARTS),
     "max_participation_fraction": (0, PARTS),
     "max_orders_per_day": (0, 5),

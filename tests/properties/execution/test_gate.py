@@ -76,6 +76,7 @@ SOMETIMES = {
     "believed_price_required": st.integers(0, 1),
     "max_believed_age_bars": st.integers(0, 3),
     "stop_loss_required": st.integers(0, 1),
+    "max_stop_distance_ratio": st.integers(0, 40 * PARTS),
     "window_collar_fraction": st.integers(0, PARTS),
     "max_participation_fraction": st.integers(0, PARTS),
     "max_orders_per_day": st.integers(0, 3),

@@ -117,6 +117,34 @@ def test_a_persons_limit_of_a_cluster_is_scaled_and_never_loosened() -> None:
     assert breach.limit == 1_000
 
 
+def test_a_learned_stop_refuses_one_further_away_and_says_which_passes() -> None:
+    deck = open_deck()
+    deck.learn(0, 10**15)
+    deck.tell(
+        [
+            GateRestrained(
+                at=Nanos(0),
+                scope=RiskScope.AGENT,
+                subject="a",
+                reducing=False,
+                credit_units=None,
+                stop_ratio=1.5,
+            )
+        ]
+    )
+    deck.restart()
+    refused = deck.order("AAA", "buy", 1, 100, stop_loss=96.99)
+    assert codes(refused) == ["STOP_LOSS_MISSING"]
+    (breach,) = refused.decision.breaches
+    assert breach.level == "risk, agent a"
+    assert "97 it passes" in breach.text
+    assert deck.order("AAA", "buy", 1, 100, stop_loss=97).status is OrderStatus.WORKING
+    assert codes(deck.order("AAA", "sell", 1, 100, stop_loss=103.01)) == ["STOP_LOSS_MISSING"]
+    assert deck.order("AAA", "buy", 1, 100).status is OrderStatus.WORKING
+    # Without a forecast nothing says how far it is.
+    assert deck.order("BBB", "buy", 10, 50, stop_loss=1).status is OrderStatus.WORKING
+
+
 def test_a_response_that_stops_is_a_stop_like_any_other() -> None:
     deck = open_deck()
     working = deck.order("AAA", "buy", 10)

@@ -146,6 +146,7 @@ const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
   { name: "Gain of more", right: true, hint: "At least so much a bar, in forecast deviations; only above zero does it loosen", show: (row) => <Maybe text={row.least_gain === null ? DASH : fixed(row.least_gain, 3)} why="60 bars with something held are needed" /> },
   { name: "Stop distance", right: true, hint: "In forecast volatilities of a bar", show: (row) => row.trades === 0 ? <Maybe text={DASH} why="no trade has closed yet" /> : `${fixed(row.stop_distance, 1)} (${count(row.trades)})` },
+  { name: "Furthest stop", right: true, hint: "An attached stop-loss further away is refused; forecast volatilities of a bar", show: (row) => <Maybe text={row.stop_in_force === null ? DASH : fixed(row.stop_in_force, 1)} why="in force after ten closed trades, unless in the shadow" /> },
 ];
 
 const CLUSTERS: ReadonlyArray<Column<ClusterView>> = [

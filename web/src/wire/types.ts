@@ -606,7 +606,7 @@ export interface CreditChangesView {
   readonly next: number | null;
 }
 
-/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from. */
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is the furthest one that may be attached, null before ten trades and in the shadow. */
 export interface CreditView {
   readonly agent: string;
   readonly credit: Decimal | null;
@@ -618,6 +618,7 @@ export interface CreditView {
   readonly policies: ReadonlyArray<PolicyWeight>;
   readonly stop_distance: number;
   readonly trades: number;
+  readonly stop_in_force: number | null;
 }
 
 /** The mode of adaptation and every agent's credit line. */
@@ -2259,6 +2260,27 @@ export interface StandingStop {
 
 /** Ask for a drill now; it runs beside trading and changes nothing in it. */
 export interface StartDrill {
+}
+
+/** One change as recorded; the fields are those of ``StopDistanceChanged``. */
+export interface StopChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly agent: string;
+  readonly previous: number | null;
+  readonly distance: number;
+  readonly trades: number;
+  readonly in_force: boolean;
+  readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface StopChangesView {
+  readonly changes: ReadonlyArray<StopChangeView>;
+  readonly next: number | null;
 }
 
 /** What a stop concerns. */

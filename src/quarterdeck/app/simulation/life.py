@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
+from quarterdeck.app.invariants.bounds import read_bounds
+from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
 from quarterdeck.app.invariants.remote import same_books
@@ -298,6 +300,8 @@ class Life:
                 read_alerts(connection),
                 read_orders_book(connection),
                 read_rebalances(connection),
+                BreakersBook(),
+                read_bounds(connection),
                 self._world.remote_book(connection),
             )
 

@@ -28,6 +28,8 @@ MISCHIEF = 0.22
 FOREIGN = 0.03
 """How often, in a bar, somebody else trades on the account."""
 MAX_FOREIGN = 3
+THIN = 600
+"""Units that are traded at most in a bar of a thin market."""
 
 _T = TypeVar("_T")
 Request = Callable[[], Coroutine[None, None, _T]]
@@ -46,7 +48,7 @@ class SimVenue:
     """``inside`` is the venue itself, with the requests that reach it; in front of it is the line.
 
     ``calm`` ends every mood, ``dead`` is true while a crashed deck is swept away. ``on_bytes`` is told of
-    every order in the instant in which it leaves the deck.
+    every order in the instant in which it leaves the deck; ``hangs`` is true while a call takes long.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class SimVenue:
         self._books: BrokerBooks | None = None
         self._foreign = 0
         self._slice = -1
+        self.hangs = False
         self.on_bytes: Callable[[BrokerOrder], None] = lambda _: None
 
     async def submit(self, order: BrokerOrder) -> BrokerState:
@@ -130,6 +133,8 @@ class SimVenue:
         self._slice = index
         self._arrive()
         self._trade_of_others(bars)
+        if "thin" in self._moods and not self._calm() and self._chance.happens(0.6):
+            bars = {row: bar._replace(volume=self._chance.below(THIN)) for row, bar in bars.items()}
         self._inside.close(bars)
 
     def has(self, client_id: str) -> bool:
@@ -204,8 +209,10 @@ class SimVenue:
     async def _mood(self, moods: tuple[str, ...]) -> str | None:
         """Let the call take its time, and return what comes of it."""
         chance = self._chance
-        slow = "slow" in self._moods and not self._calm() and chance.happens(0.03)
+        slow = "slow" in self._moods and not self._calm() and chance.happens(0.05)
+        self.hangs = slow
         await asyncio.sleep(chance.between(0.1, 1.0) if slow else chance.between(0.0002, 0.003))
+        self.hangs = False
         if self._dead():
             raise Unavailable("no line", code="UNCONNECTED")
         self._arrive()

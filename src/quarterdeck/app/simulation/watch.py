@@ -12,6 +12,8 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
+from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
+from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
 from quarterdeck.app.invariants.remote import REMOTE, RemoteBook
@@ -43,7 +45,7 @@ from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
-FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, SAVED})
+FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED})
 """The statements whose rows any rule or book looks at; most are told by messages as well."""
 
 
@@ -96,6 +98,8 @@ class Second(NamedTuple):
     alerts: AlertsBook
     orders: OrdersBook
     rebalances: RebalancesBook
+    breakers: BreakersBook
+    bounds: BoundsBook
     remote: RemoteBook | None
 
 
@@ -168,6 +172,8 @@ class Watch:
         self._hold(self._second().alerts.step_over())
         self._hold(self._second().orders.step_over(now.shadow))
         self._hold(self._second().rebalances.step_over())
+        self._hold(self._second().breakers.step_over(now))
+        self._hold(self._second().bounds.step_over())
         remote = self._second().remote
         if remote is not None:
             self._hold(remote.step_over(now, frozen=self._second().orders.frozen))
@@ -213,6 +219,7 @@ class Watch:
         self._second().alerts.write(statement, values)
         self._second().orders.write(statement, values)
         self._second().rebalances.write(statement, values)
+        self._second().bounds.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -233,6 +240,8 @@ class Watch:
         if remote is not None:
             self._hold(remote.hear(now, message, by_person=self._by_person))
         self._second().rebalances.hear(now, message)
+        self._second().breakers.hear(message)
+        self._hold(self._second().bounds.hear(now, message))
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):

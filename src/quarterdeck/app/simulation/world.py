@@ -263,6 +263,8 @@ class World:
         breakers = self.chance.fork("breakers").pick((base.breakers, CALM))
         broker = base.broker
         if plan.remote:
+            if self.chance.fork("touchy").happens(0.5):
+                breakers = msgspec.structs.replace(base.breakers, rapid_losses=2, trades=3)
             throttle = self.chance.fork("throttle").pick((4, 20, broker.requests_per_bar))
             broker = msgspec.structs.replace(
                 broker, venue="remote_paper", requests_per_bar=throttle

@@ -20,6 +20,8 @@ def restrain(desk: Desk, message: GateRestrained, *, step: Step) -> None:
         limits["trading_state"] = STATES.index("reducing")
     if message.credit_units is not None:
         limits["max_credit_notional"] = max(0, message.credit_units)
+    if message.stop_ratio is not None:
+        limits["max_stop_distance_ratio"] = max(0, parts_down(message.stop_ratio))
     level = (Scope(message.scope.value), message.subject)
     desk.limits.learn(level, limits)
     desk.limits.version += 1

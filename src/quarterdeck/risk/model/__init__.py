@@ -84,6 +84,13 @@ from quarterdeck.risk.model.limits import (
     LimitsChanged,
 )
 from quarterdeck.risk.model.now import GetRiskBrief, GetRiskNow, RiskBrief, RiskNowView
+from quarterdeck.risk.model.stops import (
+    GetStopChanges,
+    StopChangesView,
+    StopChangeView,
+    StopDistanceChanged,
+    StopHeld,
+)
 from quarterdeck.risk.model.stress import (
     AskStress,
     GetStress,
@@ -133,6 +140,7 @@ __all__ = [
     "GetRiskNow",
     "GetRiskResponses",
     "GetRiskTimeline",
+    "GetStopChanges",
     "GetStress",
     "HoldingsRiskView",
     "HoldingsView",
@@ -167,6 +175,10 @@ __all__ = [
     "RisksView",
     "ScorePartView",
     "SetAdaptation",
+    "StopChangeView",
+    "StopChangesView",
+    "StopDistanceChanged",
+    "StopHeld",
     "StressKind",
     "StressLossView",
     "StressView",

@@ -360,6 +360,7 @@ class RiskService:
                 subject=subject,
                 reducing=self.responses.reducing(scope, subject),
                 credit_units=self.credits.units(subject) if scope is RiskScope.AGENT else None,
+                stop_ratio=self.credits.stop_ratio(subject) if scope is RiskScope.AGENT else None,
             )
         )
 

@@ -71,6 +71,7 @@ CREATE TABLE execution_learned_levels (
   subject TEXT NOT NULL,
   trading_state INTEGER,
   max_credit_notional INTEGER,
+  max_stop_distance_ratio INTEGER,
   at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -287,6 +288,23 @@ CREATE TABLE portfolio_skills (
   skill BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Capital over agents.
+CREATE TABLE portfolio_session_accounts (
+  agent TEXT PRIMARY KEY,
+  account BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_session_returns (
+  agent TEXT NOT NULL,
+  session INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (agent, session)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_allocation (
+  one INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL,
+  standing BLOB
+) STRICT;
+
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,
@@ -301,6 +319,21 @@ INSERT INTO answer_now
 SELECT step, ordinal, caller, idempotency_key, request_hash, answer FROM answer;
 DROP TABLE answer;
 ALTER TABLE answer_now RENAME TO answer;
+
+-- How far an attached stop-loss may be.
+CREATE TABLE risk_stop_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous REAL,
+  distance REAL NOT NULL,
+  trades INTEGER NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL
+) STRICT;
 -- Regimes of coarser timeframes, of which earlier runs had none.
 CREATE TABLE coarser_regime_changes (
   number INTEGER PRIMARY KEY,

@@ -38,10 +38,16 @@ from quarterdeck.risk.model import (
     RiskEventRaised,
     RiskLevelChanged,
     RiskResponded,
+    StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event, FillBrief
 from quarterdeck.server.live.money_events import capital_event, rebalance_event
-from quarterdeck.server.live.risk_events import cluster_event, level_event, response_event
+from quarterdeck.server.live.risk_events import (
+    cluster_event,
+    level_event,
+    response_event,
+    stop_event,
+)
 
 MAX_TEXT = 400
 
@@ -73,6 +79,8 @@ def event_of(
             return _risk_event(message)
         case ClusterChanged():
             return cluster_event(message)
+        case StopDistanceChanged():
+            return stop_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",

@@ -11,6 +11,7 @@ from quarterdeck.risk.model import (
     RiskLevel,
     RiskLevelChanged,
     RiskResponded,
+    StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event
 
@@ -30,6 +31,22 @@ def cluster_event(message: ClusterChanged) -> Event:
         agent=None,
         symbol=None,
         title=f"What moves with {message.cluster}: {limit}",
+        text=message.because[:MAX_TEXT],
+    )
+
+
+def stop_event(message: StopDistanceChanged) -> Event:
+    """Return the event of a learned stop distance that moved."""
+    state = "" if message.in_force else " (in the shadow)"
+    return Event(
+        id=f"stop_distance_changed:{message.number}",
+        slice=message.slice,
+        at_ms=millis(message.at),
+        kind="stop_distance_changed",
+        severity=Severity.INFO,
+        agent=message.agent,
+        symbol=None,
+        title=f"{message.agent}: stops within {message.distance:.1f} volatilities{state}",
         text=message.because[:MAX_TEXT],
     )
 
