@@ -78,7 +78,14 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         )
         for line in answer.markets
     ]
-    return fitted({"at": answer.at, "slice": answer.slice, "markets": lines}, lists=("markets",))
+    together = plain({"regime": answer.together.regime, "correlation": answer.together.correlation})
+    reply: Reply = {
+        "at": answer.at,
+        "slice": answer.slice,
+        "together": together,
+        "markets": lines,
+    }
+    return fitted(reply, lists=("markets",))
 
 
 def briefing_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
@@ -171,7 +178,8 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     "get_market": Telling(
         text="Price, regime, indicators and next-bar risk (var99: fraction of price lost at 99 %) "
-        "of some instruments or all.",
+        "of some instruments or all, and the regime of all together. detail=full with symbols adds how often, how "
+        "long and what followed each regime.",
         notes={"symbols": "instruments; omit for all"},
         reply=market_reply,
         detail=True,

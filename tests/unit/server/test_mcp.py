@@ -275,3 +275,15 @@ def test_the_protocol_is_spoken_as_written_without_any_client(world: World) -> N
             assert (await http.post(f"{url}/mcp", json=body)).status_code == 401
 
     asyncio.run(over_http(world, talk))
+
+
+def test_the_market_tells_of_all_together_and_in_full_of_each_named_symbols_history(
+    world: World,
+) -> None:
+    short = call(world, "get_market", {}).structured_content
+    assert short["together"] == {"regime": "trending_up", "correlation": 0.3}
+    assert "statistics" not in short
+    full = call(world, "get_market", {"symbols": ["IBM"], "detail": "full"}).structured_content
+    (told,) = full["statistics"]
+    assert (told["symbol"], told["timeframe"]) == ("IBM", "1d")
+    assert told["regimes"][0]["frequency"] == 1.0

@@ -402,6 +402,28 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         regime.GetRegimeSpans: lambda q, c: regime.RegimeSpansView(
             timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
+        regime.GetMarketRegime: lambda q, c: regime.MarketRegimeView(
+            regime=Regime.TRENDING_UP,
+            probability=0.5,
+            breadth={Regime.TRENDING_UP.value: 1.0},
+            dispersion=0.04,
+            correlation=0.3,
+            instruments=len(SYMBOLS),
+            reason=None,
+        ),
+        regime.GetRegimeStatistics: lambda q, c: regime.RegimeStatisticsView(
+            symbol=q.symbol,
+            timeframe="1d",
+            regimes=(
+                regime.RegimeStatistics(
+                    regime=Regime.TRENDING_UP,
+                    spans=1,
+                    frequency=1.0,
+                    duration_bars=None,
+                    followed_by=None,
+                ),
+            ),
+        ),
         regime.GetRegimeChanges: lambda q, c: regime.RegimeChangesView(changes=(), next=None),
         risk.GetRisk: lambda q, c: risk.RisksView(
             instruments=tuple(

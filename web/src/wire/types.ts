@@ -1223,11 +1223,13 @@ export interface MarketRegimeView {
   readonly reason: string | null;
 }
 
-/** The market at the close of slice ``slice``. */
+/** The market at the close of slice ``slice``: all instruments together, and each asked for. ``statistics`` are of the instruments named in the question, none where it names none. */
 export interface MarketView {
   readonly at: string;
   readonly slice: number;
+  readonly together: MarketRegimeView;
   readonly markets: ReadonlyArray<MarketLine>;
+  readonly statistics: ReadonlyArray<RegimeStatisticsView>;
 }
 
 /** What becomes of a rebalance that is due. */

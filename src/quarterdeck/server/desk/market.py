@@ -5,7 +5,14 @@ from __future__ import annotations
 from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.time import rfc3339
 from quarterdeck.market.model import GetIndicators, GetInstruments, IndicatorsView, InstrumentsView
-from quarterdeck.regime.model import GetRegimes, RegimesView
+from quarterdeck.regime.model import (
+    GetMarketRegime,
+    GetRegimes,
+    GetRegimeStatistics,
+    MarketRegimeView,
+    RegimeStatisticsView,
+    RegimesView,
+)
 from quarterdeck.risk.model import GetRisk, RisksView
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.desk.asking import now
@@ -78,9 +85,20 @@ class MarketDesk:
 
     def market(self, query: GetMarket, caller: Caller) -> MarketView:
         """Return the market at a glance."""
-        feed = self._pacer.status()
+        feed, views = self._pacer.status(), self._views
+        markets = chosen(market_lines(views, caller), query.symbols)
         return MarketView(
             at=rfc3339(feed.at),
             slice=feed.slice,
-            markets=chosen(market_lines(self._views, caller), query.symbols),
+            together=now(views, GetMarketRegime(), caller=caller, kind=MarketRegimeView),
+            markets=markets,
+            statistics=tuple(
+                now(
+                    views,
+                    GetRegimeStatistics(symbol=line.symbol),
+                    caller=caller,
+                    kind=RegimeStatisticsView,
+                )
+                for line in (markets if query.symbols else ())
+            ),
         )

@@ -10,6 +10,7 @@ from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Command, Json, Query
 from quarterdeck.kernel.vocabulary import ConfidenceLevel, Regime, Severity, Side
 from quarterdeck.performance.model import PerformanceView
+from quarterdeck.regime.model import MarketRegimeView, RegimeStatisticsView
 
 
 class FeedView(Answer, frozen=True):
@@ -103,11 +104,16 @@ class MarketLine(Answer, frozen=True):
 
 
 class MarketView(Answer, frozen=True):
-    """The market at the close of slice ``slice``."""
+    """The market at the close of slice ``slice``: all instruments together, and each asked for.
+
+    ``statistics`` are of the instruments named in the question, none where it names none.
+    """
 
     at: str
     slice: int
+    together: MarketRegimeView
     markets: tuple[MarketLine, ...]
+    statistics: tuple[RegimeStatisticsView, ...]
 
 
 class GetSystem(Query, frozen=True):
