@@ -8,7 +8,9 @@ stopped or above what the limit set of that moment allows, recomputed from the o
 in ``concurrent_decisions`` of 64 clients with stops, limit changes, cancels and unknown outcomes mixed
 in. ``headroom_counterexamples``: states in which the headroom does not pass or one lot more does.
 ``durable_orders_per_s``: 64 closed-loop clients, synchronous FULL; ``order_p99_ms``: 500 orders a
-second offered whether or not the earlier ones are answered.
+second offered whether or not the earlier ones are answered, ten bars a second, each of which fills
+what came since the last; ``order_in_bursts_p99_ms``: the same with one bar a second, whose step
+fills 500 orders at one instant while the next ones wait.
 
 ``QUARTERDECK_BENCH_DECISIONS`` says how many concurrent decisions are made (1,000,000).
 """
@@ -52,6 +54,7 @@ from quarterdeck.kernel.vocabulary import (
     Side,
 )
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.runtime import memory
 from quarterdeck.runtime.config import LimitsSection, PaperSection
 from quarterdeck.runtime.sequencer import Step
 from tests.crash.deck import AGENTS as CLIENTS
@@ -66,6 +69,9 @@ STATES = 100_000
 WRITERS, ORDERS_S = 64, 5.0
 OFFERED_PER_S, OFFERED_S = 500, 8.0
 ORDERS_A_BAR = 500
+"""Orders that fill together where bars close once a second at the rate offered."""
+ORDERS_A_QUICK_BAR = 50
+"""The same where ten bars close a second."""
 PAUSE_S = 0.002
 ROOMY = LimitsSection(
     max_order_notional=Decimal(1_000_000),
@@ -94,6 +100,7 @@ LOOSE = {
     "believed_price_required": "no",
     "max_believed_age_bars": "1000",
     "stop_loss_required": "no",
+    "max_stop_distance_ratio": "50",
     "window_collar_fraction": "10",
     "max_participation_fraction": "1000",
     "max_orders_per_day": "1000000",
@@ -362,6 +369,7 @@ async def _closed_loop(folder: Path) -> float:
     deck = DeckOnDisk(folder)
     await deck.open()
     deck.next_bar(random.Random(1))
+    memory.keep_what_is()
     began = time.perf_counter()
     until, done = began + ORDERS_S, 0
 
@@ -388,7 +396,7 @@ async def _closed_loop(folder: Path) -> float:
     return done / took
 
 
-async def _open_loop(folder: Path) -> tuple[list[float], int]:
+async def _open_loop(folder: Path, *, orders_a_bar: int) -> tuple[list[float], int]:
     """Return the milliseconds from when each order was due until its answer was on disk.
 
     With them how many the journal did not admit.
@@ -396,6 +404,7 @@ async def _open_loop(folder: Path) -> tuple[list[float], int]:
     deck = DeckOnDisk(folder)
     await deck.open()
     deck.next_bar(random.Random(1))
+    memory.keep_what_is()
     waits: list[float] = []
     turned_away = 0
 
@@ -415,7 +424,7 @@ async def _open_loop(folder: Path) -> tuple[list[float], int]:
             due = began + number / OFFERED_PER_S
             if due > time.perf_counter():
                 await asyncio.sleep(due - time.perf_counter())
-            if number % ORDERS_A_BAR == 0:
+            if number % orders_a_bar == 0:
                 deck.next_bar(random.Random(number))
             group.create_task(one(number, due))
     await deck.close()
@@ -428,11 +437,17 @@ def durable() -> Figures:
     cache.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-gate-", dir=cache) as name:
         rate = _on_uvloop(lambda: _closed_loop(Path(name) / "closed"))
-        waits, turned_away = _on_uvloop(lambda: _open_loop(Path(name) / "open"))
+        waits, turned_away = _on_uvloop(
+            lambda: _open_loop(Path(name) / "open", orders_a_bar=ORDERS_A_QUICK_BAR)
+        )
+        in_bursts, _ = _on_uvloop(
+            lambda: _open_loop(Path(name) / "bursts", orders_a_bar=ORDERS_A_BAR)
+        )
     return {
         "durable_orders_per_s": rate,
         "order_p50_ms": _share(waits, 0.5),
         "order_p99_ms": _share(waits, 0.99),
+        "order_in_bursts_p99_ms": _share(in_bursts, 0.99),
         "orders_turned_away": turned_away,
     }
 

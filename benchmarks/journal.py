@@ -32,10 +32,10 @@ from quarterdeck.kernel.ids import RunId
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side
-from quarterdeck.runtime import audit
+from quarterdeck.runtime import audit, memory
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import shipped_config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.database import ConnectionReader, connect, create, load_sql
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.journal import Journal
@@ -101,6 +101,7 @@ async def grouped(path: Path, waits: list[float]) -> tuple[float, float]:
             start_at=Nanos(0),
             fatal=lambda _: None,
         )
+        memory.keep_what_is()
         began = time.perf_counter()
         until, before = began + GROUP_S, len(waits)
 
@@ -164,6 +165,7 @@ async def orders(folder: Path) -> float:
     deck = Deck(folder)
     await deck.open()
     deck.next_bar(random.Random(1))
+    memory.keep_what_is()
     began = time.perf_counter()
     until, done = began + ORDERS_S, 0
 

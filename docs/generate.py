@@ -47,6 +47,18 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "fraction of paper.fee_bps",
         "What a limit order that rested before it filled pays of the fee.",
     ),
+    "paper.unit_fee_usd": (
+        "USD for 1.0 of quantity",
+        "Fee of every fill besides, whether it rested or not, as for a share or a contract.",
+    ),
+    "paper.min_fee_usd": (
+        "USD an order",
+        "What an order pays at least, with its first fill; the gate keeps it free for every working order.",
+    ),
+    "paper.fee_in_asset": (
+        "yes or no",
+        "Whether a purchase that closes no short position pays in what it bought: whole units of it are kept, the rest of the fee is paid in the currency.",
+    ),
     "paper.order_life_bars": (
         "bars",
         "A resting order that has not filled after so many bars expires; a reduce-only one rests until cancelled.",
@@ -81,7 +93,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     **{
         f"paper.models[].{key}": ("as of all", f"Instead of `paper.{key}`.")
         for key in (
-            "half_spread_bps", "fee_bps", "maker_fee_fraction", "latency_bars", "max_participation_fraction",
+            "half_spread_bps", "fee_bps", "maker_fee_fraction", "unit_fee_usd", "min_fee_usd", "fee_in_asset", "latency_bars", "max_participation_fraction",
             "impact_bps", "queue_fill_fraction", "funding_bps_per_day", "borrow_bps_per_year",
         )
     },
@@ -225,6 +237,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
             "model_drift", "correlation_break", "concentration", "drawdown", "losing_streak",
         )
     },
+    "market.timeframes": (
+        "names",
+        "Coarser timeframes than the feed's own (`5m`, `15m`, `1h`, `4h`, `1d`, `1w`) on which indicators and regimes are kept too.",
+    ),
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",
@@ -236,6 +252,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.mean": (
+        "text",
+        "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
+    ),
+    "portfolio.risk_aversion": ("number", "Return that a unit of variance must bring; above 0 where `mean` is `views`."),
     "portfolio.covariance": (
         "text",
         "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",

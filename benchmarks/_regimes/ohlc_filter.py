@@ -20,6 +20,7 @@ VOLS = np.exp(0.2 * np.array([-1.4, -0.5, 0.5, 1.4]))
 CELLS = 60
 WALKS = 3_000_000
 SCALE_TO_RMS = 1.22
+EVIDENCE_BARS = 100.0
 
 
 def walk_table(seed: int = 5) -> Floats:
@@ -84,7 +85,11 @@ def filter_kernel(
     to_rms: float,
     out: Floats,
 ) -> None:
-    """Write the posterior of the eight regimes after every bar to ``out`` (bars, 8)."""
+    """Write the posterior of the eight regimes after every bar to ``out`` (bars, 9).
+
+    The last column is the average log likelihood of the bars so far, each as it was expected the bar
+    before and in units of the path's own volatility: how much this market is one of family A.
+    """
     ages, nd, nv = hazard.shape[1], drifts.size, vols.size
     grid = nd * nv
     state = np.zeros((8, grid, ages))
@@ -92,14 +97,15 @@ def filter_kernel(
     entry, mass, likes = np.empty(8), np.empty(8), np.empty(ages)
     for k in range(3):
         state[k, :, 0] = 1.0 / (3.0 * grid)
-    squares = 0.0
+    squares = evidence = 0.0
     for t in range(c.size):
         before = c[t - 1] if t > 0 else o[t]
         if t > 0:
             weight = max(1.0 / t, 2.0 / 5001.0)
             squares += ((c[t] - before) ** 2 - squares) * weight
         if t < 20:
-            out[t, :] = 0.125
+            out[t, :8] = 0.125
+            out[t, 8] = evidence
             continue
         s0 = max(np.sqrt(squares) / to_rms, 1e-9)
         # From the gap too: the bar is taken as if it had begun at the close before.
@@ -130,7 +136,10 @@ def filter_kernel(
                 state[k, :, :] = 0.0
                 state[k, :, 0] = 1.0 / (8.0 * grid)
                 out[t, k] = 0.125
+            out[t, 8] = evidence
             continue
+        evidence += (np.log(total * s0) - evidence) / EVIDENCE_BARS
+        out[t, 8] = evidence
         for k in range(8):
             out[t, k] = mass[k] / total
             entry[k] = 0.0
@@ -153,8 +162,8 @@ def filter_kernel(
 
 
 def filtered(path: Path, table: Floats, hazard: Floats) -> Floats:
-    """Return the filter's posteriors (bars, 8) on one path."""
-    out = np.empty((path.close.size, 8))
+    """Return the filter's posteriors and its evidence (bars, 9) on one path."""
+    out = np.empty((path.close.size, 9))
     filter_kernel(
         path.open,
         path.high,

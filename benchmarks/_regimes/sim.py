@@ -25,11 +25,11 @@ FAMILIES = "ABC"
 TRAIN, VALIDATION, TEST = range(100), range(500, 515), range(900, 930)
 PENALTY = 1.5
 """Of 1.5, 2 and 3, by balanced accuracy on validation paths at a switch ratio of at most 3."""
-RECIPE = Recipe(units=64, epochs=4, decay=1e-2)
+RECIPE = Recipe(units=96, epochs=6, decay=1e-2)
 
 
 class Rows(NamedTuple):
-    """Paths' scored bars: features with the filter's log posteriors (paths, bars, 81), true regimes."""
+    """Paths' scored bars: features with the filter's log posteriors and its evidence (paths, bars, 82), true regimes."""
 
     x: Floats
     y: Ints
@@ -41,8 +41,9 @@ def rows_of_path(path: Path, table: Floats, hazard: Floats) -> tuple[Floats, Int
     o, h, low, c = (np.exp(column) * 100.0 for column in path[:4])
     bars = Bars(o, h, low, c, np.full(c.size, np.nan))
     features = batch_features(bars, batch_indicators(h, low, c))[:, :-1]
-    logs = np.log(np.maximum(filtered(path, table, hazard), 1e-6))
-    x = np.concatenate((features, logs), axis=1)[BURN_IN:]
+    found = filtered(path, table, hazard)
+    logs = np.log(np.maximum(found[:, :8], 1e-6))
+    x = np.concatenate((features, logs, found[:, 8:]), axis=1)[BURN_IN:]
     return x.astype(np.float32), path.labels[BURN_IN:], path.close[BURN_IN:]
 
 

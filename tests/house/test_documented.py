@@ -17,7 +17,8 @@ from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.messages import Message, Number
-from quarterdeck.runtime.config import Config, parse_config
+from quarterdeck.runtime.config import Config
+from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.database import CAPABILITIES
 from quarterdeck.runtime.policy import Operation, Permission, Topic
 from quarterdeck.server.tools import TELLINGS

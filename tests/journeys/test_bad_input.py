@@ -72,6 +72,12 @@ GOOD: dict[str, Json] = {
     "POST /broker/adjust": {
         "subject": "cash", "ours": 1, "theirs": 2, "reason": "r", "agent": "trend", "price": "1", "fee": "0",
     },
+    "POST /portfolio/allocation": {
+        "mode": "approval", "objective": "min-volatility", "agents": ["trend", "breakout"], "sessions": 60,
+        "every": "month", "drift": 0.05, "min_share": 0.1, "max_share": 0.9,
+    },
+    "POST /portfolio/allocation/carry": {"reason": "r"},
+    "POST /portfolio/allocation/end": {"reason": "r"},
     "POST /portfolio/mandates": {
         "name": "m", "agent": "trend", "mode": "advisory", "objective": "hrp", "weights": None,
         "triggers": {
@@ -364,6 +370,10 @@ OPTIONAL = {
 }  # fmt: skip
 """Fields that some route may do without."""
 OPTIONAL_HERE = {
+    ("POST /portfolio/allocation", "every"),
+    ("POST /portfolio/allocation", "drift"),
+    ("POST /portfolio/allocation", "min_share"),
+    ("POST /portfolio/allocation", "max_share"),
     ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),

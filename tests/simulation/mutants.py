@@ -32,6 +32,7 @@ from quarterdeck.server.desk.turns import CrewTurns
 from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
 from tests.simulation.mutants_rebalancing import REBALANCING
+from tests.simulation.mutants_remote import REMOTE
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
@@ -320,4 +321,4 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING)
+MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING, *REMOTE)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from quarterdeck.agents.service import AgentsService
 from quarterdeck.execution.core.ledger import Holding
 from quarterdeck.execution.model import Decision, GetStop, PreviewOrder
 from quarterdeck.execution.service import ExecutionService
+from quarterdeck.execution.service.capital import movable_of
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
@@ -15,6 +17,18 @@ from quarterdeck.portfolio.ports import Holdings, Open, Stake
 from quarterdeck.portfolio.service.executing import in_the_name_of
 
 NOTHING = Holding()
+
+
+class AgentCharges:
+    """Answers from the roster of agents, within the present step."""
+
+    def __init__(self, agents: AgentsService) -> None:
+        self._agents = agents
+
+    def charge_units(self, agent: AgentId) -> int | None:
+        """Return what an agent charges for a task in money units; None where it states nothing."""
+        known = self._agents.members.get(agent)
+        return None if known is None else known.cost_units
 
 
 class ExecutionAccounts:
@@ -49,6 +63,20 @@ class ExecutionAccounts:
             ),
             cost_parts=desk.assumed.spread_parts + desk.assumed.taker_parts,
         )
+
+    def agents(self) -> tuple[str, ...]:
+        """Return who has an account, by name."""
+        return tuple(sorted(self._execution.desk.accounts))
+
+    def equity(self, agent: str) -> int:
+        """Return an account's equity at the last closes, in money units."""
+        desk = self._execution.desk
+        return desk.worth_of(desk.accounts[desk.known(agent)]).equity
+
+    def movable(self, agent: str) -> int:
+        """Return how much capital may be moved away from an account now, in money units."""
+        desk = self._execution.desk
+        return max(0, movable_of(desk, desk.accounts[desk.known(agent)]))
 
     def closed_at(self) -> Nanos:
         """Return the instant of the last close."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 
 from quarterdeck.adapters.brokers.kept import KeptPaperBroker
 from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import CAPACITY, Courier, RemoteVenue
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.parts import Capabilities
+from quarterdeck.execution.service.sending import may_leave
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.supervisor import Component
 
@@ -32,6 +34,7 @@ def couriers(engine: Engine, parts: Capabilities) -> list[Component]:
         market=venue,
         contracts=desk.contracts,
         stop=engine.stop,
+        may_leave=partial(may_leave, parts.execution),
         commands=engine.sequencer,
         committed=engine.bus.subscribe(CAPACITY),
     )

@@ -7,7 +7,7 @@ answer is asked again; nothing is sent twice, and no answer is never taken for "
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from quarterdeck.adapters.brokers.asking import ask, send_once
@@ -61,6 +61,7 @@ class Courier:
         market: Market | None,
         contracts: Sequence[Contract],
         stop: StopSwitch,
+        may_leave: Callable[[str], bool],
         commands: Commands,
         committed: Subscription,
     ) -> None:
@@ -68,6 +69,7 @@ class Courier:
         self._market = market
         self._contracts = contracts
         self._stop = stop
+        self._may_leave = may_leave
         self._commands = commands
         self._committed = committed
         self._slice = -1
@@ -128,7 +130,7 @@ class Courier:
         self, order: BrokerOrder, *, raised: int, instead: Exchange | None = None
     ) -> None:
         name = order.client_id
-        if self._stop.raised() != raised:
+        if self._stop.raised() != raised or not self._may_leave(name):
             await self._said(NoteOutcome(client_id=name, outcome="withheld"))
             return
         try:

@@ -11,7 +11,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from hashlib import sha256
 
-from quarterdeck.agents.model import AgentRegistered, CancelTask, PauseAgent, RevokeKey
+from quarterdeck.agents.model import (
+    AgentRegistered,
+    CancelTask,
+    PauseAgent,
+    RevokeKey,
+    TaskFailed,
+    TaskFinished,
+)
 from quarterdeck.alerts.model import AcknowledgeAlert, AlertRaised
 from quarterdeck.app.brokerage import couriers
 from quarterdeck.app.clockwork import clockwork
@@ -36,6 +43,8 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderRefused,
     RaiseStop,
+    SignalEnded,
+    SignalStated,
     StopView,
     TradingHalted,
 )
@@ -45,7 +54,7 @@ from quarterdeck.market.model import BarsClosed, SliceArrived
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.portfolio.model import DriftMeasured
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
-from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime import audit
 from quarterdeck.runtime.checkpoints import Checkpoints
 from quarterdeck.runtime.database import ConnectionReader, state_digest
@@ -173,6 +182,7 @@ class Deck:
                 one.risk.hear,
                 one.portfolio.hear,
                 one.rebalancing.hear,
+                one.allocation.hear,
                 one.agents.hear,
                 one.alerts.hear,
                 self.front.crew.hear,
@@ -190,6 +200,7 @@ class Deck:
             OrderRefused: (one.risk.hear,),
             LimitsChanged: (one.execution.hear,),
             GateRestrained: (one.execution.hear,),
+            ClustersBounded: (one.execution.hear,),
             RiskResponded: (one.execution.hear, one.agents.hear),
             AgentRegistered: (
                 one.agents.hear,
@@ -203,8 +214,12 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            SignalStated: (one.portfolio.hear,),
+            SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),
-            CapitalMoved: (one.performance.hear,),
+            CapitalMoved: (one.performance.hear, one.allocation.hear),
+            TaskFinished: (one.allocation.hear,),
+            TaskFailed: (one.allocation.hear,),
             EquityMarked: (one.performance.hear, self.front.overview.hear),
             AgentScored: (one.risk.hear,),
             DriftMeasured: (one.agents.hear,),

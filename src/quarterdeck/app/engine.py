@@ -133,6 +133,7 @@ class Engine:
             warming_up=index < self.plan.config.run.warm_up_bars,
             last=index == len(self.plan.feed) - 1,
             spread=raw.spread,
+            trades=raw.trades,
         )
 
     def _before_slice(self, index: int) -> None:

@@ -11,7 +11,7 @@ from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts import api as alerts_api
 from quarterdeck.alerts.core.rules import checked
 from quarterdeck.alerts.service import AlertsService, rules_of
-from quarterdeck.app.bookkeeping import ExecutionAccounts
+from quarterdeck.app.bookkeeping import AgentCharges, ExecutionAccounts
 from quarterdeck.app.plan import ACCOUNT, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.execution import api as execution_api
@@ -29,8 +29,10 @@ from quarterdeck.performance import model as performance_model
 from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio import api as portfolio_api
 from quarterdeck.portfolio import model as portfolio_model
+from quarterdeck.portfolio.api.allocation import OPERATIONS as ALLOCATION
 from quarterdeck.portfolio.api.rebalancing import OPERATIONS as REBALANCING
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.allocating import AllocationService
 from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.regime import api as regime_api
 from quarterdeck.regime import model as regime_model
@@ -126,8 +128,15 @@ class Capabilities:
     ) -> None:
         config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
-        self.market = MarketService(instruments=self.instruments, timeframe=timeframe)
-        self.regime = RegimeService(symbols=symbols, config=config.regime, timeframe=timeframe)
+        self.market = MarketService(
+            instruments=self.instruments, timeframe=timeframe, coarser=config.market.timeframes
+        )
+        self.regime = RegimeService(
+            symbols=symbols,
+            config=config.regime,
+            timeframe=timeframe,
+            coarser=config.market.timeframes,
+        )
         self.risk = risk_of(plan, self.instruments)
         self.portfolio = PortfolioService(
             instruments=self.instruments,
@@ -148,6 +157,9 @@ class Capabilities:
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )
+        self.allocation = AllocationService(
+            treasury=ExecutionAccounts(self.execution), charges=AgentCharges(self.agents)
+        )
         self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
@@ -158,6 +170,7 @@ class Capabilities:
             (self.risk, risk_api.OPERATIONS),
             (self.portfolio, portfolio_api.OPERATIONS),
             (self.rebalancing, REBALANCING),
+            (self.allocation, ALLOCATION),
             (self.agents, agents_api.OPERATIONS),
             (self.execution, execution_api.OPERATIONS),
             (self.performance, performance_api.OPERATIONS),

@@ -62,7 +62,7 @@ def _speed(text: str) -> float | None:
 
 def init(options: argparse.Namespace) -> int:
     """Write the commented configuration."""
-    from quarterdeck.runtime.config import shipped_text
+    from quarterdeck.runtime.config_file import shipped_text
 
     try:
         with options.file.open("x", encoding="utf-8") as file:
@@ -216,6 +216,7 @@ def risks(options: argparse.Namespace) -> int:
         "condition": risks.condition,
         "level": risks.level,
         "credit": risks.credit,
+        "clusters": risks.clusters,
         "timeline": risks.timeline,
     }
     if options.action == "brief":

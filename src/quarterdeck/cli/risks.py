@@ -66,6 +66,12 @@ def condition(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def clusters(data_dir: Path, *, as_json: bool) -> int:
+    """Print which instruments move together, what they may lose and what may be held of them."""
+    found = ask(data_dir, "GET", "/risk/clusters")["clusters"]
+    return _lines(found, _cluster, none="no instruments move together", as_json=as_json)
+
+
 def stress(data_dir: Path, *, shocks: Sequence[str], others: float, as_json: bool) -> int:
     """Print what is held would lose in every scenario, or in the one that is named."""
     if not shocks and not others:
@@ -156,7 +162,22 @@ def _credit(row: Answer) -> str:
     return (
         f"{row['agent']:<16}{row['credit'] or '-':>16}  share {row['share']:.2f}, {factors or '-'}; "
         f"{row['bars']} bars, more would gain at least {least}; stops at {row['stop_distance']:.1f} "
-        f"volatilities ({row['trades']} trades)"
+        f"volatilities ({row['trades']} trades), furthest {_or_dash(row['stop_in_force'])}"
+    )
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _cluster(row: Answer) -> str:
+    var = "-" if row["var99"] is None else f"{row['var99']:.2%} (ES {row['es99']:.2%})"
+    held = "" if row["held_var99"] is None else f", may lose {row['held_var99']}"
+    limit = "no limit yet" if row["limit"] is None else f"at most {row['limit']}"
+    return (
+        f"{', '.join(row['members'])}: correlation {row['correlation']:.2f}, usually "
+        f"{row['usual_correlation']:.2f}; 99 % VaR {var}; held {row['held']}{held}; {limit}"
+        + ("" if row["in_force"] else ", not in force")
     )
 
 

@@ -23,6 +23,9 @@ def add_risks(subparsers: Commands) -> None:
     responses = actions.add_parser("responses", help="how events were answered, and what stands")
     condition = actions.add_parser("condition", help="the market's condition, and what it does")
     credit = actions.add_parser("credit", help="every agent's credit line, and what it rests on")
+    clusters = actions.add_parser(
+        "clusters", help="instruments that move together, and their limit"
+    )
     stress = actions.add_parser("stress", help="what is held would lose in every scenario")
     stress.add_argument(
         "--shock",
@@ -52,6 +55,7 @@ def add_risks(subparsers: Commands) -> None:
         responses,
         condition,
         credit,
+        clusters,
         stress,
         adapt,
         lift,

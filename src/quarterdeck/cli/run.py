@@ -20,8 +20,10 @@ from quarterdeck.crew import CREW
 from quarterdeck.data import NAMES
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.runtime import memory
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import Config, read_config, shipped_config
+from quarterdeck.runtime.config import Config
+from quarterdeck.runtime.config_file import read_config, shipped_config
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
 from quarterdeck.runtime.program import other_settings
 from quarterdeck.server.desk.report import RunReport
@@ -91,6 +93,7 @@ async def _lived(deck: Deck, options: Options) -> int:
     report: list[RunReport] = []
 
     async def talk() -> None:
+        memory.keep_what_is()
         _say_where(deck, seconds=clock.monotonic_s() - began)
         await _progress(deck, options)
         if options.exit_when_done:

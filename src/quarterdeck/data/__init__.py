@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quarterdeck.kernel.errors import NotFound
-from quarterdeck.kernel.time import Nanos, parse_rfc3339
+from quarterdeck.kernel.time import MINUTE, SECOND, Nanos, parse_rfc3339
 
 DAILY_US = "daily_us"
 """Six instruments' daily open, high, low, close and volume: the default replay."""
@@ -100,6 +100,9 @@ _INTRADAY = {
 
 NAMES: tuple[str, ...] = (DAILY_US, CLOSES_US20, ES_1M, ES_1S, EURUSD_1H)
 """The embedded files of bars, by the names ``path_of`` takes."""
+
+TRADED = {ES_1M: MINUTE, ES_1S: SECOND}
+"""The files of bars that ``es_trades`` made, and how long their bars are in nanoseconds."""
 
 FILES: tuple[str, ...] = (*NAMES, ES_TRADES)
 """Every embedded file: the bars, and the trades some of them are made from."""

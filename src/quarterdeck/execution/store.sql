@@ -23,11 +23,16 @@ CREATE TABLE execution_limits (
   var99_parts INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE execution_moving (
+  one INTEGER PRIMARY KEY,  -- hashed
+  clusters TEXT NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE execution_learned_levels (
   scope TEXT NOT NULL,  -- hashed
   subject TEXT NOT NULL,  -- hashed
   trading_state INTEGER,  -- hashed
   max_credit_notional INTEGER,  -- hashed
+  max_stop_distance_ratio INTEGER,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -175,7 +180,8 @@ CREATE TABLE execution_orders (
   sent_units INTEGER,  -- hashed
   ending TEXT,  -- hashed
   epoch INTEGER NOT NULL,  -- hashed
-  covered_units INTEGER NOT NULL  -- hashed
+  covered_units INTEGER NOT NULL,  -- hashed
+  commission_units INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE INDEX execution_orders_by_agent ON execution_orders (agent, number);
 CREATE TABLE execution_fills (
@@ -192,7 +198,8 @@ CREATE TABLE execution_fills (
   fee_units INTEGER NOT NULL,  -- hashed
   realised_units INTEGER NOT NULL,  -- hashed
   at INTEGER NOT NULL,  -- hashed
-  slice INTEGER NOT NULL  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  fee_asset_units INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE execution_ledger (
   number INTEGER PRIMARY KEY,  -- hashed
@@ -388,14 +395,24 @@ ON CONFLICT (instrument) DO UPDATE SET
 -- limits --
 SELECT instrument, position_limit_units, version, var99_parts FROM execution_limits ORDER BY instrument
 
+-- moving_saved --
+INSERT INTO execution_moving (one, clusters) VALUES (1, :clusters)
+ON CONFLICT (one) DO UPDATE SET clusters = excluded.clusters
+
+-- moving --
+SELECT clusters FROM execution_moving
+
 -- learned_level_saved --
-INSERT INTO execution_learned_levels (scope, subject, trading_state, max_credit_notional, at)
-VALUES (:scope, :subject, :trading_state, :max_credit_notional, :at)
+INSERT INTO execution_learned_levels
+(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, at)
+VALUES (:scope, :subject, :trading_state, :max_credit_notional, :max_stop_distance_ratio, :at)
 ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
-  max_credit_notional = excluded.max_credit_notional, at = excluded.at
+  max_credit_notional = excluded.max_credit_notional,
+  max_stop_distance_ratio = excluded.max_stop_distance_ratio, at = excluded.at
 
 -- learned_levels --
-SELECT scope, subject, trading_state, max_credit_notional FROM execution_learned_levels
+SELECT scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio
+FROM execution_learned_levels
 ORDER BY scope, subject
 
 -- level_saved --
@@ -536,20 +553,20 @@ INSERT INTO execution_orders
    worst_units, filled_units, value_units, status, decision, at, slice, final_at, task_id,
    signal_id, idempotency_key, limit_version, stop_units, time_in_force, reduce_only, post_only,
    triggered, stop_loss_units, take_profit_units, parent_id, leg, replaces, live_slice, session_day,
-   epoch, covered_units)
+   epoch, covered_units, commission_units)
 VALUES
   (:number, :order_id, :account, :agent, :symbol, :instrument, :side, :type, :quantity_units,
    :limit_units, :worst_units, 0, 0, :status, :decision, :at, :slice, :final_at, :task_id,
    :signal_id, :idempotency_key, :limit_version, :stop_units, :time_in_force, :reduce_only,
    :post_only, :triggered, :stop_loss_units, :take_profit_units, :parent_id, :leg, :replaces,
-   :live_slice, :session_day, :epoch, :covered_units)
+   :live_slice, :session_day, :epoch, :covered_units, :commission_units)
 
 -- order_changed --
 UPDATE execution_orders
 SET status = :status, quantity_units = :quantity_units, filled_units = :filled_units,
   value_units = :value_units, final_at = :final_at, triggered = :triggered,
   live_slice = :live_slice, session_day = :session_day, sent_units = :sent_units, ending = :ending,
-  covered_units = :covered_units
+  covered_units = :covered_units, commission_units = :commission_units
 WHERE number = :number
 
 -- remembered_orders --
@@ -558,7 +575,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
   parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
-  covered_units
+  covered_units, commission_units
 FROM execution_orders
 WHERE number > (SELECT max(number) FROM execution_orders) - :recent OR final_at IS NULL
 ORDER BY number
@@ -569,7 +586,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
   parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
-  covered_units
+  covered_units, commission_units
 FROM execution_orders
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -582,7 +599,7 @@ SELECT number, order_id, agent, symbol, instrument, side, type, quantity_units, 
   signal_id, idempotency_key, limit_version,
   stop_units, time_in_force, reduce_only, post_only, triggered, stop_loss_units, take_profit_units,
   parent_id, leg, replaces, live_slice, session_day, epoch, sent_units, ending,
-  covered_units
+  covered_units, commission_units
 FROM execution_orders WHERE order_id = :order_id
 
 -- sent_orders --
@@ -591,14 +608,14 @@ SELECT order_id FROM execution_orders WHERE sent_units IS NOT NULL ORDER BY numb
 -- fill_saved --
 INSERT INTO execution_fills
   (number, fill_id, account, order_id, agent, symbol, instrument, side, quantity_units,
-   price_units, fee_units, realised_units, at, slice)
+   price_units, fee_units, realised_units, at, slice, fee_asset_units)
 VALUES
   (:number, :fill_id, :account, :order_id, :agent, :symbol, :instrument, :side, :quantity_units,
-   :price_units, :fee_units, :realised_units, :at, :slice)
+   :price_units, :fee_units, :realised_units, :at, :slice, :fee_asset_units)
 
 -- fills_before --
 SELECT number, fill_id, order_id, agent, symbol, instrument, side, quantity_units, price_units,
-  fee_units, realised_units, at, slice
+  fee_units, realised_units, at, slice, fee_asset_units
 FROM execution_fills
 WHERE number < :before
   AND (:agent IS NULL OR agent = :agent)
@@ -690,10 +707,12 @@ SELECT number, agent, capital_units FROM execution_accounts
 WHERE number > :after ORDER BY number LIMIT 1000
 
 -- fills_folded --
-SELECT agent, instrument, side, sum(quantity_units) AS quantity,
-  sum(quantity_units * price_units) AS value, sum(fee_units) AS fees,
-  sum(realised_units) AS realised, count(*) AS fills
-FROM execution_fills WHERE number > :after AND number <= :upto GROUP BY agent, instrument, side
+SELECT agent, instrument, side, sum(kept) AS quantity, sum(kept * price_units) AS value,
+  sum(fee_units) AS fees, sum(realised_units) AS realised, count(*) AS fills
+FROM (SELECT agent, instrument, side, price_units, fee_units, realised_units,
+    quantity_units - CASE side WHEN 'buy' THEN fee_asset_units ELSE -fee_asset_units END AS kept
+  FROM execution_fills WHERE number > :after AND number <= :upto)
+GROUP BY agent, instrument, side
 
 -- fill_missing --
 SELECT min(f.number) + 1 AS number
@@ -775,7 +794,8 @@ SELECT agent, instrument, sum(held) AS held, sum(filled) AS filled
 FROM (SELECT agent, instrument, quantity_units AS held, 0 AS filled FROM execution_positions
   UNION ALL
   SELECT agent, instrument, 0,
-    CASE side WHEN 'buy' THEN quantity_units ELSE -quantity_units END FROM execution_fills)
+    CASE side WHEN 'buy' THEN quantity_units ELSE -quantity_units END - fee_asset_units
+  FROM execution_fills)
 GROUP BY agent, instrument HAVING sum(held) <> sum(filled) ORDER BY agent, instrument LIMIT 1
 
 -- fees_unlike_fills --

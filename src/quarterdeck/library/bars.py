@@ -20,7 +20,7 @@ def coarser(bars: Bars, timeframe: str, *, session: str | None = None) -> Bars:
     bars : Bars
         Stamped with the beginning of each bar.
     timeframe : str
-        ``1s``, ``1m``, ``5m``, ``15m``, ``1h``, ``4h`` or ``1d``.
+        ``1s``, ``1m``, ``5m``, ``15m``, ``1h``, ``4h``, ``1d`` or ``1w``.
     session : str, optional
         ``HH:MM-HH:MM`` in UTC; buckets count from its beginning, none spans its end, and bars outside
         it are left out. The whole day by default.

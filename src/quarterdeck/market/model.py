@@ -45,11 +45,32 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     session: str
 
 
+class Trades(msgspec.Struct, frozen=True, kw_only=True):
+    """The trades of a slice's bars: ``counts`` (m,) of each bar, then (k,) of all, oldest first.
+
+    ``price_units`` is at the price scale; ``size`` is a quantity, as a bar's volume is. Trades at one
+    price after another may be added up.
+    """
+
+    counts: Ints
+    price_units: Ints
+    size: Floats
+
+
+class TradesArrived(msgspec.Struct, frozen=True, kw_only=True):
+    """The trades of a slice as the feed has them: prices are floats."""
+
+    counts: Ints
+    price: Floats
+    size: Floats
+
+
 class SliceArrived(Message, frozen=True):
     """What the feed delivered for one instant, before the market has looked at it.
 
     Arrays are (m,) over the dense indices ``rows``, ascending; ``volume`` and ``spread``, the quoted
-    ask less the bid, are NaN where unknown; ``spread`` is ``None`` for a source without quotes.
+    ask less the bid, are NaN where unknown; ``spread`` is ``None`` for a source without quotes, and
+    ``trades`` for one without trades.
     """
 
     at: Nanos
@@ -63,6 +84,20 @@ class SliceArrived(Message, frozen=True):
     warming_up: bool
     last: bool
     spread: Floats | None = None
+    trades: TradesArrived | None = None
+
+
+class CoarserBars(msgspec.Struct, frozen=True, kw_only=True):
+    """Bars of a coarser timeframe that closed with a slice; shapes as in ``BarsClosed``."""
+
+    timeframe: str
+    rows: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    indicators: Floats
 
 
 class BarsClosed(Message, frozen=True):
@@ -74,7 +109,9 @@ class BarsClosed(Message, frozen=True):
     only place where a float price becomes an exact one. ``indicators`` is (n, 11) over all
     instruments, NaN until defined; ``missed`` (n,) counts each instrument's slices without a bar
     since its last. ``warming_up`` means that trading is not open yet. ``spread_units`` (m,) int64 is
-    the quoted spread at the price scale, rounded up, -1 where there is none.
+    the quoted spread at the price scale, rounded up, -1 where there is none. ``trades`` are ``None``
+    for a source without them. ``coarser`` are the bars of other timeframes that closed with it, in
+    order.
     """
 
     at: Nanos
@@ -92,6 +129,8 @@ class BarsClosed(Message, frozen=True):
     warming_up: bool
     last: bool
     spread_units: Ints | None = None
+    trades: Trades | None = None
+    coarser: tuple[CoarserBars, ...] = ()
 
 
 class FeedEnded(Message, frozen=True):
@@ -186,9 +225,15 @@ class BarsView(Answer, frozen=True):
 
 
 class GetIndicators(Query, frozen=True):
-    """Ask for the indicator values at the last close, of one symbol or of all."""
+    """Ask for the indicator values at the last close, of one symbol or of all.
+
+    ``timeframe`` is the feed's own or one of ``market.timeframes``; ``forming`` asks what they would be
+    if the forming bar of such a coarser timeframe closed as it stands.
+    """
 
     symbol: str | None = None
+    timeframe: str | None = None
+    forming: bool = False
 
 
 class IndicatorView(Answer, frozen=True):
@@ -201,6 +246,6 @@ class IndicatorView(Answer, frozen=True):
 
 
 class IndicatorsView(Answer, frozen=True):
-    """Indicator values by instrument."""
+    """Indicator values by instrument; ``at`` of a coarser bar is its beginning."""
 
     instruments: tuple[IndicatorView, ...]

@@ -7,18 +7,23 @@ from typing import ClassVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.market.core.forming import NOT_FORMING, Forming
 from quarterdeck.market.core.indicators import indicator_state, update_indicators
 from quarterdeck.market.core.ring import RING_BARS, BarRing
 from quarterdeck.market.core.sound import sound_bars
+from quarterdeck.market.core.timeframes import TIMEFRAMES, length_of
 from quarterdeck.market.model import (
     INDICATOR_NAMES,
     BarsClosed,
     BarsView,
     BarView,
+    CoarserBars,
     FeedEnded,
     Floats,
     GetBars,
@@ -31,6 +36,8 @@ from quarterdeck.market.model import (
     InstrumentView,
     Ints,
     SliceArrived,
+    Trades,
+    TradesArrived,
 )
 from quarterdeck.runtime.paging import check_limit, unknown_symbol
 from quarterdeck.runtime.policy import Caller
@@ -55,9 +62,16 @@ class MarketService:
         "_values": State.CHECKPOINTED,
         "_missed": State.CHECKPOINTED,
         "_closes": State.CHECKPOINTED,
+        "_coarser": State.CHECKPOINTED,
     }
 
-    def __init__(self, *, instruments: tuple[Instrument, ...], timeframe: str) -> None:
+    def __init__(
+        self,
+        *,
+        instruments: tuple[Instrument, ...],
+        timeframe: str,
+        coarser: tuple[str, ...] = (),
+    ) -> None:
         n = len(instruments)
         self._instruments = instruments
         self._by_symbol = {one.symbol: one.index for one in instruments}
@@ -68,6 +82,11 @@ class MarketService:
         self._values: Floats = np.full((n, len(INDICATOR_NAMES)), np.nan)
         self._missed: Ints = np.full(n, NEVER, dtype=np.int64)
         self._closes: Floats = np.full(n, np.nan)
+        fine = length_of(timeframe)
+        check_coarser(coarser, timeframe=timeframe, fine=fine)
+        self._coarser = {
+            name: Forming(n, length=TIMEFRAMES[name], fine=fine) for name in dict.fromkeys(coarser)
+        }
 
     def load(self, reader: Reader) -> None:
         """Nothing is journaled: bars come again from the feed."""
@@ -108,6 +127,11 @@ class MarketService:
         }
         for part, held in (("indicators", self._indicators), ("ring", self._ring)):
             arrays.update({f"{part}.{name}": array for name, array in held.arrays().items()})
+        for timeframe, one in self._coarser.items():
+            for part, kept in (("forming", one.state), ("indicators", one.indicators)):
+                arrays.update(
+                    {f"{timeframe}.{part}.{name}": array for name, array in kept.arrays().items()}
+                )
         return arrays
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -156,6 +180,28 @@ class MarketService:
             warming_up=arrived.warming_up,
             last=arrived.last,
             spread_units=self._spread_units(arrived),
+            trades=self._trades(arrived),
+            coarser=self._made(arrived),
+        )
+
+    def _made(self, arrived: SliceArrived) -> tuple[CoarserBars, ...]:
+        if not self._coarser:
+            return ()
+        columns = (arrived.open, arrived.high, arrived.low, arrived.close, arrived.volume)
+        prices = np.stack(columns, axis=1)
+        return tuple(
+            CoarserBars(
+                timeframe=timeframe,
+                rows=made.rows,
+                open=np.ascontiguousarray(made.prices[:, 0]),
+                high=np.ascontiguousarray(made.prices[:, 1]),
+                low=np.ascontiguousarray(made.prices[:, 2]),
+                close=np.ascontiguousarray(made.prices[:, 3]),
+                volume=np.ascontiguousarray(made.prices[:, 4]),
+                indicators=made.values,
+            )
+            for timeframe, one in self._coarser.items()
+            for made in one.carry(arrived.rows, arrived.at, prices)
         )
 
     def _sound(self, arrived: SliceArrived) -> SliceArrived:
@@ -176,7 +222,16 @@ class MarketService:
             close=c,
             volume=np.ascontiguousarray(arrived.volume[sound]),
             spread=None if arrived.spread is None else arrived.spread[sound],
+            trades=None if arrived.trades is None else _of_bars(arrived.trades, sound),
         )
+
+    def _trades(self, arrived: SliceArrived) -> Trades | None:
+        trades = arrived.trades
+        if trades is None:
+            return None
+        factors = np.repeat(self._price_factor[arrived.rows], trades.counts)
+        units: Ints = np.rint(trades.price * factors).astype(np.int64)
+        return Trades(counts=trades.counts, price_units=units, size=trades.size)
 
     def _spread_units(self, arrived: SliceArrived) -> Ints | None:
         if arrived.spread is None:
@@ -246,19 +301,38 @@ class MarketService:
     def indicators(self, query: GetIndicators, caller: Caller) -> IndicatorsView:
         """Return the indicator values at the last close."""
         rows = range(len(self._instruments)) if query.symbol is None else [self._row(query.symbol)]
-        return IndicatorsView(instruments=tuple(self._indicator_view(row) for row in rows))
+        timeframe = self._timeframe if query.timeframe is None else query.timeframe
+        if timeframe == self._timeframe:
+            if query.forming:
+                known = ", ".join(self._coarser) or "none: market.timeframes is empty"
+                raise InvalidInput.of("timeframe", timeframe, f"one whose bars form here: {known}")
+            return IndicatorsView(instruments=tuple(self._indicator_view(row) for row in rows))
+        if timeframe not in self._coarser:
+            raise InvalidInput.of(
+                "timeframe", timeframe, ", ".join((self._timeframe, *self._coarser))
+            )
+        one = self._coarser[timeframe]
+        values = one.peeked() if query.forming else one.state.values
+        begins = one.state.begin if query.forming else one.state.closed
+        return IndicatorsView(
+            instruments=tuple(
+                IndicatorView(
+                    symbol=self._instruments[row].symbol,
+                    at=None if begins[row] == NOT_FORMING else rfc3339(Nanos(int(begins[row]))),
+                    bars=int(one.indicators.bars[row]),
+                    values=_named(values[row]),
+                )
+                for row in rows
+            )
+        )
 
     def _indicator_view(self, row: int) -> IndicatorView:
-        values = self._values[row].tolist()
         last = self._ring.bars(row, min(1, self._ring.count(row)))
         return IndicatorView(
             symbol=self._instruments[row].symbol,
             at=rfc3339(Nanos(int(last.ts[0]))) if last.ts.size else None,
             bars=int(self._ring.seen[row]),
-            values={
-                name: value if value == value else None
-                for name, value in zip(INDICATOR_NAMES, values, strict=True)
-            },
+            values=_named(self._values[row]),
         )
 
     def _row(self, symbol: str) -> int:
@@ -266,3 +340,29 @@ class MarketService:
         if row is None:
             raise unknown_symbol(symbol, self._by_symbol)
         return row
+
+
+def _of_bars(trades: TradesArrived, kept: npt.NDArray[np.bool_]) -> TradesArrived:
+    """Return the trades of the bars that are ``kept``."""
+    mine = np.repeat(kept, trades.counts)
+    return TradesArrived(
+        counts=trades.counts[kept], price=trades.price[mine], size=trades.size[mine]
+    )
+
+
+def check_coarser(coarser: tuple[str, ...], *, timeframe: str, fine: int) -> None:
+    """Refuse timeframes that bars of ``fine`` nanoseconds cannot make."""
+    for name in coarser:
+        if name not in TIMEFRAMES or not 0 < fine < TIMEFRAMES[name]:
+            known = [one for one, length in TIMEFRAMES.items() if length > fine > 0]
+            accepted = (
+                f"timeframes longer than the feed's {timeframe}: {', '.join(known) or 'none'}"
+            )
+            raise InvalidInput.of("market.timeframes", name, accepted)
+
+
+def _named(values: Floats) -> dict[str, float | None]:
+    return {
+        name: value if value == value else None
+        for name, value in zip(INDICATOR_NAMES, values.tolist(), strict=True)
+    }

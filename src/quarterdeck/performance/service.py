@@ -130,7 +130,7 @@ class PerformanceService:
         # The ledger has valued what was closed; only quantity and fees are left to follow here.
         booked = apply_fill(
             self._trips.get(key, Position()),
-            quantity=fill.side.sign * fill.quantity_units,
+            quantity=fill.position_units,
             notional=0,
             fee=fill.fee_units,
         )

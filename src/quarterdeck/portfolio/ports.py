@@ -87,6 +87,30 @@ class Accounts(Protocol):
         ...
 
 
+class Treasury(Protocol):
+    """What accounts are worth at the last closes, and how much of it may be moved away."""
+
+    def agents(self) -> tuple[str, ...]:
+        """Return who has an account, by name."""
+        ...
+
+    def equity(self, agent: str) -> int:
+        """Return an account's equity in money units."""
+        ...
+
+    def movable(self, agent: str) -> int:
+        """Return how much capital may be moved away from an account now, in money units."""
+        ...
+
+
+class Charges(Protocol):
+    """What agents charge for a task: the cost of the inference that went into it."""
+
+    def charge_units(self, agent: AgentId) -> int | None:
+        """Return what an agent charges for a task in money units; None where it states nothing."""
+        ...
+
+
 class Forecasts(Protocol):
     """Who forecasts the risk of the next bar; asked within a slice, after it has heard it."""
 

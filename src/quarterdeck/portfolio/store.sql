@@ -39,6 +39,32 @@ CREATE TABLE portfolio_strategies (
   agent TEXT PRIMARY KEY,  -- hashed
   strategy TEXT NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,  -- hashed
+  instrument INTEGER NOT NULL,  -- hashed
+  measured INTEGER NOT NULL,  -- hashed
+  view BLOB NOT NULL,  -- hashed
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,  -- hashed
+  skill BLOB NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_session_accounts (
+  agent TEXT PRIMARY KEY,  -- hashed
+  account BLOB NOT NULL  -- hashed
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_session_returns (
+  agent TEXT NOT NULL,  -- hashed
+  session INTEGER NOT NULL,  -- hashed
+  value REAL NOT NULL,  -- hashed
+  PRIMARY KEY (agent, session)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_allocation (
+  one INTEGER PRIMARY KEY,  -- hashed
+  session INTEGER NOT NULL,  -- hashed
+  standing BLOB  -- hashed
+) STRICT;
 CREATE TABLE portfolio_mandates (
   name TEXT PRIMARY KEY,  -- hashed
   charge BLOB NOT NULL  -- hashed
@@ -141,3 +167,45 @@ ON CONFLICT (number) DO UPDATE SET state = excluded.state
 
 -- active --
 SELECT state FROM portfolio_active
+
+-- view_saved --
+INSERT INTO portfolio_views (agent, instrument, measured, view)
+VALUES (:agent, :instrument, :measured, :view)
+ON CONFLICT (agent, instrument, measured) DO UPDATE SET view = excluded.view
+
+-- view_ended --
+DELETE FROM portfolio_views
+WHERE agent = :agent AND instrument = :instrument AND measured = :measured
+
+-- views --
+SELECT agent, instrument, measured, view FROM portfolio_views ORDER BY agent, instrument, measured
+
+-- skill_saved --
+INSERT INTO portfolio_skills (agent, skill) VALUES (:agent, :skill)
+ON CONFLICT (agent) DO UPDATE SET skill = excluded.skill
+
+-- skills --
+SELECT agent, skill FROM portfolio_skills ORDER BY agent
+
+-- session_account_saved --
+INSERT INTO portfolio_session_accounts (agent, account) VALUES (:agent, :account)
+ON CONFLICT (agent) DO UPDATE SET account = excluded.account
+
+-- session_accounts --
+SELECT agent, account FROM portfolio_session_accounts ORDER BY agent
+
+-- session_return_saved --
+INSERT INTO portfolio_session_returns (agent, session, value) VALUES (:agent, :session, :value)
+
+-- session_returns_cut --
+DELETE FROM portfolio_session_returns WHERE agent = :agent AND session < :before
+
+-- session_returns --
+SELECT agent, session, value FROM portfolio_session_returns ORDER BY agent, session
+
+-- allocation_saved --
+INSERT INTO portfolio_allocation (one, session, standing) VALUES (:one, :session, :standing)
+ON CONFLICT (one) DO UPDATE SET session = excluded.session, standing = excluded.standing
+
+-- allocation --
+SELECT session, standing FROM portfolio_allocation

@@ -37,6 +37,24 @@ class RegimeChanged(Message, frozen=True):
     triggers: tuple[Trigger, ...]
 
 
+class CoarserRegimeChanged(Message, frozen=True):
+    """The same on a coarser timeframe, whose bar closed with slice ``slice``.
+
+    It is told and kept; agents and limits follow the feed's own timeframe.
+    """
+
+    at: Nanos
+    slice: int
+    timeframe: str
+    symbol: str
+    previous: Regime
+    regime: Regime
+    confidence: float
+    level: ConfidenceLevel
+    duration_bars: int
+    triggers: tuple[Trigger, ...]
+
+
 class RegimesWeighed(Message, frozen=True):
     """What each instrument's regime may be at the close of a slice.
 
@@ -68,9 +86,10 @@ PUBLISHED = (
 
 
 class GetRegimes(Query, frozen=True):
-    """Ask for the present regime of one symbol or of all."""
+    """Ask for the present regime of one symbol or of all, on one timeframe: the feed's own by default."""
 
     symbol: str | None = None
+    timeframe: str | None = None
 
 
 class RegimeView(Answer, frozen=True):
@@ -95,6 +114,7 @@ class RegimeView(Answer, frozen=True):
 class RegimesView(Answer, frozen=True):
     """Present regimes by instrument."""
 
+    timeframe: str
     instruments: tuple[RegimeView, ...]
 
 
@@ -104,12 +124,14 @@ class GetRegimeChanges(Query, frozen=True):
     symbol: str | None = None
     limit: int = 100
     before: int | None = None
+    timeframe: str | None = None
 
 
 class RegimeChangeView(Answer, frozen=True):
     """One change as recorded; ``number`` orders them and pages the history."""
 
     number: int
+    timeframe: str
     slice: int
     at: str
     symbol: str
@@ -132,6 +154,7 @@ class RegimeSpansView(Answer, frozen=True):
     """Spans of one regime for drawing: ``(first slice, last slice, regime)`` in order."""
 
     symbol: str
+    timeframe: str
     spans: tuple[tuple[int, int, Regime], ...]
 
 
@@ -140,12 +163,14 @@ class GetRegimeSpans(Query, frozen=True):
 
     symbol: str
     slices: int = 500
+    timeframe: str | None = None
 
 
 class GetRegimeStatistics(Query, frozen=True):
     """Ask how often each regime of ``symbol`` came, how long it lasted and what followed it."""
 
     symbol: str
+    timeframe: str | None = None
 
 
 class RegimeStatistics(msgspec.Struct, frozen=True, kw_only=True):

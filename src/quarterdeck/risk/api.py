@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from quarterdeck.risk.model import (
     AskStress,
+    ClusterChangesView,
+    ClustersView,
     ConditionChangesView,
     ConditionView,
     CreditChangesView,
     CreditsView,
+    GetClusterChanges,
+    GetClusters,
     GetCondition,
     GetConditionChanges,
     GetCredit,
@@ -21,6 +25,7 @@ from quarterdeck.risk.model import (
     GetRiskNow,
     GetRiskResponses,
     GetRiskTimeline,
+    GetStopChanges,
     GetStress,
     HoldingsView,
     LiftResponse,
@@ -35,6 +40,7 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskTimelineView,
     SetAdaptation,
+    StopChangesView,
     StressesView,
     StressView,
 )
@@ -58,6 +64,11 @@ def condition(service: RiskService, _query: GetCondition, _caller: Caller) -> Co
     return service.market_condition.view()
 
 
+def clusters(service: RiskService, _query: GetClusters, _caller: Caller) -> ClustersView:
+    """Return the instruments that move together."""
+    return service.clusters.view()
+
+
 def stress(service: RiskService, _query: GetStress, _caller: Caller) -> StressesView:
     """Return every episode, worst stretch and configured scenario."""
     scenarios = {one.name: (one.shocks, one.others) for one in service.config.scenarios}
@@ -76,12 +87,17 @@ def credits_now(service: RiskService, _query: GetCredit, _caller: Caller) -> Cre
 
 def set_adaptation(service: RiskService, command: SetAdaptation, step: Step) -> CreditsView:
     """Let what is learned be in force, freeze it, or only show it."""
-    return service.credits.set_mode(command, step)
+    view = service.credits.set_mode(command, step)
+    service.clusters.tell(step, mode=view.mode)
+    return view
 
 
 def reset_adaptation(service: RiskService, command: ResetAdaptation, step: Step) -> CreditsView:
     """Forget what was learned of one agent, or of all."""
-    return service.credits.reset(command, step)
+    view = service.credits.reset(command, step)
+    if command.agent is None:
+        service.clusters.forget(step)
+    return view
 
 
 OPERATIONS = (
@@ -194,6 +210,39 @@ OPERATIONS = (
         input=GetConditionChanges,
         output=ConditionChangesView,
         function=records.condition_changes,
+    ),
+    Operation(
+        name="risk.clusters",
+        summary="Instruments that move together: what they may lose, and their limit.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/clusters",
+        input=GetClusters,
+        output=ClustersView,
+        function=clusters,
+    ),
+    Operation(
+        name="risk.cluster_changes",
+        summary="Changes of clusters and their limits with their causes, newest first.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/clusters/changes",
+        input=GetClusterChanges,
+        output=ClusterChangesView,
+        function=records.cluster_changes,
+    ),
+    Operation(
+        name="risk.stop_changes",
+        summary="Changes of the furthest stop-loss each agent may attach, with their causes.",
+        permission=Permission.READ,
+        effect=Effect.HISTORY,
+        method="GET",
+        path="/risk/stops/changes",
+        input=GetStopChanges,
+        output=StopChangesView,
+        function=records.stop_changes,
     ),
     Operation(
         name="risk.level",

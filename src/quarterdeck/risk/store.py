@@ -82,8 +82,8 @@ def response_of(row: Mapping[str, Any]) -> RiskResponseView:
 def risk_change_of(row: Mapping[str, Any]) -> RiskChangeView:
     """Return the view of one row of the timeline."""
     previous, now = row["previous"], row["now"]
-    if row["kind"] in ("limit", "credit"):
-        now = f"{from_units(int(now), MONEY_SCALE):f}"
+    if row["kind"] in ("limit", "credit", "cluster"):
+        now = now if now == "parted" else f"{from_units(int(now), MONEY_SCALE):f}"
         previous = None if previous is None else f"{from_units(int(previous), MONEY_SCALE):f}"
     if row["kind"] == "level":
         causes = msgspec.json.decode(row["causes"], type=tuple[Points, ...])

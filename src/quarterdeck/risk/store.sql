@@ -124,6 +124,38 @@ CREATE TABLE risk_credit_changes (
   model TEXT NOT NULL,  -- hashed
   loss99_units INTEGER  -- hashed
 ) STRICT;
+CREATE TABLE risk_clusters (
+  one INTEGER PRIMARY KEY,  -- hashed
+  kept TEXT NOT NULL  -- hashed
+) STRICT;
+CREATE TABLE risk_cluster_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  cluster TEXT NOT NULL,  -- hashed
+  members TEXT NOT NULL,  -- hashed
+  previous_units INTEGER,  -- hashed
+  limit_units INTEGER,  -- hashed
+  multiplier REAL NOT NULL,  -- hashed
+  in_force INTEGER NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  effects TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL,  -- hashed
+  loss99_units INTEGER  -- hashed
+) STRICT;
+CREATE TABLE risk_stop_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  previous REAL,  -- hashed
+  distance REAL NOT NULL,  -- hashed
+  trades INTEGER NOT NULL,  -- hashed
+  in_force INTEGER NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  effects TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL  -- hashed
+) STRICT;
 CREATE TABLE risk_streaks (
   agent TEXT PRIMARY KEY,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
@@ -303,6 +335,13 @@ UNION ALL
 SELECT slice, at, 'credit', agent, CAST(previous_units AS TEXT), CAST(credit_units AS TEXT), because,
 effects, model, loss99_units, number FROM risk_credit_changes WHERE slice < :before
 UNION ALL
+SELECT slice, at, 'cluster', cluster, CAST(previous_units AS TEXT),
+COALESCE(CAST(limit_units AS TEXT), 'parted'), because, effects, model, loss99_units, number
+FROM risk_cluster_changes WHERE slice < :before
+UNION ALL
+SELECT slice, at, 'stop', agent, printf('%.2f', previous), printf('%.2f', distance), because,
+effects, model, NULL, number FROM risk_stop_changes WHERE slice < :before
+UNION ALL
 SELECT slice, at, 'response', subject, NULL, response || ' ' || state, reason, '[]', NULL, NULL,
 number FROM risk_responses WHERE slice < :before
 ) ORDER BY slice DESC, kind, number DESC LIMIT :limit
@@ -333,3 +372,32 @@ SELECT COALESCE(MAX(number), 0) AS number FROM risk_credit_changes
 
 -- credit_changes --
 SELECT * FROM risk_credit_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- clusters_saved --
+INSERT INTO risk_clusters (one, kept) VALUES (1, :kept)
+ON CONFLICT (one) DO UPDATE SET kept = excluded.kept
+
+-- clusters --
+SELECT kept FROM risk_clusters
+
+-- cluster_change_saved --
+INSERT INTO risk_cluster_changes
+(number, at, slice, cluster, members, previous_units, limit_units, multiplier, in_force, because,
+effects, model, loss99_units)
+VALUES (:number, :at, :slice, :cluster, :members, :previous_units, :limit_units, :multiplier,
+:in_force, :because, :effects, :model, :loss99_units)
+
+-- cluster_changes --
+SELECT * FROM risk_cluster_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- stop_change_saved --
+INSERT INTO risk_stop_changes
+(number, at, slice, agent, previous, distance, trades, in_force, because, effects, model)
+VALUES (:number, :at, :slice, :agent, :previous, :distance, :trades, :in_force, :because, :effects,
+:model)
+
+-- last_stop_change --
+SELECT COALESCE(MAX(number), 0) AS number FROM risk_stop_changes
+
+-- stop_changes --
+SELECT * FROM risk_stop_changes WHERE number < :before ORDER BY number DESC LIMIT :limit

@@ -1,24 +1,13 @@
-"""The deck's configuration: strict, in units that its keys name.
-
-An unknown section or key, a wrong type, or a value out of range refuses to start and says what
-would be accepted.
-"""
+"""The deck's configuration: every section and key, in units that its keys name."""
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
-from difflib import get_close_matches
 from hashlib import sha256
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from quarterdeck.kernel.errors import InvalidInput
-
-MAX_CONFIG_BYTES = 1_000_000
 MAX_AMOUNT = 10**9
 """Largest amount of money a configuration may name: what an agent's capital may be."""
 
@@ -52,6 +41,9 @@ class PaperModel(_Section, frozen=True):
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
     fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
     maker_fee_fraction: Share | None = None
+    unit_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    min_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] | None = None
+    fee_in_asset: bool | None = None
     latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] | None = None
     max_participation_fraction: Fraction | None = None
     impact_bps: Bps | None = None
@@ -71,6 +63,9 @@ class PaperSection(_Section, frozen=True):
     half_spread_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 2.0
     fee_bps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 1.0
     maker_fee_fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
+    unit_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 0.0
+    min_fee_usd: Annotated[float, msgspec.Meta(ge=0.0, le=1_000.0)] = 0.0
+    fee_in_asset: bool = False
     order_life_bars: PositiveInt = 5
     latency_bars: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
     max_participation_fraction: Fraction = 0.1
@@ -84,6 +79,7 @@ class PaperSection(_Section, frozen=True):
 SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
 PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
+PORTFOLIO_MEANS = ("sample", "views")
 
 
 class OrdersSection(_Section, frozen=True):
@@ -252,6 +248,12 @@ class RiskSection(_Section, frozen=True):
     responses: ResponsesSection = ResponsesSection()
 
 
+class MarketSection(_Section, frozen=True):
+    """Coarser timeframes that indicators and regimes are kept of too, such as ``1h`` or ``1w``."""
+
+    timeframes: tuple[str, ...] = ()
+
+
 class RegimeSection(_Section, frozen=True):
     """The decoder: what a change must be worth, and how flat the probabilities may be."""
 
@@ -278,6 +280,8 @@ class PortfolioSection(_Section, frozen=True):
 
     ``covariance`` is ``sample``, ``forecast``, which scales it by the risk forecasts of the next bar,
     or ``regime``, which weights returns by how like the present the regimes were they began in.
+    ``mean`` is ``sample`` or ``views``: what makes the benchmark the best portfolio at
+    ``risk_aversion``, 0 for none stated, moved by the signals of agents with measured skill.
     Without a ``benchmark`` it is equal weights of all instruments.
     """
 
@@ -286,6 +290,8 @@ class PortfolioSection(_Section, frozen=True):
     max_weight: Fraction = 0.6
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
+    mean: str = "sample"
+    risk_aversion: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
     sectors: tuple[SectorEntry, ...] = ()
     benchmark: tuple[BenchmarkEntry, ...] = ()
 
@@ -389,6 +395,7 @@ class Config(_Section, frozen=True):
     breakers: BreakersSection = BreakersSection()
     orders: OrdersSection = OrdersSection()
     broker: BrokerSection = BrokerSection()
+    market: MarketSection = MarketSection()
     risk: RiskSection = RiskSection()
     regime: RegimeSection = RegimeSection()
     portfolio: PortfolioSection = PortfolioSection()
@@ -404,88 +411,3 @@ class Config(_Section, frozen=True):
         """Return all that bears on decisions as canonical JSON."""
         judged = msgspec.structs.replace(self, server=ServerSection())
         return msgspec.json.encode(judged, order="sorted").decode()
-
-
-def read_config(path: Path) -> Config:
-    """Read a TOML configuration.
-
-    Raises
-    ------
-    InvalidInput
-        If the file cannot be read or any key, type or value is not accepted; it names the key.
-    """
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise InvalidInput.of("config", path, f"a file of at most {MAX_CONFIG_BYTES} bytes")
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InvalidInput.of("config", path, f"a readable file ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput.of("config", path, f"a TOML file ({error})") from None
-    return parse_config(raw)
-
-
-def shipped_config() -> Config:
-    """Return the configuration of ``quarterdeck demo``: the one that ``init`` writes, too."""
-    return parse_config(tomllib.loads(shipped_text()))
-
-
-def shipped_text() -> str:
-    """Return the commented configuration that comes with the program."""
-    return resources.files("quarterdeck").joinpath("data", "quarterdeck.toml").read_text("utf-8")
-
-
-def parse_config(raw: dict[str, Any]) -> Config:
-    """Return the configuration in ``raw``; see :func:`read_config`."""
-    _refuse_unknown(raw, Config, at="")
-    try:
-        config = msgspec.convert(raw, Config, dec_hook=None)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        where = text.rsplit("`$.", 1)[-1].rstrip("`") if "`$." in text else "config"
-        raise InvalidInput(
-            f"configuration: {text}", field=where, accepted="see docs/reference/configuration.md"
-        ) from None
-    for section, key in (
-        ("paper", "capital"),
-        ("limits", "max_order_notional"),
-        ("limits", "max_position_notional"),
-    ):
-        value: Decimal = getattr(getattr(config, section), key)
-        if not value.is_finite() or not 0 < value <= MAX_AMOUNT:
-            raise InvalidInput.of(
-                f"{section}.{key}", value, f"an amount above 0, at most {MAX_AMOUNT}"
-            )
-    for key, word, accepted in (
-        ("self_trade", config.orders.self_trade, SELF_TRADE),
-        ("stop_cancels", config.orders.stop_cancels, STOP_CANCELS),
-    ):
-        if word not in accepted:
-            raise InvalidInput.of(f"orders.{key}", word, ", ".join(accepted))
-    if config.portfolio.covariance not in PORTFOLIO_COVARIANCES:
-        known = ", ".join(PORTFOLIO_COVARIANCES)
-        raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
-    if config.broker.venue not in VENUES:
-        raise InvalidInput.of("broker.venue", config.broker.venue, ", ".join(VENUES))
-    dust = config.broker.dust_cash
-    if not dust.is_finite() or not 0 <= dust <= 1 or dust != round(dust, 6):
-        raise InvalidInput.of("broker.dust_cash", dust, "0 to 1, with at most 6 decimals")
-    return config
-
-
-def _refuse_unknown(raw: dict[str, Any], section: type[msgspec.Struct], *, at: str) -> None:
-    known = {field.name: field.type for field in msgspec.structs.fields(section)}
-    for key, value in raw.items():
-        name = f"{at}{key}"
-        if key not in known:
-            close = get_close_matches(key, list(known), n=1)
-            hint = f"; did you mean {at}{close[0]}?" if close else ""
-            raise InvalidInput(
-                f"unknown configuration key {name}{hint}",
-                field=name,
-                value=str(value)[:80],
-                accepted=", ".join(sorted(known)),
-            )
-        kind = known[key]
-        if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, _Section):
-            _refuse_unknown(value, kind, at=f"{name}.")

@@ -25,6 +25,7 @@ KERNEL_MODULES = (
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
+    "quarterdeck.risk.core.clusters",
     "quarterdeck.risk.core.joint",
     "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",

@@ -58,6 +58,8 @@ class Step:
         "_ordinals",
         "_pending",
         "_places",
+        "_rows",
+        "_unsettled",
         "at",
         "audits",
         "caller",
@@ -66,7 +68,6 @@ class Step:
         "machine_at",
         "messages",
         "number",
-        "rows",
         "run",
         "slice",
     )
@@ -91,25 +92,45 @@ class Step:
         self.machine_at = machine_at
         self.caller = caller
         self.key_reused = False
-        self.rows: list[Row] = []
+        self._rows: list[Row] = []
         self.messages: list[Message] = []
         self.audits: list[tuple[str, str, str, Mapping[str, Any]]] = []
         self._pending: deque[Message] = deque()
         self._ordinals: dict[str, int] = {}
         self._places: dict[tuple[object, ...], int] = {}
+        self._unsettled: dict[
+            tuple[object, ...], tuple[str, Callable[[], Mapping[str, object]]]
+        ] = {}
         self._carry = carry
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows in order, each of :meth:`put` as it is now."""
+        for name, (statement, row) in self._unsettled.items():
+            self._rows[self._places[name]] = (statement, row())
+        self._unsettled.clear()
+        return self._rows
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """How many rows, messages and records there are: a refusal leaves it as it was."""
+        return len(self._rows), len(self.messages), len(self.audits)
 
     def write(self, statement: str, /, **values: object) -> None:
         """Append one row: the named statement of a ``store.sql`` with its parameters."""
-        self.rows.append((statement, values))
+        self._rows.append((statement, values))
 
-    def put(self, statement: str, /, *key: object, **values: object) -> None:
-        """Write the whole row of ``key``: of those written in one step only the last is kept."""
-        place = self._places.setdefault((statement, *key), len(self.rows))
-        if place == len(self.rows):
-            self.rows.append((statement, values))
-        else:
-            self.rows[place] = (statement, values)
+    def put(self, statement: str, /, *key: object, row: Callable[[], Mapping[str, object]]) -> None:
+        """Write the whole row of ``key`` as ``row`` tells it when the step ends.
+
+        However often one thing changes in a step, as an agent's counts with every fill of a bar, it is
+        told once.
+        """
+        name = (statement, *key)
+        if name not in self._places:
+            self._places[name] = len(self._rows)
+            self._rows.append((statement, {}))
+        self._unsettled[name] = (statement, row)
 
     def say(self, message: Message) -> None:
         """Say a fact; it is heard as soon as the present hearer has returned."""
@@ -276,7 +297,7 @@ class Sequencer:
             # Memory may be half changed: only a restart from the journal is safe.
             self._fatal(error)
             raise
-        if not (step.rows or step.messages or step.audits):
+        if not any(step.size):
             self._busy = False
             # A repeated answer may belong to a step still on its way to disk; later ones are not waited
             # for, and so not named.
@@ -314,7 +335,7 @@ class Sequencer:
 
     def _abandon(self, step: Step) -> None:
         self._busy = False
-        if step.rows or step.messages or step.audits:
+        if any(step.size):
             raise RuntimeError("a command was refused after it had changed something")
 
     def _end(self, step: Step) -> int:
@@ -356,12 +377,12 @@ class Sequencer:
                 self._drain(step, depth=depth + 1)
 
     def _carry_nested(self, command: Command, caller: Caller, step: Step) -> Answer:
-        outer, before = step.caller, (len(step.rows), len(step.messages), len(step.audits))
+        outer, before = step.caller, step.size
         step.caller = caller
         try:
             return self._carry_out(command, caller, step)[0]
         except DomainError:
-            if before != (len(step.rows), len(step.messages), len(step.audits)):
+            if before != step.size:
                 raise RuntimeError("a command was refused after it had changed something") from None
             raise
         finally:
@@ -401,7 +422,7 @@ class Sequencer:
 
     def _remember(self, key: tuple[str, str], request: bytes, answer: bytes, step: Step) -> None:
         # Of several answers of one step, the first given is the first forgotten.
-        ordinal = len(step.rows)
+        ordinal = step.size[0]
         self._answers[key] = (request, answer, step.number, ordinal)
         step.write(
             "runtime.answer_saved",

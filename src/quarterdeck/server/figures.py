@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import PerformancesView
-from quarterdeck.portfolio.model import RebalancePlan
+from quarterdeck.portfolio.model import RebalancePlan, ViewsView
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.replies import Reply, fitted, plain, shortest
 
@@ -52,3 +52,21 @@ def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         "trades": lines,
     }
     return fitted(reply, lists=("trades",))
+
+
+def views_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return what every agent's views were worth, those that are open, and what is expected."""
+    if not isinstance(answer, ViewsView):
+        raise TypeError(f"not views: {type(answer).__name__}")
+    skills = [
+        f"{each.agent}: {each.scored} scored, confidence "
+        + ("unknown" if each.confidence is None else f"{each.confidence:.3g}")
+        for each in answer.skills
+    ]
+    views = [
+        f"{each.agent} {each.symbol} {each.strength:+.3g}, confidence {each.confidence:.3g}"
+        for each in answer.views
+    ]
+    means = {each.symbol: each.expected_return for each in answer.outlook}
+    reply: Reply = {"skills": skills, "views": views, "reason": answer.reason}
+    return fitted({**reply, "expected_return": plain(means)}, lists=("views", "skills"))

@@ -25,6 +25,8 @@ def risk_line(brief: RiskBrief) -> Reply:
         line["credit"] = f"{brief.credit:.2f} gross ({brief.credit_share:.0%} of the limit)"
     if brief.stop_distance is not None:
         line["stop"] = f"{brief.stop_distance:.1f} forecast volatilities"
+    if brief.clusters:
+        line["together"] = [one[:80] for one in brief.clusters[:2]]
     if brief.standing:
         line["answers"] = [one[:60] for one in brief.standing[:3]]
     if brief.failing:

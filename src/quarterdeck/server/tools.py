@@ -16,7 +16,7 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overl
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
-from quarterdeck.server.figures import performance_reply, plan_reply
+from quarterdeck.server.figures import performance_reply, plan_reply, views_reply
 from quarterdeck.server.gate_replies import (
     breakers_reply,
     conflicts_reply,
@@ -360,6 +360,12 @@ TELLINGS: Mapping[str, Telling] = {
             "risk_aversion": "return a unit of variance must bring",
         },
         reply=plan_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_views": Telling(
+        text="Which agents' signals count as views, by measured skill, and the returns expected.",
+        reply=views_reply,
         detail=True,
         read_only=True,
     ),

@@ -14,7 +14,7 @@ from quarterdeck.execution.core.gate import judge
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.ledger import Account, Holding
 from quarterdeck.execution.core.limits_book import Bounds, Level, bounds_of
-from quarterdeck.execution.core.scene import Around, Scene, Standing, scene_of
+from quarterdeck.execution.core.scene import Around, Scene, Standing, Together, scene_of
 from quarterdeck.execution.core.watch import Watch
 from quarterdeck.execution.core.windows import Agent, Bar, Market
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
@@ -52,6 +52,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "believed_price_required": (0, 1),
     "max_believed_age_bars": (0, 3),
     "stop_loss_required": (0, 1),
+    "max_stop_distance_ratio": (0, 40 * PARTS),
     "window_collar_fraction": (0, 2 * PARTS),
     "max_participation_fraction": (0, PARTS),
     "max_orders_per_day": (0, 5),
@@ -85,8 +86,9 @@ def contracts_from(rng: random.Random) -> tuple[Contract, ...]:
     """Two instruments of one kind."""
     tick, lot = rng.randint(1, 50), rng.choice([1, 10, 100])
     spare, least = rng.randint(0, 3), rng.choice([0, 0, rng.randint(0, 50) * MONEY])
+    unit_fee = rng.choice([0, rng.randint(1, MONEY // 10)])
     return tuple(
-        Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare)
+        Contract(row, name, 2, 4 - spare, tick, lot, least, 10**spare, unit_fee)
         for row, name in enumerate(("AAA", "BBB"))
     )
 
@@ -205,6 +207,7 @@ def state(seed: int) -> tuple[Scene, Intent]:
         fee_parts=rng.randint(0, PARTS // 100),
         spread_parts=20_000,
         life_bars=5,
+        least_fee=rng.choice([0, rng.randint(1, 100) * MONEY]),
     )
     one, other = account_from(rng, "a"), account_from(rng, "b")
     prices = {row: rng.randint(1, 40_000) for row in (0, 1)}
@@ -241,6 +244,14 @@ def state(seed: int) -> tuple[Scene, Intent]:
             crowd=exposure.crowds.get(0, NO_CROWD),
             account_gross=exposure.gross,
             clusters=rng.choice([(), (exposure.cluster([0]), exposure.cluster([0, 1]))]),
+            together=rng.choice(
+                [
+                    None,
+                    Together(
+                        exposure.cluster([0, 1]), rng.randint(0, MOST), rng.randint(0, 2 * PARTS)
+                    ),
+                ]
+            ),
             var_parts=risks[0],
             open_orders=rng.randint(0, 5),
             breakers=breakers,

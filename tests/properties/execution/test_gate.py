@@ -20,6 +20,7 @@ from quarterdeck.execution.core.scene import (
     Around,
     Scene,
     Standing,
+    Together,
     reducible,
     scene_of,
 )
@@ -41,6 +42,7 @@ terms = st.builds(
     fee_parts=st.integers(0, PARTS // 100),
     spread_parts=st.just(20_000),
     life_bars=st.just(5),
+    least_fee=st.sampled_from([0, 0, MONEY, 100 * MONEY]),
 )
 amounts = st.integers(0, 400_000).map(lambda n: n * MONEY)
 ALWAYS = {
@@ -74,6 +76,7 @@ SOMETIMES = {
     "believed_price_required": st.integers(0, 1),
     "max_believed_age_bars": st.integers(0, 3),
     "stop_loss_required": st.integers(0, 1),
+    "max_stop_distance_ratio": st.integers(0, 40 * PARTS),
     "window_collar_fraction": st.integers(0, PARTS),
     "max_participation_fraction": st.integers(0, PARTS),
     "max_orders_per_day": st.integers(0, 3),
@@ -98,7 +101,11 @@ def bounds(draw: st.DrawFn) -> Bounds:
 
 
 contracts = st.tuples(
-    st.integers(1, 50), st.sampled_from([1, 10, 100]), st.integers(0, 500), st.integers(0, 3)
+    st.integers(1, 50),
+    st.sampled_from([1, 10, 100]),
+    st.integers(0, 500),
+    st.integers(0, 3),
+    st.sampled_from([0, 0, MONEY // 100, MONEY]),
 ).flatmap(
     lambda t: st.just(
         tuple(
@@ -111,6 +118,7 @@ contracts = st.tuples(
                 lot=t[1],
                 min_notional=t[2] * MONEY,
                 unit_value=10 ** t[3],
+                unit_fee=t[4],
             )
             for index, name in enumerate(("AAA", "BBB"))
         )
@@ -218,6 +226,15 @@ def judged(draw: st.DrawFn, *, reducing: bool = False) -> tuple[Scene, Intent]:
             crowd=exposure.crowds.get(0, NO_CROWD),
             account_gross=exposure.gross,
             clusters=draw(st.sampled_from([(), (exposure.cluster([0]), exposure.cluster([0, 1]))])),
+            together=draw(
+                st.none()
+                | st.builds(
+                    Together,
+                    used=st.just(exposure.cluster([0, 1])),
+                    most=st.integers(0, 200_000 * MONEY),
+                    parts=st.integers(0, 2 * PARTS),
+                )
+            ),
             var_parts=risks[0],
             open_orders=draw(st.integers(0, 5)),
             breakers=draw(breakers),
@@ -324,7 +341,8 @@ def _passes_buying_power(scene: Scene, intent: Intent, quantity: int) -> bool:
         opens = max(0, holding.sells + quantity - max(0, holding.quantity))
         dearest = max(price, holding.sell_price)
     needed = opens * dearest * scene.contract.unit_value
-    return needed + fee_of(needed, scene.terms.fee_parts) <= scene.free
+    each = opens * scene.contract.unit_fee
+    return needed + fee_of(needed, scene.terms.fee_parts) + each <= scene.free
 
 
 @settings(max_examples=300)

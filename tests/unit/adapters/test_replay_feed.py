@@ -12,7 +12,7 @@ from quarterdeck.adapters.feeds.bars import slices
 from quarterdeck.adapters.feeds.files import read_bars
 from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.adapters.feeds.replay import open_replay, price_scale_of, replay_of
-from quarterdeck.data import CLOSES_US20, DAILY_US, INDEX, path_of
+from quarterdeck.data import CLOSES_US20, DAILY_US, ES_1M, ES_1S, INDEX, path_of
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import parse_rfc3339
 from quarterdeck.market.service import MarketService
@@ -204,3 +204,32 @@ def test_prices_in_fractions_of_a_coin_are_read_but_replayed_only_where_the_ledg
     assert open_replay(path, symbols=["ETH/BTC"]).instruments[0].price_scale == 6
     with pytest.raises(InvalidInput, match="price of TRX/BTC"):
         open_replay(path, symbols=["TRX/BTC"])
+
+
+@pytest.mark.parametrize("name", [ES_1M, ES_1S])
+def test_the_trades_of_a_bar_are_those_that_made_it(name):
+    feed = open_replay(name)
+    for index in range(0, len(feed), 1 + len(feed) // 500):
+        raw = feed.slice(index)
+        assert raw.trades is not None
+        price, size = raw.trades.price, raw.trades.size
+        assert raw.trades.counts.tolist() == [price.size]
+        assert size.sum() == raw.volume[0]
+        assert (price[0], price[-1]) == (raw.open[0], raw.close[0])
+        assert (price.max(), price.min()) == (raw.high[0], raw.low[0])
+
+
+def test_a_part_of_a_replay_has_the_trades_of_its_own_bars_only():
+    whole = open_replay(ES_1M)
+    part = open_replay(ES_1M, start=whole.slice(100).at, end=whole.slice(120).at)
+    assert part.digest != whole.digest
+    for index in (0, 20):
+        one, other = part.slice(index).trades, whole.slice(100 + index).trades
+        assert one.price.tolist() == other.price.tolist()
+        assert one.size.tolist() == other.size.tolist()
+
+
+def test_a_file_of_bars_has_no_trades_and_is_another_feed_than_the_same_bars_with_them():
+    bars = open_replay(path_of(ES_1M))
+    assert bars.slice(0).trades is None
+    assert bars.digest != open_replay(ES_1M).digest

@@ -13,7 +13,7 @@ from quarterdeck.app.deck import Deck
 from quarterdeck.app.plan import EMBEDDED, Plan
 from quarterdeck.crew import CREW
 from quarterdeck.kernel.time import parse_rfc3339
-from quarterdeck.runtime.config import shipped_config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 
 END = parse_rfc3339("2005-12-01T00:00:00Z")

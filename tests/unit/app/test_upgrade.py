@@ -28,7 +28,7 @@ from quarterdeck.kernel.vocabulary import OrderType, Side
 from quarterdeck.runtime import backup, database
 from quarterdeck.runtime.audit import verified
 from quarterdeck.runtime.clock import SystemClock
-from quarterdeck.runtime.config import shipped_config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.database import SCHEMA_VERSION, ConnectionReader, load_sql
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
 from quarterdeck.runtime.journal import Journal

@@ -31,9 +31,9 @@ from quarterdeck.kernel.ids import AccountId, AgentId, RunId
 from quarterdeck.kernel.messages import Command, Message, Query
 from quarterdeck.kernel.time import DAY, Nanos
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
-from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind
+from quarterdeck.market.model import BarsClosed, Instrument, InstrumentKind, Trades
 from quarterdeck.regime.model import RegimeChanged
-from quarterdeck.risk.model import GateRestrained, LimitsChanged, RiskResponded
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, LimitsChanged, RiskResponded
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import VirtualClock
 from quarterdeck.runtime.config import BreakersSection, LimitsSection, OrdersSection, PaperSection
@@ -247,6 +247,7 @@ class Deck:
             (
                 AgentRegistered,
                 BarsClosed,
+                ClustersBounded,
                 GateRestrained,
                 LimitsChanged,
                 RegimeChanged,
@@ -319,8 +320,12 @@ class Deck:
         hours: int = 24,
         timeframe: str = "1d",
         volume: float = math.nan,
+        trades: Sequence[tuple[int, int]] | None = None,
     ) -> None:
-        """Close the next slice; a single number is a bar that never moved."""
+        """Close the next slice; a single number is a bar that never moved.
+
+        ``trades`` are price units and sizes of the first row's.
+        """
         index = self.sequencer.slice + 1
         at = Nanos(START if index == 0 else self.sequencer.at + hours * DAY // 24)
         rows = sorted(prices)
@@ -347,6 +352,7 @@ class Deck:
                 missed=np.array(missed, dtype=np.int64),
                 warming_up=warming_up,
                 last=last,
+                trades=None if trades is None else trades_of(trades, rows=len(rows)),
             ),
             index=index,
             at=at,
@@ -439,6 +445,15 @@ class Deck:
 
     def digest(self) -> bytes:
         return state_digest(self.connection, SQL)
+
+
+def trades_of(trades: Sequence[tuple[int, int]], *, rows: int) -> Trades:
+    """The first of ``rows`` bars has ``trades``, the others none."""
+    return Trades(
+        counts=np.array([len(trades), *[0] * (rows - 1)], dtype=np.int64),
+        price_units=np.array([price for price, _ in trades], dtype=np.int64),
+        size=np.array([size for _, size in trades], dtype=np.float64),
+    )
 
 
 def open_deck(**options: Any) -> Deck:

@@ -224,7 +224,7 @@ def test_only_an_operator_changes_limits() -> None:
 def test_a_value_is_shown_as_it_is_read() -> None:
     contracts = open_deck().desk.contracts
     values = {
-        Kind.MONEY: "12.5", Kind.FRACTION: "0.25", Kind.RATIO: "1.5", Kind.QUANTITY: "3.001",
+        Kind.MONEY: "12.5", Kind.FRACTION: "0.25", Kind.RATIO: "1.5", Kind.VAR_RATIO: "2.5", Kind.QUANTITY: "3.001",
         Kind.COUNT: "7", Kind.BARS: "7", Kind.MILLISECONDS: "20", Kind.STATE: "reducing", Kind.YES: "no",
         Kind.SYMBOLS: "AAA,CCC", Kind.TYPES: "market,stop_limit", Kind.REGIMES: "ranging,volatile",
         Kind.INSTANT: "2030-01-01T00:00:00Z",
@@ -256,6 +256,7 @@ REFUSED_BY: dict[str, tuple[str, dict[str, object], str]] = {
     "believed_price_required": ("yes", {}, "FALSE_PREMISE"),
     "max_believed_age_bars": ("1", {"believed_price": 100}, "FALSE_PREMISE"),
     "stop_loss_required": ("yes", {}, "STOP_LOSS_MISSING"),
+    "max_stop_distance_ratio": ("1", {"learn": True, "stop_loss": 97}, "STOP_LOSS_MISSING"),
     "window_collar_fraction": ("0.001", {"limit": 101}, "WINDOW_COLLAR"),
     "max_participation_fraction": ("0.09", {"volume": 100.0}, "PARTICIPATION"),
     "max_orders_per_day": ("0", {}, "ORDERS_PER_DAY"),
@@ -301,7 +302,7 @@ def test_each_limit_refuses_and_its_headroom_passes(name: str) -> None:
     deck = open_deck(limits=LimitsSection(clusters=TECH))
     _set_the_scene(deck, terms)
     limit(deck, name, value, "agent", "a")
-    believed = {each: terms[each] for each in ("believed_price",) if each in terms}
+    believed = {each: terms[each] for each in ("believed_price", "stop_loss") if each in terms}
     view = deck.order("AAA", str(terms.get("side", "buy")), 10, terms.get("limit"), **believed)
     assert codes(view) == [code]
     (breach,) = view.decision.breaches

@@ -43,6 +43,7 @@ from quarterdeck.execution.model.broker import (
     OutcomeUnknown,
     SettleOrder,
 )
+from quarterdeck.execution.service.sending import may_leave
 from quarterdeck.kernel.errors import (
     Conflict,
     DomainError,
@@ -156,6 +157,7 @@ class World:
             market=kept,
             contracts=self.deck.desk.contracts,
             stop=self.deck.flag,
+            may_leave=lambda name: may_leave(self.deck.service, name),
             commands=self.deck.sequencer,
             committed=self.bus.subscribe(1_000),
         )
@@ -337,6 +339,45 @@ def test_a_stop_between_decision_and_bytes_withholds_the_order(open_world: Opens
     assert world.deck.desk.accounts["a"].holdings[0].buys == 10
     third = world.deck.order("AAA", "buy", 1)
     assert codes(third) == ["STALE_EPOCH"]
+
+
+@pytest.mark.parametrize("scope", ["agent", "instrument", "account"])
+def test_a_narrow_stop_between_decision_and_bytes_withholds_the_order(
+    open_world: Opens, scope: str
+) -> None:
+    world = open_world()
+    early, late = (world.deck.order("AAA", "buy", n) for n in (10, 11))
+
+    async def submit(asked: BrokerOrder) -> BrokerState:
+        state = await world.line.venue.submit(asked)
+        # A step of somebody else's, while the first is on the line.
+        desk = world.deck.desk
+        if scope == "agent":
+            desk.accounts["a"].stopped = True
+        elif scope == "instrument":
+            desk.frozen[0] = "odd prices"
+        else:
+            desk.session.account_stopped = True
+        return state
+
+    world.line.submit = submit
+    world.turn()
+    assert (world.look(early).status, world.look(late).status) == (S.WORKING, S.WITHHELD)
+
+
+def test_a_fill_of_what_was_to_be_less_is_booked_whole(open_world: Opens) -> None:
+    world = open_world(orders=OrdersSection(self_trade="decrement"))
+    order = world.deck.order("AAA", "buy", 10, limit="101")
+    world.turn()
+    world.deck.order("AAA", "sell", 3, limit="100", by="b")
+    assert (world.look(order).quantity, world.borne()) == (7, 7)
+    world.bars()
+    world.turn()
+    world.turn()
+    done = world.look(order)
+    # The venue had ten of it when the bar came.
+    assert (done.status, done.filled, world.borne()) == (S.FILLED, 10, 10)
+    assert (world.broker().differences, world.broker().unknown) == ((), ())
 
 
 def test_a_stop_asks_the_venue_to_cancel_and_says_so_when_it_has(open_world: Opens) -> None:

@@ -8,12 +8,15 @@ from quarterdeck.execution.model import GetGate, GetStop, Scope, SetLimit
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.risk.model import (
+    BoundedCluster,
+    ClustersBounded,
     GateRestrained,
     Response,
     ResponseState,
     RiskResponded,
     RiskScope,
 )
+from quarterdeck.runtime.config import ClusterEntry, LimitsSection
 from tests.unit.execution.deck import Deck, agent_caller, codes, open_deck
 
 
@@ -68,6 +71,78 @@ def test_a_credit_line_bounds_the_gross_exposure_and_never_loosens_a_persons() -
     restrain(deck, RiskScope.AGENT, "a", reducing=False)
     (row,) = [r for r in deck.ask(GetGate(), agent_caller("a")).limits if r.code == "CREDIT_LINE"]
     assert row.value == "300"
+
+
+def move(deck: Deck, units: int | None, multiplier: float = 0.5) -> None:
+    found = () if units is None else (BoundedCluster("AAA", (0, 1), units, multiplier),)
+    deck.tell([ClustersBounded(at=Nanos(0), slice=0, clusters=found)])
+
+
+def test_what_moves_together_is_bounded_together_until_it_parts() -> None:
+    deck = open_deck()
+    deck.join("b")
+    move(deck, 2_000 * 10**6)
+    deck.restart()
+    assert deck.order("AAA", "buy", 15, 100).status is OrderStatus.WORKING
+    refused = deck.order("BBB", "buy", 20, 50, by="b")
+    (breach,) = refused.decision.breaches
+    assert (breach.code, breach.limit, breach.used) == ("CLUSTER_EXPOSURE", 2_000, 1_500)
+    assert refused.decision.max_allowed_now == 10
+    assert deck.order("BBB", "buy", 10, 50, by="b").status is OrderStatus.WORKING
+    assert deck.order("CCC", "buy", 10, 20, by="b").status is OrderStatus.WORKING
+    (row,) = [r for r in deck.ask(GetGate()).limits if r.code == "CLUSTER_EXPOSURE"]
+    assert (row.scope, row.value, row.learned) == ("AAA BBB", "2000", True)
+    move(deck, None)
+    deck.restart()
+    assert deck.order("AAA", "buy", 15, 100).status is OrderStatus.WORKING
+
+
+def test_a_persons_limit_of_a_cluster_is_scaled_and_never_loosened() -> None:
+    tech = (ClusterEntry(name="tech", symbols=("AAA", "CCC")),)
+    deck = open_deck(limits=LimitsSection(clusters=tech))
+    deck.send(
+        SetLimit(
+            scope=Scope.CLUSTER,
+            subject="tech",
+            name="max_cluster_notional",
+            value="1000",
+            reason="r",
+        )
+    )
+    move(deck, 90_000 * 10**6, 0.6)
+    (breach,) = deck.order("AAA", "buy", 7, 100).decision.breaches
+    assert (breach.code, breach.limit, breach.level) == ("CLUSTER_EXPOSURE", 600, "cluster tech")
+    move(deck, 90_000 * 10**6, 7.0)
+    (breach,) = deck.order("AAA", "buy", 11, 100).decision.breaches
+    assert breach.limit == 1_000
+
+
+def test_a_learned_stop_refuses_one_further_away_and_says_which_passes() -> None:
+    deck = open_deck()
+    deck.learn(0, 10**15)
+    deck.tell(
+        [
+            GateRestrained(
+                at=Nanos(0),
+                scope=RiskScope.AGENT,
+                subject="a",
+                reducing=False,
+                credit_units=None,
+                stop_ratio=1.5,
+            )
+        ]
+    )
+    deck.restart()
+    refused = deck.order("AAA", "buy", 1, 100, stop_loss=96.99)
+    assert codes(refused) == ["STOP_LOSS_MISSING"]
+    (breach,) = refused.decision.breaches
+    assert breach.level == "risk, agent a"
+    assert "97 it passes" in breach.text
+    assert deck.order("AAA", "buy", 1, 100, stop_loss=97).status is OrderStatus.WORKING
+    assert codes(deck.order("AAA", "sell", 1, 100, stop_loss=103.01)) == ["STOP_LOSS_MISSING"]
+    assert deck.order("AAA", "buy", 1, 100).status is OrderStatus.WORKING
+    # Without a forecast nothing says how far it is.
+    assert deck.order("BBB", "buy", 10, 50, stop_loss=1).status is OrderStatus.WORKING
 
 
 def test_a_response_that_stops_is_a_stop_like_any_other() -> None:

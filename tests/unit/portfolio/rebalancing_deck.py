@@ -9,7 +9,14 @@ import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.app.bookkeeping import ExecutionAccounts
-from quarterdeck.execution.model import CapitalMoved, EquityMarked, OrderFilled, TradingHalted
+from quarterdeck.execution.model import (
+    CapitalMoved,
+    EquityMarked,
+    OrderFilled,
+    SignalEnded,
+    SignalStated,
+    TradingHalted,
+)
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.service import PerformanceService
 from quarterdeck.portfolio.api.rebalancing import OPERATIONS
@@ -50,7 +57,8 @@ class RebalancingDeck(Deck):
     """An account named ``mine`` with 100,000 in cash, and nobody else in the market."""
 
     def __init__(self, *, window_bars: int = 20, **sections: Any) -> None:
-        self.section = PortfolioSection(window_bars=window_bars, max_weight=1.0)
+        terms = sections.pop("portfolio", {})
+        self.section = PortfolioSection(window_bars=window_bars, max_weight=1.0, **terms)
         self.portfolio: PortfolioService | None = None
         self.prices = dict(START_PRICES)
         sections.setdefault("limits", WIDE)
@@ -80,6 +88,8 @@ class RebalancingDeck(Deck):
             if kind is not TradingHalted:
                 ours = (self.portfolio.hear, *ours)
             routes.hearers[kind] = (*routes.hearers.get(kind, ()), *ours)
+        for kind in (SignalStated, SignalEnded):
+            routes.hearers[kind] = (*routes.hearers.get(kind, ()), self.portfolio.hear)
         for operation in OPERATIONS:
             if operation.effect is Effect.COMMAND:
                 routes.commands[operation.input] = Binding(operation, self.rebalancing)

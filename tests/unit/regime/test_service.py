@@ -9,13 +9,22 @@ import msgspec
 import numpy as np
 import pytest
 
+from quarterdeck.adapters.feeds.files import only
 from quarterdeck.adapters.feeds.listing import listed
-from quarterdeck.kernel.vocabulary import Regime
+from quarterdeck.adapters.feeds.replay import open_replay
+from quarterdeck.data import DAILY_US, path_of
+from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.kernel.vocabulary import REGIMES, Regime
+from quarterdeck.library.bars import coarser, read_bars
+from quarterdeck.library.regimes import detect_regimes
 from quarterdeck.market.service import MarketService
 from quarterdeck.regime.core.features import MIN_BARS
+from quarterdeck.regime.core.history import spans_of, statistics_of
 from quarterdeck.regime.model import (
+    CoarserRegimeChanged,
     GetMarketRegime,
     GetRegimeCalibration,
+    GetRegimeChanges,
     GetRegimes,
     GetRegimeSpans,
     GetRegimeStatistics,
@@ -133,3 +142,51 @@ def test_the_market_as_a_whole_has_breadth_dispersion_and_correlation(watched: W
     young.run(3)
     empty = young.regime.market(GetMarketRegime(), OPERATOR)
     assert (empty.probability, empty.reason) == (None, "no instrument has a regime yet")
+
+
+def test_a_coarser_timeframe_has_the_regimes_of_its_own_bars_kept_and_queryable() -> None:
+    symbols = FEED.symbols[:2]
+    feed = open_replay(symbols=symbols)
+    market = MarketService(instruments=listed(feed), timeframe="1d", coarser=("1w",))
+    regime = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d", coarser=("1w",))
+    store, said = Store(), []
+    for index in range(len(feed)):
+        message = arrived(feed, index)
+        step = step_at(index, message.at)
+        regime.hear(market.closed(message), step)
+        said += [one for one in step.take_said() if isinstance(one, CoarserRegimeChanged)]
+        store.commit(step)
+    bars = read_bars(path_of(DAILY_US))
+    whole = detect_regimes(coarser(only(bars, symbols), "1w"))
+    view = regime.regimes(GetRegimes(timeframe="1w"), OPERATOR)
+    assert view.timeframe == "1w"
+    for symbol, now in zip(symbols, view.instruments, strict=True):
+        history = whole[symbol]
+        labels = history.labels[: now.have]
+        assert now.regime is REGIMES[labels[-1]]
+        assert now.confidence == history.confidence(now.have - 1)
+        told = regime.statistics(GetRegimeStatistics(symbol=symbol, timeframe="1w"), OPERATOR)
+        same = statistics_of(spans_of(labels))
+        assert [line.spans for line in told.regimes] == same.spans.tolist()
+        asked = GetRegimeChanges(symbol=symbol, timeframe="1w")
+        changes = asyncio.run(regime.changes(asked, OPERATOR, StoreHistory(store))).changes
+        assert [one.regime for one in reversed(changes)] == [
+            one.regime for one in said if one.symbol == symbol
+        ]
+        assert {one.timeframe for one in changes} == {"1w"}
+        spans = asyncio.run(
+            regime.spans(
+                GetRegimeSpans(symbol=symbol, slices=5_000, timeframe="1w"),
+                OPERATOR,
+                StoreHistory(store),
+            )
+        ).spans
+        assert (spans[-1][1], spans[-1][2]) == (len(feed) - 1, now.regime)
+        for (_, end, _), (begin, _, _) in pairwise(spans):
+            assert begin == end + 1
+    assert said
+    again = RegimeService(symbols=symbols, config=RegimeSection(), timeframe="1d", coarser=("1w",))
+    again.restore(regime.arrays())
+    assert again.regimes(GetRegimes(timeframe="1w"), OPERATOR) == view
+    with pytest.raises(InvalidInput, match="1d, 1w"):
+        regime.regimes(GetRegimes(timeframe="1h"), OPERATOR)

@@ -8,11 +8,20 @@ import pytest
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.risk.model import Adaptation, CreditChanged, ResetAdaptation, SetAdaptation
+from quarterdeck.risk.core.stops import followed
+from quarterdeck.risk.model import (
+    Adaptation,
+    CreditChanged,
+    ResetAdaptation,
+    SetAdaptation,
+    StopDistanceChanged,
+)
 from quarterdeck.risk.service.credit import Around, Credits
 from quarterdeck.runtime.config import RiskSection
 from tests.unit.stages import Store, said, step_at
+from tests.unit.test_analytics import filled
 
 RATIO = 1.5
 EQUITY = 100_000 * 10**6
@@ -137,6 +146,57 @@ def test_in_the_shadow_it_is_learned_and_told_and_not_in_force() -> None:
     assert desk.credits.units("a") == first.credit_units
     assert desk.told[-1] == ("a", first.credit_units)
     assert desk.reload().credits.view().mode is Adaptation.LIVE
+
+
+def trade(desk: Desk, came: float, worst: float) -> list[StopDistanceChanged]:
+    """Open a position, let it move so many volatilities at worst, and close it where it came to."""
+    changes: list[StopDistanceChanged] = []
+    for held, move in ((1, 0.0), (None, worst), (0, came)):
+        price = 100.0 * float(np.exp(0.01 * move))
+        if held is None:
+            step = step_at(desk.index, Nanos(desk.index))
+            account = desk.credits._accounts["a"]
+            account.trades[0] = followed(account.trades[0], price)
+            desk.credits._keep("a", step)
+            desk.store.commit(step)
+            continue
+        side = Side.BUY if held else Side.SELL
+        step = step_at(desk.index, Nanos(desk.index))
+        desk.credits.follow_fill(
+            filled(desk.index, agent="a", instrument=0, side=side, units=1),
+            step,
+            held=held,
+            price=price,
+            volatility=0.01,
+        )
+        desk.store.commit(step)
+        changes += said(step, StopDistanceChanged)
+        assert len([one for one in step.audits if one[1] == "stop_distance_changed"]) == len(
+            said(step, StopDistanceChanged)
+        )
+    return changes
+
+
+def test_a_stop_is_in_force_after_ten_trades_nearer_at_once_and_further_at_a_pace() -> None:
+    desk = Desk()
+    desk.bar()
+    early = [one for _ in range(9) for one in trade(desk, -9.0, -9.0)]
+    assert (early, desk.credits.stop_ratio("a")) == ([], None)
+    (first,) = trade(desk, -9.0, -9.0)
+    assert (first.previous, first.trades, first.in_force) == (None, 10, True)
+    nearer = [one for _ in range(20) for one in trade(desk, -9.0, -9.0)]
+    assert all(one.previous is not None and one.distance < one.previous for one in nearer)
+    assert desk.credits.stop_ratio("a") == pytest.approx(nearer[-1].distance / 2.326)
+    further = [one for _ in range(60) for one in trade(desk, 4.0, -5.0)]
+    assert further
+    for one in further:
+        assert one.previous is not None
+        assert one.previous < one.distance <= one.previous * 1.0201 + 1e-9
+        assert 1 <= len(one.effects) <= 3
+    assert desk.reload().credits.stop_ratio("a") == desk.credits.stop_ratio("a")
+    assert len(desk.store.all("risk_stop_changes")) == 1 + len(nearer) + len(further)
+    desk.do(SetAdaptation(mode=Adaptation.SHADOW, reason="look first"))
+    assert desk.credits.stop_ratio("a") is None
 
 
 def test_frozen_neither_learns_nor_loosens_but_follows_a_falling_equity() -> None:

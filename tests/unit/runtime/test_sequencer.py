@@ -300,11 +300,11 @@ def test_of_the_rows_of_one_key_in_a_step_the_last_is_kept_in_the_place_of_the_f
         caller=AGENT,
         carry=lambda command, caller, step: Total(total=0),
     )
-    step.put("s.saved", "a", 1, total=1)
+    step.put("s.saved", "a", 1, row=lambda: {"total": 1})
     step.write("s.line_saved", n=1)
-    step.put("s.saved", "a", 2, total=5)
-    step.put("t.saved", "a", 1, total=7)
-    step.put("s.saved", "a", 1, total=2)
+    step.put("s.saved", "a", 2, row=lambda: {"total": 5})
+    step.put("t.saved", "a", 1, row=lambda: {"total": 7})
+    step.put("s.saved", "a", 1, row=lambda: {"total": 2})
     step.write("s.line_saved", n=2)
     assert step.rows == [
         ("s.saved", {"total": 2}),

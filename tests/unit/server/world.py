@@ -219,6 +219,7 @@ BRIEF = risk.RiskBrief(
     credit=Decimal("75375.1875"),
     credit_share=0.5,
     stop_distance=4.08,
+    clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),
     failing=("MSFT 99 %",),
     judged=500,
@@ -240,6 +241,7 @@ NOW = risk.RiskNowView(
     forecasts=risk.RisksView(instruments=()),
     holdings=risk.HoldingsView(subjects=(), coverage=()),
     credits=risk.CreditsView(mode=risk.Adaptation.LIVE, agents=()),
+    clusters=risk.ClustersView(clusters=()),
     standing=(),
 )
 
@@ -380,6 +382,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         market.GetBars: lambda q, c: market.BarsView(symbol=q.symbol, timeframe="1d", bars=bars),
         regime.GetRegimes: lambda q, c: regime.RegimesView(
+            timeframe="1d",
             instruments=tuple(
                 regime.RegimeView(
                     symbol=s,
@@ -394,10 +397,10 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                     need=60,
                 )
                 for s in SYMBOLS
-            )
+            ),
         ),
         regime.GetRegimeSpans: lambda q, c: regime.RegimeSpansView(
-            symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
+            timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
         regime.GetRegimeChanges: lambda q, c: regime.RegimeChangesView(changes=(), next=None),
         risk.GetRisk: lambda q, c: risk.RisksView(

@@ -1,9 +1,11 @@
+import { useState } from "react";
+import { useView } from "../live/queries";
 import { When } from "../parts/cells";
 import { DASH, REGIME_ORDER, count, exact, fixed, percent, price, words } from "../parts/format";
 import { Maybe, RegimeName, regimeColour } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { IndicatorView, IndicatorsView, InstrumentView, InstrumentsView, RegimeChangeView, RegimeChangesView, RegimeView, RegimesView } from "../wire/types";
+import type { IndicatorView, IndicatorsView, InstrumentView, InstrumentsView, MarketRegimeView, RegimeCalibration, RegimeCalibrationView, RegimeChangeView, RegimeChangesView, RegimeStatistics, RegimeStatisticsView, RegimeView, RegimesView } from "../wire/types";
 
 const INSTRUMENTS: ReadonlyArray<Column<InstrumentView>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
@@ -65,6 +67,63 @@ const CHANGES: ReadonlyArray<Column<RegimeChangeView>> = [
   { name: "Triggered by", wrap: true, show: (row) => <span className="text-muted">{row.triggers.map((trigger) => `${trigger.feature} ${fixed(trigger.value, Math.abs(trigger.value) < 1 ? 4 : 2)} (${percent(trigger.contribution, 0)})`).join(", ")}</span> },
 ];
 
+const CALIBRATION: ReadonlyArray<Column<RegimeCalibration>> = [
+  { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "Judged", right: true, hint: "Bars whose label is known by now", show: (row) => count(row.judged) },
+  { name: "Error", right: true, hint: "Mean distance of confidence from what was right", show: (row) => <Maybe text={fixed(row.error, 3)} why={`${row.judged} of ${row.need} bars judged`} /> },
+  ...["very_low", "low", "medium", "high", "very_high"].map((level): Column<RegimeCalibration> => ({
+    name: words(level), right: true, hint: "Share that was right; in brackets the mean confidence", show: (row) => {
+      const found = row.levels.find((one) => one.level === level);
+      return <Maybe text={found === undefined || found.right === null ? DASH : `${percent(found.right, 0)} (${percent(found.confidence, 0)})`} why="no judged bar of this level" />;
+    },
+  })),
+];
+
+const STATISTICS: ReadonlyArray<Column<RegimeStatistics>> = [
+  { name: "Regime", lead: true, show: (row) => <RegimeName regime={row.regime} /> },
+  { name: "Spans", right: true, show: (row) => count(row.spans) },
+  { name: "Share of bars", right: true, show: (row) => percent(row.frequency, 1) },
+  { name: "Mean length", right: true, hint: "Bars of the spans that ended", show: (row) => <Maybe text={row.duration_bars === null ? DASH : `${fixed(row.duration_bars, 1)} bars`} why="none has ended" /> },
+  ...REGIME_ORDER.map((next): Column<RegimeStatistics> => ({
+    name: `to ${words(next)}`, right: true, hint: "Share of its ends that led there", show: (row) => <Maybe text={row.followed_by === null ? DASH : percent(row.followed_by[next] ?? 0, 0)} why="none has ended" />,
+  })),
+];
+
+function Whole({ data }: { data: MarketRegimeView }) {
+  const figures: ReadonlyArray<readonly [string, string]> = [
+    ["Probability", percent(data.probability, 0)], ["Dispersion", percent(data.dispersion, 1)], ["Correlation", fixed(data.correlation, 2)],
+    ...REGIME_ORDER.filter((regime) => (data.breadth[regime] ?? 0) > 0).map((regime) => [words(regime), percent(data.breadth[regime] ?? 0, 0)] as const),
+  ];
+  return (
+    <dl className="flex flex-wrap gap-x-6 gap-y-2 p-3">
+      <div><dt className="text-muted">Regime</dt><dd><RegimeName regime={data.regime} {...(data.reason === null ? {} : { detail: data.reason })} /></dd></div>
+      {figures.map(([name, text]) => <div key={name}><dt className="text-muted">{name}</dt><dd>{text}</dd></div>)}
+    </dl>
+  );
+}
+
+/** How often each regime of one instrument came, how long it lasted and what followed it. */
+function Figures({ symbols }: { symbols: ReadonlyArray<string> }) {
+  const [chosen, choose] = useState<string | null>(null);
+  const symbol = chosen ?? symbols[0];
+  if (symbol === undefined) return null;
+  const select = (
+    <select className="field h-6" aria-label="Instrument" value={symbol} onChange={(event) => choose(event.target.value)}>
+      {symbols.map((one) => <option key={one}>{one}</option>)}
+    </select>
+  );
+  return (
+    <ViewPanel<RegimeStatisticsView> title="Regime statistics" path={`/regimes/statistics/${encodeURIComponent(symbol)}`} className="shrink-0" aside={select} note={(data) => `bars of ${data.timeframe}`}>
+      {(data) => <Table label="Regime statistics" columns={STATISTICS} rows={data.regimes} rowKey={(row) => row.regime} empty="No regime yet." />}
+    </ViewPanel>
+  );
+}
+
+function Statistics() {
+  const data = useView<InstrumentsView>("/instruments", { moving: false }).data;
+  return data === undefined ? null : <Figures symbols={data.instruments.map((one) => one.symbol)} />;
+}
+
 export default function Market() {
   return (
     <>
@@ -72,8 +131,15 @@ export default function Market() {
       <ViewPanel<RegimesView> title="Regimes" path="/regimes" className="shrink-0">
         {(data) => <Table label="Regimes" columns={REGIMES} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
+      <ViewPanel<MarketRegimeView> title="All instruments together" path="/regimes/market" className="shrink-0" note={(data) => `breadth over ${count(data.instruments)} instruments`}>
+        {(data) => <Whole data={data} />}
+      </ViewPanel>
       <ViewPanel<IndicatorsView> title="Indicators" path="/indicators" className="shrink-0" note={() => "at the last close"}>
         {(data) => <Table label="Indicators" columns={INDICATORS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
+      </ViewPanel>
+      <Statistics />
+      <ViewPanel<RegimeCalibrationView> title="Calibration" path="/regimes/calibration" className="shrink-0" note={() => "confidence against labels that became known"}>
+        {(data) => <Table label="Calibration" columns={CALIBRATION} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<InstrumentsView> title="Instruments" path="/instruments" className="shrink-0">
         {(data) => <Table label="Instruments" columns={INSTRUMENTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ClustersView, ClusterView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
 
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
@@ -146,6 +146,18 @@ const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
   { name: "Gain of more", right: true, hint: "At least so much a bar, in forecast deviations; only above zero does it loosen", show: (row) => <Maybe text={row.least_gain === null ? DASH : fixed(row.least_gain, 3)} why="60 bars with something held are needed" /> },
   { name: "Stop distance", right: true, hint: "In forecast volatilities of a bar", show: (row) => row.trades === 0 ? <Maybe text={DASH} why="no trade has closed yet" /> : `${fixed(row.stop_distance, 1)} (${count(row.trades)})` },
+  { name: "Furthest stop", right: true, hint: "An attached stop-loss further away is refused; forecast volatilities of a bar", show: (row) => <Maybe text={row.stop_in_force === null ? DASH : fixed(row.stop_in_force, 1)} why="in force after ten closed trades, unless in the shadow" /> },
+];
+
+const CLUSTERS: ReadonlyArray<Column<ClusterView>> = [
+  { name: "Moves together", lead: true, wrap: true, show: (row) => <span className="font-medium">{row.members.join(" · ")}</span> },
+  { name: "Correlation", right: true, hint: "Mean of all pairs lately, and usually", show: (row) => `${fixed(row.correlation, 2)} (${fixed(row.usual_correlation, 2)})` },
+  { name: "VaR 99", right: true, hint: "Of one unit spread evenly", show: (row) => <Maybe text={percent(row.var99)} why={YOUNG} /> },
+  { name: "ES 99", right: true, show: (row) => <Maybe text={percent(row.es99)} why={YOUNG} /> },
+  { name: "Held", right: true, hint: "Gross, by all agents", show: (row) => money(row.held) },
+  { name: "Held VaR 99", right: true, show: (row) => <Maybe text={money(row.held_var99)} why="nothing of it is held, or not enough data" /> },
+  { name: "Multiplier", right: true, hint: "Learned from its own bars, times what a risen correlation leaves", show: (row) => row.multiplier === null ? <Maybe text={DASH} why="no agent has been scored yet" /> : `× ${fixed(row.multiplier, 2)}` },
+  { name: "Limit", right: true, hint: "Gross exposure of all agents; never above a person's", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.limit)} why="no agent has been scored yet" /></span> },
 ];
 
 const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
@@ -249,6 +261,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
         {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
+      </ViewPanel>
+      <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together"}>
+        {(data) => <Table label="What moves together" columns={CLUSTERS} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}
       </ViewPanel>
       <ViewPanel<StressesView> title="Stress" path="/risk/stress" className="shrink-0" note={(view) => `what is held now, through ${count(view.bars)} bars of history and through scenarios`}>
         {(data) => <Table label="Stress" columns={STRESSES} rows={data.scenarios} rowKey={(row) => row.name} empty="There is no scenario." />}

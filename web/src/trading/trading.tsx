@@ -10,6 +10,7 @@ import { RULES } from "../parts/rules";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { idempotencyKey, rest } from "../wire/rest";
 import type { AccountView, AccountsView, AssetView, BrokerView, ConflictView, ConflictsView, DifferenceView, FillView, FillsView, KeepAliveView, KeepAlivesView, OrderStatus, OrderView, OrdersView, PositionView, PositionsView, SignalView, SignalsView } from "../wire/types";
+import { AdjustCommand } from "./adjust";
 
 function DecisionCell({ order }: { order: OrderView }) {
   const [open, setOpen] = useState(false);
@@ -73,6 +74,7 @@ const DIFFERENCES: ReadonlyArray<Column<DifferenceView>> = [
   { name: "What differs", lead: true, show: (row) => row.subject },
   { name: "Ours", right: true, hint: "In the smallest units", show: (row) => count(row.ours) },
   { name: "The broker's", right: true, hint: "In the smallest units", show: (row) => count(row.theirs) },
+  { name: "", right: true, show: (row) => <AdjustCommand row={row} /> },
 ];
 
 const TIMERS: ReadonlyArray<Column<KeepAliveView>> = [

@@ -398,6 +398,56 @@ export interface ClaimWork {
 /** Which time a limit, window or expiry counts in. */
 export type Clock = "machine" | "market";
 
+/** One change as recorded; the fields are those of ``ClusterChanged``. */
+export interface ClusterChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly cluster: string;
+  readonly members: ReadonlyArray<string>;
+  readonly previous: Decimal | null;
+  readonly limit: Decimal | null;
+  readonly multiplier: number;
+  readonly in_force: boolean;
+  readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+  readonly loss99: Decimal | null;
+}
+
+/** A page of changes, newest first. */
+export interface ClusterChangesView {
+  readonly changes: ReadonlyArray<ClusterChangeView>;
+  readonly next: number | null;
+}
+
+/** One cluster, named by its first member; null where not known yet. ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money. ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves. */
+export interface ClusterView {
+  readonly cluster: string;
+  readonly members: ReadonlyArray<string>;
+  readonly correlation: number;
+  readonly usual_correlation: number;
+  readonly var95: number | null;
+  readonly es95: number | null;
+  readonly var99: number | null;
+  readonly es99: number | null;
+  readonly held: Decimal;
+  readonly held_var95: Decimal | null;
+  readonly held_es95: Decimal | null;
+  readonly held_var99: Decimal | null;
+  readonly held_es99: Decimal | null;
+  readonly multiplier: number | null;
+  readonly learned: number | null;
+  readonly bars: number;
+  readonly limit: Decimal | null;
+  readonly in_force: boolean;
+}
+
+/** The clusters by their first member; instruments that move alone are in none. */
+export interface ClustersView {
+  readonly clusters: ReadonlyArray<ClusterView>;
+}
+
 /** Why the gate refuses; stable and public. */
 export type Code = "ACCOUNT_EXPOSURE" | "BUYING_POWER" | "CANCEL_RATIO" | "CLOCK_STEP" | "CLUSTER_EXPOSURE" | "CONCENTRATION" | "COOLDOWN" | "CREDIT_LINE" | "DAILY_LOSS" | "DRAWDOWN_HARD" | "DRAWDOWN_SOFT" | "DUPLICATE_KEY" | "DUPLICATE_ORDER" | "ERROR_RATE" | "FALSE_PREMISE" | "FROZEN" | "GATE_LATENCY" | "GROSS_EXPOSURE" | "INSTRUMENT_LIMIT" | "INVALID_NUMBER" | "KEEP_ALIVE" | "LOOP" | "LOT_SIZE" | "MANDATE" | "MESSAGE_RATE" | "MIN_NOTIONAL" | "NET_EXPOSURE" | "NOT_ALLOWED" | "NOT_AUTHORISED" | "NOT_OPEN" | "OPEN_NOTIONAL" | "OPEN_ORDERS" | "ORDERS_PER_DAY" | "ORDER_NOTIONAL" | "ORDER_QUANTITY" | "ORDER_RATE" | "ORDER_TERMS" | "ORDER_TO_TRADE" | "ORDER_TYPE" | "PARTICIPATION" | "POSITION_LIMIT" | "POST_ONLY" | "PRICE_COLLAR" | "RAPID_LOSS" | "REDUCE_ONLY" | "REGIME" | "SAME_DIRECTION" | "SELF_TRADE" | "SHORT_SALE" | "STALE_DATA" | "STALE_EPOCH" | "STALE_SIGNAL" | "STOP_LOSS_MISSING" | "TICK_SIZE" | "TRADE_FREQUENCY" | "TRADING_STATE" | "UNKNOWN_INSTRUMENT" | "VAR_BUDGET" | "VOLATILITY_HALT" | "VOLUME_SPIKE" | "WINDOW_COLLAR";
 
@@ -556,7 +606,7 @@ export interface CreditChangesView {
   readonly next: number | null;
 }
 
-/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from. */
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is the furthest one that may be attached, null before ten trades and in the shadow. */
 export interface CreditView {
   readonly agent: string;
   readonly credit: Decimal | null;
@@ -568,6 +618,7 @@ export interface CreditView {
   readonly policies: ReadonlyArray<PolicyWeight>;
   readonly stop_distance: number;
   readonly trades: number;
+  readonly stop_in_force: number | null;
 }
 
 /** The mode of adaptation and every agent's credit line. */
@@ -775,7 +826,7 @@ export interface FillBrief {
   readonly price: Decimal;
 }
 
-/** A fill as booked. */
+/** A fill as booked; ``fee_asset`` of the instrument is in ``fee`` with its worth. */
 export interface FillView {
   readonly number: number;
   readonly fill_id: string;
@@ -786,6 +837,7 @@ export interface FillView {
   readonly quantity: Decimal;
   readonly price: Decimal;
   readonly fee: Decimal;
+  readonly fee_asset: Decimal;
   readonly realised: Decimal;
   readonly at: string;
   readonly slice: number;
@@ -875,7 +927,7 @@ export interface IndicatorView {
   readonly values: Readonly<Record<string, number | null>>;
 }
 
-/** Indicator values by instrument. */
+/** Indicator values by instrument; ``at`` of a coarser bar is its beginning. */
 export interface IndicatorsView {
   readonly instruments: ReadonlyArray<IndicatorView>;
 }
@@ -1286,6 +1338,13 @@ export interface OutcomeView {
   readonly worked_ms: number | null;
 }
 
+/** What is expected of an instrument per year without and with the views. */
+export interface OutlookRow {
+  readonly symbol: string;
+  readonly prior: number;
+  readonly expected_return: number;
+}
+
 /** The deck at a glance. Money is exact; what cannot be computed yet is null. ``equity`` and what follows from it are null while a held price is missing; ``fills`` counts filled orders; ``drawdown_fraction`` is of the total equity, null before its first mark. ``closed`` is whether nothing but the replay itself has moved this run. */
 export interface OverviewView {
   readonly mode: string;
@@ -1633,6 +1692,7 @@ export interface RegimeCalibrationView {
 /** One change as recorded; ``number`` orders them and pages the history. */
 export interface RegimeChangeView {
   readonly number: number;
+  readonly timeframe: string;
   readonly slice: number;
   readonly at: string;
   readonly symbol: string;
@@ -1653,6 +1713,7 @@ export interface RegimeChangesView {
 /** Spans of one regime for drawing: ``(first slice, last slice, regime)`` in order. */
 export interface RegimeSpansView {
   readonly symbol: string;
+  readonly timeframe: string;
   readonly spans: ReadonlyArray<readonly [number, number, Regime]>;
 }
 
@@ -1688,6 +1749,7 @@ export interface RegimeView {
 
 /** Present regimes by instrument. */
 export interface RegimesView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
@@ -1780,7 +1842,7 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
-/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits; ``stop_distance`` is in forecast volatilities of a bar. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
 export interface RiskBrief {
   readonly level: RiskLevel | null;
   readonly score: number | null;
@@ -1792,6 +1854,7 @@ export interface RiskBrief {
   readonly credit: Decimal | null;
   readonly credit_share: number | null;
   readonly stop_distance: number | null;
+  readonly clusters: ReadonlyArray<string>;
   readonly standing: ReadonlyArray<string>;
   readonly failing: ReadonlyArray<string>;
   readonly judged: number;
@@ -1866,6 +1929,7 @@ export interface RiskNowView {
   readonly forecasts: RisksView;
   readonly holdings: HoldingsView;
   readonly credits: CreditsView;
+  readonly clusters: ClustersView;
   readonly standing: ReadonlyArray<RiskResponseView>;
 }
 
@@ -2126,6 +2190,15 @@ export interface SignalsView {
   readonly next: number | null;
 }
 
+/** What an agent's views were worth: ``scored`` are over, ``need`` must be before one is followed. ``correlation`` is that of strength and outcome, ``confidence`` the share of the way to a view that is followed: the correlation less a standard error, at least 0; null before enough are over. */
+export interface SkillRow {
+  readonly agent: string;
+  readonly scored: number;
+  readonly need: number;
+  readonly correlation: number | null;
+  readonly confidence: number | null;
+}
+
 /** What an agent is worth at one type of work in one regime, or in ``any``. ``mean`` is the worth of a task in its hands, in [0, 1], with its standard error; ``weight`` counts outcomes that have not faded; ``score`` is what assignment goes by. */
 export interface SkillView {
   readonly type: TaskType;
@@ -2185,6 +2258,27 @@ export interface StandingStop {
 
 /** Ask for a drill now; it runs beside trading and changes nothing in it. */
 export interface StartDrill {
+}
+
+/** One change as recorded; the fields are those of ``StopDistanceChanged``. */
+export interface StopChangeView {
+  readonly number: number;
+  readonly at: string;
+  readonly slice: number;
+  readonly agent: string;
+  readonly previous: number | null;
+  readonly distance: number;
+  readonly trades: number;
+  readonly in_force: boolean;
+  readonly because: string;
+  readonly effects: ReadonlyArray<LimitEffect>;
+  readonly model: string;
+}
+
+/** A page of changes, newest first. */
+export interface StopChangesView {
+  readonly changes: ReadonlyArray<StopChangeView>;
+  readonly next: number | null;
 }
 
 /** What a stop concerns. */
@@ -2415,6 +2509,25 @@ export interface TurnedAnswer {
 
 /** What speaks for or against an agent for one task. */
 export type Verdict = "can_take" | "chosen" | "declines" | "failed_it" | "lacks_capability" | "no_room" | "not_ready" | "outrun";
+
+/** An open view: ``strength`` is negative for a fall; ``expected_return`` is per year. It is null without a full window; ``confidence`` is 0 where the view is not followed. */
+export interface ViewRow {
+  readonly signal_id: string;
+  readonly agent: string;
+  readonly symbol: string;
+  readonly strength: number;
+  readonly expires_slice: number;
+  readonly expected_return: number | null;
+  readonly confidence: number;
+}
+
+/** Skills by agent, open views, and expected returns; the last are empty with the ``reason``. */
+export interface ViewsView {
+  readonly skills: ReadonlyArray<SkillRow>;
+  readonly views: ReadonlyArray<ViewRow>;
+  readonly outlook: ReadonlyArray<OutlookRow>;
+  readonly reason: string | null;
+}
 
 /** How long tasks of one priority were ready before they were claimed last, machine milliseconds. */
 export interface WaitView {

@@ -33,6 +33,7 @@ class _Plain(msgspec.Struct, array_like=True):
     close: int
     volume: int | None = None
     spread: int | None = None
+    trades: tuple[tuple[int, int], ...] | None = None
 
 
 class _Request(msgspec.Struct, omit_defaults=True):
@@ -133,7 +134,10 @@ class KeptPaperBroker:
         """Let the venue see the bars of slice ``index``, once."""
         if index <= self.slice:
             return
-        plain = {row: _Plain(*bar) for row, bar in bars.items()}
+        plain = {
+            row: _Plain(*bar[:6], None if bar.trades is None else tuple(bar.trades))
+            for row, bar in bars.items()
+        }
         await self._keep(_Request(bars=(index, plain)))
         self._show(index, bars)
 

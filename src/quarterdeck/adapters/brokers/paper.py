@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from quarterdeck.execution.core.amounts import Contract, fee_of
+from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.orders import Asked, terms_fault
-from quarterdeck.execution.core.venue import Assumptions, Bar, Resting, match
+from quarterdeck.execution.core.prints import meet
+from quarterdeck.execution.core.venue import Assumptions, Bar, Resting, fee_due
 from quarterdeck.execution.model.broker import (
     BrokerBooks,
     BrokerFill,
@@ -30,6 +31,7 @@ class _Order:
     bar: int
     status: OrderStatus = OrderStatus.WORKING
     triggered: bool = False
+    commission: int = 0
     fills: list[BrokerFill] = field(default_factory=list)
 
     @property
@@ -170,7 +172,7 @@ class PaperBroker:
     def _meet(self, order: _Order, bar: Bar, taken: dict[int, int]) -> None:
         asked, row = order.order, order.order.instrument
         contract, assumed = self._contracts[row], self._assumed[row]
-        found = match(
+        found = meet(
             Resting(
                 buy=asked.side.sign > 0,
                 quantity=order.quantity - order.filled,
@@ -190,17 +192,26 @@ class PaperBroker:
         if not found.quantity:
             return
         taken[row] = taken.get(row, 0) + found.quantity
-        parts = assumed.maker_parts if found.maker else assumed.taker_parts
+        held = self._positions.get(row, 0)
+        fee = fee_due(
+            found,
+            contract=contract,
+            assumed=assumed,
+            before=order.commission if order.fills else None,
+            opens=asked.side.sign > 0 and held >= 0,
+        )
+        order.commission = fee.commission
         fill = BrokerFill(
             fill_id=f"{asked.client_id}.{len(order.fills) + 1}",
             client_id=asked.client_id,
             quantity=found.quantity,
             price=found.price,
-            fee=fee_of(found.price * found.quantity * contract.unit_value, parts),
+            fee=fee.amount,
+            fee_in_asset=fee.in_asset,
         )
         order.fills.append(fill)
-        signed = asked.side.sign * found.quantity
-        self._positions[row] = self._positions.get(row, 0) + signed
+        signed = asked.side.sign * found.quantity - fee.in_asset
+        self._positions[row] = held + signed
         self._cash -= signed * found.price * contract.unit_value + fill.fee
         full = order.filled == order.quantity
         order.status = OrderStatus.FILLED if full else OrderStatus.PARTIAL

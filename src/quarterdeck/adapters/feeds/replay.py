@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import NamedTuple
 
@@ -16,9 +16,11 @@ import numpy as np
 
 from quarterdeck.adapters.feeds.bars import Bars, Floats, Longs, frozen, slice_order
 from quarterdeck.adapters.feeds.files import Repair, only, read_bars
-from quarterdeck.data import DAILY_US, NAMES, instruments_of, path_of
+from quarterdeck.adapters.feeds.trades import BarTrades, TradeTape, read_trades
+from quarterdeck.data import DAILY_US, ES_TRADES, NAMES, TRADED, instruments_of, path_of
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.market.model import TradesArrived
 
 MAX_PRICE_SCALE = 6
 """Decimals a price may have in the ledger; a finer one is rounded there, never here."""
@@ -63,6 +65,7 @@ class RawSlice:
     close: Floats
     volume: Floats
     spread: Floats | None = None
+    trades: TradesArrived | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +84,7 @@ class ReplayFeed:
     _close: Floats
     _volume: Floats
     _spread: Floats | None = None
+    _trades: BarTrades | None = None
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -106,6 +110,15 @@ class ReplayFeed:
         """Every slice's instant, ascending; read-only."""
         return self._at
 
+    def with_trades(self, trades: TradeTape, *, step: int) -> ReplayFeed:
+        """Return the feed with the trades that its bars of ``step`` nanoseconds were made from."""
+        ends = np.repeat(self._at, np.diff(self._bounds))
+        found = trades.in_bars(self.symbols, rows=self._rows, ends=ends, step=step)
+        digest = _digest(
+            (self.digest,), [found.bounds, found.price, found.size], closes_only=self.closes_only
+        )
+        return replace(self, digest=digest, _trades=found)
+
     def slice(self, index: int) -> RawSlice:
         """Return slice ``index``, counted from 0; its arrays are read-only views."""
         if not 0 <= index < len(self):
@@ -121,6 +134,7 @@ class ReplayFeed:
             self._close[held],
             self._volume[held],
             None if self._spread is None else self._spread[held],
+            None if self._trades is None else self._trades.within(held),
         )
 
 
@@ -138,7 +152,9 @@ def open_replay(
         return replay_of(read_bars(name, repair=repair), symbols=symbols, start=start, end=end)
     about = {known.symbol: (known.kind, known.currency) for known in instruments_of(name)}
     bars = read_bars(path_of(name))
-    return replay_of(bars, symbols=symbols, start=start, end=end, about=about)
+    feed = replay_of(bars, symbols=symbols, start=start, end=end, about=about)
+    step = TRADED.get(name)
+    return feed if step is None else feed.with_trades(read_trades(path_of(ES_TRADES)), step=step)
 
 
 def replay_of(
@@ -175,7 +191,21 @@ def replay_of(
     spread = [] if kept.spread is None else [frozen(kept.spread[order])]
     arrays: list[Longs | Floats] = [at, bounds, dense, *columns, *spread]
     digest = _digest(kept.symbols, arrays, closes_only=kept.closes_only)
-    return ReplayFeed(facts, digest, kept.closes_only, at, frozen(bounds), dense, *columns, *spread)
+    opened, high, low, close, volume = columns
+    return ReplayFeed(
+        facts,
+        digest,
+        kept.closes_only,
+        at,
+        frozen(bounds),
+        dense,
+        opened,
+        high,
+        low,
+        close,
+        volume,
+        spread[0] if spread else None,
+    )
 
 
 def _facts(bars: Bars, index: int, *, about: dict[str, tuple[str, str]]) -> InstrumentFacts:

@@ -176,6 +176,7 @@ def _covered(shadow: Shadow, agent: str, asked: Working, *, order: OrderView) ->
         for ws, opening in ((buys, up - max(0, -held)), (sells, down - max(0, held))):
             notional = max(0, opening) * max((w.worst for w in ws), default=0) * value
             claimed += notional + ceil_div(notional * terms.fee_parts, PARTS)
+            claimed += max(0, opening) * shadow.contracts[row].unit_fee
     if gross * PARTS > equity * terms.gross_parts:
         return _wrong("gross exposure", f"{order_id}: {gross} against {equity}")
     if claimed > money.cash - 2 * shorts:

@@ -284,7 +284,7 @@ class Shadow:
                 del self.working[fill.order_id]
                 self.ended.add(fill.order_id)
         money, contract = self.money[fill.agent], self.contracts[fill.instrument]
-        signed = fill.side.sign * fill.quantity_units
+        signed = fill.position_units
         money.cash -= signed * fill.price_units * contract.unit_value + fill.fee_units
         money.fees += fill.fee_units
         money.realised += fill.realised_units
@@ -399,11 +399,11 @@ def read_shadow(
 
 
 def _read_orders(shadow: Shadow, connection: sqlite3.Connection) -> None:
-    for agent, row, side, quantity, price, fee, realised in connection.execute(
-        "SELECT agent, instrument, side, quantity_units, price_units, fee_units, realised_units"
-        " FROM execution_fills"
+    for agent, row, side, quantity, price, fee, realised, kept in connection.execute(
+        "SELECT agent, instrument, side, quantity_units, price_units, fee_units, realised_units,"
+        " fee_asset_units FROM execution_fills"
     ):
-        money, signed = shadow.money[agent], quantity if side == "buy" else -quantity
+        money, signed = shadow.money[agent], (quantity if side == "buy" else -quantity) - kept
         money.cash -= signed * price * shadow.contracts[row].unit_value + fee
         money.fees, money.realised = money.fees + fee, money.realised + realised
         money.held[row] = money.held.get(row, 0) + signed

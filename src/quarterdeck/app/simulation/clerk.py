@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from quarterdeck.app.simulation.people import Door, Memory
 from quarterdeck.app.simulation.venue import SimVenue
+from quarterdeck.execution.model import ConfirmLimit, RaiseStop, Scope, SetLimit
 from quarterdeck.execution.model.broker import (
     AdjustBooks,
     BrokerView,
@@ -24,8 +25,13 @@ QUIET = 4
 async def clerk(me: Memory, door: Door, *, venue: SimVenue) -> None:
     """Look at what the deck does not know or has differently, ring the broker and say what he says."""
     while door.open:
-        await asyncio.sleep(me.chance.between(0.1, 0.8))
+        await asyncio.sleep(me.chance.between(0.05, 0.5))
         await _tidied(me, door, venue)
+        if me.chance.happens(0.2):
+            await _bound(me, door)
+        if venue.hangs and door.broker().in_flight > 1 and me.chance.happens(0.5):
+            nervous = RaiseStop(reason="it hangs", agent=me.chance.pick(me.tasks))
+            await door.submit(nervous, OPERATOR_CALLER)
     quiet = 0
     for _ in range(MANY):
         quiet = quiet + 1 if await _tidied(me, door, venue) else 0
@@ -48,6 +54,23 @@ async def _tidied(me: Memory, door: Door, venue: SimVenue) -> bool:
     for difference in view.differences:
         await _explain(me, door, difference, venue=venue)
     return not (view.unknown or view.differences or view.in_flight)
+
+
+async def _bound(me: Memory, door: Door) -> None:
+    """Set an agent's largest order, or confirm what waits: what loosens is not in force before that."""
+    if me.serial and me.chance.happens(0.3):
+        change = 1 + me.chance.below(me.serial + 2)
+        await door.submit(ConfirmLimit(change=change, reason="seen"), OPERATOR_CALLER)
+        return
+    me.serial += 1
+    command = SetLimit(
+        scope=Scope.AGENT,
+        subject=me.chance.pick(me.tasks),
+        name="max_order_notional",
+        value=str(me.chance.pick((1_000, 4_000, 12_000))),
+        reason="as I see fit",
+    )
+    await door.submit(command, OPERATOR_CALLER)
 
 
 async def _explain(me: Memory, door: Door, found: DifferenceView, *, venue: SimVenue) -> None:

@@ -22,7 +22,13 @@ from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of
-from quarterdeck.execution.model import GetRearm, MoveCapital, RaiseStop, Rearm
+from quarterdeck.execution.model import (
+    GetRearm,
+    MoveCapital,
+    RaiseStop,
+    Rearm,
+    SetLimit,
+)
 from quarterdeck.execution.model.broker import AdjustBooks, BrokerView, GetBroker, SettleOrder
 from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.execution.service.reconciling import broker
@@ -46,6 +52,7 @@ FOR_PEOPLE = (
     ResumeAgent,
     RevokeKey,
     SaveRule,
+    SetLimit,
     SettleOrder,
 )
 """What no agent may ever be answered but with a refusal."""
@@ -75,6 +82,11 @@ class Entrance:
         """Whether the world still makes trouble."""
         sequencer = self._deck.engine.sequencer
         return sequencer.slice < self._world.plan.calm_slice and not self._deck.ended.is_set()
+
+    @property
+    def remote(self) -> bool:
+        """Whether orders rest at a venue outside the deck."""
+        return self._deck.parts.execution.desk.remote
 
     async def submit(self, command: Command, caller: Caller) -> Answer | None:
         """Send ``command`` as a client does; what arrives must be what was sent."""

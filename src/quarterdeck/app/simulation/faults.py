@@ -96,11 +96,12 @@ MOODS = (
     "slow",
     "down",
     "foreign",
+    "thin",
 )
 """What a remote venue may do: a request never arrives, or later; an answer is missing, or comes twice, or
 is about something else; a request is refused, or does not leave; an order that is there is not found; a
 report is left out; books are of another moment, or empty; all takes long; the line is down for a while;
-somebody else trades on the account."""
+somebody else trades on the account; so little is traded that orders fill in parts."""
 EVERY_REMOTE = 3
 """Of so many seeds one has a remote venue, unless its world is closed."""
 

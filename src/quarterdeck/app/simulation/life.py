@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
+from quarterdeck.app.invariants.bounds import read_bounds
+from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
 from quarterdeck.app.invariants.remote import same_books
@@ -26,6 +28,7 @@ from quarterdeck.app.simulation.reload import loaded_differently
 from quarterdeck.app.simulation.space import NOTICE_S
 from quarterdeck.app.simulation.watch import Second, Watch
 from quarterdeck.app.simulation.world import OutsideFlag, World, image_of, read_only
+from quarterdeck.execution.model.broker import BrokerOrder
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.runtime.database import state_digest
 from quarterdeck.runtime.folder import DataFolder
@@ -150,6 +153,8 @@ class Life:
             low=world.space.noticed,
             log=world.log,
         )
+        if world.venue is not None:
+            world.venue.on_bytes = self._leaves
         self._door = Entrance(world, deck, watch=self._watch, found=self._found)
         async with asyncio.TaskGroup() as group:
             people = [group.create_task(self._person(*one)) for one in world.people]
@@ -280,6 +285,10 @@ class Life:
             world.disk.calm = True
         self._watch.step(step)
 
+    def _leaves(self, order: BrokerOrder) -> None:
+        if not self._world.disk.dead:
+            self._watch.leaves(order)
+
     def _read_books(self) -> Second:
         desk = self._deck.parts.execution.desk
         with closing(read_only(self._deck.plan.folder.core)) as connection:
@@ -291,6 +300,9 @@ class Life:
                 read_alerts(connection),
                 read_orders_book(connection),
                 read_rebalances(connection),
+                BreakersBook(),
+                read_bounds(connection),
+                self._world.remote_book(connection),
             )
 
     def _note(self, violation: Violation) -> None:

@@ -60,7 +60,7 @@ WILD = tuple(
 )  # fmt: skip
 """Quantities and prices that no order should get away with."""
 STRANGE = ("", " ", "NO-SUCH", "USD", "aapl", "A" * 500, "\x00", "AAPL\n", "﷽")
-PATIENT = 5
+PATIENT = 60
 """How often the operator tries to re-arm once faults are off."""
 CAPABILITIES = ("outside:a", "outside:b")
 
@@ -71,6 +71,11 @@ class Door(Protocol):
     @property
     def open(self) -> bool:
         """Whether faults and mischief go on; when not, everybody finishes what is begun."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether orders rest at a venue outside the deck."""
         ...
 
     async def submit(self, command: Command, caller: Caller) -> Answer | None:
@@ -148,6 +153,8 @@ async def honest(me: Memory, door: Door) -> None:
         await door.submit(me.asked, me.caller)
     while door.open:
         await asyncio.sleep(me.chance.between(0.01, 0.15))
+        if door.remote and me.orders and me.chance.happens(0.3):
+            await _ask(me, door, _changed(me))
         if me.chance.happens(0.15):
             await _hand_out(me, door)
         elif me.chance.happens(0.5):
@@ -246,6 +253,15 @@ def _other(me: Memory, order: OrderView, price: Decimal) -> ReplaceOrder:
         order_id=order.order_id,
         quantity=max(Decimal(1), order.quantity * me.chance.below(4) // 2),
         limit_price=price if order.limit_price is not None else None,
+    )
+
+
+def _changed(me: Memory) -> ReplaceOrder:
+    """Return another quantity for an order that may rest by now."""
+    return ReplaceOrder(
+        idempotency_key=me.key(),
+        order_id=me.chance.pick(me.orders[-4:]),
+        quantity=Decimal(1 + me.chance.below(40)),
     )
 
 
@@ -393,7 +409,10 @@ async def operator(me: Memory, door: Door) -> None:
         if me.chance.happens(0.1):
             await door.submit(_rule(me), caller)
     for _ in range(PATIENT):
-        if await _rearm(me, door):
+        answered = await _rearm(me, door)
+        view = door.broker()
+        # What is not known yet may stop an instrument once more.
+        if answered and not (view.unknown or view.differences or view.in_flight):
             break
         await asyncio.sleep(1.0)
 

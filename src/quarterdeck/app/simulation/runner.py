@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -13,7 +12,7 @@ from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.simulation.faults import FaultPlan, plan_of
 from quarterdeck.app.simulation.lives import Outcome, live_through
 from quarterdeck.app.simulation.world import World
-from quarterdeck.runtime import kernels
+from quarterdeck.runtime import kernels, memory
 
 KINDS = ("bars", "clock", "outside_stops", "space", "moods", "disk")
 """The faults of a plan by kind, in the order in which they are left out."""
@@ -50,9 +49,7 @@ RunSeeds = Callable[[Sequence[int]], Iterator[Outcome]]
 def _prepared() -> None:
     """Load what every seed needs, and leave it out of the search for what nobody holds any more."""
     kernels.prepare()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    memory.keep_what_is()
 
 
 @contextmanager

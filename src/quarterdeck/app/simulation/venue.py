@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -28,16 +28,27 @@ MISCHIEF = 0.22
 FOREIGN = 0.03
 """How often, in a bar, somebody else trades on the account."""
 MAX_FOREIGN = 3
+THIN = 600
+"""Units that are traded at most in a bar of a thin market."""
 
 _T = TypeVar("_T")
 Request = Callable[[], Coroutine[None, None, _T]]
+
+
+class _UnderWay(NamedTuple):
+    """A request that arrives later; ``brings`` an order there that may not be there yet."""
+
+    due_s: float
+    name: str
+    request: Request[BrokerState]
+    brings: bool
 
 
 class SimVenue:
     """``inside`` is the venue itself, with the requests that reach it; in front of it is the line.
 
     ``calm`` ends every mood, ``dead`` is true while a crashed deck is swept away. ``on_bytes`` is told of
-    every order in the instant in which it leaves the deck.
+    every order in the instant in which it leaves the deck; ``hangs`` is true while a call takes long.
     """
 
     def __init__(
@@ -58,23 +69,26 @@ class SimVenue:
         self._calm = calm
         self._dead = dead
         self._note = note
-        self._under_way: list[tuple[float, str, Request[BrokerState]]] = []
+        self._under_way: list[_UnderWay] = []
         self._down_until = 0.0
         self._books: BrokerBooks | None = None
         self._foreign = 0
         self._slice = -1
+        self.hangs = False
         self.on_bytes: Callable[[BrokerOrder], None] = lambda _: None
 
     async def submit(self, order: BrokerOrder) -> BrokerState:
         """Take an order, or not."""
         self.on_bytes(order)
-        return await self._brought(order.client_id, partial(self._inside.submit, order))
+        return await self._brought(
+            order.client_id, partial(self._inside.submit, order), brings=True
+        )
 
     async def exchange(self, client_id: str, order: BrokerOrder, *, filled: int) -> BrokerState:
         """Put an order in the place of another, or not."""
         self.on_bytes(order)
         request = partial(self._inside.exchange, client_id, order, filled=filled)
-        return await self._brought(order.client_id, request)
+        return await self._brought(order.client_id, request, brings=True)
 
     async def cancel(self, client_id: str) -> BrokerState:
         """End an order, or not."""
@@ -119,6 +133,8 @@ class SimVenue:
         self._slice = index
         self._arrive()
         self._trade_of_others(bars)
+        if "thin" in self._moods and not self._calm() and self._chance.happens(0.6):
+            bars = {row: bar._replace(volume=self._chance.below(THIN)) for row, bar in bars.items()}
         self._inside.close(bars)
 
     def has(self, client_id: str) -> bool:
@@ -126,8 +142,8 @@ class SimVenue:
         return at_once(self._inside.find(client_id)) is not None
 
     def under_way(self, client_id: str) -> bool:
-        """Return whether a request about that order may still arrive."""
-        return any(name == client_id for _, name, _ in self._under_way)
+        """Return whether that order itself may still arrive."""
+        return any(one.brings and one.name == client_id for one in self._under_way)
 
     def truth(self) -> BrokerBooks:
         """Return the venue's books as they are."""
@@ -147,7 +163,9 @@ class SimVenue:
         if self.has(client_id):
             at_once(self._inside.cancel(client_id))
 
-    async def _brought(self, name: str, request: Request[BrokerState]) -> BrokerState:
+    async def _brought(
+        self, name: str, request: Request[BrokerState], *, brings: bool = False
+    ) -> BrokerState:
         """Bring a request there and an answer back, as well as the line does today."""
         mood = await self._mood(
             ("lost", "late", "silent", "twice", "wrong", "refused", "unconnected", "down")
@@ -160,7 +178,7 @@ class SimVenue:
             raise OutcomeUnknown(name)
         if mood == "late":
             due = self._age_s() + self._chance.between(0.02, 2.5)
-            self._under_way.append((due, name, request))
+            self._under_way.append(_UnderWay(due, name, request, brings))
             raise OutcomeUnknown(name)
         try:
             state = await request()
@@ -191,8 +209,10 @@ class SimVenue:
     async def _mood(self, moods: tuple[str, ...]) -> str | None:
         """Let the call take its time, and return what comes of it."""
         chance = self._chance
-        slow = "slow" in self._moods and not self._calm() and chance.happens(0.03)
+        slow = "slow" in self._moods and not self._calm() and chance.happens(0.05)
+        self.hangs = slow
         await asyncio.sleep(chance.between(0.1, 1.0) if slow else chance.between(0.0002, 0.003))
+        self.hangs = False
         if self._dead():
             raise Unavailable("no line", code="UNCONNECTED")
         self._arrive()
@@ -211,15 +231,15 @@ class SimVenue:
 
     def _arrive(self) -> None:
         """Let what was on its way arrive, if it is time."""
-        due = [one for one in self._under_way if self._calm() or one[0] <= self._age_s()]
+        due = [one for one in self._under_way if self._calm() or one.due_s <= self._age_s()]
         for one in due:
             self._under_way.remove(one)
             try:
-                at_once(one[2]())
+                at_once(one.request())
             except DomainError as refusal:
-                self._note(f"{one[1]} arrived late and was refused: {refusal.code}")
+                self._note(f"{one.name} arrived late and was refused: {refusal.code}")
             else:
-                self._note(f"{one[1]} arrived late")
+                self._note(f"{one.name} arrived late")
 
     def _trade_of_others(self, bars: Mapping[int, Bar]) -> None:
         usual = "foreign" in self._moods and not self._calm() and self._foreign < MAX_FOREIGN

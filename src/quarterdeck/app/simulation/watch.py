@@ -12,8 +12,11 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
+from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
+from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
+from quarterdeck.app.invariants.remote import REMOTE, RemoteBook
 from quarterdeck.app.invariants.rules import (
     IN_FULL,
     ON_MESSAGE,
@@ -32,15 +35,17 @@ from quarterdeck.app.invariants.rules import (
 from quarterdeck.app.invariants.shadow import SHADOWED, Shadow
 from quarterdeck.app.simulation.space import only_reduces
 from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancelled, OrderFilled
+from quarterdeck.execution.model.broker import BrokerOrder
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.runtime.policy import CallerKind
 from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
-FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, SAVED})
+FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED})
 """The statements whose rows any rule or book looks at; most are told by messages as well."""
 
 
@@ -93,6 +98,9 @@ class Second(NamedTuple):
     alerts: AlertsBook
     orders: OrdersBook
     rebalances: RebalancesBook
+    breakers: BreakersBook
+    bounds: BoundsBook
+    remote: RemoteBook | None
 
 
 class Watch:
@@ -128,6 +136,7 @@ class Watch:
         self._under_way = 0
         self._messages = 0
         self._rows = 0
+        self._by_person = False
         self.machine_at = 0
 
     def shadow(self) -> Shadow:
@@ -163,6 +172,11 @@ class Watch:
         self._hold(self._second().alerts.step_over())
         self._hold(self._second().orders.step_over(now.shadow))
         self._hold(self._second().rebalances.step_over())
+        self._hold(self._second().breakers.step_over(now))
+        self._hold(self._second().bounds.step_over())
+        remote = self._second().remote
+        if remote is not None:
+            self._hold(remote.step_over(now, frozen=self._second().orders.frozen))
         if step.kind is StepKind.SLICE:
             self._hold(leases_have_ended(now))
             self._hold(nothing_overstays(now.shadow))
@@ -174,6 +188,7 @@ class Watch:
         if step.number != self._under_way:
             self._under_way, self._messages, self._rows = step.number, 0, 0
         touched: dict[str, None] = {agent: None}
+        self._by_person = step.caller.kind is CallerKind.OPERATOR
         for message in step.messages[self._messages :]:
             if isinstance(message, OrderAccepted) and self._low():
                 self._hold(only_reduces(now, message))
@@ -184,16 +199,27 @@ class Watch:
         for name in touched:
             self._hold_books(now, name)
 
+    def leaves(self, order: BrokerOrder) -> None:
+        """Hold the rules on an order whose bytes leave now."""
+        remote = self._second().remote
+        if remote is not None:
+            frozen = self._second().orders.frozen
+            self._hold(remote.leaves(self.moment(), order, frozen=frozen))
+
     def _row(self, now: Moment, statement: str, values: Mapping[str, Any]) -> None:
         if statement not in FOLLOWED:
             return
         rule = ON_ROW.get(statement)
         if rule is not None:
             self._hold(rule(now, values))
+        remote = self._second().remote
+        if remote is not None:
+            remote.write(statement, values, name=now.shadow.names.get(values.get("number", -1)))
         now.shadow.write(statement, values)
         self._second().alerts.write(statement, values)
         self._second().orders.write(statement, values)
         self._second().rebalances.write(statement, values)
+        self._second().bounds.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -210,7 +236,12 @@ class Watch:
             now.shadow.close_bars()
             self._hold(equity_adds_up(now, message))
         self._hold(self._second().orders.hear(now, message))
+        remote = self._second().remote
+        if remote is not None:
+            self._hold(remote.hear(now, message, by_person=self._by_person))
         self._second().rebalances.hear(now, message)
+        self._second().breakers.hear(message)
+        self._hold(self._second().bounds.hear(now, message))
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):

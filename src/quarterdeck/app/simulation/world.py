@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ import msgspec
 from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.feeds.listing import listed
 from quarterdeck.app.engine import Outside
+from quarterdeck.app.invariants.remote import RemoteBook, read_remote
 from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.simulation.chance import Chance
@@ -33,7 +35,8 @@ from quarterdeck.execution.model import Code
 from quarterdeck.execution.store import assumptions_of
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, shipped_config
+from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config
+from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
@@ -186,6 +189,8 @@ class World:
         self.feed = bad_feed(feed_of(plan), plan.bars)
         self._tokens = 0
         self.venue = self._venue() if self.plan.remote else None
+        self._left: Counter[str] = Counter()
+        self._declared: set[str] = set()
         self.people: list[tuple[Memory, Live]] = self._born()
 
     def age_s(self) -> float:
@@ -207,6 +212,13 @@ class World:
             usage=self.space.usage,
             venue=self.venue,
         )
+
+    def remote_book(self, connection: sqlite3.Connection) -> RemoteBook | None:
+        """Return the second book of a remote venue as it is on disk and over there."""
+        if self.venue is None:
+            return None
+        book = RemoteBook(self.venue, left=self._left, declared=self._declared)
+        return read_remote(connection, book)
 
     def _venue(self) -> SimVenue:
         config, symbols = self._config(), self.feed.symbols
@@ -251,6 +263,8 @@ class World:
         breakers = self.chance.fork("breakers").pick((base.breakers, CALM))
         broker = base.broker
         if plan.remote:
+            if self.chance.fork("touchy").happens(0.5):
+                breakers = msgspec.structs.replace(base.breakers, rapid_losses=2, trades=3)
             throttle = self.chance.fork("throttle").pick((4, 20, broker.requests_per_bar))
             broker = msgspec.structs.replace(
                 broker, venue="remote_paper", requests_per_bar=throttle

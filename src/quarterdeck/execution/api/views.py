@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from quarterdeck.execution.core.amounts import BASE_CURRENCY, decimal_of
-from quarterdeck.execution.core.exposure import free_cash
 from quarterdeck.execution.core.ledger import ADJUSTMENTS, DUST, Account
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.core.limits_book import LEARNED, level_name
@@ -167,7 +166,25 @@ def gate(service: ExecutionService, query: GetGate, caller: Caller) -> GateView:
                 version=learned.version,
             )
         )
+    rows += _moving(desk)
     return GateView(version=desk.limits.version, limits=tuple(rows))
+
+
+def _moving(desk: Desk) -> list[LimitView]:
+    """Return the limits of what risk has found to move together."""
+    return [
+        LimitView(
+            code=Code.CLUSTER_EXPOSURE,
+            name="learned limit of what moves together",
+            scope=" ".join(desk.contracts[row].symbol for row in one.rows),
+            value=text_of(one.units, MONEY_SCALE),
+            unit="USD",
+            clock=Clock.MARKET,
+            learned=True,
+            version=desk.limits.version,
+        )
+        for one in dict.fromkeys(desk.moving[row] for row in sorted(desk.moving))
+    ]
 
 
 def _limit_view(desk: Desk, name: str, value: int, scope: str) -> LimitView:
@@ -234,9 +251,7 @@ def _position_view(desk: Desk, account: Account, instrument: int) -> PositionVie
 
 def _account_view(desk: Desk, account: Account) -> AccountView:
     value = desk.worth_of(account)
-    free = free_cash(
-        account, value.shorts, contracts=desk.contracts, fee_parts=desk.terms.fee_parts
-    )
+    free = desk.free_cash(account, value.shorts)
     return AccountView(
         agent=account.agent,
         capital=decimal_of(account.capital, MONEY_SCALE),

@@ -26,7 +26,8 @@ class Contract:
     """An instrument as integers.
 
     ``unit_value`` is the money units that one price unit times one quantity unit is worth, so that
-    ``price * quantity * unit_value`` is an exact amount of money.
+    ``price * quantity * unit_value`` is an exact amount of money. ``unit_fee`` is the most that its
+    venue takes for trading one quantity unit besides a share of the notional, in money units.
     """
 
     index: int
@@ -37,11 +38,16 @@ class Contract:
     lot: int
     min_notional: int
     unit_value: int
+    unit_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A person's limits and the paper venue's assumptions, as integers; fractions in ``PARTS``."""
+    """A person's limits and the paper venue's assumptions, as integers; fractions in ``PARTS``.
+
+    ``least_fee`` is the most that any instrument's venue takes for an order however small, in money
+    units.
+    """
 
     order_notional: int
     position_notional: int
@@ -53,10 +59,11 @@ class Terms:
     fee_parts: int
     spread_parts: int
     life_bars: int
+    least_fee: int = 0
 
 
-def contract_of(instrument: Instrument) -> Contract:
-    """Return ``instrument`` as integers.
+def contract_of(instrument: Instrument, *, unit_fee: int = 0) -> Contract:
+    """Return ``instrument`` as integers; ``unit_fee`` is what its venue takes for each 1.0 of it.
 
     Raises
     ------
@@ -82,6 +89,7 @@ def contract_of(instrument: Instrument) -> Contract:
         lot=instrument.lot_units,
         min_notional=instrument.min_notional_units,
         unit_value=10**spare,
+        unit_fee=ceil_div(unit_fee, 10**instrument.quantity_scale),
     )
 
 
@@ -110,6 +118,15 @@ def parts_of_bps(bps: float) -> int:
     (10000, 1)
     """
     return int((Decimal(repr(bps)) * (PARTS // 10_000)).to_integral_value(ROUND_CEILING))
+
+
+def money_up(amount: float) -> int:
+    """Return an amount of the base currency in money units, rounded up: the dearer side of a cost.
+
+    >>> money_up(0.005), money_up(1e-9)
+    (500000, 1)
+    """
+    return int((Decimal(repr(amount)) * 10**MONEY_SCALE).to_integral_value(ROUND_CEILING))
 
 
 def ceil_div(dividend: int, divisor: int) -> int:

@@ -27,7 +27,8 @@ class Order:
     the day of the session it could first fill in. ``epoch`` is the stop epoch it was judged under.
     ``sent`` is the quantity that a remote venue has of it, ``ending`` why that was asked to end it.
     ``covered`` is the part whose worst case the order that it replaces at a remote venue still bears:
-    the venue lets only one of the two live.
+    the venue lets only one of the two live. ``commission`` is what its fills have come to before the
+    venue's minimum.
     """
 
     number: int
@@ -67,6 +68,7 @@ class Order:
     sent: int | None = None
     ending: str | None = None
     covered: int = 0
+    commission: int = 0
 
     @property
     def remaining(self) -> int:

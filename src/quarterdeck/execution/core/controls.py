@@ -110,10 +110,12 @@ def _buying_power(scene: Scene, intent: Intent) -> int:
         held, working, dearest = -holding.quantity, holding.buys, holding.buy_price
     else:
         held, working, dearest = holding.quantity, holding.sells, holding.sell_price
-    # n + ceil(n f / P) <= free exactly when n <= floor(free P / (P + f)), for whole n.
+    # With u a unit's worth and k its own fee, q u + ceil(q u f / P) + q k <= free exactly when
+    # q <= floor(free P / (u (P + f) + k P)), for whole q.
     free = scene.free if scene.free > 0 else 0
-    notional = free * PARTS // (PARTS + scene.terms.fee_parts)
-    room = notional // ((price if price > dearest else dearest) * scene.contract.unit_value)
+    unit = (price if price > dearest else dearest) * scene.contract.unit_value
+    dear = unit * (PARTS + scene.terms.fee_parts) + scene.contract.unit_fee * PARTS
+    room = free * PARTS // dear
     room += held - working if held > 0 else -working
     return room if room > scene.closing else scene.closing
 

@@ -192,11 +192,11 @@ def buying_power(scene: Scene, intent: Intent) -> Evidence:
     assert price is not None
     holding, fee_parts = scene.holding, scene.terms.fee_parts
     held = holding.buy_price if intent.buy else holding.sell_price
-    before = value_of(scene, opening(holding, buy=intent.buy), held)
-    after = value_of(
-        scene, opening(holding, buy=intent.buy, more=asked_of(intent)), max(price, held)
-    )
-    used, needed = before + fee_of(before, fee_parts), after + fee_of(after, fee_parts)
+    opens = opening(holding, buy=intent.buy)
+    more = opening(holding, buy=intent.buy, more=asked_of(intent))
+    before, after = value_of(scene, opens, held), value_of(scene, more, max(price, held))
+    used = before + fee_of(before, fee_parts) + opens * scene.contract.unit_fee
+    needed = after + fee_of(after, fee_parts) + more * scene.contract.unit_fee
     text = f"the order needs {money(needed - used)}; {money(max(0, scene.free - used))} is free"
     return Evidence(scene.free, needed - used, used, text)
 

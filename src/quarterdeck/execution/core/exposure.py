@@ -98,8 +98,9 @@ def reserved(holding: Holding, contract: Contract, *, buy: bool, fee_parts: int)
     short sale must be covered by as much again as its proceeds. What closes one claims nothing.
     """
     price = holding.buy_price if buy else holding.sell_price
-    notional = opening(holding, buy=buy) * price * contract.unit_value
-    return notional + fee_of(notional, fee_parts)
+    quantity = opening(holding, buy=buy)
+    notional = quantity * price * contract.unit_value
+    return notional + fee_of(notional, fee_parts) + quantity * contract.unit_fee
 
 
 def free_cash(

@@ -47,6 +47,11 @@ class Intent(msgspec.Struct, frozen=True):
     signal_fault: str | None = None
     crossing: str | None = None
 
+    @property
+    def exits(self) -> int:
+        """How many orders are attached to it."""
+        return (self.stop_loss is not None) + (self.take_profit is not None)
+
 
 def intent_of(
     contract: Contract | None,

@@ -178,18 +178,29 @@ def house_lines(account: str, asset: str, amount: int) -> tuple[Line, Line]:
 
 
 def fill_lines(
-    agent: AgentId, symbol: str, *, quantity: int, notional: int, fee: int
+    agent: AgentId, symbol: str, *, quantity: int, notional: int, fee: int, fee_in_asset: int = 0
 ) -> tuple[Line, ...]:
-    """Return the entry of a fill: signed ``quantity`` units against signed ``notional`` money."""
+    """Return the entry of a fill: signed ``quantity`` units against signed ``notional`` money.
+
+    ``fee`` money and ``fee_in_asset`` units are paid besides.
+
+    >>> [line.amount for line in fill_lines("a", "X", quantity=9, notional=90, fee=1, fee_in_asset=2)]
+    [-91, 90, 1, 9, -9, -2, 2]
+    """
     money = (
         Line(cash_account(agent), BASE_CURRENCY, -notional - fee),
         Line(f"venue:{BASE_CURRENCY}", BASE_CURRENCY, notional),
     )
     paid = (Line(f"fees:{BASE_CURRENCY}", BASE_CURRENCY, fee),) if fee else ()
-    units = (
+    units: tuple[Line, ...] = (
         Line(position_account(agent, symbol), symbol, quantity),
         Line(f"venue:{symbol}", symbol, -quantity),
     )
+    if fee_in_asset:
+        units += (
+            Line(position_account(agent, symbol), symbol, -fee_in_asset),
+            Line(f"fees:{symbol}", symbol, fee_in_asset),
+        )
     return money + paid + units
 
 

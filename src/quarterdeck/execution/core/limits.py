@@ -39,6 +39,7 @@ class Kind(StrEnum):
     MONEY = "USD"
     FRACTION = "fraction"
     RATIO = "times equity"
+    VAR_RATIO = "times 99 % VaR"
     QUANTITY = "quantity"
     COUNT = "count"
     BARS = "bars"
@@ -55,6 +56,7 @@ _SCALES = {
     Kind.MONEY: MONEY_SCALE,
     Kind.FRACTION: PARTS_SCALE,
     Kind.RATIO: PARTS_SCALE,
+    Kind.VAR_RATIO: PARTS_SCALE,
     Kind.QUANTITY: PARTS_SCALE,
     Kind.COUNT: 0,
     Kind.BARS: 0,
@@ -63,6 +65,7 @@ _SCALES = {
 _MOST = {
     Kind.FRACTION: PARTS,
     Kind.RATIO: 1_000 * PARTS,
+    Kind.VAR_RATIO: 1_000 * PARTS,
     Kind.COUNT: 10**6,
     Kind.BARS: 10**6,
     Kind.MILLISECONDS: 10**6,
@@ -353,6 +356,13 @@ _ALL = (
         kind=Kind.YES,
         tighter=Tighter.HIGHER,
         meaning="whether an order that opens must have a stop-loss attached",
+    ),
+    Limit(
+        name="max_stop_distance_ratio",
+        code=Code.STOP_LOSS_MISSING,
+        kind=Kind.VAR_RATIO,
+        meaning="how far from its price an order's attached stop-loss may be, in 99 % value at risk of a "
+        "bar; an instrument without a forecast does not count",
     ),
     Limit(
         name="max_decision_ms",

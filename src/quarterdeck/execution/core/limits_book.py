@@ -45,6 +45,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     believed_price_required: int | None = None
     max_believed_age_bars: int | None = None
     stop_loss_required: int | None = None
+    max_stop_distance_ratio: int | None = None
     window_collar_fraction: int | None = None
     max_participation_fraction: int | None = None
     max_orders_per_day: int | None = None

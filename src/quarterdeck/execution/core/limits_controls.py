@@ -78,7 +78,7 @@ def _exposures(scene: Scene, intent: Intent) -> tuple[int, ...]:
         room = (left - (sums.up if intent.buy else sums.down)) // unit
         net = room if room > closing else closing
     # What is left for this instrument, where the limit is set.
-    credit = var = crowd = cluster = account = None
+    credit = var = crowd = account = None
     if limits.max_credit_notional is not None:
         credit = limits.max_credit_notional - sums.gross + part.gross
     if limits.max_var99_fraction is not None and around.var_parts:
@@ -87,11 +87,23 @@ def _exposures(scene: Scene, intent: Intent) -> tuple[int, ...]:
         var = risk * PARTS // around.var_parts
     if limits.max_instrument_notional is not None:
         crowd = limits.max_instrument_notional - around.crowd.gross + part.gross
-    if limits.max_cluster_notional is not None and around.clusters:
-        cluster = limits.max_cluster_notional - max(around.clusters) + part.gross
+    cluster = cluster_room(scene)
+    if cluster is not None:
+        cluster += part.gross
     if limits.max_account_notional is not None:
         account = limits.max_account_notional - around.account_gross + part.gross
     return concentration, net, *gross_rooms(scene, (credit, var, crowd, cluster, account))
+
+
+def cluster_room(scene: Scene) -> int | None:
+    """Return what is left in the fullest cluster, a person's or a found one; ``None`` for no limit."""
+    limits, around = scene.bounds, scene.around
+    most, found = limits.max_cluster_notional, around.together
+    room = None if found is None else found.most - found.used
+    if most is None or not around.clusters:
+        return room
+    left = (most if found is None else found.scaled(most)) - max(around.clusters)
+    return left if room is None or left < room else room
 
 
 def _open_notional(scene: Scene, intent: Intent) -> int:

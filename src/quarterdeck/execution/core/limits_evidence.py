@@ -92,7 +92,17 @@ def crowd(scene: Scene, intent: Intent) -> Evidence:
 
 def cluster(scene: Scene, intent: Intent) -> Evidence:
     """Show the gross exposure of all agents in the fullest cluster of the instrument."""
-    most, used = scene.bounds.max_cluster_notional or 0, max(scene.around.clusters, default=0)
+    most, used, found = (
+        scene.bounds.max_cluster_notional,
+        max(scene.around.clusters, default=0),
+        scene.around.together,
+    )
+    if found is not None:
+        most = None if most is None or not scene.around.clusters else found.scaled(most)
+        if most is None or found.most - found.used < most - used:
+            whose = "all agents in what moves with it"
+            return _gross(scene, intent, most=found.most, used=found.used, whose=whose)
+    most = most or 0
     return _gross(scene, intent, most=most, used=used, whose="all agents in the cluster")
 
 

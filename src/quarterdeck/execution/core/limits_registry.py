@@ -98,7 +98,8 @@ AMOUNTS = Section(
             Unit.MONEY,
             show=seen.cluster,
             text="The worst-case gross exposure of all agents in each cluster of the instrument is at "
-            "most max_cluster_notional.",
+            "most max_cluster_notional, and in the instruments that risk has found to move with it at most "
+            "the limit learned for them, by which max_cluster_notional is scaled as well.",
             advice="Trade outside the cluster, or ask for less.",
         ),
         limited(

@@ -29,9 +29,36 @@ def premises(scene: Scene, intent: Intent) -> tuple[int, ...]:
         premise = 0 if _too_old(scene, belief) or not _near(scene, belief) else UNBOUNDED
     elif limits.believed_price_required:
         premise = 0
-    if limits.stop_loss_required and intent.stop_loss is None:
+    if (limits.stop_loss_required and intent.stop_loss is None) or (
+        intent.stop_loss is not None and stop_distance(scene, intent) > furthest_stop(scene)
+    ):
         protected = scene.closing
     return mandate, regime, premise, protected
+
+
+def furthest_stop(scene: Scene) -> int:
+    """Return how far an attached stop-loss may be, in price units; ``UNBOUNDED`` for any."""
+    ratio, var, price = (
+        scene.bounds.max_stop_distance_ratio,
+        scene.around.var_parts,
+        scene.reference,
+    )
+    if ratio is None or not var or price is None:
+        return UNBOUNDED
+    # Rounded down: the tighter side.
+    return price * var * ratio // (PARTS * PARTS)
+
+
+def stop_distance(scene: Scene, intent: Intent) -> int:
+    """Return how far the attached stop-loss is, in price units; 0 without one or a price."""
+    if intent.stop_loss is None or scene.reference is None:
+        return 0
+    return abs(scene.reference - intent.stop_loss)
+
+
+def stop_limit(_scene: Scene, intent: Intent) -> str:
+    """Return which limit refuses a stop-loss."""
+    return "stop_loss_required" if intent.stop_loss is None else "max_stop_distance_ratio"
 
 
 def premise_limit(scene: Scene, intent: Intent) -> str:

@@ -6,9 +6,10 @@ from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.belief import age_bars
 from quarterdeck.execution.core.evidence import Evidence, asked_of
 from quarterdeck.execution.core.intent import Intent
-from quarterdeck.execution.core.pace_controls import alike_of
+from quarterdeck.execution.core.pace_controls import alike_of, furthest_stop
 from quarterdeck.execution.core.scene import Scene
 from quarterdeck.execution.core.windows import WINDOW_BARS
+from quarterdeck.kernel.money import text_of
 from quarterdeck.kernel.time import Nanos, rfc3339
 
 
@@ -119,6 +120,14 @@ def cooldown(scene: Scene, _intent: Intent) -> Evidence:
     )
 
 
-def stop_loss(_scene: Scene, _intent: Intent) -> Evidence:
-    """Say that a stop-loss is missing."""
+def stop_loss(scene: Scene, intent: Intent) -> Evidence:
+    """Say that a stop-loss is missing, or how near the attached one must be."""
+    if intent.stop_loss is not None and scene.contract is not None:
+        most = furthest_stop(scene)
+        reference = scene.reference or 0
+        edge = reference - most if intent.buy else reference + most
+        nearest = text_of(edge, scene.contract.price_scale)
+        side = "at or above" if intent.buy else "at or below"
+        text = f"the stop_loss is too far away; {side} {nearest} it passes"
+        return Evidence(None, None, None, text)
     return Evidence(None, None, None, "an order that opens must have a stop_loss attached")

@@ -46,8 +46,10 @@ PREMISES = Section(
             "stop_loss_required",
             Unit.STATE,
             show=seen.stop_loss,
-            text="Where stop_loss_required, an order that opens has a stop-loss attached.",
-            advice="Attach a stop_loss.",
+            binds=bound.stop_limit,
+            text="Where stop_loss_required, an order that opens has a stop-loss attached; an attached one "
+            "is at most max_stop_distance_ratio times the 99 % value at risk of a bar from its price.",
+            advice="Attach a stop_loss, as near as the answer says.",
         ),
     ),
 )

@@ -46,11 +46,28 @@ class Standing(msgspec.Struct, frozen=True):
     absent: str | None = None
 
 
+class Together(msgspec.Struct, frozen=True):
+    """The instruments that risk has found to move with one, itself among them.
+
+    ``used`` is the gross worst case of all agents in them, ``most`` the largest that risk lets pass,
+    and ``parts`` what a person's limit of a cluster is scaled by, in ``PARTS``.
+    """
+
+    used: int
+    most: int
+    parts: int
+
+    def scaled(self, limit: int) -> int:
+        """Return a person's limit as it holds here; it is never more than theirs."""
+        return limit * min(self.parts, PARTS) // PARTS
+
+
 class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What surrounds one order: everybody else, and what works.
 
     ``crowd`` is everybody in the instrument, ``account_gross`` everybody everywhere, ``clusters``
-    everybody in each cluster of the instrument, all as gross worst cases. ``var_parts`` is the 99 %
+    everybody in each cluster of the instrument, all as gross worst cases; ``together`` is the cluster that
+    risk has found it in. ``var_parts`` is the 99 %
     value at risk of the instrument over one bar, 0 where none is known. ``open_orders`` counts the
     agent's working orders. ``breakers`` are those that concern the order and are not closed; ``slice`` is
     the present one. ``clock_step_ms`` is by how much the machine's clock has jumped since the last
@@ -60,6 +77,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     crowd: Crowd = NO_CROWD
     account_gross: int = 0
     clusters: tuple[int, ...] = ()
+    together: Together | None = None
     var_parts: int = 0
     open_orders: int = 0
     breakers: Mapping[BreakerKind, Breaker] = {}
@@ -184,6 +202,8 @@ def scene_of(
             account.orders_in_bar,
         )
         free = account.cash - 2 * sums.shorts - sums.claimed
+        if terms.least_fee:
+            free -= terms.least_fee * (around.open_orders + 1 + intent.exits)
         if contract is not None and holding is not NOTHING:
             free += reserved(holding, contract, buy=intent.buy, fee_parts=terms.fee_parts)
     up, down = holding.quantity + holding.buys, holding.sells - holding.quantity

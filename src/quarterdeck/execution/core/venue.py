@@ -21,21 +21,27 @@ costs the order more, and each is a named parameter (:class:`Assumptions`):
 * Where a stop-loss and a take-profit lie in the same bar the stop-loss comes first, unless the bar
   opened beyond the take-profit. A stop-loss can be hit in the very bar in which its position was
   opened, a take-profit waits for the next one.
+* A commission is a share of the notional, smaller for what rested, and so much for each unit of
+  quantity, rounded up; an order pays at least the venue's minimum, with its first fill. A venue that
+  charges in the asset keeps the whole units of it that a purchase's commission is worth, unless the
+  purchase closes a short position, and charges the rest in the currency.
 * A bar may open beyond the collar that was reserved for: the fill is then booked as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from quarterdeck.execution.core.amounts import PARTS, Contract, ceil_div
+from quarterdeck.execution.core.amounts import PARTS, Contract, ceil_div, fee_of
 
 
 class Bar(NamedTuple):
     """One bar in price units; ``volume`` in quantity units, ``None`` where the source has none.
 
     ``spread`` is the quoted ask less the bid, in price units, ``None`` where the source has no quotes.
+    ``trades`` are price and quantity units of the bar's trades, oldest first, ``None`` likewise.
     """
 
     open: int
@@ -44,6 +50,7 @@ class Bar(NamedTuple):
     close: int
     volume: int | None = None
     spread: int | None = None
+    trades: Sequence[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ class Assumptions:
     """What the paper venue assumes; fractions in ``PARTS``.
 
     ``spread_parts`` is half the spread; ``taker_parts`` and ``maker_parts`` the fee of a fill that
-    takes and of one that rested. ``funding_parts`` a day and ``borrow_parts`` a year are what holding
+    takes and of one that rested, ``unit_fee`` what it costs besides for each 1.0 of quantity and
+    ``least_fee`` what an order pays at least, in money units; ``fee_in_asset`` takes it off what was
+    bought. ``funding_parts`` a day and ``borrow_parts`` a year are what holding
     costs (:mod:`~quarterdeck.execution.core.carry`).
     """
 
@@ -65,6 +74,9 @@ class Assumptions:
     life_bars: int = 5
     funding_parts: int = 0
     borrow_parts: int = 0
+    unit_fee: int = 0
+    least_fee: int = 0
+    fee_in_asset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,54 @@ class Match(NamedTuple):
     price: int = 0
     triggered: bool = False
     maker: bool = False
+
+
+class Fee(NamedTuple):
+    """What a fill costs, in money units; ``in_asset`` are the quantity units of it that are kept.
+
+    ``commission`` is what the order's fills have come to before any minimum.
+    """
+
+    amount: int
+    in_asset: int
+    commission: int
+
+
+def fee_due(
+    found: Match, *, contract: Contract, assumed: Assumptions, before: int | None, opens: bool
+) -> Fee:
+    """Return the fee of a fill.
+
+    Parameters
+    ----------
+    found : Match
+        The fill; its quantity is above 0.
+    contract : Contract
+        Gives the worth of a price unit times a quantity unit, and the quantity's scale.
+    assumed : Assumptions
+        The venue's fees.
+    before : int or None
+        The ``commission`` of the order's earlier fills; ``None`` for its first fill.
+    opens : bool
+        Whether this is a purchase that closes no short position.
+
+    Examples
+    --------
+    >>> coin = Contract(0, "X", 2, 4, 1, 1, 0, 100)
+    >>> dear = Assumptions(0, PARTS // 100, 0, least_fee=100, fee_in_asset=True)
+    >>> fee_due(Match(1_050, 10_000), contract=coin, assumed=dear, before=None, opens=True)
+    Fee(amount=10500000, in_asset=10, commission=10500000)
+    """
+    parts = assumed.maker_parts if found.maker else assumed.taker_parts
+    unit = found.price * contract.unit_value
+    raw = fee_of(found.quantity * unit, parts)
+    if assumed.unit_fee:
+        raw += ceil_div(assumed.unit_fee * found.quantity, 10**contract.quantity_scale)
+    total = raw + (before or 0)
+    paid = 0 if before is None else max(before, assumed.least_fee)
+    amount = max(total, assumed.least_fee) - paid
+    kept = min(amount // unit, found.quantity - 1) if assumed.fee_in_asset and opens else 0
+    return Fee(amount, kept, total)
 
 
 def match(
@@ -129,8 +189,8 @@ def match(
         assert order.stop is not None
         start = order.stop
     room = _room(bar, order.quantity, contract=contract, assumed=assumed, taken=taken)
-    half, parts = _half_spread(bar, assumed.spread_parts)
-    moved = parts + _impact(bar, room, assumed)
+    half, parts = half_spread(bar, assumed.spread_parts)
+    moved = parts + impact(bar, room, assumed)
     price = worse(start, contract, buy=order.buy, parts=moved, units=half)
     quantity, maker = room, False
     if order.limit is not None:
@@ -147,12 +207,12 @@ def match(
 
 def opens_beyond(limit: int, bar: Bar, *, contract: Contract, buy: bool, spread_parts: int) -> bool:
     """Return whether ``bar`` opened where an order at ``limit`` fills at once."""
-    half, parts = _half_spread(bar, spread_parts)
+    half, parts = half_spread(bar, spread_parts)
     price = worse(bar.open, contract, buy=buy, parts=parts, units=half)
     return price <= limit if buy else price >= limit
 
 
-def _half_spread(bar: Bar, spread_parts: int) -> tuple[int, int]:
+def half_spread(bar: Bar, spread_parts: int) -> tuple[int, int]:
     """Return half the spread as price units and as parts of the price; one of them is 0."""
     return (0, spread_parts) if bar.spread is None else (ceil_div(bar.spread, 2), 0)
 
@@ -176,7 +236,8 @@ def _room(bar: Bar, wanted: int, *, contract: Contract, assumed: Assumptions, ta
     return wanted if left >= wanted else left // contract.lot * contract.lot
 
 
-def _impact(bar: Bar, quantity: int, assumed: Assumptions) -> int:
+def impact(bar: Bar, quantity: int, assumed: Assumptions) -> int:
+    """Return by how many parts taking ``quantity`` of the bar's volume moves the price."""
     if not bar.volume or not quantity:
         return 0
     return ceil_div(assumed.impact_parts * min(quantity, bar.volume), bar.volume)
@@ -188,7 +249,7 @@ def _queued(
     """Return how much of a resting limit the bar filled."""
     assert order.limit is not None
     extreme = bar.low if order.buy else bar.high
-    half, parts = _half_spread(bar, assumed.spread_parts)
+    half, parts = half_spread(bar, assumed.spread_parts)
     best = worse(extreme, contract, buy=order.buy, parts=parts, units=half)
     through = extreme < order.limit if order.buy else extreme > order.limit
     if through and (best <= order.limit if order.buy else best >= order.limit):

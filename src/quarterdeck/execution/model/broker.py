@@ -46,13 +46,17 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
-    """A fill; ``fill_id`` is the broker's and the same in every report of it."""
+    """A fill; ``fill_id`` is the broker's and the same in every report of it.
+
+    ``fee_in_asset`` quantity units were kept as fee; ``fee`` has their worth too.
+    """
 
     fill_id: str
     client_id: str
     quantity: int
     price: int
     fee: int
+    fee_in_asset: int = 0
 
 
 class BrokerState(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class OrderFilled(Message, frozen=True):
     """A fill booked in the ledger. Integers are units at the instrument's and money's scales.
 
     ``realised_units`` is the profit (+) or loss (-) of the closed part before this fill's fee.
+    ``fee_asset_units`` of the instrument were kept as fee; ``fee_units`` has their worth too.
     """
 
     at: Nanos
@@ -46,6 +47,12 @@ class OrderFilled(Message, frozen=True):
     realised_units: int
     closed: bool
     order_status: OrderStatus
+    fee_asset_units: int = 0
+
+    @property
+    def position_units(self) -> int:
+        """What the position has changed by, signed: a fee in the instrument is taken off."""
+        return self.side.sign * self.quantity_units - self.fee_asset_units
 
 
 class OrderCancelled(Message, frozen=True):

@@ -42,7 +42,7 @@ class GetFills(Query, frozen=True):
 
 
 class FillView(Answer, frozen=True):
-    """A fill as booked."""
+    """A fill as booked; ``fee_asset`` of the instrument is in ``fee`` with its worth."""
 
     number: int
     fill_id: FillId
@@ -53,6 +53,7 @@ class FillView(Answer, frozen=True):
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    fee_asset: Decimal
     realised: Decimal
     at: str
     slice: int

@@ -44,7 +44,7 @@ from quarterdeck.execution.service.halting import (
     standing_stop,
 )
 from quarterdeck.execution.service.placing import checked, place
-from quarterdeck.execution.service.restraining import restrain
+from quarterdeck.execution.service.restraining import move_together, restrain
 from quarterdeck.execution.service.settling import close_slice, open_account
 from quarterdeck.execution.store.breakers import settings_of
 from quarterdeck.execution.store.limits import book_of, write_version
@@ -56,6 +56,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.regime.model import RegimeChanged
 from quarterdeck.risk.model import (
+    ClustersBounded,
     GateRestrained,
     LimitsChanged,
     Response,
@@ -103,7 +104,12 @@ class ExecutionService:
         stopwatch: Stopwatch,
         room: Room = PLENTY,
     ) -> None:
-        contracts = tuple(contract_of(instrument) for instrument in instruments)
+        named = tuple(instrument.symbol for instrument in instruments)
+        assumptions = store.assumptions_of(paper, named)
+        contracts = tuple(
+            contract_of(instrument, unit_fee=assumed.unit_fee)
+            for instrument, assumed in zip(instruments, assumptions, strict=True)
+        )
         symbols = {contract.symbol: contract for contract in contracts}
         terms = store.terms_of(limits, paper)
         self.desk = Desk(
@@ -112,7 +118,7 @@ class ExecutionService:
             symbols=symbols,
             terms=terms,
             assumed=store.assumed_of(paper),
-            assumptions=store.assumptions_of(paper, tuple(symbols)),
+            assumptions=assumptions,
             policy=orders,
             remote=remote,
             dust=dust,
@@ -157,6 +163,8 @@ class ExecutionService:
                 write_version(step, self.desk.limits)
             case GateRestrained():
                 restrain(self.desk, message, step=step)
+            case ClustersBounded():
+                move_together(self.desk, message, step=step)
             case RiskResponded() if (message.response, message.state) == CARRIED_OUT_STOP:
                 of_agent = message.scope is RiskScope.AGENT
                 of_one = message.scope is RiskScope.INSTRUMENT

@@ -116,7 +116,6 @@ def watch_fill(desk: Desk, fill: OrderFilled, *, step: Step) -> None:
     evidence = f"the last was {fill.fill_id} in {fill.symbol}"
     lost = fill.closed and fill.realised_units < fill.fee_units
     count_fill(desk, fill, lost=lost, step=step)
-    loss = text_of(fill.realised_units - fill.fee_units, MONEY_SCALE)
     for scope, subject, times in ((Scope.AGENT, fill.agent, 1), (Scope.DECK, "", every)):
         _count(
             desk,
@@ -129,6 +128,7 @@ def watch_fill(desk: Desk, fill: OrderFilled, *, step: Step) -> None:
             step=step,
         )
         if lost:
+            loss = text_of(fill.realised_units - fill.fee_units, MONEY_SCALE)
             _count(
                 desk,
                 BreakerKind.RAPID_LOSS,

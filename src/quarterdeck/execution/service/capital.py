@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import BASE_CURRENCY, decimal_of
 from quarterdeck.execution.core.capital import movable
-from quarterdeck.execution.core.exposure import free_cash
 from quarterdeck.execution.core.ledger import Account, Line, cash_account
 from quarterdeck.execution.model import CapitalMoved, CapitalView, MoveCapital
 from quarterdeck.execution.service.breakers import shift_peak
@@ -89,9 +88,7 @@ def movable_of(desk: Desk, account: Account) -> int:
     return movable(
         account,
         equity=worth.equity,
-        free=free_cash(
-            account, worth.shorts, contracts=desk.contracts, fee_parts=desk.terms.fee_parts
-        ),
+        free=desk.free_cash(account, worth.shorts),
         gross=sums.gross,
         gross_parts=desk.bounds(account.agent, -1).max_gross_exposure_ratio,
     )

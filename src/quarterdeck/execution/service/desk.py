@@ -5,6 +5,7 @@ Only what has been noticed of the machine is not, and sums that follow from the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,12 +14,19 @@ from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import Contract, Terms
 from quarterdeck.execution.core.book import Book, Order, reserve
 from quarterdeck.execution.core.breakers import Breakers, Calls, Settings
-from quarterdeck.execution.core.exposure import NO_CROWD, NO_SUMS, Exposure, Sums, opening
+from quarterdeck.execution.core.exposure import (
+    NO_CROWD,
+    NO_SUMS,
+    Exposure,
+    Sums,
+    free_cash,
+    opening,
+)
 from quarterdeck.execution.core.gate import Verdict
 from quarterdeck.execution.core.ledger import Account, Ledger, Worth, books_agree, worth
 from quarterdeck.execution.core.limits_book import Bounds, LimitBook
 from quarterdeck.execution.core.reconcile import NO_DUST, Dust
-from quarterdeck.execution.core.scene import NOTHING, Around
+from quarterdeck.execution.core.scene import NOTHING, Around, Together
 from quarterdeck.execution.core.session import DECK, Scope, Session, StopRecord, Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Assumptions
@@ -57,6 +65,18 @@ class Learned(msgspec.Struct, frozen=True):
     var_parts: int = 0
 
 
+class Moving(msgspec.Struct, frozen=True):
+    """Instruments that risk has found to move together, and what holds there.
+
+    ``units`` is the largest gross exposure of all agents in money units, ``parts`` what a person's
+    limit of a cluster is scaled by.
+    """
+
+    rows: tuple[int, ...]
+    units: int
+    parts: int
+
+
 class Counters(msgspec.Struct):
     """The last number given to a fill, a stop, a signal, a change of a breaker and an adjustment."""
 
@@ -93,6 +113,7 @@ class Desk:
     prices: dict[int, int] = field(default_factory=dict)
     missed: dict[int, int] = field(default_factory=dict)
     learned: dict[int, Learned] = field(default_factory=dict)
+    moving: dict[int, Moving] = field(default_factory=dict)
     accounts: dict[AgentId, Account] = field(default_factory=dict)
     tallies: dict[AgentId, Tally] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
@@ -125,6 +146,8 @@ class Desk:
             self.learned[row["instrument"]] = Learned(
                 row["position_limit_units"], row["version"], row["var99_parts"]
             )
+        for row in reader.rows("execution.moving"):
+            self.move_together(msgspec.json.decode(row["clusters"], type=tuple[Moving, ...]))
         read_book(self.limits, reader, contracts=self.contracts)
         self.accounts = store.read_accounts(reader)
         self.tallies = store.read_tallies(reader)
@@ -189,6 +212,10 @@ class Desk:
         self.risks[row] = learned.var_parts
         self.exposure.reprice()
 
+    def move_together(self, clusters: Iterable[Moving]) -> None:
+        """Take up which instruments move together, all of them."""
+        self.moving = {row: one for one in clusters for row in one.rows}
+
     def sums_of(self, agent: AgentId) -> Sums:
         """Return what ``agent`` holds and has working, added up at the last closes."""
         self.exposure.update(
@@ -200,13 +227,23 @@ class Desk:
         )
         return self.exposure.agents.get(agent, NO_SUMS)
 
+    def free_cash(self, account: Account, shorts: int) -> int:
+        """Return the cash that no short and no working order lays claim to; what it owes is negative."""
+        fee_parts = self.terms.fee_parts
+        free = free_cash(account, shorts, contracts=self.contracts, fee_parts=fee_parts)
+        return free - self.terms.least_fee * self.book.count_of(account.agent)
+
     def around(self, agent: AgentId, row: int, *, clock_step_ms: int) -> Around:
         """Return what surrounds an order of ``agent`` in instrument ``row``; sums are up to date."""
         exposure, rows = self.exposure, self.limits.clusters
         clusters: tuple[int, ...] = ()
         if rows:
             clusters = tuple(exposure.cluster(rows[each]) for each in self.limits.clusters_of(row))
+        found = self.moving.get(row)
         return Around(
+            together=None
+            if found is None
+            else Together(exposure.cluster(found.rows), found.units, found.parts),
             crowd=exposure.crowds.get(row, NO_CROWD),
             account_gross=exposure.gross,
             clusters=clusters,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from quarterdeck.execution import store
-from quarterdeck.execution.core.amounts import Contract, fee_of
+from quarterdeck.execution.core.amounts import Contract
 from quarterdeck.execution.core.book import Order, release, uncover
 from quarterdeck.execution.core.ledger import Account, Closed, Holding, book_trade, fill_lines
 from quarterdeck.execution.model import OrderCancelled, OrderFilled
@@ -21,11 +21,15 @@ from quarterdeck.runtime.sequencer import Step, StepKind
 
 
 class Trade(NamedTuple):
-    """What a venue gave: quantity and price in units, the fee in money units."""
+    """What a venue gave: quantity and price in units, the fee in money units.
+
+    ``fee_in_asset`` quantity units were kept; ``fee`` has their worth too.
+    """
 
     quantity: int
     price: int
     fee: int
+    fee_in_asset: int = 0
 
 
 _AWAY = (OrderStatus.SENT, OrderStatus.UNKNOWN, OrderStatus.WORKING, OrderStatus.PARTIAL)
@@ -119,11 +123,6 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
     watch_fill(desk, filled, step=step)
     executed(desk, order, step=step)
     _legs_of_filled(desk, order, trade.quantity, step=step)
-
-
-def fee_for(price: int, quantity: int, *, contract: Contract, parts: int) -> int:
-    """Return the fee of a trade in money units, rounded up."""
-    return fee_of(price * quantity * contract.unit_value, parts)
 
 
 def reduce_order(
@@ -248,6 +247,7 @@ def _filled(
         realised_units=closed.realised,
         closed=closed.quantity > 0,
         order_status=OrderStatus.FILLED,
+        fee_asset_units=trade.fee_in_asset,
     )
 
 
@@ -260,7 +260,8 @@ def _trade(account: Account, side: Side, trade: Trade, *, contract: Contract, st
     """Change the account by a fill and write what it holds and has."""
     account.touch(contract.index)
     holding = account.holdings.setdefault(contract.index, Holding())
-    signed = side.sign * trade.quantity
+    # What the venue keeps of a purchase is bought, and given away at what it cost.
+    signed = side.sign * trade.quantity - trade.fee_in_asset
     closed = book_trade(holding, signed, price=trade.price, contract=contract)
     store.write_position(step, account.agent, instrument=contract.index, holding=holding)
     if holding.empty:
@@ -278,13 +279,14 @@ def _book(desk: Desk, fill: OrderFilled, *, contract: Contract, kind: str, step:
     """Enter a fill in the books and the audit chain, and say it."""
     desk.counters.fills += 1
     store.write_fill(step, fill, number=desk.counters.fills, account=desk.account)
-    signed = fill.side.sign * fill.quantity_units
+    signed, kept = fill.side.sign * fill.quantity_units, fill.fee_asset_units
     lines = fill_lines(
         fill.agent,
         fill.symbol,
         quantity=signed,
         notional=signed * fill.price_units * contract.unit_value,
-        fee=fill.fee_units,
+        fee=fill.fee_units - kept * fill.price_units * contract.unit_value,
+        fee_in_asset=kept,
     )
     store.write_entry(
         step,

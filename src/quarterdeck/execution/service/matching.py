@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from quarterdeck.execution import store
 from quarterdeck.execution.core.book import Order
-from quarterdeck.execution.core.venue import Bar, Match, Resting, match, opens_beyond
+from quarterdeck.execution.core.prints import meet, profit_first
+from quarterdeck.execution.core.venue import Bar, Match, Resting, fee_due, opens_beyond
 from quarterdeck.execution.service.desk import Desk
-from quarterdeck.execution.service.filling import Trade, end_order, fee_for, take_fill
+from quarterdeck.execution.service.filling import Trade, end_order, take_fill
 from quarterdeck.kernel.time import DAY
 from quarterdeck.kernel.vocabulary import Leg, OrderStatus, TimeInForce
 from quarterdeck.runtime.sequencer import Step
@@ -34,33 +35,45 @@ def work_orders(desk: Desk, bars: Mapping[int, Bar], step: Step) -> None:
 
 
 def _turn(desk: Desk, order: Order, bars: Mapping[int, Bar]) -> int:
-    """Return where ``order`` comes: by its number, but a take-profit hit at the open comes first.
+    """Return where ``order`` comes: by its number, but a take-profit known to be hit first comes first.
 
     A stop-loss has the number before that of its take-profit, and so comes before it.
     """
     if order.leg is Leg.TAKE_PROFIT and order.status is not OrderStatus.HELD:
         assert order.instrument is not None
         assert order.limit is not None
+        assert order.parent is not None
         bar = bars.get(order.instrument)
-        if bar is not None and opens_beyond(
-            order.limit,
-            bar,
-            contract=desk.contracts[order.instrument],
-            buy=order.side.sign > 0,
-            spread_parts=desk.assumptions[order.instrument].spread_parts,
-        ):
-            return order.number - 2
+        if bar is None:
+            return order.number
+        buy = order.side.sign > 0
+        stop = next((o.stop for o in desk.book.legs_of(order.parent) if o.stop), None)
+        if bar.trades is not None and stop is not None:
+            first = profit_first(bar.trades, limit=order.limit, stop=stop, buy=buy)
+        else:
+            first = opens_beyond(
+                order.limit,
+                bar,
+                contract=desk.contracts[order.instrument],
+                buy=buy,
+                spread_parts=desk.assumptions[order.instrument].spread_parts,
+            )
+        return order.number - 2 if first else order.number
     return order.number
 
 
 def _open_quantity(desk: Desk, order: Order) -> int:
-    """Return what may still fill: of an order that only reduces, no more than there is to reduce."""
+    """Return what may still fill: of an order that only reduces, no more than there is to reduce.
+
+    Less than a lot, as a fee taken in the asset leaves it, cannot be traded.
+    """
     if not order.reduce_only:
         return order.remaining
     assert order.instrument is not None
     holding = desk.accounts[order.agent].holdings.get(order.instrument)
     held = 0 if holding is None else -order.side.sign * holding.quantity
-    return min(order.remaining, max(0, held))
+    lot = desk.contracts[order.instrument].lot
+    return min(order.remaining, max(0, held) // lot * lot)
 
 
 def _meet(desk: Desk, order: Order, bar: Bar, *, taken: dict[int, int], step: Step) -> None:
@@ -68,7 +81,7 @@ def _meet(desk: Desk, order: Order, bar: Bar, *, taken: dict[int, int], step: St
     assert order.instrument is not None
     row, contract = order.instrument, desk.contracts[order.instrument]
     assumed = desk.assumptions[row]
-    found: Match = match(
+    found: Match = meet(
         Resting(
             buy=order.side.sign > 0,
             quantity=_open_quantity(desk, order),
@@ -88,9 +101,17 @@ def _meet(desk: Desk, order: Order, bar: Bar, *, taken: dict[int, int], step: St
     order.triggered = order.triggered or newly
     if found.quantity:
         taken[row] = taken.get(row, 0) + found.quantity
-        parts = assumed.maker_parts if found.maker else assumed.taker_parts
-        fee = fee_for(found.price, found.quantity, contract=contract, parts=parts)
-        take_fill(desk, order, Trade(found.quantity, found.price, fee), step=step)
+        holding = desk.accounts[order.agent].holdings.get(row)
+        fee = fee_due(
+            found,
+            contract=contract,
+            assumed=assumed,
+            before=order.commission if order.filled else None,
+            opens=order.side.sign > 0 and (holding is None or holding.quantity >= 0),
+        )
+        order.commission = fee.commission
+        trade = Trade(found.quantity, found.price, fee.amount, fee.in_asset)
+        take_fill(desk, order, trade, step=step)
     elif newly:
         store.write_order_change(step, order)
 
@@ -128,7 +149,8 @@ def _let_go(desk: Desk, order: Order, *, step: Step) -> None:
 
 
 def _held_against(desk: Desk, order: Order) -> bool:
-    """Return whether the account holds a position that ``order`` reduces."""
+    """Return whether the account holds a position of a lot or more that ``order`` reduces."""
     assert order.instrument is not None
     holding = desk.accounts[order.agent].holdings.get(order.instrument)
-    return holding is not None and holding.quantity * order.side.sign < 0
+    lot = desk.contracts[order.instrument].lot
+    return holding is not None and -holding.quantity * order.side.sign >= lot

@@ -56,7 +56,7 @@ def _take(desk: Desk, report: BrokerReport, *, step: Step) -> None:
     take_quantity(desk, order, report.quantity, step=step)
     fill = report.fill
     if fill is not None:
-        trade = Trade(fill.quantity, fill.price, fill.fee)
+        trade = Trade(fill.quantity, fill.price, fill.fee, fill.fee_in_asset)
         take_venue_fill(desk, order, fill_id=fill.fill_id, trade=trade, step=step)
     if not order.status.final and order.status is not OrderStatus.INTENT:
         take_status(desk, order, report.status, step=step)

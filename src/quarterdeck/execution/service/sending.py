@@ -220,20 +220,29 @@ def settle(service: ExecutionService, command: SettleOrder, step: Step) -> Order
     return store.order_view(order, desk.contracts)
 
 
+def may_leave(service: ExecutionService, client_id: str) -> bool:
+    """Return whether an order that is on its way may leave now: every stop is looked at once more."""
+    order = service.desk.book.find(OrderId(client_id))
+    return order is not None and not _held(service, order, raised=service.stop.raised())
+
+
 def _leaves(service: ExecutionService, order: Order, *, raised: int, step: Step) -> bool:
     """Return whether ``order`` may still leave under the stop as it stands; else withhold it."""
+    held = _held(service, order, raised=raised)
+    if held:
+        reason = "trading was stopped before it left"
+        _over(service.desk, order, OrderStatus.WITHHELD, reason=reason, step=step)
+    return not held
+
+
+def _held(service: ExecutionService, order: Order, *, raised: int) -> bool:
     desk = service.desk
     account = desk.accounts[order.agent]
     stopped = raised != desk.session.acknowledged or desk.session.account_stopped or account.stopped
     if order.reduce_only:
-        held = stopped and not desk.policy.stop_lets_reduce
-    else:
-        stale = order.epoch != service.epoch_of(order.agent)
-        held = stopped or stale or order.instrument in desk.frozen
-    if held:
-        reason = "trading was stopped before it left"
-        _over(desk, order, OrderStatus.WITHHELD, reason=reason, step=step)
-    return not held
+        return stopped and not desk.policy.stop_lets_reduce
+    stale = order.epoch != service.epoch_of(order.agent)
+    return stopped or stale or order.instrument in desk.frozen
 
 
 def _replaced(desk: Desk, order: Order) -> Order | None:

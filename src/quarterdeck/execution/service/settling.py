@@ -137,6 +137,7 @@ def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
     found = {}
     rows = bars.rows.tolist()
     spreads = [-1] * len(rows) if bars.spread_units is None else bars.spread_units.tolist()
+    trades = _trades_of(contracts, bars)
     for row, units, volume, spread in zip(
         rows, bars.price_units.tolist(), bars.volume.tolist(), spreads, strict=True
     ):
@@ -144,7 +145,25 @@ def bars_of(contracts: Sequence[Contract], bars: BarsClosed) -> dict[int, Bar]:
         whole = None if math.isnan(volume) else int(volume * 10**scale)
         opened, high, low, close = units
         quoted = None if spread < 0 else spread
-        found[row] = Bar(opened, high, low, close, whole, quoted)
+        found[row] = Bar(opened, high, low, close, whole, quoted, trades.get(row))
+    return found
+
+
+def _trades_of(
+    contracts: Sequence[Contract], bars: BarsClosed
+) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Return the trades of each row that has any, in its units; less than a unit is none."""
+    if bars.trades is None:
+        return {}
+    found, first = {}, 0
+    prices, sizes = bars.trades.price_units.tolist(), bars.trades.size.tolist()
+    for row, count in zip(bars.rows.tolist(), bars.trades.counts.tolist(), strict=True):
+        units = 10 ** contracts[row].quantity_scale
+        last = first + count
+        if count:
+            whole = (int(size * units) for size in sizes[first:last])
+            found[row] = tuple(zip(prices[first:last], whole, strict=True))
+        first = last
     return found
 
 

@@ -13,6 +13,7 @@ from quarterdeck.execution.core.amounts import (
     Contract,
     Terms,
     decimal_of,
+    money_up,
     parts_down,
     parts_of_bps,
 )
@@ -66,6 +67,7 @@ def terms_of(limits: LimitsSection, paper: PaperSection) -> Terms:
         fee_parts=parts_of_bps(max(each.fee_bps for each in every)),
         spread_parts=parts_of_bps(max(each.half_spread_bps for each in every)),
         life_bars=paper.order_life_bars,
+        least_fee=money_up(max(each.min_fee_usd for each in every)),
     )
 
 
@@ -111,6 +113,9 @@ def assumed_of(paper: PaperSection) -> Assumptions:
         life_bars=paper.order_life_bars,
         funding_parts=parts_of_bps(paper.funding_bps_per_day),
         borrow_parts=parts_of_bps(paper.borrow_bps_per_year),
+        unit_fee=money_up(paper.unit_fee_usd),
+        least_fee=money_up(paper.min_fee_usd),
+        fee_in_asset=paper.fee_in_asset,
     )
 
 
@@ -152,17 +157,19 @@ def write_account(step: Step, account: Account) -> None:
     step.put(
         "execution.account_saved",
         account.agent,
-        agent=account.agent,
-        number=account.number,
-        capital_units=account.capital,
-        cash_units=account.cash,
-        realised_units=account.realised,
-        fees_units=account.fees,
-        day_open_units=account.day_open,
-        marked_units=account.marked,
-        stops=account.stops,
-        stopped=int(account.stopped),
-        orders_in_bar=account.orders_in_bar,
+        row=lambda: {
+            "agent": account.agent,
+            "number": account.number,
+            "capital_units": account.capital,
+            "cash_units": account.cash,
+            "realised_units": account.realised,
+            "fees_units": account.fees,
+            "day_open_units": account.day_open,
+            "marked_units": account.marked,
+            "stops": account.stops,
+            "stopped": int(account.stopped),
+            "orders_in_bar": account.orders_in_bar,
+        },
     )
 
 
@@ -172,10 +179,12 @@ def write_position(step: Step, agent: AgentId, *, instrument: int, holding: Hold
         "execution.position_saved",
         agent,
         instrument,
-        agent=agent,
-        instrument=instrument,
-        quantity_units=holding.quantity,
-        cost_units=holding.cost,
+        row=lambda: {
+            "agent": agent,
+            "instrument": instrument,
+            "quantity_units": holding.quantity,
+            "cost_units": holding.cost,
+        },
     )
 
 
@@ -209,11 +218,13 @@ def write_tally(step: Step, agent: AgentId, tally: Tally) -> None:
     step.put(
         "execution.tally_saved",
         agent,
-        agent=agent,
-        accepted=tally.accepted,
-        refused=tally.refused,
-        filled=tally.filled,
-        refused_recently=tally.refused_recently,
+        row=lambda: {
+            "agent": agent,
+            "accepted": tally.accepted,
+            "refused": tally.refused,
+            "filled": tally.filled,
+            "refused_recently": tally.refused_recently,
+        },
     )
 
 
@@ -268,6 +279,7 @@ def write_order(step: Step, order: Order, *, account: str) -> None:
         session_day=order.session_day,
         epoch=order.epoch,
         covered_units=order.covered,
+        commission_units=order.commission,
     )
 
 
@@ -287,6 +299,7 @@ def write_order_change(step: Step, order: Order) -> None:
         sent_units=order.sent,
         ending=order.ending,
         covered_units=order.covered,
+        commission_units=order.commission,
     )
 
 
@@ -330,6 +343,7 @@ def order_of(row: Row) -> Order:
         sent=row["sent_units"],
         ending=row["ending"],
         covered=row["covered_units"],
+        commission=row["commission_units"],
     )
 
 
@@ -398,6 +412,7 @@ def write_fill(step: Step, fill: OrderFilled, *, number: int, account: str) -> N
         quantity_units=fill.quantity_units,
         price_units=fill.price_units,
         fee_units=fill.fee_units,
+        fee_asset_units=fill.fee_asset_units,
         realised_units=fill.realised_units,
         at=fill.at,
         slice=fill.slice,
@@ -417,6 +432,7 @@ def fill_view(row: Row, contracts: Sequence[Contract]) -> FillView:
         quantity=decimal_of(row["quantity_units"], contract.quantity_scale),
         price=decimal_of(row["price_units"], contract.price_scale),
         fee=decimal_of(row["fee_units"], MONEY_SCALE),
+        fee_asset=decimal_of(row["fee_asset_units"], contract.quantity_scale),
         realised=decimal_of(row["realised_units"], MONEY_SCALE),
         at=rfc3339(Nanos(row["at"])),
         slice=row["slice"],

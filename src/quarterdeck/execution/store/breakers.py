@@ -53,17 +53,19 @@ def write_breaker(step: Step, breaker: Breaker) -> None:
     step.put(
         "execution.breaker_saved",
         *breaker.key,
-        kind=breaker.kind.value,
-        scope=breaker.scope.value,
-        subject=breaker.subject,
-        state=breaker.state.value,
-        trips=breaker.trips,
-        reason=breaker.reason,
-        evidence=breaker.evidence,
-        at=breaker.at,
-        slice=breaker.slice,
-        peak_units=breaker.peak,
-        events=msgspec.json.encode(breaker.events).decode(),
+        row=lambda: {
+            "kind": breaker.kind.value,
+            "scope": breaker.scope.value,
+            "subject": breaker.subject,
+            "state": breaker.state.value,
+            "trips": breaker.trips,
+            "reason": breaker.reason,
+            "evidence": breaker.evidence,
+            "at": breaker.at,
+            "slice": breaker.slice,
+            "peak_units": breaker.peak,
+            "events": msgspec.json.encode(breaker.events).decode(),
+        },
     )
 
 
@@ -152,7 +154,9 @@ def event_of(row: Mapping[str, Any]) -> BreakerEvent:
 
 def write_calls(step: Step, agent: str, calls: Calls) -> None:
     """Write what an agent did last."""
-    step.put("execution.calls_saved", agent, agent=agent, **msgspec.structs.asdict(calls))
+    step.put(
+        "execution.calls_saved", agent, row=lambda: {"agent": agent} | msgspec.structs.asdict(calls)
+    )
 
 
 def read_calls(reader: Reader) -> dict[str, Calls]:
@@ -174,7 +178,9 @@ def read_calls(reader: Reader) -> dict[str, Calls]:
 def write_window(step: Step, agent: str, window: Agent) -> None:
     """Write an agent's counts."""
     step.put(
-        "execution.window_saved", agent, agent=agent, counts=msgspec.json.encode(window).decode()
+        "execution.window_saved",
+        agent,
+        row=lambda: {"agent": agent, "counts": msgspec.json.encode(window).decode()},
     )
 
 

@@ -16,7 +16,7 @@ from quarterdeck.runtime.config import LimitsSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
-LEARNABLE = ("trading_state", "max_credit_notional")
+LEARNABLE = ("trading_state", "max_credit_notional", "max_stop_distance_ratio")
 """Limits that risk may tighten at a level."""
 
 

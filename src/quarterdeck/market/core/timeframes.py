@@ -27,8 +27,36 @@ TIMEFRAMES: Final[dict[str, int]] = {
     "1h": 3_600 * SECOND,
     "4h": 14_400 * SECOND,
     "1d": DAY,
+    "1w": 7 * DAY,
 }
 """Names of timeframes and their length in nanoseconds."""
+
+
+_MONDAY: Final = 4 * DAY
+"""The first Monday after the epoch."""
+
+
+def begin_of(at: int, length: int) -> int:
+    """Return the beginning of the bucket of ``length`` nanoseconds around ``at``, UTC.
+
+    Weeks begin on Monday, everything shorter at midnight.
+
+    Examples
+    --------
+    >>> begin_of(9 * 60 * SECOND, TIMEFRAMES["5m"]) // (60 * SECOND)
+    5
+    >>> begin_of(10 * DAY, TIMEFRAMES["1w"]) // DAY
+    4
+    """
+    origin = _MONDAY if length > DAY else 0
+    return (at - origin) // length * length + origin
+
+
+def length_of(timeframe: str) -> int:
+    """Return a timeframe's length in nanoseconds, of a whole number of s, m, h, d or w; 0 for others."""
+    units = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": DAY, "w": 7 * DAY}
+    number, unit = timeframe[:-1], timeframe[-1:]
+    return int(number) * units[unit] if number.isdecimal() and unit in units else 0
 
 
 class Coarse(NamedTuple):
@@ -93,14 +121,19 @@ def aggregated(
     step = TIMEFRAMES[timeframe]
     day, into = np.divmod(ts - session_start, DAY)
     inside = into < session_length
-    begin = day[inside] * DAY + session_start + into[inside] // step * step
+    if step > DAY:
+        begin = (ts[inside] - session_start - _MONDAY) // step * step + session_start + _MONDAY
+    else:
+        begin = day[inside] * DAY + session_start + into[inside] // step * step
     if begin.size == 0:
         none, nothing = np.empty(0), np.empty(0, dtype=np.int64)
         return Coarse(nothing, none, none, none, none, none, nothing)
     first = np.flatnonzero(np.diff(begin, prepend=begin[0] - 1))
     last = np.concatenate((first[1:], [begin.size])) - 1
     o, h, low_, c, v = (np.ascontiguousarray(column[inside]) for column in columns)
-    session_end = (begin[first] - session_start) // DAY * DAY + session_start + session_length
+    # A week ends with the session of its last day.
+    last_day = (begin[first] - session_start) // DAY * DAY + max(step - DAY, 0)
+    session_end = last_day + session_start + session_length
     return Coarse(
         ts=np.minimum(begin[first] + step, session_end),
         open=o[first],

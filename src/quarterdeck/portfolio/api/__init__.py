@@ -10,10 +10,13 @@ from quarterdeck.portfolio.model import (
     GetAttribution,
     GetPortfolio,
     GetProposals,
+    GetViews,
     PortfolioView,
     ProposalsView,
+    ViewsView,
 )
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.viewing import views
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS = (
@@ -60,5 +63,17 @@ OPERATIONS = (
         input=GetActive,
         output=ActiveView,
         function=PortfolioService.against_benchmark,
+    ),
+    Operation(
+        name="portfolio.views",
+        summary="Agents' signals as views, what they were worth, and the returns expected with them.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/portfolio/views",
+        tool="get_views",
+        input=GetViews,
+        output=ViewsView,
+        function=views,
     ),
 )

@@ -51,14 +51,18 @@ class Targets(ArrayState):
         row = self.weights[FOLLOWED.index(objective)]
         return row.copy() if row.any() else None
 
-    def follow(self, moments: RollingMoments, *, budget: Budget) -> None:
+    def follow(
+        self, moments: RollingMoments, *, budget: Budget, skipped: tuple[str, ...] = ()
+    ) -> None:
         """Answer anew from the present window; bounds hold for the first two objectives.
 
-        Risk parity has one answer only, so bounds cannot choose another. Excess is over zero.
+        Risk parity has one answer only, so bounds cannot choose another. Excess is over zero. An
+        objective in ``skipped`` is not followed.
         """
         movable = moments.have >= 2 and spread(moments.sums)
         for row, objective in enumerate(FOLLOWED):
-            found = self._answer(objective, moments, budget=budget) if movable else None
+            asked = movable and objective not in skipped
+            found = self._answer(objective, moments, budget=budget) if asked else None
             if found is None:
                 self.weights[row] = 0.0
             else:

@@ -254,6 +254,56 @@ class ProposalsView(Answer, frozen=True):
     next: int | None
 
 
+class GetViews(Query, frozen=True):
+    """Ask which of the agents' signals are views that count, how far, and what they expect."""
+
+
+class SkillRow(Answer, frozen=True):
+    """What an agent's views were worth: ``scored`` are over, ``need`` must be before one is followed.
+
+    ``correlation`` is that of strength and outcome, ``confidence`` the share of the way to a view that
+    is followed: the correlation less a standard error, at least 0; null before enough are over.
+    """
+
+    agent: str
+    scored: int
+    need: int
+    correlation: float | None
+    confidence: float | None
+
+
+class ViewRow(Answer, frozen=True):
+    """An open view: ``strength`` is negative for a fall; ``expected_return`` is per year.
+
+    It is null without a full window; ``confidence`` is 0 where the view is not followed.
+    """
+
+    signal_id: str
+    agent: str
+    symbol: str
+    strength: float
+    expires_slice: int
+    expected_return: float | None
+    confidence: float
+
+
+class OutlookRow(Answer, frozen=True):
+    """What is expected of an instrument per year without and with the views."""
+
+    symbol: str
+    prior: float
+    expected_return: float
+
+
+class ViewsView(Answer, frozen=True):
+    """Skills by agent, open views, and expected returns; the last are empty with the ``reason``."""
+
+    skills: tuple[SkillRow, ...]
+    views: tuple[ViewRow, ...]
+    outlook: tuple[OutlookRow, ...]
+    reason: str | None
+
+
 class GetAttribution(Query, frozen=True):
     """Ask where profit and loss came from.
 

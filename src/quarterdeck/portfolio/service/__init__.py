@@ -6,6 +6,7 @@ follows from them is rounded to 12 significant digits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +15,7 @@ import msgspec
 import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
-from quarterdeck.execution.model import OrderFilled
+from quarterdeck.execution.model import OrderFilled, SignalEnded, SignalStated
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos
@@ -51,6 +52,7 @@ from quarterdeck.portfolio.service.attributing import (
     unit_values,
     view_of,
 )
+from quarterdeck.portfolio.service.convictions import Convictions, balanced
 from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
 from quarterdeck.portfolio.service.showing import Shares, figures_of, shown
 from quarterdeck.regime.model import RegimeChanged
@@ -88,8 +90,9 @@ class PortfolioService:
 
     name: ClassVar[str] = "portfolio"
     state: ClassVar[Mapping[str, State]] = {
-        "_symbols": State.FIXED,
+        "symbols": State.FIXED,
         "_config": State.FIXED,
+        "periods_per_year": State.FIXED,
         "_budget": State.FIXED,
         "_unit_values": State.FIXED,
         "_forecasts": State.FIXED,
@@ -97,6 +100,7 @@ class PortfolioService:
         "_prices": State.CHECKPOINTED,
         "_book": State.JOURNALED,
         "_against": State.JOURNALED,
+        "convictions": State.JOURNALED,
         "_turned": State.VIEW,
         "_closes": State.CHECKPOINTED,
         "_instants": State.CHECKPOINTED,
@@ -119,14 +123,16 @@ class PortfolioService:
     ) -> None:
         n = len(instruments)
         self._forecasts, self._regimes = forecasts, regimes
-        self._symbols = tuple(one.symbol for one in instruments)
+        self.symbols = tuple(one.symbol for one in instruments)
         self._unit_values = unit_values(instruments)
         self._prices: Ints = np.zeros(n, dtype=np.int64)
         self._book = Book()
-        self._against = AgainstBenchmark(benchmark_of(config, self._symbols))
+        self._against = AgainstBenchmark(benchmark_of(config, self.symbols))
+        self.convictions = Convictions()
         # The regimes that began in this slice, until its bars are heard; never kept beyond the step.
         self._turned: list[RegimeChanged] = []
         self._config = config
+        self.periods_per_year = config.periods_per_year
         # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
         self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
         self._closes: Floats = np.full(n, np.nan)
@@ -144,6 +150,7 @@ class PortfolioService:
         """Take up the last proposals and the attribution."""
         self._book = read_book(reader)
         self._against.load(reader)
+        self.convictions.load(reader)
         self._number = int(reader.rows("portfolio.last_number")[0]["number"])
         self._latest = {
             Objective(row["objective"]): (
@@ -176,6 +183,18 @@ class PortfolioService:
                 )
             case RegimeChanged():
                 self._turned.append(message)
+            case SignalStated():
+                row = self.symbols.index(message.symbol)
+                self.convictions.stated(
+                    message,
+                    step,
+                    instrument=row,
+                    price=int(self._prices[row]),
+                    deviation=self.deviation(row),
+                )
+            case SignalEnded():
+                row = self.symbols.index(message.symbol)
+                self.convictions.ended(message, step, instrument=row)
             case BarsClosed():
                 self._close(message, step)
             case _:
@@ -188,6 +207,7 @@ class PortfolioService:
         self._against.close(
             step, before=tuple(before.values()), after=tuple(after.values()), betas=betas
         )
+        self.convictions.close(self._prices, step)
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
         if self._moments.full and message.index % self._config.every_bars == 0:
@@ -240,19 +260,38 @@ class PortfolioService:
         self._closes[bars.rows] = bars.close
         self._labels[:] = self._regimes.labels()
         joint = self._closes / before - 1.0
-        if bars.rows.size != len(self._symbols) or not np.isfinite(joint).all():
+        if bars.rows.size != len(self.symbols) or not np.isfinite(joint).all():
             return
         slot = int(self._moments.count[0]) % self._config.window_bars
         self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
         if self._moments.full:
-            self._targets.follow(self._moments, budget=self._budget)
+            # With views the best ratio is not that of the sample's means: it is proposed only.
+            skipped = ("max-sharpe",) if self._config.mean == "views" else ()
+            self._targets.follow(self._moments, budget=self._budget, skipped=skipped)
 
     def outlook(self) -> Outlook | None:
         """Return mean and covariance per period at the last close; ``None`` until the window is full."""
         if not self._moments.full:
             return None
-        return Outlook(mean=self._moments.mean.copy(), covariance=self._moments.covariance())
+        mean, covariance = self._moments.mean.copy(), self._moments.covariance()
+        if self._config.mean == "views":
+            mean = self.convictions.mean(covariance, prior=self.prior(covariance))
+        return Outlook(mean=mean, covariance=covariance)
+
+    def deviation(self, row: int) -> float:
+        """Return the deviation of an instrument's return per bar; 0 until the window is full."""
+        return math.sqrt(float(self._moments.covariance()[row, row])) if self._moments.full else 0.0
+
+    def prior(self, covariance: Floats) -> Floats:
+        """Return the returns per bar that make the benchmark the best portfolio, without views."""
+        aversion = self._config.risk_aversion
+        if not aversion:
+            raise DomainError(
+                "portfolio.risk_aversion is not set, so no market is in balance", code="NO_AVERSION"
+            )
+        market = self._against.benchmark.weights
+        return balanced(covariance, market=market, risk_aversion=aversion)
 
     def _worths(self) -> dict[int, int]:
         """Return the money units that a quantity unit of each instrument is worth at the last close."""
@@ -273,7 +312,7 @@ class PortfolioService:
             self._book,
             by=query.by,
             worths=self._worths(),
-            symbols=self._symbols,
+            symbols=self.symbols,
             sectors=tuple(against.names[sector] for sector in against.sector_of),
             covariance=self._moments.covariance() if self._moments.full else None,
         )
@@ -297,6 +336,11 @@ class PortfolioService:
             )
         except DomainError as refusal:
             return refusal
+        if self._config.mean == "views":
+            try:
+                mean = self.convictions.mean(covariance, prior=self.prior(covariance))
+            except DomainError as refusal:
+                return refusal
         condition = condition_number(covariance)
         return Basis(
             mean=mean,
@@ -304,11 +348,16 @@ class PortfolioService:
             span_from=Nanos(int(self._instants[turn])),
             span_to=Nanos(int(self._instants[turn - 1])),
             condition=condition,
-            warning=weakness(len(self._symbols), observations=observations, condition=condition),
+            warning=weakness(len(self.symbols), observations=observations, condition=condition),
         )
 
     def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
-        optimum = basis if isinstance(basis, DomainError) else self._optimum(objective, basis)
+        optimum: Optimum | DomainError
+        if isinstance(basis, DomainError):
+            optimum = basis
+        else:
+            cap = float(self._budget.upper[0])
+            optimum = _optimum(objective, basis, cap=cap, symbols=self.symbols)
         if isinstance(optimum, DomainError):
             self._reasons[objective] = optimum.message
             step.write("portfolio.reason_saved", objective=objective.value, reason=optimum.message)
@@ -322,7 +371,7 @@ class PortfolioService:
             slice=step.slice,
             proposal_id=step.new_id("prp"),
             objective=objective,
-            symbols=self._symbols,
+            symbols=self.symbols,
             **figures_of(
                 optimum,
                 year=self._config.periods_per_year,
@@ -337,7 +386,7 @@ class PortfolioService:
         shares: Shares = {}
         if optimum.risk_contributions is not None:
             rounded = map(published, optimum.risk_contributions.tolist())
-            shares = dict(zip(self._symbols, rounded, strict=True))
+            shares = dict(zip(self.symbols, rounded, strict=True))
         self._number += 1
         self._latest[objective] = (proposal, shares)
         step.write(
@@ -351,28 +400,6 @@ class PortfolioService:
             risk_contributions=msgspec.json.encode(shares),
         )
         step.say(proposal)
-
-    def _optimum(self, objective: Objective, basis: Basis) -> Optimum | DomainError:
-        cap = float(self._budget.upper[0])
-        bounded = objective.value in BOUNDED
-        try:
-            found = solve(
-                objective.value,
-                mean=basis.mean,
-                covariance=basis.covariance,
-                limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
-                rounded=True,
-            )
-        except DomainError as refusal:
-            return refusal
-        heaviest = int(found.weights.argmax())
-        if found.weights[heaviest] > cap + ROUNDING:
-            return DomainError(
-                f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
-                f"{self._symbols[heaviest]}; max_weight allows {cap:.1%}",
-                code="OUTSIDE_BOUNDS",
-            )
-        return found
 
     def _drift(self, objective: Objective) -> float | None:
         latest, target = self._latest.get(objective), self._targets.of(objective.value)
@@ -397,10 +424,35 @@ class PortfolioService:
                     waiting=waiting,
                     have=have,
                     need=need,
-                    symbols=self._symbols,
+                    symbols=self.symbols,
                     target=self._targets.of(objective.value),
                     drift=self._drift(objective),
                 )
                 for objective in Objective
             )
         )
+
+
+def _optimum(
+    objective: Objective, basis: Basis, *, cap: float, symbols: tuple[str, ...]
+) -> Optimum | DomainError:
+    """Return the weights asked for, or why there are none that hold ``cap``."""
+    bounded = objective.value in BOUNDED
+    try:
+        found = solve(
+            objective.value,
+            mean=basis.mean,
+            covariance=basis.covariance,
+            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
+            rounded=True,
+        )
+    except DomainError as refusal:
+        return refusal
+    heaviest = int(found.weights.argmax())
+    if found.weights[heaviest] > cap + ROUNDING:
+        return DomainError(
+            f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
+            f"{symbols[heaviest]}; max_weight allows {cap:.1%}",
+            code="OUTSIDE_BOUNDS",
+        )
+    return found

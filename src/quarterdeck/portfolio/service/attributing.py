@@ -62,7 +62,7 @@ def note_agent(book: Book, message: AgentRegistered, step: Step) -> None:
 
 def note_fill(book: Book, fill: OrderFilled, *, unit_value: int, step: Step) -> None:
     """Count a fill of the ledger."""
-    signed = fill.side.sign * fill.quantity_units
+    signed = fill.position_units
     key = take_fill(
         book,
         agent=fill.agent,

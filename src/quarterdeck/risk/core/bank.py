@@ -33,6 +33,7 @@ from quarterdeck.risk.core.recursion import (
     RANGE_WEIGHT,
     TWO_PLAIN,
     TWO_ROBUST,
+    Recursion,
     range_proxy,
     slow_step,
     variance_step,
@@ -127,18 +128,25 @@ class BankState(ArrayState):
     __slots__ = Bank._fields
 
     def __init__(
-        self, n: int, *, levels: tuple[float, ...] = LEVELS, guarded: tuple[bool, ...] = ()
+        self,
+        n: int,
+        *,
+        levels: tuple[float, ...] = LEVELS,
+        guarded: tuple[bool, ...] = (),
+        recursions: tuple[Recursion, ...] = RECURSIONS,
     ) -> None:
         if n < 0:
             raise InvalidInput.of("n", n, "a number of instruments of at least 0")
         check_levels(levels)
         if guarded and len(guarded) != len(levels):
             raise InvalidInput.of("guarded", guarded, f"one of each of {len(levels)} levels")
-        experts, recursions, m = len(EXPERTS), len(RECURSIONS), len(levels)
+        if len(recursions) != len(RECURSIONS):
+            raise InvalidInput.of("recursions", len(recursions), f"{len(RECURSIONS)} of them")
+        experts, m = len(EXPERTS), len(levels)
         self.tails: FloatArray = np.array([round(1.0 - level, 12) for level in levels])
         self.guarded: IntArray = np.array(guarded or (False,) * m, dtype=np.int64)
         self.prior: FloatArray = np.array(PRIOR)
-        self.constants: FloatArray = np.array(RECURSIONS).reshape(recursions, -1)
+        self.constants: FloatArray = np.array(recursions).reshape(len(recursions), -1)
         self.close: FloatArray = np.full(n, np.nan)
         self.returns: IntArray = np.zeros(n, dtype=np.int64)
         self.moves: IntArray = np.zeros(n, dtype=np.int64)
@@ -224,6 +232,7 @@ def batch_bank(
     ohl: tuple[FloatArray, FloatArray, FloatArray] | None = None,
     levels: tuple[float, ...] = LEVELS,
     guarded: tuple[bool, ...] = (),
+    recursions: tuple[Recursion, ...] = RECURSIONS,
 ) -> FloatArray:
     """Return the forecasts of ``update_bank`` for every bar of a universe.
 
@@ -233,7 +242,7 @@ def batch_bank(
         Closing prices, oldest first; a price that is not finite and positive is no observation.
     ohl : three ndarrays of shape (t, n), float64, optional
         Open, high and low.
-    levels, guarded
+    levels, guarded, recursions
         As in ``BankState``.
 
     Returns
@@ -252,7 +261,7 @@ def batch_bank(
         if part.ndim != 2 or part.dtype != np.float64 or part.shape != close.shape:
             raise InvalidInput.of("close", f"{part.dtype}{part.shape}", "float64 (t, n) arrays")
     t, n = close.shape
-    state = BankState(n, levels=levels, guarded=guarded)
+    state = BankState(n, levels=levels, guarded=guarded, recursions=recursions)
     bars = np.full((4, t, n), np.nan)
     bars[3] = close
     if ohl is not None:

@@ -20,6 +20,8 @@ RATE: Final = 0.05
 SHARE: Final = 0.01
 GAMMA: Final = 0.2
 BOUND: Final = 12.0
+MIN_TRADES: Final = 10
+"""Closed trades before a learned distance is in force."""
 
 
 class Trade(NamedTuple):
@@ -76,6 +78,67 @@ def distance(stops: Stops) -> float:
     """Return the mean distance by the weights, in [1.5, 8]."""
     mixed = math.fsum(s * k for s, k in zip(_shares(list(stops.logs)), DISTANCES, strict=True))
     return min(max(mixed, DISTANCES[0]), DISTANCES[-1])
+
+
+def shares_of(stops: Stops) -> tuple[float, ...]:
+    """Return the weights of the distances; they add up to 1."""
+    return tuple(_shares(list(stops.logs)))
+
+
+def moved_distance(
+    held: float | None, stops: Stops, *, band: float, loosening: float
+) -> float | None:
+    """Return the distance in force after a trade: nearer at once, further at a pace.
+
+    Parameters
+    ----------
+    held : float or None
+        The distance in force; ``None`` before the first.
+    stops : Stops
+        As they are now; before ten trades nothing is in force.
+    band, loosening : float
+        Smallest relative change that moves it, and its largest relative rise.
+
+    Examples
+    --------
+    >>> moved_distance(None, no_stops(), band=0.1, loosening=0.05) is None
+    True
+    >>> round(moved_distance(2.0, Stops((0.0,) * 6, 10), band=0.1, loosening=0.05), 6)
+    2.1
+    """
+    if stops.trades < MIN_TRADES:
+        return held
+    wanted = distance(stops)
+    if held is None:
+        return wanted
+    if abs(wanted - held) <= band * held:
+        return held
+    return min(wanted, held * (1.0 + loosening))
+
+
+def stop_causes(
+    before: tuple[float, ...] | None, after: tuple[float, ...], total: float
+) -> tuple[tuple[str, float], ...]:
+    """Return the three largest causes of a change as logarithms that add up, with the rest, to ``total``.
+
+    Each distance's is its part of the change of the mean: weight gained or lost times how far it is
+    from the mean before.
+
+    Examples
+    --------
+    >>> stop_causes(None, (1.0,), -0.5)
+    (('first value', -0.5),)
+    """
+    if before is None:
+        return (("first value", total),)
+    mean = math.fsum(s * k for s, k in zip(before, DISTANCES, strict=True))
+    found = [
+        (f"weight of {k:g} volatilities", (new - old) * (k - mean) / mean)
+        for k, old, new in zip(DISTANCES, before, after, strict=True)
+    ]
+    found.append(("bounds, band and pace", total - math.fsum(part for _, part in found)))
+    found.sort(key=lambda one: -abs(one[1]))
+    return tuple(found[:3])
 
 
 def _shares(logs: list[float]) -> list[float]:

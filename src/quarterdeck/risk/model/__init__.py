@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from quarterdeck.risk.model.clusters import (
+    BoundedCluster,
+    ClusterChanged,
+    ClusterChangesView,
+    ClusterChangeView,
+    ClustersBounded,
+    ClustersView,
+    ClusterView,
+    GetClusterChanges,
+    GetClusters,
+)
 from quarterdeck.risk.model.conditions import (
     Condition,
     ConditionChanged,
@@ -73,6 +84,13 @@ from quarterdeck.risk.model.limits import (
     LimitsChanged,
 )
 from quarterdeck.risk.model.now import GetRiskBrief, GetRiskNow, RiskBrief, RiskNowView
+from quarterdeck.risk.model.stops import (
+    GetStopChanges,
+    StopChangesView,
+    StopChangeView,
+    StopDistanceChanged,
+    StopHeld,
+)
 from quarterdeck.risk.model.stress import (
     AskStress,
     GetStress,
@@ -86,6 +104,13 @@ __all__ = [
     "PUBLISHED",
     "Adaptation",
     "AskStress",
+    "BoundedCluster",
+    "ClusterChangeView",
+    "ClusterChanged",
+    "ClusterChangesView",
+    "ClusterView",
+    "ClustersBounded",
+    "ClustersView",
     "ComponentRiskView",
     "Condition",
     "ConditionChangeView",
@@ -100,6 +125,8 @@ __all__ = [
     "CreditView",
     "CreditsView",
     "GateRestrained",
+    "GetClusterChanges",
+    "GetClusters",
     "GetCondition",
     "GetConditionChanges",
     "GetCredit",
@@ -113,6 +140,7 @@ __all__ = [
     "GetRiskNow",
     "GetRiskResponses",
     "GetRiskTimeline",
+    "GetStopChanges",
     "GetStress",
     "HoldingsRiskView",
     "HoldingsView",
@@ -147,6 +175,10 @@ __all__ = [
     "RisksView",
     "ScorePartView",
     "SetAdaptation",
+    "StopChangeView",
+    "StopChangesView",
+    "StopDistanceChanged",
+    "StopHeld",
     "StressKind",
     "StressLossView",
     "StressView",

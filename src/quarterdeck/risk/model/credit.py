@@ -61,7 +61,8 @@ class CreditView(Answer, frozen=True):
     ``share`` is the learned part of the human's limits, ``factors`` what scales it further;
     ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast
     standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance
-    of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from.
+    of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is
+    the furthest one that may be attached, null before ten trades and in the shadow.
     """
 
     agent: str
@@ -74,6 +75,7 @@ class CreditView(Answer, frozen=True):
     policies: tuple[PolicyWeight, ...]
     stop_distance: float
     trades: int
+    stop_in_force: float | None
 
 
 class CreditsView(Answer, frozen=True):

@@ -99,7 +99,8 @@ class GateRestrained(Message, frozen=True):
     """What risk lets pass at one level from now on, beside what persons have set there.
 
     ``reducing`` is whether only reducing orders pass; ``credit_units`` the largest gross exposure of
-    an agent in money units, ``None`` for no such bound.
+    an agent in money units, ``stop_ratio`` the furthest attached stop-loss in 99 % VaR of a bar;
+    ``None`` for no such bound.
     """
 
     at: Nanos
@@ -107,6 +108,7 @@ class GateRestrained(Message, frozen=True):
     subject: str
     reducing: bool
     credit_units: int | None
+    stop_ratio: float | None = None
 
 
 class GetRiskEvents(Query, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from quarterdeck.kernel.messages import Answer, Query
+from quarterdeck.risk.model.clusters import ClustersView
 from quarterdeck.risk.model.conditions import Condition, ConditionView
 from quarterdeck.risk.model.credit import Adaptation, CreditsView
 from quarterdeck.risk.model.events import RiskResponseView
@@ -24,7 +25,8 @@ class RiskBrief(Answer, frozen=True):
     ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's;
     ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the
     largest gross exposure in force, ``credit_share`` the learned part of the human's limits;
-    ``stop_distance`` is in forecast volatilities of a bar. ``standing`` says what answers risk
+    ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that
+    move together may be held. ``standing`` says what answers risk
     events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the
     deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value.
     """
@@ -39,6 +41,7 @@ class RiskBrief(Answer, frozen=True):
     credit: Decimal | None
     credit_share: float | None
     stop_distance: float | None
+    clusters: tuple[str, ...]
     standing: tuple[str, ...]
     failing: tuple[str, ...]
     judged: int
@@ -61,4 +64,5 @@ class RiskNowView(Answer, frozen=True):
     forecasts: RisksView
     holdings: HoldingsView
     credits: CreditsView
+    clusters: ClustersView
     standing: tuple[RiskResponseView, ...]

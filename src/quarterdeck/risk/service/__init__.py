@@ -26,6 +26,7 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
+from quarterdeck.risk.core.clusters import PairState, follow_pairs
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
 from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice
 from quarterdeck.risk.core.judgement import (
@@ -47,6 +48,7 @@ from quarterdeck.risk.model import (
     RisksView,
     RiskView,
 )
+from quarterdeck.risk.service.clusters import Clusters
 from quarterdeck.risk.service.condition import MarketCondition
 from quarterdeck.risk.service.credit import Around, Credits
 from quarterdeck.risk.service.events import RiskEvents
@@ -93,6 +95,8 @@ class RiskService:
         "responses": State.JOURNALED,
         "_lookout": State.FIXED,
         "_market": State.CHECKPOINTED,
+        "_pairs": State.CHECKPOINTED,
+        "clusters": State.JOURNALED,
         "_instants": State.CHECKPOINTED,
         "market_condition": State.JOURNALED,
         "levels": State.JOURNALED,
@@ -125,6 +129,8 @@ class RiskService:
         self._missed: Ints = np.zeros(n, dtype=np.int64)
         self._watch = WatchState(n)
         self._market = MarketState(n)
+        self._pairs = PairState(n)
+        self.clusters = Clusters(symbols, config=config, gross_ratio=gross_ratio)
         self._instants = Instants()
         self.market_condition = MarketCondition()
         self.levels = Levels()
@@ -155,6 +161,7 @@ class RiskService:
         self.market_condition.load(reader)
         self.levels.load(reader)
         self.credits.load(reader)
+        self.clusters.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -195,6 +202,7 @@ class RiskService:
         arrays.update({f"judgement.{k}": v for k, v in self._judgement.arrays().items()})
         arrays.update({f"instants.{k}": v for k, v in self._instants.arrays().items()})
         arrays.update({f"market.{k}": v for k, v in self._market.arrays().items()})
+        arrays.update({f"pairs.{k}": v for k, v in self._pairs.arrays().items()})
         arrays.update({f"watch.{k}": v for k, v in self._watch.arrays().items()})
         return arrays
 
@@ -202,7 +210,7 @@ class RiskService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
-        self.held.refresh(self._filters, self._joint)
+        self._refresh()
 
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
@@ -231,6 +239,13 @@ class RiskService:
                 before=self._filters.close,
                 volatility=self._forecast[:, VOLATILITY],
             )
+            follow_pairs(
+                self._pairs,
+                bars.rows,
+                close=bars.close,
+                before=self._filters.close,
+                volatility=self._forecast[:, VOLATILITY],
+            )
             update_bank(
                 self._filters,
                 bars.rows,
@@ -240,7 +255,12 @@ class RiskService:
             )
             self._missed[:] = bars.missed
             self._scale_sizes(bars.rows)
-            self.held.refresh(self._filters, self._joint)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Forecast together what is held together and what moves together; changes nothing kept."""
+        self.held.refresh(self._filters, self._joint)
+        self.clusters.refresh(self._pairs, self._filters, self._joint, held=self.held.values())
 
     def _scale_sizes(self, rows: Ints) -> None:
         """Let the size multipliers of ``rows`` follow their volatility, outside a band."""
@@ -259,7 +279,7 @@ class RiskService:
         loss = np.full(len(self._symbols), np.nan)
         loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
         foreseen = self._forecast[:, VAR99].copy()
-        lost = self.held.lost(-loss)
+        lost, together = self.held.lost(-loss), self.clusters.lost(loss)
         self.absorb(bars)
         self.held.journal(lost, step)
         slow = slow_volatility(self._filters)
@@ -271,7 +291,7 @@ class RiskService:
         self._lookout.bars(self._missed, step)
         self._lookout.held(self.held, step)
         with np.errstate(divide="ignore", invalid="ignore"):
-            self._follow_market(loss / foreseen, slow, step)
+            self._follow_market(loss / foreseen, slow, together, step)
         for row in bars.rows.tolist():
             self._limits.move(
                 row,
@@ -284,7 +304,9 @@ class RiskService:
             )
         self._publish(slow, step)
 
-    def _follow_market(self, ratios: Floats, slow: Floats, step: Step) -> None:
+    def _follow_market(
+        self, ratios: Floats, slow: Floats, together: Mapping[str, float], step: Step
+    ) -> None:
         """Learn from losses over their 99 % VaR; see which condition prevails and what level stands."""
         pair = correlations(self._watch)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -307,7 +329,7 @@ class RiskService:
         )
         impact = {subject: self.held.may_lose(subject) for subject in parts}
         # The records are this slice's and end with it: whoever else needs them takes them before.
-        scored = self.levels.agents()
+        scored, equity = self.levels.agents(), self.levels.equity()
         self.levels.follow(parts, step, impact=impact)
         around = Around(
             condition=self.market_condition.multiplier(),
@@ -316,6 +338,7 @@ class RiskService:
             close=self._filters.close,
         )
         self.credits.follow(scored, around, step)
+        self.clusters.follow(together, equity, step, mode=self.credits.mode)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
         """Let what a position's opening and closing teach of stops be learned."""
@@ -337,6 +360,7 @@ class RiskService:
                 subject=subject,
                 reducing=self.responses.reducing(scope, subject),
                 credit_units=self.credits.units(subject) if scope is RiskScope.AGENT else None,
+                stop_ratio=self.credits.stop_ratio(subject) if scope is RiskScope.AGENT else None,
             )
         )
 

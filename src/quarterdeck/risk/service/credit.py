@@ -44,7 +44,9 @@ from quarterdeck.risk.model import (
     ResetAdaptation,
     RiskScope,
     SetAdaptation,
+    StopHeld,
 )
+from quarterdeck.risk.service.stopping import moved_stop
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -72,6 +74,7 @@ class Account(msgspec.Struct):
     doubtful: int = 0
     credit_units: int | None = None
     factors: dict[str, float] = {}
+    stop: StopHeld | None = None
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -111,6 +114,7 @@ class Credits:
         self._restrain = restrain
         self._mode = Adaptation(config.adaptation)
         self._number = 0
+        self._stop_number = 0
         self._accounts: dict[str, Account] = {}
 
     def load(self, reader: Reader) -> None:
@@ -118,6 +122,7 @@ class Credits:
         for row in reader.rows("risk.adaptation"):
             self._mode = Adaptation(row["mode"])
         self._number = int(reader.rows("risk.last_credit_change")[0]["number"])
+        self._stop_number = int(reader.rows("risk.last_stop_change")[0]["number"])
         self._accounts = {
             str(row["agent"]): msgspec.json.decode(row["kept"], type=Account)
             for row in reader.rows("risk.credit_accounts")
@@ -140,7 +145,7 @@ class Credits:
         line = None if units is None else from_units(units, MONEY_SCALE)
         if account is None:
             return line, None, None
-        return line, account.learner.held, distance(account.stops) if account.stops.trades else None
+        return line, account.learner.held, None if account.stop is None else account.stop.distance
 
     def equities(self) -> dict[str, int]:
         """Return every agent's money units at the last close, by name."""
@@ -169,6 +174,7 @@ class Credits:
             account.stops = closed(account.stops, trade, price)
             del account.trades[fill.instrument]
             trade = None
+            self._move_stop(str(fill.agent), account, step)
         if trade is None and sign and volatility > 0.0:
             account.trades[fill.instrument] = Trade(sign, price, volatility, 0.0)
         self._keep(str(fill.agent), step)
@@ -184,6 +190,28 @@ class Credits:
             self._expect(agent, account, score, around)
             self._move(agent, account, score, around, step)
             self._keep(agent, step)
+
+    def stop_ratio(self, agent: str) -> float | None:
+        """Return the furthest stop in force, in 99 % VaR of a bar; ``None`` where none is."""
+        account = self._accounts.get(agent)
+        if account is None or account.stop is None or self._mode is Adaptation.SHADOW:
+            return None
+        return account.stop.distance / Z99
+
+    def _move_stop(self, agent: str, account: Account, step: Step) -> None:
+        before = account.stop
+        account.stop = moved_stop(
+            before,
+            account.stops,
+            step,
+            agent=agent,
+            number=self._stop_number + 1,
+            in_force=self._mode is not Adaptation.SHADOW,
+            config=self._config,
+        )
+        if account.stop is not before:
+            self._stop_number += 1
+            self._restrain(RiskScope.AGENT, agent, step)
 
     def set_mode(self, command: SetAdaptation, step: Step) -> CreditsView:
         """Let what is learned be in force, freeze it, or only show it."""
@@ -207,7 +235,9 @@ class Credits:
         for agent in sorted(self._accounts) if command.agent is None else [command.agent]:
             account = self._accounts[agent]
             # The line itself stays where it is until the next slice: forgetting must not loosen it.
-            fresh = Account(nothing_learned(), no_stops(), credit_units=account.credit_units)
+            fresh = Account(
+                nothing_learned(), no_stops(), credit_units=account.credit_units, stop=account.stop
+            )
             self._accounts[agent] = fresh
             self._keep(agent, step)
         step.record("paper", "adaptation_reset", agent=command.agent or "all", reason=reason)
@@ -344,6 +374,9 @@ class Credits:
             ),
             stop_distance=distance(one.stops),
             trades=one.stops.trades,
+            stop_in_force=None
+            if self.stop_ratio(name) is None or one.stop is None
+            else one.stop.distance,
         )
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE
-from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import BankState
@@ -67,8 +66,7 @@ class Holdings:
         """Take a fill into its agent's position."""
         agent = str(message.agent)
         line = self._quantities.setdefault(agent, [0] * len(self._symbols))
-        sign = 1 if message.side is Side.BUY else -1
-        line[message.instrument] += sign * message.quantity_units
+        line[message.instrument] += message.position_units
         step.write(
             "risk.position_saved",
             agent=agent,

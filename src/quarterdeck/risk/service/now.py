@@ -43,6 +43,7 @@ def brief(service: RiskService, query: GetRiskBrief, caller: Caller) -> RiskBrie
         credit=credit,
         credit_share=share,
         stop_distance=distance,
+        clusters=service.clusters.bounds(),
         standing=service.responses.concerning(agent),
         failing=tuple(
             subject for kind, subject in service.events.standing() if kind is RiskEventKind.COVERAGE
@@ -61,5 +62,6 @@ def everything(service: RiskService, _query: GetRiskNow, caller: Caller) -> Risk
         forecasts=service.risks(GetRisk(coverage=False), caller),
         holdings=service.holdings(GetHoldingsRisk(), caller),
         credits=service.credits.view(),
+        clusters=service.clusters.view(),
         standing=service.responses.view(),
     )

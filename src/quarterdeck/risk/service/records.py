@@ -5,21 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quarterdeck.risk.model import (
+    ClusterChangesView,
     ConditionChangesView,
     CreditChangesView,
+    GetClusterChanges,
     GetConditionChanges,
     GetCreditChanges,
     GetLimitChanges,
     GetRiskEvents,
     GetRiskResponses,
     GetRiskTimeline,
+    GetStopChanges,
     LimitChangesView,
     RiskEventsView,
     RiskResponsesView,
     RiskTimelineView,
+    StopChangesView,
 )
+from quarterdeck.risk.service.clusters import cluster_change_of
 from quarterdeck.risk.service.condition import condition_change_of
 from quarterdeck.risk.service.credit import credit_change_of
+from quarterdeck.risk.service.stopping import stop_change_of
 from quarterdeck.risk.store import limit_change_of, response_of, risk_change_of, risk_event_of
 from quarterdeck.runtime.paging import MAX_PAGE, page
 from quarterdeck.runtime.policy import Caller
@@ -81,6 +87,28 @@ async def credit_changes(
     rows = await history.rows("risk.credit_changes", **page(query.limit, query.before))
     changes = tuple(credit_change_of(row) for row in rows)
     return CreditChangesView(
+        changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+async def cluster_changes(
+    _service: RiskService, query: GetClusterChanges, _caller: Caller, history: History
+) -> ClusterChangesView:
+    """Return a page of changes of clusters."""
+    rows = await history.rows("risk.cluster_changes", **page(query.limit, query.before))
+    changes = tuple(cluster_change_of(row) for row in rows)
+    return ClusterChangesView(
+        changes=changes, next=_next([one.number for one in changes], query.limit)
+    )
+
+
+async def stop_changes(
+    _service: RiskService, query: GetStopChanges, _caller: Caller, history: History
+) -> StopChangesView:
+    """Return a page of changes of learned stops."""
+    rows = await history.rows("risk.stop_changes", **page(query.limit, query.before))
+    changes = tuple(stop_change_of(row) for row in rows)
+    return StopChangesView(
         changes=changes, next=_next([one.number for one in changes], query.limit)
     )
 

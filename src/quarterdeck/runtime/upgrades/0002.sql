@@ -71,6 +71,7 @@ CREATE TABLE execution_learned_levels (
   subject TEXT NOT NULL,
   trading_state INTEGER,
   max_credit_notional INTEGER,
+  max_stop_distance_ratio INTEGER,
   at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -78,6 +79,8 @@ ALTER TABLE execution_signals ADD COLUMN expires_at INTEGER;
 
 -- No order of before bore the worst case of another that it replaced.
 ALTER TABLE execution_orders ADD COLUMN covered_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_orders ADD COLUMN commission_units INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE execution_fills ADD COLUMN fee_asset_units INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE execution_adjustments (
   number INTEGER PRIMARY KEY,
   subject TEXT NOT NULL,
@@ -248,6 +251,60 @@ CREATE TABLE risk_credit_changes (
   loss99_units INTEGER
 ) STRICT;
 
+-- Instruments that move together.
+CREATE TABLE execution_moving (
+  one INTEGER PRIMARY KEY,
+  clusters TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_clusters (
+  one INTEGER PRIMARY KEY,
+  kept TEXT NOT NULL
+) STRICT;
+CREATE TABLE risk_cluster_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  cluster TEXT NOT NULL,
+  members TEXT NOT NULL,
+  previous_units INTEGER,
+  limit_units INTEGER,
+  multiplier REAL NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;
+-- Agents' signals as views, and what they were worth.
+CREATE TABLE portfolio_views (
+  agent TEXT NOT NULL,
+  instrument INTEGER NOT NULL,
+  measured INTEGER NOT NULL,
+  view BLOB NOT NULL,
+  PRIMARY KEY (agent, instrument, measured)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_skills (
+  agent TEXT PRIMARY KEY,
+  skill BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Capital over agents.
+CREATE TABLE portfolio_session_accounts (
+  agent TEXT PRIMARY KEY,
+  account BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_session_returns (
+  agent TEXT NOT NULL,
+  session INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (agent, session)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE portfolio_allocation (
+  one INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL,
+  standing BLOB
+) STRICT;
+
 -- Answers lie in the order in which they were given.
 CREATE TABLE answer_now (
   step INTEGER NOT NULL,
@@ -262,3 +319,33 @@ INSERT INTO answer_now
 SELECT step, ordinal, caller, idempotency_key, request_hash, answer FROM answer;
 DROP TABLE answer;
 ALTER TABLE answer_now RENAME TO answer;
+
+-- How far an attached stop-loss may be.
+CREATE TABLE risk_stop_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  previous REAL,
+  distance REAL NOT NULL,
+  trades INTEGER NOT NULL,
+  in_force INTEGER NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL
+) STRICT;
+-- Regimes of coarser timeframes, of which earlier runs had none.
+CREATE TABLE coarser_regime_changes (
+  number INTEGER PRIMARY KEY,
+  timeframe TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  symbol TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  regime TEXT NOT NULL,
+  confidence REAL NOT NULL,
+  level TEXT NOT NULL,
+  duration_bars INTEGER NOT NULL,
+  triggers BLOB NOT NULL
+) STRICT;
+CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);

@@ -29,19 +29,25 @@ from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.vocabulary import Severity, SignalStatus
 from quarterdeck.market.model import FeedEnded, Instrument
 from quarterdeck.portfolio.model import RebalanceMoved, RebalanceProposed
-from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.regime.model import CoarserRegimeChanged, RegimeChanged
 from quarterdeck.risk.model import (
+    ClusterChanged,
     ConditionChanged,
     CreditChanged,
     LimitsChanged,
-    Response,
     RiskEventRaised,
-    RiskLevel,
     RiskLevelChanged,
     RiskResponded,
+    StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event, FillBrief
 from quarterdeck.server.live.money_events import capital_event, rebalance_event
+from quarterdeck.server.live.risk_events import (
+    cluster_event,
+    level_event,
+    response_event,
+    stop_event,
+)
 
 MAX_TEXT = 400
 
@@ -63,12 +69,18 @@ def event_of(
             return _books_event(message)
         case RegimeChanged() | RiskEventRaised() | LimitsChanged() | RebalanceProposed():
             return _market_event(message)
+        case CoarserRegimeChanged():
+            return _coarser_event(message)
         case RebalanceMoved():
             return rebalance_event(message)
         case CapitalMoved():
             return capital_event(message)
         case RiskResponded() | CreditChanged() | RiskLevelChanged() | ConditionChanged():
             return _risk_event(message)
+        case ClusterChanged():
+            return cluster_event(message)
+        case StopDistanceChanged():
+            return stop_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",
@@ -345,7 +357,7 @@ def _risk_event(
 ) -> Event:
     match message:
         case RiskResponded():
-            return _response_event(message)
+            return response_event(message)
         case CreditChanged():
             credit = from_units(message.credit_units, MONEY_SCALE)
             return _event(
@@ -360,7 +372,7 @@ def _risk_event(
                 text=message.because,
             )
         case RiskLevelChanged():
-            return _level_event(message)
+            return level_event(message)
         case ConditionChanged():
             before = "" if message.previous is None else f"{message.previous} became "
             return _event(
@@ -372,35 +384,6 @@ def _risk_event(
                 title=f"Market: {before}{message.condition}",
                 text=message.because,
             )
-
-
-def _level_event(message: RiskLevelChanged) -> Event:
-    high = message.level in (RiskLevel.VERY_HIGH, RiskLevel.EXTREME)
-    causes = ", ".join(f"{one.component} {one.points:+.0f}" for one in message.causes)
-    level = message.level.replace("_", " ")
-    return _event(
-        f"risk_level:{message.number}",
-        "risk_level",
-        message.slice,
-        message.at,
-        severity=Severity.WARNING if high else Severity.INFO,
-        title=f"Risk of {message.subject} is {level}, {message.score:.0f} of 100",
-        text=causes,
-    )
-
-
-def _response_event(message: RiskResponded) -> Event:
-    response = message.response.replace("_", " ")
-    hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
-    return _event(
-        f"risk_response:{message.response_id}:{message.state}",
-        "risk_response",
-        message.slice,
-        message.at,
-        severity=Severity.ERROR if hard else Severity.WARNING,
-        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
-        text=message.reason,
-    )
 
 
 def _books_event(message: BooksDiffered | BooksAdjusted) -> Event:
@@ -425,6 +408,19 @@ def _books_event(message: BooksDiffered | BooksAdjusted) -> Event:
                 title=f"{message.by} adjusted our books: {message.subject}",
                 text=f"from {message.ours} to {message.theirs}: {message.reason}",
             )
+
+
+def _coarser_event(change: CoarserRegimeChanged) -> Event:
+    return _event(
+        f"regime_changed:{change.symbol}:{change.timeframe}:{change.slice}",
+        "regime_changed",
+        change.slice,
+        change.at,
+        severity=Severity.INFO,
+        symbol=change.symbol,
+        title=f"{change.symbol}, {change.timeframe}: {change.previous} became {change.regime}",
+        text=f"after {change.duration_bars} bars of {change.timeframe}; {change.level} confidence",
+    )
 
 
 def _market_event(

@@ -1,0 +1,90 @@
+"""Capital over agents as assets: what was arranged, what it comes to, and what was moved."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.messages import Answer, Command, Query
+from quarterdeck.portfolio.model.objectives import Objective
+from quarterdeck.portfolio.model.rebalancing import Mode, Period
+
+
+class SetAllocation(Command, frozen=True):
+    """Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before.
+
+    Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for
+    tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of
+    a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both
+    must hold where both are given, neither makes it due by itself only when asked. Each share lies
+    between ``min_share`` and ``max_share``, where the objective takes bounds.
+    """
+
+    mode: Mode
+    objective: Objective
+    agents: tuple[str, ...]
+    sessions: int
+    every: Period | None = None
+    drift: float | None = None
+    min_share: float = 0.0
+    max_share: float = 1.0
+
+
+class EndAllocation(Command, frozen=True):
+    """Share capital out no longer; what was moved stays where it is."""
+
+    reason: str
+
+
+class CarryAllocation(Command, frozen=True):
+    """Move capital to the present shares now, which is also how one that waits is approved."""
+
+    reason: str
+
+
+class GetAllocation(Query, frozen=True):
+    """Ask what is arranged, and what it would come to now."""
+
+
+class ShareRow(Answer, frozen=True):
+    """One agent: sessions known, charges of the present one, share of equity now and at best.
+
+    ``expected_return`` and ``volatility`` are per session, net of charges; ``movable`` is what nothing
+    lays claim to.
+    """
+
+    agent: AgentId
+    sessions: int
+    charges: Decimal
+    equity: Decimal
+    movable: Decimal
+    share: float
+    target: float | None
+    expected_return: float | None
+    volatility: float | None
+
+
+class CapitalMove(Answer, frozen=True):
+    """Capital that would be moved, or was."""
+
+    from_agent: AgentId
+    to_agent: AgentId
+    amount: Decimal
+
+
+class AllocationView(Answer, frozen=True):
+    """What is arranged, null where nothing is, and what it comes to at the last close.
+
+    ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be
+    movable. ``due`` says since when it waits for approval, ``last`` what the last time came to.
+    """
+
+    allocation: SetAllocation | None
+    rows: tuple[ShareRow, ...]
+    moves: tuple[CapitalMove, ...]
+    turnover: float | None
+    left: Decimal | None
+    optimality_gap: float | None
+    reason: str | None
+    due: str | None
+    last: str | None

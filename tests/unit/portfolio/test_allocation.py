@@ -1,0 +1,203 @@
+"""Capital over agents: shares from returns net of charges, moved exactly, refused by name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quarterdeck.agents.model import TaskFinished
+from quarterdeck.app.bookkeeping import ExecutionAccounts
+from quarterdeck.execution.model import CapitalMoved
+from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.vocabulary import Side, TaskType
+from quarterdeck.market.model import BarsClosed
+from quarterdeck.portfolio.api.allocation import OPERATIONS
+from quarterdeck.portfolio.core.estimate import sample_covariance
+from quarterdeck.portfolio.core.solve import Limits, solve
+from quarterdeck.portfolio.model import Mode, Objective, Period
+from quarterdeck.portfolio.model.allocation import (
+    AllocationView,
+    CarryAllocation,
+    EndAllocation,
+    GetAllocation,
+    SetAllocation,
+)
+from quarterdeck.portfolio.service.allocating import AllocationService
+from quarterdeck.runtime.database import ConnectionReader
+from quarterdeck.runtime.policy import OPERATOR_CALLER, Effect
+from quarterdeck.runtime.sequencer import Binding
+from tests.unit.execution.deck import SQL
+from tests.unit.portfolio.rebalancing_deck import RebalancingDeck
+
+CHARGE = 50_000_000
+AGENTS = ("calm", "mine", "wild")
+
+
+class Stated:
+    """What an agent states that it charges: ``mine`` fifty for a task, the others nothing."""
+
+    def charge_units(self, agent: AgentId) -> int | None:
+        return CHARGE if agent == "mine" else None
+
+
+class AllocationDeck(RebalancingDeck):
+    """Three agents who hold little, more and most of the same shares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.join("calm", "wild")
+
+    def restart(self) -> None:
+        super().restart()
+        self.allocation = AllocationService(
+            treasury=ExecutionAccounts(self.service), charges=Stated()
+        )
+        routes = self.sequencer._routes
+        for kind in (BarsClosed, CapitalMoved, TaskFinished):
+            routes.hearers[kind] = (*routes.hearers.get(kind, ()), self.allocation.hear)
+        for operation in OPERATIONS:
+            if operation.effect is Effect.COMMAND:
+                routes.commands[operation.input] = Binding(operation, self.allocation)
+        self.allocation.load(ConnectionReader(self.connection, SQL))
+
+    def invest(self) -> None:
+        self.bar()
+        for agent, symbol, quantity in (
+            ("calm", "AAA", 200), ("mine", "BBB", 900), ("wild", "CCC", 400),
+        ):  # fmt: skip
+            self.order(symbol=symbol, side=Side.BUY, quantity=Decimal(quantity), by=agent)
+        self.bar()
+
+    def arrange(self, **terms: Any) -> Any:
+        asked = {
+            "mode": Mode.APPROVAL, "objective": Objective.MIN_VOLATILITY, "agents": AGENTS, "sessions": 20,
+        }  # fmt: skip
+        return self.send(SetAllocation(**{**asked, **terms}))
+
+    def shown(self) -> AllocationView:
+        return self.allocation.allocation(GetAllocation(), OPERATOR_CALLER)
+
+    def equities(self) -> dict[str, Decimal]:
+        return {row.agent: row.equity for row in self.shown().rows}
+
+
+def ready(**terms: Any) -> AllocationDeck:
+    deck = AllocationDeck()
+    deck.invest()
+    deck.walk(22)
+    deck.arrange(**terms)
+    return deck
+
+
+def test_shares_are_those_of_the_optimiser_on_returns_net_of_charges() -> None:
+    deck = AllocationDeck()
+    deck.invest()
+    track: dict[str, list[float]] = {agent: [] for agent in AGENTS}
+    deck.arrange()
+    for turn in range(21):
+        before = deck.equities()
+        if turn % 5 == 1:
+            deck.tell([
+                TaskFinished(
+                    at=deck.sequencer.at, slice=deck.sequencer.slice, task_id=TaskId("t"), agent=AgentId("mine"),
+                    type=TaskType.ANALYSIS, waited_ms=0, worked_ms=0,
+                )
+            ])  # fmt: skip
+        deck.walk(1, seed=turn)
+        for agent, equity in deck.equities().items():
+            paid = 50 if agent == "mine" and turn % 5 == 1 else 0
+            track[agent].append(float((equity - paid - before[agent]) / before[agent]))
+    returns = np.array([track[agent] for agent in AGENTS]).T[-20:]
+    best = solve(
+        "min-volatility",
+        mean=returns.mean(axis=0),
+        covariance=sample_covariance(returns),
+        limits=Limits(),
+        rounded=True,
+    )
+    told = deck.shown()
+    assert [row.target for row in told.rows] == pytest.approx(best.weights.tolist(), abs=2e-9)
+    means = [row.expected_return for row in told.rows]
+    assert means == pytest.approx(returns.mean(axis=0).tolist())
+    assert told.optimality_gap is not None
+    assert told.optimality_gap < 1e-8
+
+
+def test_approved_capital_moves_as_far_as_it_is_free_and_nobody_gains() -> None:
+    deck = ready()
+    before, total = deck.shown(), sum(deck.equities().values())
+    assert before.moves
+    deck.send(CarryAllocation(reason="agreed"))
+    after = deck.shown()
+    assert sum(deck.equities().values()) == total
+    assert len(deck.said(CapitalMoved)) == len(before.moves)
+    assert after.turnover is not None
+    assert before.turnover is not None
+    assert after.turnover < before.turnover
+    for row in before.rows:
+        assert row.target is not None
+        given = sum(each.amount for each in before.moves if each.from_agent == row.agent)
+        assert given <= row.movable
+    # A capital movement is no return: the next session's is that of the prices alone.
+    deck.bar()
+    deck.bar()
+    assert deck.allocation._series["calm"][deck.allocation._session - 1] == 0.0
+    told, digest = deck.shown(), deck.digest()
+    deck.restart()
+    assert deck.shown() == told
+    assert deck.digest() == digest
+
+
+def test_by_its_mandate_capital_moves_with_a_new_period_only_and_past_the_drift() -> None:
+    deck = ready(mode=Mode.AUTOMATIC, every=Period.WEEK, drift=0.01)
+    moved: list[int] = []
+    for turn in range(14):
+        deck.walk(1, seed=100 + turn)
+        if deck.said(CapitalMoved):
+            moved.append(turn)
+    assert 1 <= len(moved) <= 2
+    assert "moves, by its mandate" in str(deck.shown().last)
+    still = ready(mode=Mode.AUTOMATIC, every=Period.DAY, drift=1.0)
+    still.walk(3)
+    assert "is below" in str(still.shown().last)
+
+
+def test_on_approval_it_waits_and_advice_is_never_carried() -> None:
+    deck = ready(every=Period.DAY)
+    deck.walk(1)
+    assert "turnover" in str(deck.shown().due)
+    deck.send(CarryAllocation(reason="yes"))
+    assert deck.shown().due is None
+    deck.arrange(mode=Mode.ADVISORY)
+    with pytest.raises(Conflict, match="advisory"):
+        deck.send(CarryAllocation(reason="yes"))
+    deck.send(EndAllocation(reason="enough"))
+    assert deck.shown().allocation is None
+    with pytest.raises(Conflict, match="no allocation"):
+        deck.send(EndAllocation(reason="again"))
+
+
+def test_too_little_history_and_agents_without_risk_are_refused_by_name() -> None:
+    deck = ready()
+    deck.join("late")
+    deck.walk(3)
+    deck.arrange(agents=("calm", "late"))
+    assert "late" in str(deck.shown().reason)
+    assert deck.shown().moves == ()
+    with pytest.raises(Exception, match="late"):
+        deck.send(CarryAllocation(reason="now"))
+    with pytest.raises(NotFound, match="nobody"):
+        deck.arrange(agents=("calm", "nobody"))
+    for field, terms in (
+        ("sessions", {"sessions": 3}), ("agents", {"agents": ("calm",)}), ("drift", {"drift": 0.0}),
+        ("min_share", {"min_share": 0.4}), ("max_share", {"max_share": 0.2}),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput, match=field):
+            deck.arrange(**terms)
+    assert deck.shown().allocation is not None
+    deck.arrange(objective=Objective.HRP, max_share=0.34)
+    assert "max" in str(deck.shown().reason) or "allowed are" in str(deck.shown().reason)
