@@ -128,33 +128,24 @@ class Line:
 
 
 @contextmanager
-def deck(folder: Path) -> Iterator[Callable[[int], None]]:
-    """Run a deck, every step on disk before its answer, and its agents; yield how to submit."""
+def served(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a deck, every step on disk before its answer; yield its address, key and process."""
     config = folder / "deck.toml"
     config.write_text(
-        "[run]\nwarm_up_bars = 0\n[server]\nrequests_per_minute = 1000000\n[agents]\nmax_open_tasks = 100000\n"
-        "max_open_tasks_per_owner = 100000\n"
+        "[run]\nwarm_up_bars = 0\n[server]\nrequests_per_minute = 1000000\n"
+        "[agents]\nmax_open_tasks = 100000\nmax_open_tasks_per_owner = 100000\n"
     )
+    options = ("--agents", "none", "--port", "0", "--speed", "0.01")
+    where = ("--config", str(config), "--data-dir", str(folder / "deck"))
+    with process(sys.executable, "-m", "quarterdeck", "serve", *where, *options):
+        yield _facts(folder / "deck" / "deck.json")
+
+
+@contextmanager
+def deck(folder: Path) -> Iterator[Callable[[int], None]]:
+    """Run a deck and its agents; yield how to submit."""
     with ExitStack() as stack:
-        stack.enter_context(
-            process(
-                sys.executable,
-                "-m",
-                "quarterdeck",
-                "serve",
-                "--config",
-                str(config),
-                "--data-dir",
-                str(folder / "deck"),
-                "--agents",
-                "none",
-                "--port",
-                "0",
-                "--speed",
-                "0.01",
-            )
-        )
-        facts = _facts(folder / "deck" / "deck.json")
+        facts = stack.enter_context(served(folder))
         operator = Line(facts["address"], facts["key"])
         for number in range(WORKERS):
             asked = {"name": f"worker-{number}", "capabilities": ["noop"], "slots": 100}
@@ -184,7 +175,7 @@ def _facts(path: Path) -> dict[str, str]:
             with suppress(OSError):
                 asked.request("GET", "/readyz")
                 if asked.getresponse().status == 200:
-                    return {"address": address, "key": facts["key"]}
+                    return {"address": address, "key": facts["key"], "pid": str(facts["pid"])}
         time.sleep(0.2)
     raise TimeoutError("the deck did not open")
 

@@ -287,6 +287,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
     "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
     "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
+    "agents.own_worker": ("yes or no", "Whether the deck starts its own worker process once a task asks for a `desk:` capability."),
     "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
     **{
         f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")

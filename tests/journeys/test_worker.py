@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,9 +43,15 @@ def submit(deck: RunningDeck, kind: str, given: object, key: str) -> str:
     return str(answer["task_id"])
 
 
-def worked(deck: RunningDeck, tasks: int) -> None:
-    command = [sys.executable, "-m", "quarterdeck", "work", "run", "--tasks", str(tasks)]
-    subprocess.run([*command, "--data-dir", str(deck.data_dir)], check=True, timeout=240)
+def states(deck: RunningDeck, ids: Iterable[str]) -> list[str]:
+    return [str(deck.get(f"/tasks/{task_id}")["state"]) for task_id in ids]
+
+
+def worker_of(deck: RunningDeck) -> int:
+    """The process that the deck started, 0 if there is none."""
+    parts = {one["name"]: one["detail"] for one in deck.get("/system")["components"]}
+    found = re.match(r"process (\d+)", parts["own worker"])
+    return 0 if found is None else int(found.group(1))
 
 
 def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
@@ -54,7 +59,8 @@ def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
 ) -> None:
     ids = {kind: submit(deck, kind, given, kind) for kind, given in INPUTS.items()}
     senseless = submit(deck, "research", {"strategy": "hope"}, "senseless")
-    worked(deck, len(ids) + 1)
+    wait_for(lambda: set(states(deck, ids.values())) == {"completed"}, "all done", seconds=120)
+    wait_for(lambda: deck.get(f"/tasks/{senseless}")["reason"], "the reason")
     told = {kind: deck.get(f"/tasks/{task_id}") for kind, task_id in ids.items()}
     assert {kind: task["state"] for kind, task in told.items()} == dict.fromkeys(ids, "completed")
     assert [row["symbol"] for row in told["analysis"]["result"]["rows"]] == ["AAPL", "MSFT"]
@@ -63,5 +69,29 @@ def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
     assert "AAPL" in told["optimization"]["result"]["parameters"]
     assert "mean.sharpe" in told["research"]["result"]["statistics"]
     failed = deck.get(f"/tasks/{senseless}")
-    assert failed["state"] in ("ready", "delayed")
+    assert failed["state"] in ("ready", "delayed", "leased", "failed", "dead")
     assert "strategy" in failed["reason"]
+
+
+def test_long_work_is_cancelled_and_the_worker_goes_on_dies_with_its_deck_and_comes_back(
+    deck: RunningDeck,
+) -> None:
+    given = {"strategy": "breakout", "symbols": ["AAPL", "MSFT"], "folds": 100}
+    long = submit(deck, "research", given, "long")
+    wait_for(lambda: states(deck, [long]) == ["leased"], "begun", seconds=60)
+    worker = worker_of(deck)
+    status, answer = deck.call("POST", f"/tasks/{long}/cancel", {"reason": "changed my mind"})
+    assert status == 200, answer
+    after = submit(deck, "monitoring", {}, "after")
+    wait_for(lambda: states(deck, [after]) == ["completed"], "the next one", seconds=60)
+    assert states(deck, [long]) == ["cancelled"]
+    assert worker_of(deck) == worker
+    held = submit(deck, "research", given, "held")
+    wait_for(lambda: states(deck, [held]) == ["leased"], "begun", seconds=60)
+    deck.process.kill()
+    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end", seconds=15)
+    command = ("-m", "quarterdeck", "demo", "--data-dir", str(deck.data_dir), "--port", "0")
+    with opened(launch(deck.data_dir, *command, "--speed", "50")) as again:
+        wait_for(lambda: states(again, [held]) == ["completed"], "what it held", seconds=60)
+        assert again.get(f"/tasks/{held}")["agent"] == "desk"
+        assert worker_of(again) != worker

@@ -29,6 +29,7 @@ from quarterdeck.app.fingerprint import fingerprint_here
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.lowdisk import LowDisk
+from quarterdeck.app.own_worker import own_worker
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.recovery import Recovery
@@ -269,6 +270,7 @@ class Deck:
                 drain=self._close_the_door,
                 detail=self.url,
             ),
+            *([own_worker(engine, self.parts)] if self.plan.worker else ()),
             Component(
                 "feed",
                 engine.pacer,

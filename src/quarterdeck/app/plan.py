@@ -23,7 +23,8 @@ EMBEDDED = "embedded daily history"
 class Plan:
     """The configuration and what the command line made of it; ``speed`` null is flat out.
 
-    ``any_port`` lets the server take a free port when the configured one is taken; ``code_digest`` is
+    ``any_port`` lets the server take a free port when the configured one is taken; ``worker`` lets
+    the deck start its own worker when there is work for it; ``code_digest`` is
     that of the sources as they are when the plan is made.
     """
 
@@ -34,6 +35,7 @@ class Plan:
     speed: float | None
     members: tuple[str, ...]
     any_port: bool
+    worker: bool = False
     code_digest: str = field(default_factory=code_digest)
 
     @property

@@ -77,6 +77,7 @@ def run(options: Options, *, kernel_digest: str) -> int:
             source=source,
             speed=options.speed,
             members=_members(options.agents),
+            worker=config.agents.own_worker,
             any_port=options.port is None and options.config is None,
         )
         return asyncio.run(_lived(Deck(plan, kernel_digest=kernel_digest), options))

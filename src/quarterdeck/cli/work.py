@@ -15,7 +15,9 @@ def run(options: argparse.Namespace) -> int:
         case "run":
             from quarterdeck.cli import worker
 
-            return worker.run(options.data_dir, agent=options.agent, tasks=options.tasks)
+            return worker.run(
+                options.data_dir, agent=options.agent, tasks=options.tasks, tied=options.tied
+            )
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)

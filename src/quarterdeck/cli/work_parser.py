@@ -42,6 +42,9 @@ def add_work(subparsers: Commands) -> None:
         "--agent", default="desk", metavar="NAME", help="as whom (default %(default)s)"
     )
     own.add_argument("--tasks", type=int, metavar="N", help="end after so many (default: never)")
+    own.add_argument(
+        "--tied", action="store_true", help="end with standard input; the deck starts it so"
+    )
     data_dir(own)
     own.set_defaults(command=work.run)
     for action in (types, offer, shown, bound, report, timeline):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
+import threading
 import urllib.parse
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,12 +33,19 @@ LOOK_S = 1.0
 MAX_REASON = 400
 
 
-def run(data_dir: Path, *, agent: str, tasks: int | None) -> int:
-    """Do tasks until ``tasks`` were done, or for ever; the agent is registered where it is not."""
+def run(data_dir: Path, *, agent: str, tasks: int | None, tied: bool = False) -> int:
+    """Do tasks until ``tasks`` were done, or for ever; the agent is registered where it is not.
+
+    One that is ``tied`` takes up what it held when it ended last, and ends with its standard input.
+    """
+    if tied:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     deck = running_deck(data_dir)
     try:
         with Deck(deck["url"], _key(deck, agent)) as line:
             done = 0
+            for left in line.briefing().work if tied else ():
+                _do(line, left)
             while tasks is None or done < tasks:
                 claim = line.claim(WAIT_MS).claim
                 if claim is not None:
@@ -47,6 +56,12 @@ def run(data_dir: Path, *, agent: str, tasks: int | None) -> int:
     except DeckError as refusal:
         raise DomainError(f"{deck['url']}: {refusal.detail}", code=refusal.code) from None
     return 0
+
+
+def _end_with_input() -> None:
+    # Whoever holds the other end is gone, however it went; long work ends at its next word.
+    sys.stdin.buffer.read()
+    os._exit(0)
 
 
 def _key(deck: dict[str, str], agent: str) -> str:
