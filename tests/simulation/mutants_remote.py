@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from quarterdeck.app import brokerage, courier
@@ -42,11 +41,6 @@ def unless_final(original: Any, desk: Any, order: Order, **named: Any) -> None:
 def always_new(original: Any, *arguments: Any, **named: Any) -> bool:
     original(*arguments, **named)
     return True
-
-
-def whatever_came(original: Any, reports: Iterable[Any], *, after: int) -> Any:
-    told = {report.sequence: report for report in reports if report.sequence > after}
-    return tuple(told[number] for number in sorted(told))
 
 
 def as_if_nothing_was_sent(original: Any, self: Courier) -> Any:
@@ -130,12 +124,6 @@ REMOTE = (
         "what was on its way at a crash is forgotten",
         around(Courier, "begin", as_if_nothing_was_sent),
         ("liveness",),
-        seeds=ALL,
-    ),
-    Mutant(
-        "reports after a gap are taken in",
-        around(reconciling, "following", whatever_came),
-        ("told is booked",),
         seeds=ALL,
     ),
     Mutant(
