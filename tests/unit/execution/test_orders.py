@@ -24,6 +24,8 @@ from quarterdeck.execution.model import (
     OrderView,
     RaiseStop,
     ReplaceOrder,
+    Scope,
+    SetLimit,
     SignalEnded,
     SubmitOrder,
     SubmitSignal,
@@ -244,6 +246,24 @@ def test_attached_orders_wait_for_the_fill_and_one_cancels_the_other() -> None:
     loss, profit = legs(deck, parent)
     assert (loss.status, profit.status) == (OrderStatus.CANCELLED, OrderStatus.FILLED)
     assert held(deck) == 0
+
+
+def test_a_stop_loss_that_is_demanded_is_not_the_agents_to_cancel() -> None:
+    deck = free_deck()
+    parent = bracket(deck)
+    deck.bars({0: 10_000})
+    loss, profit = legs(deck, parent)
+    deck.send(SetLimit(scope=Scope.DECK, name="stop_loss_required", value="yes", reason="tested"))
+    by_agent = CancelOrder(idempotency_key="mine", order_id=loss.order_id)
+    with pytest.raises(Conflict, match="stays as long as what it protects"):
+        deck.send(by_agent, "a")
+    deck.restart()
+    with pytest.raises(Conflict, match="stays as long as what it protects"):
+        deck.send(by_agent, "a")
+    assert legs(deck, parent)[0].status is OrderStatus.WORKING
+    deck.send(CancelOrder(idempotency_key="profit", order_id=profit.order_id), "a")
+    deck.send(CancelOrder(idempotency_key="person", order_id=loss.order_id))
+    assert [leg.status for leg in legs(deck, parent)] == [OrderStatus.CANCELLED] * 2
 
 
 def test_where_both_lie_in_one_bar_the_stop_loss_comes_first() -> None:

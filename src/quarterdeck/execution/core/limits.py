@@ -358,7 +358,7 @@ _ALL = (
         code=Code.STOP_LOSS_MISSING,
         kind=Kind.YES,
         tighter=Tighter.HIGHER,
-        meaning="whether an order that opens must have a stop-loss attached",
+        meaning="whether an order that opens must have a stop-loss attached, which its agent cannot cancel",
     ),
     Limit(
         name="max_stop_distance_ratio",

@@ -27,6 +27,7 @@ from quarterdeck.execution.model import (
 )
 from quarterdeck.execution.ports import PLENTY, Pace, Room, StopSwitch, Stopwatch
 from quarterdeck.execution.service.breakers import watch_cancel
+from quarterdeck.execution.service.cancelling import keep_protected
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
@@ -197,7 +198,10 @@ class ExecutionService:
         return self.decide(scene, intent, seconds_per_bar=self.pace.seconds_per_bar())[1]
 
     def cancel(self, command: CancelOrder, step: Step) -> OrderView:
-        """Cancel a working order; it passes in every state, a stop included."""
+        """Cancel a working order; it passes in every state, a stop included.
+
+        Only an agent's stop-loss that its limits demand is not its own to cancel.
+        """
         order = self.desk.book.find(OrderId(command.order_id))
         own = order is not None and order.agent == step.caller.identity
         if order is None or not (own or step.caller.may(Permission.OPERATE)):
@@ -208,6 +212,8 @@ class ExecutionService:
                 accepted="the order_id of a recent order of the caller",
             )
         if not order.status.final:
+            if not step.caller.may(Permission.OPERATE):
+                keep_protected(self.desk, order)
             reason = f"cancelled by {step.caller.identity}"
             end_order(self.desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
             watch_cancel(self.desk, order, step=step)
