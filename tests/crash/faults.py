@@ -45,14 +45,19 @@ _FAILURES = {"open": apsw.CantOpenError, "delete": apsw.IOError, "sync": apsw.IO
 
 @dataclass
 class Fault:
-    """Counts the calls that reach the disk and lets the ``nth`` fail; 0 lets none."""
+    """Counts the calls that reach the disk and lets the ``nth`` fail; 0 lets none.
+
+    ``last`` is the last call of each kind.
+    """
 
     nth: int = 0
     calls: int = 0
     failed: str = ""
+    last: dict[str, int] = field(default_factory=dict)
 
     def count(self, call: str, file: str) -> bool:
         self.calls += 1
+        self.last[call] = self.calls
         if self.calls == self.nth:
             self.failed = f"{call} {file}"
             return True

@@ -170,7 +170,7 @@ INSIDE = (
     ),
     Mutant(
         "a limit price is not kept",
-        around(matching, "match", limit_forgotten),
+        around(matching, "meet", limit_forgotten),
         ("limit price kept",),
     ),
     Mutant(

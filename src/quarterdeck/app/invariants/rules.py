@@ -106,7 +106,15 @@ def accepted_only_while_open(now: Moment, said: OrderAccepted) -> Verdict:
 
 
 def _attached_to_working(shadow: Shadow, order: OrderView) -> Verdict:
-    """An attached order is born with its parent, waits, and can only close."""
+    """An attached order is born with its parent, waits, and can only close.
+
+    One that goes on where a remote venue had filled all it knew of another is born to work at once.
+    """
+    if order.idempotency_key.endswith("/again"):
+        held = shadow.money[order.agent].held.get(shadow.working_of(order).instrument, 0)
+        closes = held < 0 if order.side is Side.BUY else held > 0
+        if order.reduce_only and closes and shadow.remote:
+            return None
     parent = shadow.working.get(order.parent_id or "")
     opposite = parent is not None and parent.buy is not (order.side is Side.BUY)
     if not (opposite and order.reduce_only and order.status is OrderStatus.HELD):

@@ -224,10 +224,11 @@ def uncover(account: Account, order: Order, covered: int) -> None:
 
 def release(account: Account, order: Order, *, quantity: int, book: Book) -> None:
     """Take back ``quantity`` of what ``order`` had reserved; ``book`` works what is left."""
-    if order.reduce_only or not quantity:
+    if order.reduce_only or not (quantity or order.covered):
         return
     assert order.instrument is not None
-    holding = account.holdings[order.instrument]
+    # One that is covered whole bears nothing but its price; its holding may have ended before it.
+    holding = account.holdings.setdefault(order.instrument, Holding())
     account.touch(order.instrument)
     if order.side is Side.BUY:
         holding.buys -= quantity

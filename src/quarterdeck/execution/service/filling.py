@@ -63,8 +63,7 @@ def end_order(
         return
     reserved = order.reserving
     desk.book.end(order, status, at=step.at)
-    if reserved:
-        release(desk.accounts[order.agent], order, quantity=reserved, book=desk.book)
+    release(desk.accounts[order.agent], order, quantity=reserved, book=desk.book)
     store.write_order_change(step, order)
     _succeed(desk, order, step=step)
     step.say(
@@ -107,8 +106,7 @@ def take_fill(desk: Desk, order: Order, trade: Trade, *, step: Step) -> None:
             desk.book.end(order, OrderStatus.FILLED, at=step.at)
         else:
             desk.book.move(order, OrderStatus.PARTIAL)
-    if freed:
-        release(account, order, quantity=freed, book=desk.book)
+    release(account, order, quantity=freed, book=desk.book)
     store.write_order_change(step, order)
     if not late:
         _succeed(desk, order, filled=trade.quantity, step=step)

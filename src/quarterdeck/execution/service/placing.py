@@ -128,7 +128,7 @@ def place(
     view = store.order_view(order, desk.contracts)
     said = OrderAccepted if verdict.accepted else OrderRefused
     step.say(said(at=step.at, slice=step.slice, order=view))
-    _record(view, epoch=scene.standing.epoch, account=desk.account, step=step)
+    record_order(view, epoch=scene.standing.epoch, account=desk.account, step=step)
     watch_order(desk, order, step=step)
     count_order(desk, order, scene=scene, intent=intent, step=step)
     if verdict.accepted:
@@ -315,10 +315,11 @@ def _attach(desk: Desk, parent: Order, *, step: Step) -> None:
         store.write_order(step, order, account=desk.account)
         view = store.order_view(order, desk.contracts)
         step.say(OrderAccepted(at=step.at, slice=step.slice, order=view))
-        _record(view, epoch=order.epoch, account=desk.account, step=step)
+        record_order(view, epoch=order.epoch, account=desk.account, step=step)
 
 
-def _record(view: OrderView, *, epoch: int, account: AccountId, step: Step) -> None:
+def record_order(view: OrderView, *, epoch: int, account: AccountId, step: Step) -> None:
+    """Put a judged order on record."""
     decision = view.decision
     step.record(
         account,

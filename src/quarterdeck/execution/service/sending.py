@@ -26,6 +26,7 @@ from quarterdeck.execution.model.broker import (
 from quarterdeck.execution.service.checks import MAX_REASON, MAX_REFERENCE, check_length
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.service.filling import Trade, end_order, reduce_order, take_fill
+from quarterdeck.execution.service.outrun import go_on, outrun
 from quarterdeck.execution.store.venue import book_once
 from quarterdeck.kernel.errors import Conflict, NotFound
 from quarterdeck.kernel.ids import OrderId
@@ -167,6 +168,8 @@ def take_status(desk: Desk, order: Order, status: OrderStatus, *, step: Step) ->
         if order.status in _ANSWERABLE:
             desk.book.move(order, OrderStatus.PARTIAL if order.filled else OrderStatus.WORKING)
             store.write_order_change(step, order)
+    elif status is OrderStatus.FILLED and outrun(order):
+        go_on(desk, order, step=step)
     elif status is OrderStatus.FILLED:
         # Filled, and still something open here: a fill is missing.
         _unknown(desk, order, reason="the broker has it filled, and we do not", step=step)
