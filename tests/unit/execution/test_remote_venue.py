@@ -19,6 +19,7 @@ from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.brokers.reach import Reach
 from quarterdeck.app.courier import Courier
 from quarterdeck.cli.cancel_all import cancel_all
+from quarterdeck.execution.core.book import Order
 from quarterdeck.execution.core.reconcile import Dust
 from quarterdeck.execution.model import (
     AdjustBooks,
@@ -578,6 +579,33 @@ def test_attached_exits_are_sent_when_their_order_fills_and_one_ends_the_other(
     }
     assert 0 not in world.deck.desk.accounts["a"].holdings
     assert world.broker().differences == ()
+
+
+def test_a_stop_loss_filled_before_it_was_to_be_more_goes_on_for_the_rest(
+    open_world: Opens,
+) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10, stop_loss=95)
+    world.turn()
+    world.bars(10_000, volume=4.0)
+    world.turn()
+    world.turn()
+    world.bars(9_400, volume=20.0)
+    world.turn()
+    world.restart()
+    told = [(o.status, o.quantity, o.filled) for o in stops_of(world, order)]
+    # The venue knew of four when the bar came that filled the other six as well.
+    assert told == [(S.FILLED, 4, 4), (S.INTENT, 6, 0)]
+    world.turn()
+    world.bars(9_300)
+    world.turn()
+    assert [(o.status, o.filled) for o in stops_of(world, order)] == [(S.FILLED, 4), (S.FILLED, 6)]
+    assert 0 not in world.deck.desk.accounts["a"].holdings
+    assert (world.broker().differences, world.broker().unknown) == ((), ())
+
+
+def stops_of(world: World, order: OrderView) -> list[Order]:
+    return [o for o in world.deck.desk.book.orders.values() if o.parent == order.order_id]
 
 
 def test_an_order_at_the_venue_is_replaced_there_at_once(open_world: Opens) -> None:
