@@ -604,6 +604,21 @@ def test_a_stop_loss_filled_before_it_was_to_be_more_goes_on_for_the_rest(
     assert (world.broker().differences, world.broker().unknown) == ((), ())
 
 
+def test_nothing_follows_a_stop_loss_that_was_to_end_when_it_filled(open_world: Opens) -> None:
+    world = open_world()
+    order = world.deck.order("AAA", "buy", 10, stop_loss=95)
+    world.turn()
+    world.bars(10_000, volume=4.0)
+    world.turn()
+    world.turn()
+    world.bars(9_400, volume=20.0)
+    stop = stops_of(world, order)[0]
+    world.deck.send(CancelOrder(idempotency_key="no more", order_id=stop.order_id))
+    world.turn()
+    assert [(o.status, o.quantity, o.filled) for o in stops_of(world, order)] == [(S.FILLED, 4, 4)]
+    assert (world.deck.desk.accounts["a"].holdings[0].quantity, world.broker().unknown) == (6, ())
+
+
 def stops_of(world: World, order: OrderView) -> list[Order]:
     return [o for o in world.deck.desk.book.orders.values() if o.parent == order.order_id]
 

@@ -21,14 +21,19 @@ def outrun(order: Order) -> bool:
 
 
 def go_on(desk: Desk, order: Order, *, step: Step) -> None:
-    """End ``order`` as the venue has it, and let another of the same terms close what is left."""
-    left = order.remaining
+    """End ``order`` as the venue has it, and let another of the same terms close what is left.
+
+    One that was to end anyway ends with what has filled, and nothing follows it.
+    """
+    left, ending = order.remaining, order.ending
     order.quantity = order.filled
     desk.book.end(order, OrderStatus.FILLED, at=step.at)
     store.write_order_change(step, order)
     tally = desk.tallies[order.agent]
     tally.filled += 1
     store.write_tally(step, order.agent, tally)
+    if ending is not None:
+        return
     again = replace(
         order,
         number=desk.book.last + 1,
