@@ -64,9 +64,7 @@ def test_every_control_of_the_checklist_has_a_code_a_row_and_a_property_that_it_
 
 @settings(max_examples=100)
 @given(st.sampled_from(sorted(GOOD, key=lambda kind: kind.__name__)), names)
-def test_a_field_or_a_limit_that_there_is_not_is_refused_by_its_name(
-    kind: type, name: str
-) -> None:
+def test_a_field_or_a_limit_that_there_is_not_is_refused_by_its_name(kind: type, name: str) -> None:
     if name not in kind.__struct_fields__:  # type: ignore[attr-defined]
         more = {**GOOD[kind], name: 1}
         for read in (

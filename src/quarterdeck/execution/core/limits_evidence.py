@@ -22,7 +22,9 @@ def state(scene: Scene, _intent: Intent) -> Evidence:
 def allowed(scene: Scene, _intent: Intent) -> Evidence:
     """Say that the instrument is restricted, or not among the allowed ones."""
     symbol = "" if scene.contract is None else scene.contract.symbol
-    text = "is restricted" if restricted(scene) else "is not among the instruments that may be traded"
+    text = (
+        "is restricted" if restricted(scene) else "is not among the instruments that may be traded"
+    )
     return Evidence(None, None, None, f"{symbol} {text}")
 
 
