@@ -124,6 +124,7 @@ class Deck:
         self.checkpoints = Checkpoints(
             analytics=(
                 self.parts.market,
+                self.parts.performance,
                 self.parts.regime,
                 self.parts.risk,
                 self.parts.portfolio,

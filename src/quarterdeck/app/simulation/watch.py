@@ -14,6 +14,7 @@ from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
 from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
 from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.learned import LearnedBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
 from quarterdeck.app.invariants.remote import REMOTE, RemoteBook
@@ -100,6 +101,7 @@ class Second(NamedTuple):
     rebalances: RebalancesBook
     breakers: BreakersBook
     bounds: BoundsBook
+    learned: LearnedBook
     remote: RemoteBook | None
 
 
@@ -242,6 +244,7 @@ class Watch:
         self._second().rebalances.hear(now, message)
         self._second().breakers.hear(message)
         self._hold(self._second().bounds.hear(now, message))
+        self._hold(self._second().learned.hear(now, message))
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):
