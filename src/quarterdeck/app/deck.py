@@ -39,6 +39,7 @@ from quarterdeck.execution.model import (
     CapitalMoved,
     EquityMarked,
     GetStop,
+    HoldingCharged,
     OrderAccepted,
     OrderFilled,
     OrderRefused,
@@ -207,6 +208,7 @@ class Deck:
                 one.execution.hear,
                 one.performance.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
             ),
             OrderFilled: (
                 one.performance.hear,
@@ -214,6 +216,7 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            HoldingCharged: (one.portfolio.hear,),
             SignalStated: (one.portfolio.hear,),
             SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),
