@@ -35,6 +35,7 @@ from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
 from tests.simulation.mutants_rebalancing import REBALANCING
 from tests.simulation.mutants_remote import REMOTE
+from tests.simulation.mutants_risk import RISK
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
@@ -323,4 +324,13 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *BREAKERS, *DRILLS, *REBALANCING, *REMOTE)
+MUTANTS = (
+    *INSIDE,
+    *OUTSIDE,
+    *EXECUTION,
+    *BREAKERS,
+    *DRILLS,
+    *REBALANCING,
+    *REMOTE,
+    *RISK,
+)
