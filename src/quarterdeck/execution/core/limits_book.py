@@ -40,7 +40,9 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     believed_price_tolerance_fraction: int
     trading_state: int | None = None
     mandate_until: int | None = None
+    mandate_required: int | None = None
     instruments_allowed: int | None = None
+    instruments_restricted: int | None = None
     regimes_allowed: int | None = None
     believed_price_required: int | None = None
     max_believed_age_bars: int | None = None

@@ -214,9 +214,9 @@ class ExecutionService:
         if not order.status.final:
             if not step.caller.may(Permission.OPERATE):
                 keep_protected(self.desk, order)
-            reason = f"cancelled by {step.caller.identity}"
+            reason, asked = f"cancelled by {step.caller.identity}", order.ending is not None
             end_order(self.desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
-            watch_cancel(self.desk, order, step=step)
+            watch_cancel(self.desk, order, again=asked, step=step)
         return store.order_view(order, self.desk.contracts)
 
     def halt(self, command: RaiseStop, step: Step) -> StopView:
