@@ -29,7 +29,7 @@ from quarterdeck.execution.model import Code, OrderView, RaiseStop
 from quarterdeck.kernel.errors import Conflict, DomainError
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
-from quarterdeck.runtime import audit, backup
+from quarterdeck.runtime import audit, backup, sums
 from quarterdeck.runtime.database import ConnectionReader, connect, state_digest
 from tests.crash import counters
 from tests.crash.deck import AGENTS, Deck, digests, life
@@ -203,6 +203,9 @@ def tried(nth: int) -> tuple[str | None, Fault]:
 def _judged(folder: Path, lived: Lived, deck: Deck) -> str | None:
     """Start again from the same files with a sound disk, and compare with what clients know."""
     again = Deck(folder)
+    damage = sums.judged(folder / "core.db")[2]
+    if damage is not None:
+        return f"its sums say that the file was damaged: {damage} ({lived.error})"
 
     async def start() -> str | None:
         await again.open()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from quarterdeck.kernel.errors import DomainError
-from quarterdeck.runtime import audit, journal
+from quarterdeck.runtime import audit, journal, sums
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.database import SCHEMA_VERSION, ConnectionReader, connect, state_digest
@@ -78,6 +78,7 @@ class Verdict:
     unbalanced: int = 0
     broken_chain: int = 0
     wrong_file: int = 0
+    unlike: int = 0
     first: str = ""
 
     def count(self, finding: str | None, *, where: str) -> None:
@@ -89,7 +90,7 @@ class Verdict:
     @property
     def clean(self) -> bool:
         wrong = self.lost + self.unreadable + self.torn + self.unbalanced + self.broken_chain
-        return not (wrong + self.wrong_file)
+        return not (wrong + self.wrong_file + self.unlike)
 
 
 @contextmanager
@@ -142,6 +143,8 @@ def judged(
     path = folder / "core.db"
     if not path.exists():
         return "lost" if acknowledged else None
+    if sums.judged(path)[2] is not None:
+        return "unlike"
     try:
         connection = connect(path, synchronous="OFF")
     except sqlite3.DatabaseError:
@@ -283,6 +286,7 @@ def main() -> int:
             unbalanced=verdict.unbalanced,
             broken_chains=verdict.broken_chain,
             wrong_files=verdict.wrong_file,
+            unlike_sums=verdict.unlike,
         )
         made += verdict.images
         print(f"seed {seed}: {verdict}", flush=True)

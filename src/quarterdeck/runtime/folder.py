@@ -20,6 +20,7 @@ RUN_FILES = (
     "core.db-wal",
     "core.db-shm",
     "core.seal",
+    "core.sums",
     "stop.flag",
     "stop.reason",
     "venue.json",

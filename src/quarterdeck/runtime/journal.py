@@ -25,6 +25,7 @@ from quarterdeck.runtime import database
 from quarterdeck.runtime.clock import Clock
 from quarterdeck.runtime.database import Connect, Sql
 from quarterdeck.runtime.sequencer import Row, Step
+from quarterdeck.runtime.sums import Sums
 from quarterdeck.runtime.upgrade import Accept, upgrade
 
 BATCH_STEPS = 128
@@ -90,7 +91,10 @@ class Journal:
         self._failure: BaseException | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
-        self._folding = Folding(path, clock=clock, connect=connect, on_failure=self._arrived.set)
+        self._sums = Sums(path)
+        self._folding = Folding(
+            path, sums=self._sums, clock=clock, connect=connect, on_failure=self._arrived.set
+        )
         self._connect = connect
         self._hold_back: Callable[[], AbstractContextManager[None]] = nullcontext
         self._closing = False
@@ -203,7 +207,7 @@ class Journal:
         self._folding.wrote()
         # Only now: whatever comes of it, these steps are on disk and have been answered.
         if self._folding.log_bytes() > WAL_BYTES:
-            await self._in_thread(cut_log, self._use(), self._hold_back)
+            await self._in_thread(cut_log, self._use(), self._sums, self._hold_back)
 
     async def _wait(self) -> None:
         """Wait for the next step, and use the time if it does not come soon."""
@@ -226,6 +230,7 @@ class Journal:
 
     def _open(self) -> None:
         try:
+            self._sums.open()
             self._connection = self._connect(self._path)
             self._connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
             if not database.create(self._connection, self._sql):
@@ -252,6 +257,7 @@ class Journal:
             if self._connection.in_transaction:
                 # A batch failed half-way: none of it may stay.
                 self._connection.execute("ROLLBACK")
+            self._sums.close()
             # The last connection folds the log and removes it, with what a failed commit left there.
             self._connection.close()
             self._connection = None
@@ -271,13 +277,22 @@ def write_steps(connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[R
 
 
 def cut_log(
-    connection: sqlite3.Connection, hold_back: Callable[[], AbstractContextManager[None]]
+    connection: sqlite3.Connection,
+    sums: Sums,
+    hold_back: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    """Fold what is left of the log and cut it to nothing, unless somebody still reads it."""
-    connection.execute("PRAGMA busy_timeout=0")
-    with hold_back():
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+    """Fold what is left of the log and cut it to nothing, unless somebody still reads or folds it."""
+    if not sums.lock.acquire(blocking=False):
+        return
+    try:
+        if not sums.note():
+            return
+        connection.execute("PRAGMA busy_timeout=0")
+        with hold_back():
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+    finally:
+        sums.lock.release()
 
 
 class Folding:
@@ -288,33 +303,43 @@ class Folding:
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock, connect: Connect, on_failure: Callable[[], None]
+        self,
+        path: Path,
+        *,
+        sums: Sums,
+        clock: Clock,
+        connect: Connect,
+        on_failure: Callable[[], None],
     ) -> None:
         self._path = path
+        self._sums = sums
         self._log = path.with_name(path.name + "-wal")
         self._clock = clock
         self._connect = connect
         self._on_failure = on_failure
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        self._holding: sqlite3.Connection | None = None
         self._under_way: asyncio.Future[None] | None = None
         self._failure: BaseException | None = None
         self._began_s = 0.0
         self.needed = False
 
     def open(self) -> None:
-        """Take a connection; the thread starts with the first use."""
+        """Take two connections; the thread starts with the first use."""
         self._connection = self._connect(self._path)
+        self._holding = self._connect(self._path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="folding")
         self._began_s = self._clock.monotonic_s()
 
     def close(self) -> None:
-        """Let what is under way end, and close the connection."""
+        """Let what is under way end, and close the connections."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for connection in (self._holding, self._connection):
+            if connection is not None:
+                connection.close()
+        self._holding = self._connection = None
 
     def log_bytes(self) -> int:
         """Return the size of the log's file."""
@@ -351,8 +376,18 @@ class Folding:
             self._on_failure()
 
     def _fold(self) -> None:
-        if self._connection is not None:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        connection, holding = self._connection, self._holding
+        if connection is None or holding is None:
+            return
+        with self._sums.lock:
+            # What is committed after this snapshot is not folded, and the log does not begin anew.
+            holding.execute("BEGIN")
+            try:
+                holding.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+                if self._sums.note():
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                holding.execute("ROLLBACK")
 
 
 class DatabaseHistory:

@@ -1,8 +1,8 @@
 """The seal on a closed database: what every page of it was when the deck ended in order.
 
 At the next start every page must be what it was, or the start is refused and the row is named. The
-seal is broken before anything is written, so after a crash there is none: then the write-ahead log
-has checksums of its own, and the invariants judge what was loaded.
+seal is broken before anything is written, so after a crash there is none: then the sums that were kept
+while the deck ran (``sums.py``) say what every page must be.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from zlib import adler32, crc32
 import msgspec
 
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.runtime import sums
 from quarterdeck.runtime.folder import write_whole
 from quarterdeck.runtime.pages import row_at
 
@@ -52,6 +53,7 @@ class Seal:
         self._whole = whole
         self._step = step
         self.verified: int | None = None
+        self._compared = self._logged = 0
 
     async def __aenter__(self) -> Seal:
         await asyncio.to_thread(self._open)
@@ -70,28 +72,51 @@ class Seal:
 
     def detail(self) -> str:
         """Return what an operator sees."""
-        if self.verified is None:
-            return "no orderly end before this start: the invariants were held instead"
-        return f"every page is what step {self.verified} left"
+        if self.verified is not None:
+            return f"every page is what step {self.verified} left"
+        if self._compared:
+            return (
+                f"no orderly end before this start: {self._compared:,} pages are what was written, "
+                f"{self._logged:,} came from the log"
+            )
+        return "no orderly end before this start: the invariants were held instead"
 
     def _open(self) -> None:
+        if not self._core.exists():
+            return
         sealed = read_seal(self._seal)
-        if sealed is None or not self._core.exists():
+        if sealed is None:
+            self._compared, self._logged, damage = sums.judged(self._core)
+            if damage is not None:
+                raise self._refusal(
+                    "while no deck ran",
+                    f"{damage}; restore a backup, or start with --fresh. If another program opened "
+                    f"it for writing, remove {sums.path_of(self._core).name}: then only the "
+                    "invariants judge the file",
+                )
             return
         log = self._core.with_name(f"{self._core.name}-wal")
         written = log.exists() and log.stat().st_size > 0
         damage = f"{log.name} holds writes" if written else first_damage(self._core, sealed)
         if damage is not None:
-            raise InvalidInput(
-                f"core.db was changed after the deck had ended at step {sealed.step}: {damage}; "
-                "restore a backup, or start with --fresh",
-                code="STATE_DAMAGED",
-                field="data-dir",
-                value=self._core.name,
-                accepted="the file as the deck left it",
+            raise self._refusal(
+                f"after the deck had ended at step {sealed.step}",
+                f"{damage}; restore a backup, or start with --fresh",
             )
         self.verified = sealed.step
+        sums.write_sums(
+            sums.path_of(self._core), array("I", sealed.crcs), page_size=sealed.page_size
+        )
         self._seal.unlink()
+
+    def _refusal(self, when: str, damage: str) -> InvalidInput:
+        return InvalidInput(
+            f"core.db was changed {when}: {damage}",
+            code="STATE_DAMAGED",
+            field="data-dir",
+            value=self._core.name,
+            accepted="the file as the deck left it",
+        )
 
     def _close(self) -> None:
         # A log that is left means that somebody still reads: not all is in the one file.
@@ -105,6 +130,8 @@ class Seal:
         except OSError:
             # All steps are on disk: without a seal the next start is one like after a crash.
             self._seal.unlink(missing_ok=True)
+        else:
+            sums.path_of(self._core).unlink(missing_ok=True)
 
 
 def checks_of(core: Path, *, step: int) -> Checks:

@@ -65,7 +65,7 @@ class PaperBroker:
     ) -> None:
         self._contracts = contracts
         self._assumed = assumed
-        self._requests_per_bar = requests_per_bar
+        self.requests_per_bar = requests_per_bar
         self._requests = 0
         self._bar = 0
         self._orders: dict[str, _Order] = {}
@@ -239,7 +239,7 @@ class PaperBroker:
         return order
 
     def _throttle(self) -> None:
-        if self._requests >= self._requests_per_bar:
+        if self._requests >= self.requests_per_bar:
             raise Overloaded("too many requests in this bar", code="THROTTLED")
         self._requests += 1
 

@@ -178,7 +178,7 @@ def _covered(shadow: Shadow, agent: str, asked: Working, *, order: OrderView) ->
         value, held = shadow.contracts[row].unit_value, money.held.get(row, 0)
         buys = [w for w in mine if w.instrument == row and w.buy]
         sells = [w for w in mine if w.instrument == row and not w.buy]
-        up, down = (sum(w.quantity for w in ws) for ws in (buys, sells))
+        up, down = (sum(w.counted for w in ws) for ws in (buys, sells))
         gross += max(held + up, down - held, 0) * shadow.prices[row] * value
         shorts += max(0, -held) * shadow.prices[row] * value
         for ws, opening in ((buys, up - max(0, -held)), (sells, down - max(0, held))):

@@ -29,7 +29,8 @@ async def clerk(me: Memory, door: Door, *, venue: SimVenue) -> None:
         await _tidied(me, door, venue)
         if me.chance.happens(0.2):
             await _bound(me, door)
-        if venue.hangs and door.broker().in_flight > 1 and me.chance.happens(0.5):
+        hangs = door.open and venue.hangs and door.broker().in_flight > 1
+        if hangs and me.chance.happens(0.5):
             nervous = RaiseStop(reason="it hangs", agent=me.chance.pick(me.tasks))
             await door.submit(nervous, OPERATOR_CALLER)
     quiet = 0

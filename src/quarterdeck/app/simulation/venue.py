@@ -29,6 +29,8 @@ FOREIGN = 0.03
 """How often, in a bar, somebody else trades on the account."""
 MAX_FOREIGN = 3
 THIN = 600
+UNTHROTTLED = 1_000_000
+"""Requests between two bars that a calm venue takes: more than a life makes."""
 """Units that are traded at most in a bar of a thin market."""
 
 _T = TypeVar("_T")
@@ -217,6 +219,8 @@ class SimVenue:
             raise Unavailable("no line", code="UNCONNECTED")
         self._arrive()
         if self._calm():
+            # After the last bar no other one would begin a new count of requests.
+            self._inside.requests_per_bar = UNTHROTTLED
             return None
         if self._age_s() < self._down_until:
             return "down"
