@@ -166,6 +166,7 @@ def _save_lease(task: Task, step: Step) -> None:
     step.write(
         "agents.task_leased",
         number=task.number,
+        state=task.state.value,
         agent=task.agent,
         attempt=task.attempt,
         because=task.because,
@@ -174,6 +175,7 @@ def _save_lease(task: Task, step: Step) -> None:
         started_machine_at=task.started_machine_at,
         lease_until=task.lease_until,
         begun=int(task.begun),
+        moves=task.moves,
     )
 
 
@@ -182,11 +184,14 @@ def _save_result(task: Task, step: Step) -> None:
     step.write(
         "agents.task_completed",
         number=task.number,
-        settled_attempt=task.settled_attempt,
+        state=task.state.value,
+        agent=task.agent,
+        attempt=task.attempt,
         result=None if task.result is None else _text(task.result),
         finished_at=task.finished_at,
         finished_machine_at=task.finished_machine_at,
         finish_order=task.finish_order,
+        lease_until=task.lease_until,
     )
 
 
