@@ -46,17 +46,10 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
         413 as soon as more than ``limit`` bytes were announced or have arrived; 415 for a body
         that says it is not JSON; 400 when the client went away.
     """
-    headers = {name.lower(): value for name, value in scope["headers"]}
+    headers = dict(scope["headers"])
     announced = headers.get(b"content-length", b"")
-    too_large = Refused(
-        413,
-        f"the body is larger than {limit} bytes",
-        code="BODY_TOO_LARGE",
-        field="body",
-        accepted=f"at most {limit} bytes",
-    )
     if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
-        raise too_large
+        raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
     more = True
@@ -67,7 +60,7 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         parts.append(part)
         more = message.get("more_body", False)
     media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
@@ -81,6 +74,16 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
             accepted="application/json",
         )
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes",
+        code="BODY_TOO_LARGE",
+        field="body",
+        accepted=f"at most {limit} bytes",
+    )
 
 
 def object_in(body: bytes) -> dict[str, object]:
