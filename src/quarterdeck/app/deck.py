@@ -39,6 +39,7 @@ from quarterdeck.execution.model import (
     CapitalMoved,
     EquityMarked,
     GetStop,
+    HoldingCharged,
     OrderAccepted,
     OrderFilled,
     OrderRefused,
@@ -124,6 +125,7 @@ class Deck:
         self.checkpoints = Checkpoints(
             analytics=(
                 self.parts.market,
+                self.parts.performance,
                 self.parts.regime,
                 self.parts.risk,
                 self.parts.portfolio,
@@ -207,6 +209,7 @@ class Deck:
                 one.execution.hear,
                 one.performance.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
             ),
             OrderFilled: (
                 one.performance.hear,
@@ -214,6 +217,7 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            HoldingCharged: (one.portfolio.hear,),
             SignalStated: (one.portfolio.hear,),
             SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),

@@ -16,7 +16,13 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overl
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
-from quarterdeck.server.figures import performance_reply, plan_reply, views_reply
+from quarterdeck.server.figures import (
+    frontier_reply,
+    performance_reply,
+    plan_reply,
+    sensitivity_reply,
+    views_reply,
+)
 from quarterdeck.server.gate_replies import (
     breakers_reply,
     conflicts_reply,
@@ -371,6 +377,27 @@ TELLINGS: Mapping[str, Telling] = {
         detail=True,
         read_only=True,
     ),
+    "get_frontier": Telling(
+        text="Risk and return a year of what is held, of each objective's target, and of the best there is.",
+        notes={
+            "agent": "whose account; omit for all together",
+            "points": "portfolios on the frontier, 2 to 200",
+        },
+        reply=frontier_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_sensitivity": Telling(
+        text="How far an objective's weights move when its history is resampled: what they are worth.",
+        notes={
+            "objective": "whose weights",
+            "draws": "resampled histories, 2 to 1000",
+            "seed": "the same gives the same draws",
+        },
+        reply=sensitivity_reply,
+        detail=True,
+        read_only=True,
+    ),
     "get_views": Telling(
         text="Which agents' signals count as views, by measured skill, and the returns expected.",
         reply=views_reply,
@@ -378,7 +405,7 @@ TELLINGS: Mapping[str, Telling] = {
         read_only=True,
     ),
     "get_performance": Telling(
-        text="Agents ranked by their record: equity, return, drawdown, Sharpe, trades.",
+        text="Agents ranked by their record; beta, correlation, turnover of each and the deck.",
         notes={"agent": "one agent; omit for all"},
         reply=performance_reply,
         detail=True,

@@ -5,8 +5,10 @@ import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
 import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
+import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, MeasuresView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
 import { rest } from "../wire/rest";
+import { AllocationPanel, ViewsPanel } from "./capital";
+import { FrontierPanel, SensitivityPanel } from "./frontier";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
@@ -23,6 +25,24 @@ const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "Trades", right: true, hint: "Closed round trips", show: (row) => count(row.trades) },
   { name: "Win", right: true, show: (row) => <Maybe text={percent(row.win_fraction, 1)} why="no round trip closed yet" /> },
   { name: "Profit factor", right: true, hint: "Gains over losses", show: (row) => <Maybe text={fixed(row.profit_factor)} why="no loss or no round trip yet" /> },
+];
+
+function unmeasured(row: MeasuresView): string {
+  return row.observations < row.need ? `${row.observations} of ${row.need} bars needed` : "undefined where nothing varies";
+}
+
+const MEASURES: ReadonlyArray<Column<MeasuresView>> = [
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "Beta", right: true, hint: "To the benchmark, since trading opened", show: (row) => <Maybe text={fixed(row.beta)} why={unmeasured(row)} /> },
+  { name: "Correlation", right: true, hint: "With the benchmark", show: (row) => <Maybe text={fixed(row.correlation)} why={unmeasured(row)} /> },
+  { name: "Volatility", right: true, hint: "Per year", show: (row) => <Maybe text={percent(row.volatility, 1)} why={unmeasured(row)} /> },
+  { name: "Sharpe", right: true, hint: "Per year, risk-free rate 0", show: (row) => <Maybe text={fixed(row.sharpe)} why={unmeasured(row)} /> },
+  { name: "Sortino", right: true, hint: "Per year, over the deviation below 0", show: (row) => <Maybe text={fixed(row.sortino)} why={unmeasured(row)} /> },
+  { name: "Calmar", right: true, hint: "Yearly return over the deepest fall", show: (row) => <Maybe text={fixed(row.calmar)} why={unmeasured(row)} /> },
+  { name: "Drawdown", right: true, hint: "Of what a unit has become, over its highest", show: (row) => percent(row.drawdown_fraction) },
+  { name: "Deepest", right: true, show: (row) => percent(row.max_drawdown_fraction) },
+  { name: "Turnover", right: true, hint: "Bought and sold in a year, over the equity", show: (row) => <Maybe text={fixed(row.turnover, 1)} why={unmeasured(row)} /> },
+  { name: "Exposure", right: true, hint: "Gross value held over the equity", show: (row) => <Maybe text={percent(row.exposure_ratio, 0)} why="no equity" /> },
 ];
 
 function Weights({ weights, contributions, target }: { weights: Readonly<Record<string, number>>; contributions: Readonly<Record<string, number>> | null; target: Readonly<Record<string, number>> | null }) {
@@ -147,10 +167,17 @@ export default function Performance() {
       <ViewPanel<PerformancesView> title="Records" path="/performance" className="shrink-0" note={() => "from fills and closes only"}>
         {(data) => <Table label="Records" columns={RECORDS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has a record yet: records begin when trading opens." />}
       </ViewPanel>
+      <ViewPanel<PerformancesView> title="Earned for the risk" path="/performance" className="shrink-0" note={(data) => `benchmark: ${data.benchmark}`}>
+        {(data) => <Table label="Earned for the risk" columns={MEASURES} rows={data.measures} rowKey={(row) => row.subject} empty="Nothing has been measured yet." />}
+      </ViewPanel>
       <div className="grid h-80 shrink-0"><EquityPanel /></div>
       <ViewPanel<PortfolioView> title="Proposed portfolios" path="/portfolio" className="shrink-0" note={() => "proposals, never orders"}>
         {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
       </ViewPanel>
+      <div className="grid shrink-0 gap-3 lg:grid-cols-2">
+        <FrontierPanel />
+        <SensitivityPanel />
+      </div>
       <div className="grid shrink-0 gap-3 lg:grid-cols-3">
         {(["strategy", "symbol", "sector", "regime"] as const).map((by) => (
           <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
@@ -166,6 +193,8 @@ export default function Performance() {
           </div>
         )}
       </ViewPanel>
+      <ViewsPanel />
+      <AllocationPanel />
       <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
         {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
       </ViewPanel>

@@ -12,8 +12,10 @@ from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
+from quarterdeck.app.invariants.allocations import read_allocations
 from quarterdeck.app.invariants.bounds import read_bounds
 from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.learned import read_learned
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
 from quarterdeck.app.invariants.remote import same_books
@@ -300,8 +302,10 @@ class Life:
                 read_alerts(connection),
                 read_orders_book(connection),
                 read_rebalances(connection),
+                read_allocations(connection),
                 BreakersBook(),
                 read_bounds(connection),
+                read_learned(connection),
                 self._world.remote_book(connection),
             )
 
