@@ -16,7 +16,8 @@ MARKETS_KEPT = 64
 
 class Kept(NamedTuple):
     """A market that the library keeps under ``code`` from ``since`` on, and its half days of today's hours
-    from ``short_since`` on, None where it has none."""
+    from ``short_since`` on, None where it has none.
+    """
 
     code: str
     since: int
