@@ -16,12 +16,16 @@ from quarterdeck.risk.core.adapt import (
     policies,
 )
 from quarterdeck.risk.core.bank import COLUMNS, VOLATILITY, BankState, slow_volatility, update_bank
+from quarterdeck.risk.core.clusters import cluster_scale
+from quarterdeck.risk.core.condition import learned_from as learned_of
+from quarterdeck.risk.core.condition import nothing_learned as nothing_of
 from quarterdeck.risk.core.limits import (
     banded_limit,
     banded_multiplier,
     position_limit,
     volatility_multiplier,
 )
+from quarterdeck.risk.model import Condition
 from quarterdeck.runtime.config import RiskSection
 
 FloatArray = npt.NDArray[np.float64]
@@ -206,6 +210,37 @@ def credit_above_the_persons_limit(histories: int) -> int:
                 hard_limit_units=hard,
             )
             if credit > hard:
+                above += 1
+                break
+    return above
+
+
+def cluster_above_the_persons_limit(histories: int) -> int:
+    """Return in how many random histories of a cluster its limit or its multiplier is ever above the person's.
+
+    Every bar draws a loss of heavy tails over the forecast, or none, correlations that break, members
+    that come and go, and an equity out of nowhere.
+    """
+    rng, above, section = np.random.default_rng(2), 0, RiskSection()
+    start = nothing_of(Condition.VOLATILE)
+    for _ in range(histories):
+        weights, held = start, None
+        ratios = rng.standard_t(2, 4)
+        ratios[rng.random(4) < 0.1] = np.nan
+        drawn = rng.random((4, 4)).tolist()
+        for k, (now, usual, members, wealth) in enumerate(drawn):
+            weights = learned_of(weights, ratios[k : k + 1])
+            tight = cluster_scale(2.0 * now - 1.0, 2.0 * usual - 1.0, 2 + int(30.0 * members))
+            scale, hard = weights.held * tight, int(10**12 * wealth)
+            over, under = scale.as_integer_ratio()
+            held = banded_limit(
+                None if held is None else min(held, hard),
+                hard * over // under,
+                band=section.limit_band_fraction,
+                loosening=section.credit_loosening,
+                hard_limit_units=hard,
+            )
+            if held > hard or not 0.0 < scale <= 1.0:
                 above += 1
                 break
     return above

@@ -39,6 +39,8 @@ FILES = {
         "fut_1m_6e_2024-01a",
     ),
 }
+UNIVERSE = "crypto_5m_btc_pairs_2018-01"
+"""The one shared file in which several instruments have short bars of the same instants."""
 OURS = {"hours": ("eurusd_1h",), "minutes": ("es_1m",)}
 """Embedded; the hourly one is a part of a shared series and only stands in where that is absent."""
 
@@ -54,6 +56,19 @@ def series(group: str) -> list[Intraday]:
         for file in OURS[group]:
             found += _read(str(EMBEDDED / f"{file}.parquet"))
     return found
+
+
+def together(file: str) -> npt.NDArray[np.float64] | None:
+    """Return the closes (t, n) of a shared file where all its symbols have one; ``None`` without it."""
+    path = SHARED / f"{file}.parquet"
+    if not path.exists():
+        return None
+    rows = duckdb.sql(
+        f"with wide as (pivot (select ts, symbol, close from '{path}') on symbol using first(close)"
+        " group by ts) select columns(* exclude ts) from wide order by ts"
+    ).fetchnumpy()
+    table = np.column_stack([np.ma.filled(column, np.nan) for column in rows.values()])
+    return np.ascontiguousarray(table[np.isfinite(table).all(axis=1)], dtype=np.float64)
 
 
 def _read(path: str) -> list[Intraday]:

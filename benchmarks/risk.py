@@ -29,6 +29,7 @@ from benchmarks._risk_adapt import (
     above_the_persons_limit,
     adaptive_sizes,
     cell,
+    cluster_above_the_persons_limit,
     credit_above_the_persons_limit,
     positions,
     series,
@@ -264,6 +265,8 @@ def adapt(figures: Figures) -> None:
     figures["learned_above_human_limits"] = above_the_persons_limit(1_000_000)
     progress("histories of credit lines")
     figures["credit_above_human_limits"] = credit_above_the_persons_limit(20_000)
+    progress("a million random histories of what moves together")
+    figures["cluster_above_human_limits"] = cluster_above_the_persons_limit(1_000_000)
 
 
 def measure() -> Figures:
@@ -302,6 +305,7 @@ CLAIMS = {
     "max_drawdown_equal_vol_trend_ratio_adaptive": "reported; of the credit lines' learner",
     "learned_above_human_limits": "0",
     "credit_above_human_limits": "0",
+    "cluster_above_human_limits": "0",
 }
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
 from tests.simulation.mutants_rebalancing import REBALANCING
 from tests.simulation.mutants_remote import REMOTE
+from tests.simulation.mutants_risk import RISK
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 
@@ -321,4 +322,4 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING, *REMOTE)
+MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING, *REMOTE, *RISK)

@@ -1,6 +1,7 @@
 """Planted bugs that a world of the simulation cannot reach, each caught by the test that is named.
 
-The deck trades with the venue inside it, so that no outcome is unknown and no fill is late there.
+The deck trades with the venue inside it, so that no outcome is unknown and no fill is late there, and no
+agent has closed ten trades under forecasts, so that no stop was learned.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ from typing import Any
 import pytest
 
 from quarterdeck.adapters.brokers import asking
+from quarterdeck.execution.core import pace_controls
 from quarterdeck.execution.core.book import Book
+from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.core.orders import MOVES
+from quarterdeck.execution.service import restraining
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.risk.service import stopping
 from tests.contracts import test_broker as contracts
 from tests.simulation.planting import Plant, around, patched
 from tests.unit.execution import test_orders as orders
+from tests.unit.execution import test_restraining as restrained
+from tests.unit.risk import test_credit as lines
 
 
 async def sent_again(original: Any, broker: Any, client_id: str) -> Any:
@@ -42,6 +49,18 @@ def reopened(original: Any, self: Any, order: Any, status: OrderStatus, **named:
     ended = original(self, order, status, **named)
     order.status = OrderStatus.WORKING if status is OrderStatus.CANCELLED else order.status
     return ended
+
+
+def at_once(original: Any, held: Any, stops: Any, *, band: float, loosening: float) -> Any:
+    return original(held, stops, band=band, loosening=1e9)
+
+
+def not_kept(original: Any, step: Any, level: Any, limits: Any) -> None:
+    original(step, level, {n: v for n, v in limits.items() if n != "max_stop_distance_ratio"})
+
+
+def unexplained(original: Any, *arguments: Any, **named: Any) -> Any:
+    return ()
 
 
 def twice(test: Callable[[str], None]) -> Callable[[], None]:
@@ -73,6 +92,26 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
         "a cancelled order lives again when a fill is late",
         around(Book, "end", reopened),
         orders.test_a_fill_reported_after_the_cancel_is_booked_and_the_order_stays_cancelled,
+    ),
+    (
+        "a stop-loss further away than was learned passes",
+        patched(pace_controls, "furthest_stop", lambda scene: UNBOUNDED),
+        restrained.test_a_learned_stop_refuses_one_further_away_and_says_which_passes,
+    ),
+    (
+        "a restart forgets how far a stop-loss may be",
+        around(restraining, "write_learned", not_kept),
+        restrained.test_a_learned_stop_refuses_one_further_away_and_says_which_passes,
+    ),
+    (
+        "a learned stop distance grows at once",
+        around(stopping, "moved_distance", at_once),
+        lines.test_a_stop_is_in_force_after_ten_trades_nearer_at_once_and_further_at_a_pace,
+    ),
+    (
+        "a stop distance changes without its causes",
+        around(stopping, "stop_causes", unexplained),
+        lines.test_a_stop_is_in_force_after_ten_trades_nearer_at_once_and_further_at_a_pace,
     ),
 )
 

@@ -125,6 +125,7 @@ class Deck:
         self.checkpoints = Checkpoints(
             analytics=(
                 self.parts.market,
+                self.parts.performance,
                 self.parts.regime,
                 self.parts.risk,
                 self.parts.portfolio,

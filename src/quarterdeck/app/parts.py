@@ -19,6 +19,7 @@ from quarterdeck.execution import model as execution_model
 from quarterdeck.execution.ports import Room
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.store.venue import dust_of
+from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
@@ -33,6 +34,7 @@ from quarterdeck.portfolio.api.allocation import OPERATIONS as ALLOCATION
 from quarterdeck.portfolio.api.rebalancing import OPERATIONS as REBALANCING
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.allocating import AllocationService
+from quarterdeck.portfolio.service.measuring import benchmark_of
 from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.regime import api as regime_api
 from quarterdeck.regime import model as regime_model
@@ -146,7 +148,10 @@ class Capabilities:
             regimes=self.regime,
         )
         self.performance = PerformanceService(
-            need=NEED_OBSERVATIONS, periods_per_year=config.portfolio.periods_per_year
+            need=NEED_OBSERVATIONS,
+            periods_per_year=config.portfolio.periods_per_year,
+            instruments=self.instruments,
+            benchmark=benchmark_of(config.portfolio, symbols).weights,
         )
         self.agents = _agents(plan, secrets=secrets, equity=self.performance)
         self.execution = _execution(
@@ -162,6 +167,11 @@ class Capabilities:
             treasury=ExecutionAccounts(self.execution), charges=AgentCharges(self.agents)
         )
         self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
+
+    def absorb(self, bars: Message) -> None:
+        """Bring every analytic but the market's to the state after a recorded slice, silently."""
+        for analytic in (self.performance, self.regime, self.risk, self.portfolio):
+            analytic.absorb(bars)
 
     def offered(self) -> tuple[tuple[Service, tuple[Operation, ...]], ...]:
         """Return each service with what it can be asked for."""

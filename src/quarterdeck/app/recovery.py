@@ -102,8 +102,7 @@ class Recovery:
 
     def _absorb(self, index: int) -> None:
         bars = self._parts.market.closed(self._engine.arrival(index))
-        for analytic in (self._parts.regime, self._parts.risk, self._parts.portfolio):
-            analytic.absorb(bars)
+        self._parts.absorb(bars)
 
     def _birth(self, step: Step) -> None:
         plan = self._engine.plan

@@ -217,6 +217,7 @@ def risks(options: argparse.Namespace) -> int:
         "level": risks.level,
         "credit": risks.credit,
         "clusters": risks.clusters,
+        "metrics": risks.metrics,
         "timeline": risks.timeline,
     }
     if options.action == "brief":
@@ -444,6 +445,7 @@ def risk(options: argparse.Namespace) -> int:
             out=options.out,
             as_json=options.json,
             what_if=options.what_if,
+            timeframe=options.timeframe,
         )
     )
 

@@ -50,6 +50,11 @@ def add_risk(subparsers: Commands) -> None:
     parser.add_argument(
         "--guard", action="store_true", help="correct the scale slowly where coverage fails"
     )
+    parser.add_argument(
+        "--timeframe",
+        metavar="LENGTH",
+        help="the bars' length, like 5m or 1h, whose constants count (default: their usual distance)",
+    )
     json_option(parser)
     parser.add_argument(
         "--what-if",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quarterdeck.adapters.feeds.listing import usual_distance
 from quarterdeck.cli.tables import check_target, write_table
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import Nanos, parse_rfc3339, rfc3339
@@ -18,6 +19,7 @@ from quarterdeck.library.risk import RiskForecast, forecast_risk, judge_forecast
 from quarterdeck.library.what_if import what_if
 from quarterdeck.risk.core.bank import MIN_CLOSES
 from quarterdeck.risk.core.judgement import Judgement
+from quarterdeck.risk.core.timeframes import constants_for, seconds_of
 
 BACKTEST = ("kupiec_p", "christoffersen_p", "dq_p", "quantile_loss", "fz0")
 
@@ -33,6 +35,7 @@ class Options:
     out: Path | None
     as_json: bool
     what_if: str | None = None
+    timeframe: str | None = None
 
 
 def run(options: Options) -> int:
@@ -40,17 +43,32 @@ def run(options: Options) -> int:
     levels = _levels(options.levels)
     if options.out is not None:
         check_target(options.out)
-    if options.what_if is not None:
-        return _what_if(options)
+    given = options.timeframe
+    if given is not None and not seconds_of(given):
+        raise InvalidInput.of("--timeframe", given[:40], "a length such as 15s, 5m, 1h or 1d")
     bars = read_bars(options.file)
-    made = forecast_risk(bars, levels=levels, guarded=options.guarded)
-    print(f"{len(bars)} bars of {len(bars.symbols)} symbols", file=sys.stderr)
+    timeframe = given or usual_distance(np.unique(bars.ts))
+    if options.what_if is not None:
+        return _what_if(options, bars, timeframe)
+    constants = constants_for(timeframe)
+    made = forecast_risk(bars, levels=levels, guarded=options.guarded, timeframe=timeframe)
+    print(
+        f"{len(bars)} bars of {len(bars.symbols)} symbols, {timeframe}: constants of {constants.name} "
+        f"bars, {'confirmed' if constants.confirmed else 'not confirmed: go by --backtest'}",
+        file=sys.stderr,
+    )
     if options.out is not None:
         _write(options.out, bars, made)
     lines = [_line(bars, made, index) for index in range(len(bars.symbols))]
     held = judge_forecast(bars, made) if options.backtest else None
     if options.as_json:
-        answer: dict[str, object] = {"levels": list(levels), "forecasts": lines}
+        answer: dict[str, object] = {
+            "levels": list(levels),
+            "timeframe": timeframe,
+            "constants": constants.name,
+            "confirmed": constants.confirmed,
+            "forecasts": lines,
+        }
         if held is not None:
             answer["backtest"] = _judgements(held, levels)
         print(json.dumps(answer))
@@ -68,14 +86,14 @@ def _levels(text: str) -> tuple[float, ...]:
         raise InvalidInput.of("--levels", text, "numbers like 0.95,0.99") from None
 
 
-def _what_if(options: Options) -> int:
+def _what_if(options: Options, bars: Bars, timeframe: str) -> int:
     """Print what adaptation would have done over a span, beside a constant size."""
     first, between, last = (options.what_if or "").partition("..")
     if not between or options.backtest or options.out is not None:
         accepted = "FROM..TO, two days or instants, without --backtest and --out"
         raise InvalidInput.of("--what-if", options.what_if, accepted)
     start, end = (_instant(text) for text in (first, last))
-    found = what_if(read_bars(options.file), start=start, end=end)
+    found = what_if(bars, start=start, end=end, timeframe=timeframe)
     if options.as_json:
         print(json.dumps({"what_if": [one._asdict() for one in found]}))
         return 0

@@ -72,6 +72,22 @@ def clusters(data_dir: Path, *, as_json: bool) -> int:
     return _lines(found, _cluster, none="no instruments move together", as_json=as_json)
 
 
+def metrics(data_dir: Path, *, as_json: bool) -> int:
+    """Print what the deck and each agent earned for their risk, and how what they hold stands."""
+    earned = ask(data_dir, "GET", "/performance")
+    held = ask(data_dir, "GET", "/risk/holdings")["subjects"]
+    found = {"benchmark": earned["benchmark"], "measures": earned["measures"], "held": held}
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    print(f"benchmark: {found['benchmark']}")
+    for row in found["measures"]:
+        print(_measured(row))
+    for row in held:
+        print(_held(row))
+    return 0
+
+
 def stress(data_dir: Path, *, shocks: Sequence[str], others: float, as_json: bool) -> int:
     """Print what is held would lose in every scenario, or in the one that is named."""
     if not shocks and not others:
@@ -166,8 +182,36 @@ def _credit(row: Answer) -> str:
     )
 
 
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _or_dash(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _measured(row: Answer) -> str:
+    figures = {
+        "beta": row["beta"],
+        "correlation": row["correlation"],
+        "volatility": row["volatility"],
+        "Sharpe": row["sharpe"],
+        "Sortino": row["sortino"],
+        "Calmar": row["calmar"],
+        "turnover a year": row["turnover"],
+        "exposure": row["exposure_ratio"],
+    }
+    shown = ", ".join(f"{name} {_or_dash(value, 2)}" for name, value in figures.items())
+    return (
+        f"{row['subject']:<16}{shown}; {row['drawdown_fraction']:.1%} below its highest, at most "
+        f"{row['max_drawdown_fraction']:.1%}; {row['observations']} returns"
+        + (f" of {row['need']} needed" if row["observations"] < row["need"] else "")
+    )
+
+
+def _held(row: Answer) -> str:
+    share = "-" if row["concentration"] is None else f"{row['concentration']:.0%}"
+    return (
+        f"{row['subject']:<16}holds {row['gross']} gross, {row['net']} net; volatility "
+        f"{_or_dash(row['volatility_ratio'], 2)} of the usual ({row['volatility_regime'] or '-'}), largest "
+        f"share of the VaR {share}, at most {_or_dash(row['volume_bars'], 2)} bars of usual volume"
+    )
 
 
 def _cluster(row: Answer) -> str:

@@ -26,6 +26,9 @@ def add_risks(subparsers: Commands) -> None:
     clusters = actions.add_parser(
         "clusters", help="instruments that move together, and their limit"
     )
+    metrics = actions.add_parser(
+        "metrics", help="beta, turnover, drawdown and more of the deck and each agent"
+    )
     stress = actions.add_parser("stress", help="what is held would lose in every scenario")
     stress.add_argument(
         "--shock",
@@ -56,6 +59,7 @@ def add_risks(subparsers: Commands) -> None:
         condition,
         credit,
         clusters,
+        metrics,
         stress,
         adapt,
         lift,

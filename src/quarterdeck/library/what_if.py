@@ -20,6 +20,7 @@ from quarterdeck.risk.core.bank import (
     update_bank,
 )
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
+from quarterdeck.risk.core.timeframes import constants_for
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,18 +47,19 @@ class Outcome(NamedTuple):
     constant: float
 
 
-def what_if(bars: Bars, *, start: int, end: int) -> tuple[Outcome, ...]:
+def what_if(bars: Bars, *, start: int, end: int, timeframe: str = "1d") -> tuple[Outcome, ...]:
     """Return what each policy would have done to each symbol held from ``start`` to ``end``.
 
     Instants in nanoseconds; sizes are decided at a close by what was known then, and the forecasts run
     from the file's first bar. ``fixed`` is the size 1, ``volatility`` the deck's size multiplier,
-    ``credit`` the share that a credit line would have been, learned from holding. Raises
+    ``credit`` the share that a credit line would have been, learned from holding; ``timeframe`` is the
+    bars' length, whose constants count. Raises
     ``InvalidInput`` for a span that holds no two bars and ``NotEnoughData`` where no symbol has a
     forecast in it.
     """
     if start >= end:
         raise InvalidInput.of("what_if", f"{start}..{end}", "a start before its end")
-    instants, closes, now, slow = _followed(bars, end)
+    instants, closes, now, slow = _followed(bars, end, timeframe)
     within = np.flatnonzero((instants >= start) & (instants <= end))
     if within.size < 2:
         raise InvalidInput.of("what_if", f"{start}..{end}", "a span of the file's bars")
@@ -73,10 +75,11 @@ def what_if(bars: Bars, *, start: int, end: int) -> tuple[Outcome, ...]:
 
 
 def _followed(
-    bars: Bars, end: int
+    bars: Bars, end: int, timeframe: str
 ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
     n = len(bars.symbols)
-    state, out = BankState(n), np.full((n, COLUMNS), np.nan)
+    constants = constants_for(timeframe).recursions
+    state, out = BankState(n, recursions=constants), np.full((n, COLUMNS), np.nan)
     instants = np.unique(bars.ts[bars.ts <= end])
     closes, now, slow = (np.full((instants.size, n), np.nan) for _ in range(3))
     for t, one in zip(range(instants.size), slices(bars), strict=False):

@@ -74,10 +74,39 @@ class PerformanceView(Answer, frozen=True):
     profit_factor: float | None
 
 
+class MeasuresView(Answer, frozen=True):
+    """What one agent, or the whole ``deck``, earned for its risk since trading opened.
+
+    Volatility, Sharpe, Sortino (deviation below 0) and Calmar (yearly return over the deepest fall)
+    are per year, risk-free rate 0. Both drawdowns are of what a unit has become by the returns, over
+    its highest so far: capital that came or went does not count. ``turnover`` is what was bought and
+    sold in a year over the equity of the time; ``exposure_ratio`` is the gross value held over the
+    equity now. ``beta`` and ``correlation`` are to the benchmark, over ``pairs`` common returns. All
+    but exposure and drawdowns are null before ``need`` returns or where nothing varies.
+    """
+
+    subject: str
+    observations: int
+    need: int
+    exposure_ratio: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
+    drawdown_fraction: float
+    max_drawdown_fraction: float
+    turnover: float | None
+    beta: float | None
+    correlation: float | None
+    pairs: int
+
+
 class PerformancesView(Answer, frozen=True):
-    """Records by rank."""
+    """Records by rank, and ``measures`` of the deck and each agent, against ``benchmark``."""
 
     agents: tuple[PerformanceView, ...]
+    benchmark: str
+    measures: tuple[MeasuresView, ...]
 
 
 class GetEquity(Query, frozen=True):

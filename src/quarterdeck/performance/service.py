@@ -13,9 +13,16 @@ from quarterdeck.execution.model import CapitalMoved, EquityMarked, OrderFilled
 from quarterdeck.kernel.errors import InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.money import MONEY_SCALE, from_units
+from quarterdeck.kernel.money import MONEY_SCALE, from_units, notional
 from quarterdeck.kernel.time import millis
-from quarterdeck.market.model import BarsClosed
+from quarterdeck.market.model import BarsClosed, Instrument
+from quarterdeck.performance.core.measures import (
+    TRADED,
+    MeasureState,
+    benchmark_return,
+    measure_slice,
+    measures,
+)
 from quarterdeck.performance.core.returns import (
     FloatArray,
     PerformanceState,
@@ -35,17 +42,21 @@ from quarterdeck.performance.model import (
 from quarterdeck.performance.store import (
     Record,
     Trips,
+    enlarged,
     equity_array,
     joined,
+    measures_views,
+    read_measures,
     read_records,
     read_trips,
     save_equity,
+    save_measures,
     save_record,
     save_trip,
 )
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
-from quarterdeck.runtime.state import History, Reader, State
+from quarterdeck.runtime.state import Array, History, Reader, State
 
 MIN_POINTS, MAX_POINTS = 2, 2_000
 MAX_CURVE_POINTS = 100_000
@@ -64,15 +75,30 @@ class PerformanceService:
     state: ClassVar[Mapping[str, State]] = {
         "_need": State.FIXED,
         "_periods_per_year": State.FIXED,
+        "_instruments": State.FIXED,
+        "_benchmark": State.FIXED,
+        "_closes": State.CHECKPOINTED,
+        "_measures": State.JOURNALED,
         "_records": State.JOURNALED,
         "_returns": State.JOURNALED,
         "_trips": State.JOURNALED,
         "_marks": State.VIEW,
     }
 
-    def __init__(self, *, need: int, periods_per_year: int) -> None:
+    def __init__(
+        self,
+        *,
+        need: int,
+        periods_per_year: int,
+        instruments: Sequence[Instrument],
+        benchmark: Sequence[float],
+    ) -> None:
         self._need = need
         self._periods_per_year = periods_per_year
+        self._instruments = tuple(instruments)
+        self._benchmark: FloatArray = np.array(benchmark, dtype=np.float64)
+        self._closes: FloatArray = np.full(len(self._instruments), np.nan)
+        self._measures = MeasureState(0)
         self._records: dict[AgentId, Record] = {}
         self._returns = PerformanceState(0)
         self._trips: Trips = {}
@@ -83,6 +109,20 @@ class PerformanceService:
         """Take up every record where the database left it."""
         self._records, self._returns = read_records(reader)
         self._trips = read_trips(reader)
+        self._measures = read_measures(reader, agents=len(self._records))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the checkpointed arrays."""
+        return {"closes": self._closes}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Copy a checkpoint in, bit for bit."""
+        np.copyto(self._closes, arrays["closes"], casting="no")
+
+    def absorb(self, bars: Message) -> None:
+        """Take up the closes of one slice, silently."""
+        if isinstance(bars, BarsClosed):
+            self._closes[bars.rows] = np.where(bars.close > 0.0, bars.close, np.nan)
 
     def hear(self, message: Message, step: Step) -> None:
         """Take a new agent, a fill or a mark into the records.
@@ -102,8 +142,12 @@ class PerformanceService:
                 self._marks = message
             case BarsClosed():
                 marks, self._marks = self._marks, None
+                moved = benchmark_return(
+                    self._benchmark, self._closes, message.rows, close=message.close
+                )
+                self.absorb(message)
                 if marks is not None and not message.warming_up:
-                    self._mark(marks, step)
+                    self._mark(marks, moved, step)
             case _:
                 pass
 
@@ -121,6 +165,7 @@ class PerformanceService:
         )
         self._records[message.agent] = record
         self._returns = joined(self._returns, capital_units=capital)
+        self._measures = enlarged(self._measures)
         save_record(record, self._returns, step)
 
     def _count_fill(self, fill: OrderFilled, step: Step) -> None:
@@ -145,6 +190,14 @@ class PerformanceService:
             self._trips.pop(key, None)
         save_trip(fill.agent, fill.instrument, trip=trip, step=step)
         save_record(record, self._returns, step)
+        traded = self._instruments[fill.instrument]
+        self._measures.cells[1 + record.number, TRADED] += notional(
+            fill.price_units,
+            fill.quantity_units,
+            price_scale=traded.price_scale,
+            quantity_scale=traded.quantity_scale,
+        )
+        save_measures(self._measures, (1 + record.number,), step)
 
     def _shift(self, agent: AgentId, change: int, step: Step) -> None:
         """Take capital in or out: no return, and the same fall from a peak."""
@@ -158,7 +211,7 @@ class PerformanceService:
         self._returns.peak[record.number] = float(record.peak_units)
         save_record(record, self._returns, step)
 
-    def _mark(self, message: EquityMarked, step: Step) -> None:
+    def _mark(self, message: EquityMarked, moved: float, step: Step) -> None:
         marked = [self._records[agent] for agent in message.agents]
         for place, record in enumerate(marked):
             record.cash_units = message.cash_units[place]
@@ -173,6 +226,9 @@ class PerformanceService:
         absent = np.ones(equity.size, dtype=np.bool_)
         absent[[record.number for record in marked]] = False
         equity[absent] = np.nan
+        before = self._returns.last.copy()
+        measure_slice(self._measures, before=before, now=equity, benchmark=moved)
+        save_measures(self._measures, (0, *(1 + record.number for record in marked)), step)
         update_performance(self._returns, equity)
         ratios = sharpe(self._returns, self._periods_per_year)
         for record in marked:
@@ -212,7 +268,25 @@ class PerformanceService:
                 self._view(record, rank=rank, sharpe_ratio=self._sharpe(record, ratios))
                 for rank, record in enumerate(ranked, start=1)
                 if query.agent in (None, record.agent)
-            )
+            ),
+            benchmark=self._benchmark_text(),
+            measures=measures_views(
+                self._measures,
+                measures(self._measures, self._periods_per_year),
+                self._records,
+                need=self._need,
+                agent=query.agent,
+            ),
+        )
+
+    def _benchmark_text(self) -> str:
+        weights = self._benchmark.tolist()
+        held = [one for one in zip(weights, self._instruments, strict=True) if one[0] > 0.0]
+        if len(held) > 1 and len(held) == len(weights) and len(set(weights)) == 1:
+            return f"equal weights of {len(held)} instruments"
+        return " + ".join(
+            one.symbol if weight == 1.0 else f"{weight:.3g} {one.symbol}"
+            for weight, one in held[:12]
         )
 
     def _view(self, record: Record, *, rank: int, sharpe_ratio: float | None) -> PerformanceView:

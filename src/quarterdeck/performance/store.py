@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.performance.core.measures import (
+    DECK_ROW,
+    PAIRS,
+    RETURNS,
+    Measures,
+    MeasureState,
+)
 from quarterdeck.performance.core.returns import FloatArray, PerformanceState
 from quarterdeck.performance.core.trades import Position
+from quarterdeck.performance.model import MeasuresView
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
+DECK = "deck"
+"""How the whole is named where agents are."""
 Trips = dict[tuple[AgentId, int], Position]
 
 
@@ -119,6 +129,45 @@ def joined(returns: PerformanceState, *, capital_units: int) -> PerformanceState
     return grown
 
 
+def save_measures(state: MeasureState, numbers: Iterable[int], step: Step) -> None:
+    """Write the sums of some subjects; 0 is the deck, an agent's is its number and one."""
+    for number in numbers:
+        step.write("performance.measures_saved", number=number, cells=state.cells[number].tobytes())
+
+
+def read_measures(reader: Reader, *, agents: int) -> MeasureState:
+    """Return the sums as they were; of whom nothing was written they begin."""
+    state = MeasureState(agents)
+    for row in reader.rows("performance.measures"):
+        state.cells[int(row["number"])] = np.frombuffer(bytes(row["cells"]), dtype="<f8")
+    return state
+
+
+def enlarged(state: MeasureState) -> MeasureState:
+    """Return ``state`` with one more agent."""
+    grown = MeasureState(state.cells.shape[0])
+    grown.cells[:-1] = state.cells
+    return grown
+
+
+def measures_views(
+    state: MeasureState,
+    figures: Measures,
+    records: Mapping[AgentId, Record],
+    *,
+    need: int,
+    agent: str | None,
+) -> tuple[MeasuresView, ...]:
+    """Return the deck's figures and those of one agent or of all; null before ``need`` returns."""
+    lines = [_measures_view(DECK, DECK_ROW, state, figures, list(records.values()), need=need)]
+    for name, record in records.items():
+        if agent in (None, name):
+            lines.append(
+                _measures_view(name, 1 + record.number, state, figures, [record], need=need)
+            )
+    return tuple(lines)
+
+
 def equity_array(records: Mapping[AgentId, Record]) -> FloatArray:
     """Return every agent's present equity in its place."""
     return np.array([float(one.equity_units) for one in records.values()])
@@ -126,3 +175,39 @@ def equity_array(records: Mapping[AgentId, Record]) -> FloatArray:
 
 def _record_of(row: Mapping[str, Any]) -> Record:
     return Record(**{name: row[name] for name in _COLUMNS})
+
+
+def _measures_view(
+    subject: str,
+    row: int,
+    state: MeasureState,
+    figures: Measures,
+    records: list[Record],
+    *,
+    need: int,
+) -> MeasuresView:
+    cells = state.cells[row]
+    known = {
+        name: float(column[row]) if cells[RETURNS] >= need and column[row] == column[row] else None
+        for name, column in figures._asdict().items()
+    }
+    if cells[PAIRS] < need:
+        known["beta"] = known["correlation"] = None
+    equity = sum(one.equity_units for one in records)
+    gross = sum(one.gross_units for one in records)
+    return MeasuresView(
+        subject=subject,
+        observations=int(cells[RETURNS]),
+        need=need,
+        exposure_ratio=gross / equity if equity > 0 else None,
+        volatility=known["volatility"],
+        sharpe=known["sharpe"],
+        sortino=known["sortino"],
+        calmar=known["calmar"],
+        drawdown_fraction=float(figures.drawdown[row]),
+        max_drawdown_fraction=float(figures.deepest[row]),
+        turnover=known["turnover"],
+        beta=known["beta"],
+        correlation=known["correlation"],
+        pairs=int(cells[PAIRS]),
+    )

@@ -36,6 +36,10 @@ CREATE TABLE performance_equity (
   peak_units INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (agent, slice)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE performance_measures (
+  number INTEGER PRIMARY KEY,  -- hashed
+  cells BLOB NOT NULL  -- hashed
+) STRICT;
 
 -- agent_saved --
 INSERT INTO performance_agents (agent, number, capital_units, cash_units, equity_units, peak_units,
@@ -54,6 +58,10 @@ ON CONFLICT (agent) DO UPDATE SET capital_units = excluded.capital_units,
   observations = excluded.observations, mean = excluded.mean, m2 = excluded.m2,
   max_drawdown = excluded.max_drawdown
 
+-- measures_saved --
+INSERT INTO performance_measures (number, cells) VALUES (:number, :cells)
+ON CONFLICT (number) DO UPDATE SET cells = excluded.cells
+
 -- trip_saved --
 INSERT INTO performance_trips (agent, instrument, quantity_units, net_units)
 VALUES (:agent, :instrument, :quantity_units, :net_units)
@@ -69,6 +77,9 @@ VALUES (:agent, :slice, :at, :equity_units, :peak_units)
 
 -- agents --
 SELECT * FROM performance_agents ORDER BY number
+
+-- measures --
+SELECT * FROM performance_measures ORDER BY number
 
 -- trips --
 SELECT * FROM performance_trips ORDER BY agent, instrument

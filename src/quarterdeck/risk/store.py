@@ -30,7 +30,11 @@ from quarterdeck.risk.model import (
     RiskEventView,
     RiskResponseView,
     RiskScope,
+    VolatilityRegime,
 )
+
+CALM = 0.75
+"""Of the usual volatility; below is low, and above its inverse high."""
 
 
 def risk_event_of(row: Mapping[str, Any]) -> RiskEventView:
@@ -157,8 +161,14 @@ def holdings_view(
     es: npt.NDArray[np.float64],
     marginal: npt.NDArray[np.float64],
     symbols: tuple[str, ...],
+    ratio: float,
+    spike: float,
+    usual: npt.NDArray[np.float64],
 ) -> HoldingsRiskView:
-    """Return the view of what a subject holds, ``weights`` in money; levels are 95 and 99 %."""
+    """Return the view of what a subject holds, ``weights`` in money; levels are 95 and 99 %.
+
+    ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike.
+    """
     total = float(var[1])
     components = []
     for i in np.flatnonzero(weights).tolist():
@@ -170,18 +180,41 @@ def holdings_view(
                 value=_money(float(weights[i])),
                 var99_share=float(weights[i]) * slope / total if known else None,
                 marginal_var99=slope if known else None,
+                volume_bars=_known(abs(float(weights[i])) / float(usual[i])),
             )
         )
+    shares = [one.var99_share for one in components if one.var99_share is not None]
+    volumes = [one.volume_bars for one in components if one.volume_bars is not None]
     figures = [_money(float(x)) if x == x else None for x in (var[0], es[0], var[1], es[1])]
     return HoldingsRiskView(
         subject=subject,
         gross=_money(float(np.abs(weights).sum())),
+        net=_money(float(weights.sum())),
+        volatility_ratio=_known(ratio),
+        volatility_regime=volatility_regime(ratio, spike=spike),
+        concentration=max(shares) if shares else None,
+        volume_bars=max(volumes) if volumes and len(volumes) == len(components) else None,
         var95=figures[0],
         es95=figures[1],
         var99=figures[2],
         es99=figures[3],
         components=tuple(components),
     )
+
+
+def volatility_regime(ratio: float, *, spike: float) -> VolatilityRegime | None:
+    """Return the word of a volatility over its usual one; ``None`` where it is not known."""
+    if ratio != ratio:
+        return None
+    if ratio >= spike:
+        return VolatilityRegime.SPIKE
+    if ratio >= 1.0 / CALM:
+        return VolatilityRegime.HIGH
+    return VolatilityRegime.LOW if ratio < CALM else VolatilityRegime.USUAL
+
+
+def _known(value: float) -> float | None:
+    return value if value == value else None
 
 
 def _money(value: float) -> Decimal:

@@ -30,6 +30,7 @@ KERNEL_MODULES = (
     "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",
     "quarterdeck.risk.core.watch",
+    "quarterdeck.performance.core.measures",
     "quarterdeck.performance.core.returns",
     "quarterdeck.portfolio.core.boxed",
     "quarterdeck.portfolio.core.held_factor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.kernel.messages import Answer
-from quarterdeck.performance.model import PerformancesView
+from quarterdeck.performance.model import MeasuresView, PerformancesView
 from quarterdeck.portfolio.model import RebalancePlan, ViewsView
 from quarterdeck.portfolio.model.exploring import FrontierView, RiskReturn, SensitivityView
 from quarterdeck.runtime.policy import Caller
@@ -28,7 +28,25 @@ def performance_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         )
         for line in answer.agents
     ]
-    return fitted({"agents": lines}, lists=("agents",))
+    measured = [_measured(each) for each in answer.measures]
+    reply: Reply = {"agents": lines, "benchmark": answer.benchmark, "measures": measured}
+    return fitted(reply, lists=("agents", "measures"))
+
+
+def _measured(one: MeasuresView) -> str:
+    if one.observations < one.need:
+        return f"{one.subject}: not enough data, {one.observations} of {one.need} returns"
+    figures = {
+        "beta": one.beta,
+        "correlation": one.correlation,
+        "sortino": one.sortino,
+        "calmar": one.calmar,
+        "volatility": one.volatility,
+        "turnover a year": one.turnover,
+        "exposure": one.exposure_ratio,
+    }
+    known = [f"{name} {value:.3g}" for name, value in figures.items() if value is not None]
+    return f"{one.subject}: {', '.join(known)}"
 
 
 def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001

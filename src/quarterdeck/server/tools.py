@@ -405,7 +405,7 @@ TELLINGS: Mapping[str, Telling] = {
         read_only=True,
     ),
     "get_performance": Telling(
-        text="Agents ranked by their record: equity, return, drawdown, Sharpe, trades.",
+        text="Agents ranked by their record; beta, correlation, turnover of each and the deck.",
         notes={"agent": "one agent; omit for all"},
         reply=performance_reply,
         detail=True,

@@ -30,15 +30,26 @@ from quarterdeck.performance.model import (
     EquityView,
     GetEquity,
     GetPerformance,
+    MeasuresView,
     PerformanceView,
 )
 from quarterdeck.performance.service import MAX_CURVE_POINTS, PerformanceService
 from quarterdeck.runtime import database
 from quarterdeck.runtime.policy import DECK_CALLER, OPERATOR_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step, StepKind
+from tests.unit.execution.deck import instrument
 
 CAPITAL = 100_000_000_000
 NEED = 5
+
+
+def new_service(need: int = NEED) -> PerformanceService:
+    return PerformanceService(
+        need=need,
+        periods_per_year=252,
+        instruments=(instrument(0, "SPX"), instrument(1, "NDX")),
+        benchmark=(1.0, 0.0),
+    )
 
 
 def no_carry(command: Command, caller: Caller, step: Step) -> Answer:
@@ -55,7 +66,7 @@ class Deck:
         database.create(self.connection, self.sql)
         self.slice = 99
         self.reads: list[int] = []
-        self.service = PerformanceService(need=NEED, periods_per_year=252)
+        self.service = new_service()
         for agent in agents:
             self.join(agent)
 
@@ -89,7 +100,14 @@ class Deck:
         )
 
     def fill(
-        self, agent: str, quantity: int, *, realised: int = 0, fee: int = 10, instrument: int = 0
+        self,
+        agent: str,
+        quantity: int,
+        *,
+        realised: int = 0,
+        fee: int = 10,
+        instrument: int = 0,
+        price: int = 1,
     ) -> None:
         self.hear(
             OrderFilled(
@@ -102,7 +120,7 @@ class Deck:
                 symbol="SPX",
                 side=Side.BUY if quantity > 0 else Side.SELL,
                 quantity_units=abs(quantity),
-                price_units=1,
+                price_units=price,
                 fee_units=fee,
                 realised_units=realised,
                 closed=realised != 0,
@@ -110,7 +128,9 @@ class Deck:
             )
         )
 
-    def mark(self, *, warming_up: bool = False, **equity: int) -> list[Message]:
+    def mark(
+        self, *, warming_up: bool = False, close: float | None = None, **equity: int
+    ) -> list[Message]:
         self.slice += 1
         amounts = tuple(equity.values())
         self.hear(
@@ -125,19 +145,19 @@ class Deck:
                 gross_units=tuple(3 for _ in amounts),
             )
         )
-        nothing = np.empty(0)
+        bar = np.empty(0) if close is None else np.array([close])
         return self.hear(
             BarsClosed(
                 at=Nanos(self.slice * DAY),
                 index=self.slice,
                 timeframe="1d",
-                rows=np.empty(0, dtype=np.int64),
-                open=nothing,
-                high=nothing,
-                low=nothing,
-                close=nothing,
-                volume=nothing,
-                price_units=np.empty((0, 4), dtype=np.int64),
+                rows=np.zeros(bar.size, dtype=np.int64),
+                open=bar,
+                high=bar,
+                low=bar,
+                close=bar,
+                volume=bar,
+                price_units=np.zeros((bar.size, 4), dtype=np.int64),
                 indicators=np.empty((0, 11)),
                 missed=np.empty(0, dtype=np.int64),
                 warming_up=warming_up,
@@ -146,8 +166,10 @@ class Deck:
         )
 
     def restart(self) -> None:
-        self.service = PerformanceService(need=NEED, periods_per_year=252)
+        arrays = {name: array.copy() for name, array in self.service.arrays().items()}
+        self.service = new_service()
         self.service.load(database.ConnectionReader(self.connection, self.sql))
+        self.service.restore(arrays)
 
     async def rows(self, statement: str, /, **values: object) -> Sequence[Mapping[str, Any]]:
         cursor = self.connection.execute(self.sql.statements[statement], values)
@@ -160,13 +182,18 @@ class Deck:
         (view,) = self.service.performance(query, OPERATOR_CALLER).agents
         return view
 
+    def measures(self, agent: str | None = None) -> dict[str, MeasuresView]:
+        view = self.service.performance(GetPerformance(agent=agent), OPERATOR_CALLER)
+        return {one.subject: one for one in view.measures}
+
     def equity(self, **query: Any) -> EquityView:
         return asyncio.run(self.service.equity(GetEquity(**query), OPERATOR_CALLER, self))
 
 
 def bits(service: PerformanceService) -> tuple[object, ...]:
     arrays = {name: array.tobytes() for name, array in service._returns.arrays().items()}
-    return (service._records, list(service._records), service._trips, arrays)
+    measures = service._measures.cells.tobytes()
+    return (service._records, list(service._records), service._trips, arrays, measures)
 
 
 def curve(bars: int, *, seed: int) -> list[int]:
@@ -175,7 +202,7 @@ def curve(bars: int, *, seed: int) -> list[int]:
 
 
 def test_every_attribute_is_declared() -> None:
-    service = PerformanceService(need=1, periods_per_year=1)
+    service = new_service(1)
     assert set(vars(service)) == set(PerformanceService.state)
 
 
@@ -399,3 +426,57 @@ def test_slices_before_trading_opens_are_not_measured() -> None:
     assert deck.record("a").observations == 1
     assert deck.equity().curves[0].slices == (deck.slice,)
     assert deck.service._marks is None
+
+
+def test_measures_are_those_of_the_whole_curve_and_survive_a_restart() -> None:
+    deck, amounts = Deck("a", "b"), curve(120, seed=3)
+    closes = [100.0, *(100.0 * np.array(curve(120, seed=4)) / CAPITAL)]
+    deck.mark(warming_up=True, close=closes[0], a=CAPITAL, b=CAPITAL)
+    for place, (amount, close) in enumerate(zip(amounts, closes[1:], strict=True)):
+        deck.fill("a", 10 if place % 2 else -10, price=50_000)
+        deck.mark(close=close, a=amount, b=CAPITAL)
+        if place == 60:
+            deck.restart()
+    whole = np.array([CAPITAL, *amounts], dtype=np.float64)
+    own, their = whole[1:] / whole[:-1] - 1.0, np.diff(closes) / closes[:-1]
+    found = deck.measures()
+    assert list(found) == ["deck", "a", "b"]
+    a, both = found["a"], np.cov(own, their, ddof=1)
+    assert (a.observations, a.pairs, a.need) == (120, 120, NEED)
+    assert a.beta == pytest.approx(both[0, 1] / both[1, 1], rel=1e-9)
+    assert a.correlation == pytest.approx(np.corrcoef(own, their)[0, 1], rel=1e-9)
+    # Ten at 500 are traded each bar.
+    assert a.turnover == pytest.approx(252 * float(np.mean(5e9 / whole[:-1])), rel=1e-9)
+    deck_own = (whole[1:] + CAPITAL) / (whole[:-1] + CAPITAL) - 1.0
+    together = np.cov(deck_own, their, ddof=1)
+    assert found["deck"].beta == pytest.approx(together[0, 1] / together[1, 1], rel=1e-9)
+    assert found["deck"].sharpe == pytest.approx(
+        sharpe_ratio(deck_own, periods_per_year=252), rel=1e-9
+    )
+    # It never moved: it has a beta of nothing, and no correlation.
+    assert (found["b"].beta, found["b"].correlation, found["b"].sharpe) == (0.0, None, None)
+    assert list(deck.measures("b")) == ["deck", "b"]
+    assert deck.service.performance(GetPerformance(), OPERATOR_CALLER).benchmark == "SPX"
+
+
+def test_there_are_no_measures_before_enough_returns_and_no_beta_without_a_benchmark() -> None:
+    deck = Deck("a")
+    for amount in curve(NEED - 1, seed=5):
+        deck.mark(close=100.0, a=amount)
+    assert deck.measures()["a"].volatility is None
+    deck.mark(a=CAPITAL)
+    found = deck.measures()["a"]
+    assert found.volatility is not None
+    # The benchmark's first close has no return, and it had none in the last slice.
+    assert (found.pairs, found.beta) == (NEED - 2, None)
+
+
+def test_capital_that_comes_is_no_return_of_the_deck() -> None:
+    deck = Deck("a")
+    deck.mark(a=CAPITAL)
+    deck.join("b", capital=7 * CAPITAL)
+    deck.mark(a=CAPITAL, b=7 * CAPITAL)
+    found = deck.measures()["deck"]
+    assert (found.max_drawdown_fraction, found.drawdown_fraction) == (0.0, 0.0)
+    deck.mark(a=CAPITAL // 2, b=7 * CAPITAL)
+    assert deck.measures()["deck"].drawdown_fraction == pytest.approx(0.5 / 8)

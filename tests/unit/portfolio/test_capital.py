@@ -93,7 +93,12 @@ def test_capital_that_leaves_is_no_drawdown_and_opens_no_breaker() -> None:
 
 def test_capital_is_no_return_and_leaves_the_fall_from_a_peak_as_it_was() -> None:
     deck = RebalancingDeck(paper=PaperSection(half_spread_bps=100.0, fee_bps=0.0))
-    performance = PerformanceService(need=2, periods_per_year=252)
+    performance = PerformanceService(
+        need=2,
+        periods_per_year=252,
+        instruments=deck.instruments,
+        benchmark=[1.0] + [0.0] * (len(deck.instruments) - 1),
+    )
     deck.follow(performance)
     deck.join("mine", "a", "b")
     deck.bar()

@@ -15,6 +15,7 @@ import quarterdeck as qd
 from quarterdeck.cli import main
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.risk.core.bank import batch_bank
+from quarterdeck.risk.core.timeframes import constants_for
 
 START = 1_600_000_000
 
@@ -103,6 +104,9 @@ def test_the_incremental_twin_is_bit_equal(tmp_path: Path) -> None:
         (["--levels", "0.99,0.95"], "levels"),
         (["--levels", "many"], "--levels"),
         (["--levels", "nan"], "levels"),
+        (["--timeframe", "0h"], "--timeframe"),
+        (["--timeframe", "an hour"], "--timeframe"),
+        (["--timeframe", "1h", "--what-if", "never"], "--what-if"),
         (["--out", "made.txt"], "--out"),
         (["--out", "/nowhere/made.csv"], "--out"),
     ],
@@ -113,6 +117,37 @@ def test_what_makes_no_sense_is_refused(
     write(tmp_path / "c.csv")
     assert main(["risk", str(tmp_path / "c.csv"), *options]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_timeframe_takes_its_own_constants_and_says_that_they_are_not_confirmed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = write(tmp_path / "c.csv")
+    found = {}
+    for length in ("1h", "5m", "1d"):
+        assert main(["risk", str(tmp_path / "c.csv"), "--timeframe", length, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        made = batch_bank(prices, recursions=constants_for(length).recursions)
+        assert said["forecasts"][0]["var"] == made[-1, 0, 1::2].tolist()
+        found[length] = (said["timeframe"], said["constants"], said["confirmed"])
+    assert found == {
+        "1h": ("1h", "hours", False),
+        "5m": ("5m", "minutes", False),
+        "1d": ("1d", "daily", True),
+    }
+
+
+def test_without_a_timeframe_it_is_the_usual_distance_of_the_bars(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "c.csv")
+    text = (tmp_path / "c.csv").read_text().splitlines()
+    head, *rows = text
+    hours = [f"{START + 3_600 * hour},{row.split(',', 1)[1]}" for hour, row in enumerate(rows)]
+    (tmp_path / "h.csv").write_text("\n".join([head, *hours]) + "\n")
+    for name, constants in (("c.csv", "daily"), ("h.csv", "hours")):
+        assert main(["risk", str(tmp_path / name), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["constants"] == constants
 
 
 def test_too_little_history_says_how_much_is_missing(

@@ -74,6 +74,7 @@ def test_a_portfolio_is_the_mean_of_the_joint_and_its_own_forecast(universe: Uni
     for price in np.exp(np.concatenate(([0.0], np.cumsum(past)))):
         own.take(np.array([price]))
     residuals, h = own.bank.residuals[0, 1, : own.bank.seen[0, 1]], own.bank.variance[0, 1]
+    assert made.ratio[0] == pytest.approx(math.sqrt(h / own.bank.slow[0]), rel=1e-9)
     for level, tail in enumerate(TAILS.tolist()):
         both = np.quantile(scenario, tail) + math.sqrt(h) * np.quantile(residuals, tail)
         assert made.var[0, level] == pytest.approx(-0.5 * both, rel=1e-9)

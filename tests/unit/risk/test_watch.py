@@ -14,6 +14,7 @@ from quarterdeck.risk.core.watch import (
     cluster_probability,
     correlations,
     drift_ratio,
+    usual_volume,
     volume_drop,
     watch_slice,
 )
@@ -132,3 +133,16 @@ def test_the_chance_of_a_cluster_is_the_binomial_one() -> None:
     assert cluster_probability(20, 0, 0.01) == 1.0
     assert cluster_probability(20, 1, 0.01) == pytest.approx(1.0 - 0.99**20)
     assert cluster_probability(2, 2, 0.5) == pytest.approx(0.25)
+
+
+def test_a_usual_volume_is_known_after_sixty_bars_that_have_one() -> None:
+    state = WatchState(N)
+    for _ in range(59):
+        fed(state, np.zeros(N), volume=500.0)
+    assert np.isnan(usual_volume(state)).all()
+    fed(state, np.zeros(N), volume=500.0)
+    np.testing.assert_allclose(usual_volume(state), 500.0)
+    still = WatchState(N)
+    for _ in range(80):
+        fed(still, np.zeros(N), volume=0.0)
+    assert np.isnan(usual_volume(still)).all()

@@ -590,7 +590,28 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         alerts.GetEpisodes: lambda q, c: alerts.EpisodesView(
             episodes=(), open={"warning": 1}, fired=1, resolved=0, next=None
         ),
-        performance.GetPerformance: lambda q, c: performance.PerformancesView(agents=ranks),
+        performance.GetPerformance: lambda q, c: performance.PerformancesView(
+            agents=ranks,
+            benchmark="SPX",
+            measures=(
+                performance.MeasuresView(
+                    subject="deck",
+                    observations=300,
+                    need=60,
+                    exposure_ratio=0.8,
+                    volatility=0.123456789,
+                    sharpe=1.2,
+                    sortino=1.5,
+                    calmar=None,
+                    drawdown_fraction=0.01,
+                    max_drawdown_fraction=0.02,
+                    turnover=3.0,
+                    beta=0.987654321,
+                    correlation=0.5,
+                    pairs=299,
+                ),
+            ),
+        ),
         performance.GetEquity: lambda q, c: performance.EquityView(
             curves=(
                 performance.EquityCurve(

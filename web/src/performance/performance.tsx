@@ -5,7 +5,7 @@ import { Bar, Change, Maybe } from "../parts/figures";
 import { Empty, PageTitle } from "../parts/panel";
 import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
-import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
+import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, MeasuresView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
 import { rest } from "../wire/rest";
 import { AllocationPanel, ViewsPanel } from "./capital";
 import { FrontierPanel, SensitivityPanel } from "./frontier";
@@ -25,6 +25,24 @@ const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "Trades", right: true, hint: "Closed round trips", show: (row) => count(row.trades) },
   { name: "Win", right: true, show: (row) => <Maybe text={percent(row.win_fraction, 1)} why="no round trip closed yet" /> },
   { name: "Profit factor", right: true, hint: "Gains over losses", show: (row) => <Maybe text={fixed(row.profit_factor)} why="no loss or no round trip yet" /> },
+];
+
+function unmeasured(row: MeasuresView): string {
+  return row.observations < row.need ? `${row.observations} of ${row.need} bars needed` : "undefined where nothing varies";
+}
+
+const MEASURES: ReadonlyArray<Column<MeasuresView>> = [
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
+  { name: "Beta", right: true, hint: "To the benchmark, since trading opened", show: (row) => <Maybe text={fixed(row.beta)} why={unmeasured(row)} /> },
+  { name: "Correlation", right: true, hint: "With the benchmark", show: (row) => <Maybe text={fixed(row.correlation)} why={unmeasured(row)} /> },
+  { name: "Volatility", right: true, hint: "Per year", show: (row) => <Maybe text={percent(row.volatility, 1)} why={unmeasured(row)} /> },
+  { name: "Sharpe", right: true, hint: "Per year, risk-free rate 0", show: (row) => <Maybe text={fixed(row.sharpe)} why={unmeasured(row)} /> },
+  { name: "Sortino", right: true, hint: "Per year, over the deviation below 0", show: (row) => <Maybe text={fixed(row.sortino)} why={unmeasured(row)} /> },
+  { name: "Calmar", right: true, hint: "Yearly return over the deepest fall", show: (row) => <Maybe text={fixed(row.calmar)} why={unmeasured(row)} /> },
+  { name: "Drawdown", right: true, hint: "Of what a unit has become, over its highest", show: (row) => percent(row.drawdown_fraction) },
+  { name: "Deepest", right: true, show: (row) => percent(row.max_drawdown_fraction) },
+  { name: "Turnover", right: true, hint: "Bought and sold in a year, over the equity", show: (row) => <Maybe text={fixed(row.turnover, 1)} why={unmeasured(row)} /> },
+  { name: "Exposure", right: true, hint: "Gross value held over the equity", show: (row) => <Maybe text={percent(row.exposure_ratio, 0)} why="no equity" /> },
 ];
 
 function Weights({ weights, contributions, target }: { weights: Readonly<Record<string, number>>; contributions: Readonly<Record<string, number>> | null; target: Readonly<Record<string, number>> | null }) {
@@ -148,6 +166,9 @@ export default function Performance() {
       <PageTitle note="what agents earned, and the portfolios the deck would propose">Performance</PageTitle>
       <ViewPanel<PerformancesView> title="Records" path="/performance" className="shrink-0" note={() => "from fills and closes only"}>
         {(data) => <Table label="Records" columns={RECORDS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has a record yet: records begin when trading opens." />}
+      </ViewPanel>
+      <ViewPanel<PerformancesView> title="Earned for the risk" path="/performance" className="shrink-0" note={(data) => `benchmark: ${data.benchmark}`}>
+        {(data) => <Table label="Earned for the risk" columns={MEASURES} rows={data.measures} rowKey={(row) => row.subject} empty="Nothing has been measured yet." />}
       </ViewPanel>
       <div className="grid h-80 shrink-0"><EquityPanel /></div>
       <ViewPanel<PortfolioView> title="Proposed portfolios" path="/portfolio" className="shrink-0" note={() => "proposals, never orders"}>

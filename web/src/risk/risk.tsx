@@ -57,10 +57,13 @@ const YOUNG = "250 bars common to everything held are needed";
 const HELD: ReadonlyArray<Column<HoldingsRiskView>> = [
   { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
   { name: "Gross", right: true, show: (row) => money(row.gross) },
+  { name: "Net", right: true, hint: "Short positions against long ones", show: (row) => money(row.net) },
   { name: "VaR 95", right: true, show: (row) => <Maybe text={money(row.var95)} why={YOUNG} /> },
   { name: "ES 95", right: true, show: (row) => <Maybe text={money(row.es95)} why={YOUNG} /> },
   { name: "VaR 99", right: true, show: (row) => <Maybe text={money(row.var99)} why={YOUNG} /> },
   { name: "ES 99", right: true, show: (row) => <Maybe text={money(row.es99)} why={YOUNG} /> },
+  { name: "Volatility", right: true, hint: "Foreseen over the usual one of what is held", show: (row) => <Maybe text={row.volatility_regime === null ? DASH : `${words(row.volatility_regime)}, × ${fixed(row.volatility_ratio ?? 0, 2)}`} why={YOUNG} /> },
+  { name: "Liquidity", right: true, hint: "Bars of usual volume that the least liquid position is", show: (row) => <Maybe text={row.volume_bars === null ? DASH : `${fixed(row.volume_bars, 3)} bars`} why="the volume of something held is not known" /> },
   { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)}`).join(" · ")}</span> },
 ];
 

@@ -499,12 +499,13 @@ export interface CompleteWork {
   readonly reason?: string;
 }
 
-/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known. */
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value over that of the usual volume of a bar. Null where not known. */
 export interface ComponentRiskView {
   readonly symbol: string;
   readonly value: Decimal;
   readonly var99_share: number | null;
   readonly marginal_var99: number | null;
+  readonly volume_bars: number | null;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -955,10 +956,15 @@ export interface GroundingsView {
   readonly agents: ReadonlyArray<GroundingView>;
 }
 
-/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. */
+/** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. ``net`` counts short positions against long ones; ``volatility_ratio`` is the volatility foreseen over the usual one of what is held, and ``volatility_regime`` its word; ``concentration`` is the largest share of the 99 % VaR; ``volume_bars`` says how many bars of usual volume the least liquid position is, null where the volume of any is not known. */
 export interface HoldingsRiskView {
   readonly subject: string;
   readonly gross: Decimal;
+  readonly net: Decimal;
+  readonly volatility_ratio: number | null;
+  readonly volatility_regime: VolatilityRegime | null;
+  readonly concentration: number | null;
+  readonly volume_bars: number | null;
   readonly var95: Decimal | null;
   readonly es95: Decimal | null;
   readonly var99: Decimal | null;
@@ -1285,6 +1291,24 @@ export interface MarketView {
   readonly statistics: ReadonlyArray<RegimeStatisticsView>;
 }
 
+/** What one agent, or the whole ``deck``, earned for its risk since trading opened. Volatility, Sharpe, Sortino (deviation below 0) and Calmar (yearly return over the deepest fall) are per year, risk-free rate 0. Both drawdowns are of what a unit has become by the returns, over its highest so far: capital that came or went does not count. ``turnover`` is what was bought and sold in a year over the equity of the time; ``exposure_ratio`` is the gross value held over the equity now. ``beta`` and ``correlation`` are to the benchmark, over ``pairs`` common returns. All but exposure and drawdowns are null before ``need`` returns or where nothing varies. */
+export interface MeasuresView {
+  readonly subject: string;
+  readonly observations: number;
+  readonly need: number;
+  readonly exposure_ratio: number | null;
+  readonly volatility: number | null;
+  readonly sharpe: number | null;
+  readonly sortino: number | null;
+  readonly calmar: number | null;
+  readonly drawdown_fraction: number;
+  readonly max_drawdown_fraction: number;
+  readonly turnover: number | null;
+  readonly beta: number | null;
+  readonly correlation: number | null;
+  readonly pairs: number;
+}
+
 /** What becomes of a rebalance that is due. */
 export type Mode = "advisory" | "approval" | "automatic";
 
@@ -1470,9 +1494,11 @@ export interface PerformanceView {
   readonly profit_factor: number | null;
 }
 
-/** Records by rank. */
+/** Records by rank, and ``measures`` of the deck and each agent, against ``benchmark``. */
 export interface PerformancesView {
   readonly agents: ReadonlyArray<PerformanceView>;
+  readonly benchmark: string;
+  readonly measures: ReadonlyArray<MeasuresView>;
 }
 
 /** A stretch of the UTC calendar, in market time. */
@@ -2643,6 +2669,9 @@ export interface ViewsView {
   readonly outlook: ReadonlyArray<OutlookRow>;
   readonly reason: string | null;
 }
+
+/** How the volatility foreseen stands to the usual one: 3/4 of it, 4/3, and what is a spike. */
+export type VolatilityRegime = "high" | "low" | "spike" | "usual";
 
 /** How long tasks of one priority were ready before they were claimed last, machine milliseconds. */
 export interface WaitView {

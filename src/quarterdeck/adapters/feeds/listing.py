@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from quarterdeck.adapters.feeds.replay import InstrumentFacts, ReplayFeed
 from quarterdeck.data import INDEX, STOCK
@@ -28,11 +29,16 @@ def listed(feed: ReplayFeed) -> tuple[Instrument, ...]:
 
 
 def timeframe_of(feed: ReplayFeed) -> str:
-    """Return the most common distance between slices, as ``15s``, ``5m``, ``1h`` or ``1d``.
+    """Return the most common distance between slices, as ``15s``, ``5m``, ``1h`` or ``1d``."""
+    return usual_distance(feed.instants)
+
+
+def usual_distance(instants: npt.NDArray[np.int64]) -> str:
+    """Return the most common distance between ascending instants, as ``15s``, ``5m``, ``1h`` or ``1d``.
 
     Every distance counts; of equally common ones it is the shortest.
     """
-    distances = np.diff(feed.instants)
+    distances = np.diff(instants)
     if not distances.size:
         return "one slice"
     lengths, counts = np.unique(distances, return_counts=True)

@@ -12,10 +12,10 @@ import msgspec
 
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.loop import Crashed
-from quarterdeck.runtime.journal import cut_log, write_steps
+from quarterdeck.runtime.journal import begin_anew, write_steps
 from quarterdeck.runtime.space import LOW_BYTES, RELEASE_BYTES
 
-DATABASE_WORK = (write_steps.__qualname__, cut_log.__qualname__)
+DATABASE_WORK = (write_steps.__qualname__, begin_anew.__qualname__)
 """What the journal does on its thread besides its own methods: it fails as SQLite fails."""
 
 SPACE_LEFT = (LOW_BYTES // 2, RELEASE_BYTES // 2, 0)
@@ -106,6 +106,11 @@ EVERY_REMOTE = 3
 """Of so many seeds one has a remote venue, unless its world is closed."""
 
 
+EVERY_DEEP, DEEP, DEEP_SLICES = 23, 11, 430
+"""Of so many seeds the one with this remainder has so many slices more before trading, unless its world
+is closed: only then are there clusters, and stops that were learned."""
+
+
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One seed's world.
 
@@ -148,6 +153,8 @@ def plan_of(seed: int, *, slices: int | None = None) -> FaultPlan:
     speed = chance.between(6.0, 26.0)
     warm_up = (230 if chance.happens(LONG_MEMORY) else 12) + chance.below(25)
     # The faster the bars come, the fewer orders from outside stand between two of them.
+    deep = DEEP_SLICES if not closed and seed % EVERY_DEEP == DEEP else 0
+    warm_up += deep
     length = warm_up + chance.below(15) + (135 if closed else 104 + int(speed))
     first = chance.below(2_100 - length) if daily else chance.below(7_500)
     calm = length - CALM_SLICES

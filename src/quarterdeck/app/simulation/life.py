@@ -15,6 +15,7 @@ from quarterdeck.app.invariants.alerts import read_alerts
 from quarterdeck.app.invariants.allocations import read_allocations
 from quarterdeck.app.invariants.bounds import read_bounds
 from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.learned import read_learned
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
 from quarterdeck.app.invariants.remote import same_books
@@ -304,6 +305,7 @@ class Life:
                 read_allocations(connection),
                 BreakersBook(),
                 read_bounds(connection),
+                read_learned(connection),
                 self._world.remote_book(connection),
             )
 

@@ -45,7 +45,6 @@ def _pairs(live: Deck, fresh: Deck) -> Iterator[tuple[str, object, object]]:
 def _absorb_into(deck: Deck) -> Callable[[int], None]:
     def absorb(index: int) -> None:
         bars = deck.parts.market.closed(deck.engine.arrival(index))
-        for analytic in (deck.parts.regime, deck.parts.risk, deck.parts.portfolio):
-            analytic.absorb(bars)
+        deck.parts.absorb(bars)
 
     return absorb

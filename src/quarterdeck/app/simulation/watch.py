@@ -16,6 +16,7 @@ from quarterdeck.app.invariants.allocations import ARRANGED, AllocationsBook
 from quarterdeck.app.invariants.attribution import ADDS_UP
 from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
 from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.learned import LearnedBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
 from quarterdeck.app.invariants.remote import REMOTE, RemoteBook
@@ -105,6 +106,7 @@ class Second(NamedTuple):
     allocations: AllocationsBook
     breakers: BreakersBook
     bounds: BoundsBook
+    learned: LearnedBook
     remote: RemoteBook | None
 
 
@@ -251,6 +253,7 @@ class Watch:
         self._hold(self._second().allocations.hear(message))
         self._second().breakers.hear(message)
         self._hold(self._second().bounds.hear(now, message))
+        self._hold(self._second().learned.hear(now, message))
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):

@@ -57,12 +57,14 @@ class PortfolioForecast(NamedTuple):
 
     ``var`` and ``es`` are (p, levels), losses positive, NaN where fewer than 250 common bars of what
     is held are known; ``marginal`` (p, levels, n) is what one more unit of weight adds to the value at
-    risk, so that weights times marginals add up to it.
+    risk, so that weights times marginals add up to it. ``ratio`` (p,) is the volatility foreseen by the
+    portfolio's own filter over its usual one, NaN likewise and where nothing has moved.
     """
 
     var: FloatArray
     es: FloatArray
     marginal: FloatArray
+    ratio: FloatArray
 
 
 def remember_slice(
@@ -120,7 +122,7 @@ def forecast_portfolios(
         raise InvalidInput.of("weights", weights.shape, f"finite numbers of shape (p, {n})")
     p, levels = weights.shape[0], tails.size
     var, es = np.full((p, levels), np.nan), np.full((p, levels), np.nan)
-    marginal = np.full((p, levels, n), np.nan)
+    marginal, ratio = np.full((p, levels, n), np.nan), np.full(p, np.nan)
     seen = int(state.slices[0])
     past = _in_order(state.returns, seen)
     moves = np.exp(np.sqrt(bank.variance[:, BASE]) * _in_order(state.residuals, seen)) - 1.0
@@ -133,8 +135,9 @@ def forecast_portfolios(
         var,
         es,
         marginal,
+        ratio,
     )
-    return PortfolioForecast(var=var, es=es, marginal=marginal)
+    return PortfolioForecast(var=var, es=es, marginal=marginal, ratio=ratio)
 
 
 def _in_order(ring: FloatArray, seen: int) -> FloatArray:
@@ -202,8 +205,10 @@ def _read_tail(head: FloatArray, size: int, share: float) -> tuple[float, float,
 @njit(cache=True, nogil=True, error_model="numpy")
 def _own(
     paths: FloatArray, c: FloatArray, residuals: FloatArray, deviation: FloatArray, size: IntArray
-) -> None:
+) -> FloatArray:
     """Filter the pasts (t, p) of portfolios; write residuals (p, t), deviations and how many.
+
+    Returns the slow variances.
 
     All portfolios take a bar before any takes the next: their divisions then overlap.
     """
@@ -234,6 +239,7 @@ def _own(
                 )
     for k in range(p):
         deviation[k] = np.sqrt(variance[k])
+    return slow
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -274,13 +280,14 @@ def _forecast_all(
     var: FloatArray,
     es: FloatArray,
     marginal: FloatArray,
+    ratio: FloatArray,
 ) -> None:
     held = weights.T.copy()
     joint, paths = _worth(moves, held).T.copy(), _worth(past, held)
     p = weights.shape[0]
     known, residuals = np.empty(moves.shape[0]), np.empty((p, past.shape[0]))
     deviation, length = np.empty(p), np.zeros(p, dtype=np.int64)
-    _own(paths, c, residuals, deviation, length)
+    slow = _own(paths, c, residuals, deviation, length)
     widest = tails.max()
     for k in range(p):
         size = 0
@@ -290,6 +297,8 @@ def _forecast_all(
                 size += 1
         if size < MIN_RESIDUALS or length[k] < MIN_RESIDUALS:
             continue
+        if slow[k] > 0.0:
+            ratio[k] = deviation[k] / np.sqrt(slow[k])
         first = _lowest(known, size, widest, -deviation[k])
         second = _lowest(residuals[k], length[k], widest, -1.0)
         for j in range(tails.size):

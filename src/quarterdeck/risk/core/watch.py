@@ -108,6 +108,12 @@ def volume_drop(state: WatchState) -> FloatArray:
     return np.where(known, 1.0 - fast / np.where(known, slow, 1.0), np.nan)
 
 
+def usual_volume(state: WatchState) -> FloatArray:
+    """Return the usual volume of a bar, (n,), as the source counts; NaN before 60 and where it is 0."""
+    slow = state.volume[:, 1]
+    return np.where((state.volumes >= MIN_VOLUMES) & (slow > 0.0), slow, np.nan)
+
+
 def drift_ratio(state: WatchState) -> FloatArray:
     """Return realised over forecast volatility lately, or its inverse where that is above 1; (n,).
 

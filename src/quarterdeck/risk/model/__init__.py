@@ -63,6 +63,7 @@ from quarterdeck.risk.model.forecasts import (
     RecentCoverageView,
     RisksView,
     RiskView,
+    VolatilityRegime,
 )
 from quarterdeck.risk.model.levels import (
     GetRiskLevel,
@@ -183,4 +184,5 @@ __all__ = [
     "StressLossView",
     "StressView",
     "StressesView",
+    "VolatilityRegime",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 
 from quarterdeck.kernel.messages import Answer, Number, Query
 from quarterdeck.kernel.vocabulary import Clock
@@ -138,23 +139,43 @@ class ComponentRiskView(Answer, frozen=True):
     """One instrument's part of what is held: ``value`` at the last close, short negative.
 
     ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a
-    hedge; ``marginal_var99`` is what one more unit of money in it adds. Null where not known.
+    hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value
+    over that of the usual volume of a bar. Null where not known.
     """
 
     symbol: str
     value: Decimal
     var99_share: float | None
     marginal_var99: float | None
+    volume_bars: float | None
+
+
+class VolatilityRegime(StrEnum):
+    """How the volatility foreseen stands to the usual one: 3/4 of it, 4/3, and what is a spike."""
+
+    LOW = "low"
+    USUAL = "usual"
+    HIGH = "high"
+    SPIKE = "spike"
 
 
 class HoldingsRiskView(Answer, frozen=True):
     """What one agent, or the whole deck, may lose in the next bar, in money; null where unknown.
 
-    It takes 250 bars common to everything held.
+    It takes 250 bars common to everything held. ``net`` counts short positions against long ones;
+    ``volatility_ratio`` is the volatility foreseen over the usual one of what is held, and
+    ``volatility_regime`` its word; ``concentration`` is the largest share of the 99 % VaR;
+    ``volume_bars`` says how many bars of usual volume the least liquid position is, null where the
+    volume of any is not known.
     """
 
     subject: str
     gross: Decimal
+    net: Decimal
+    volatility_ratio: float | None
+    volatility_regime: VolatilityRegime | None
+    concentration: float | None
+    volume_bars: float | None
     var95: Decimal | None
     es95: Decimal | None
     var99: Decimal | None

@@ -38,7 +38,7 @@ from quarterdeck.risk.core.judgement import (
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.core.stress import Instants, past_of
 from quarterdeck.risk.core.timeframes import constants_for
-from quarterdeck.risk.core.watch import WatchState, correlations, watch_slice
+from quarterdeck.risk.core.watch import WatchState, correlations, usual_volume, watch_slice
 from quarterdeck.risk.model import (
     CoverageView,
     GateRestrained,
@@ -423,7 +423,10 @@ class RiskService:
 
     def holdings(self, query: GetHoldingsRisk, caller: Caller) -> HoldingsView:
         """Return what is held at the last close may lose in the next bar."""
-        return self.held.view()
+        return self.held.view(
+            usual=usual_volume(self._watch) * self._filters.close,
+            spike=self.config.volatility_spike_ratio,
+        )
 
     def _view(self, row: int, *, coverage: bool) -> RiskView:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)

@@ -177,8 +177,11 @@ class Holdings:
         """Return recent bars, losses beyond the deck's 99 % VaR among them, and Kupiec's p-value."""
         return recent_coverage(self._judgement, 0, 1, tail=0.01)
 
-    def view(self) -> HoldingsView:
-        """Return the forecasts of what is held at present, the deck's first."""
+    def view(self, *, usual: Floats, spike: float) -> HoldingsView:
+        """Return the forecasts of what is held at present, the deck's first.
+
+        ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike.
+        """
         subjects: list[HoldingsRiskView] = []
         if self._forecast is not None:
             for k, (subject, weights) in enumerate(self._weights.items()):
@@ -190,6 +193,9 @@ class Holdings:
                         es=self._forecast.es[k],
                         marginal=self._forecast.marginal[k, 1],
                         symbols=self._symbols,
+                        ratio=float(self._forecast.ratio[k]),
+                        spike=spike,
+                        usual=usual,
                     )
                 )
         coverage = []

@@ -349,3 +349,9 @@ CREATE TABLE coarser_regime_changes (
   triggers BLOB NOT NULL
 ) STRICT;
 CREATE INDEX coarser_regime_changes_by_symbol ON coarser_regime_changes (timeframe, symbol, number);
+
+-- What was earned for the risk and against the benchmark, of which earlier runs begin here.
+CREATE TABLE performance_measures (
+  number INTEGER PRIMARY KEY,
+  cells BLOB NOT NULL
+) STRICT;
