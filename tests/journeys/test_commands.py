@@ -469,6 +469,32 @@ def test_an_account_is_watched_over_and_rebalanced_from_the_command_line(deck: R
     assert "no mandate 'core'" in said(deck, "rebalance", "propose", "core", status=1)
 
 
+def test_the_decks_portfolios_are_shown_with_their_risk_from_the_command_line(
+    deck: RunningDeck,
+) -> None:
+    assert "min-volatility" in said(deck, "portfolio", "show")
+    edge = told(deck, "portfolio", "frontier", "--agent", "trend", "--points", "5")
+    assert edge["account"] == "trend"
+    assert "not enough data" in (edge["reason"] or "not enough data")
+    assert "KIND" in said(deck, "portfolio", "frontier", "--plot")
+    scatter = told(deck, "portfolio", "sensitivity", "--objective", "hrp", "--draws", "9")
+    assert (scatter["objective"], scatter["draws"]) == ("hrp", 9)
+    for by in ("agent", "strategy", "symbol", "sector", "regime"):
+        assert "NET" in said(deck, "portfolio", "attribution", "--by", by)
+    assert "factor market" in said(deck, "portfolio", "active")
+    assert "AGENT" in said(deck, "portfolio", "views")
+    assert "no allocation is arranged" in said(deck, "portfolio", "allocation")
+    asked = ("allocate", "trend,breakout", "--objective", "min-volatility", "--sessions", "500")
+    arranged = told(deck, "portfolio", *asked)
+    assert arranged["allocation"]["agents"] == ["trend", "breakout"]
+    assert arranged["reason"] is not None
+    assert "sessions" in said(deck, "portfolio", "carry", "--reason", "a test", status=1)
+    assert "no longer" in said(deck, "portfolio", "end-allocation", "--reason", "a test")
+    assert "no agent" in said(deck, "portfolio", *("allocate", "a,b", *asked[2:]), status=1)
+    assert "2 to 200" in said(deck, "portfolio", "frontier", "--points", "1", status=1)
+    assert "draws" in said(deck, "portfolio", "sensitivity", "--draws", "1", status=1)
+
+
 def test_a_drill_proves_the_stop_beside_trading(deck: RunningDeck) -> None:
     before = deck.get("/gate/stop")
     drill = told(deck, "drill")

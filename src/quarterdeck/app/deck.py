@@ -39,6 +39,7 @@ from quarterdeck.execution.model import (
     CapitalMoved,
     EquityMarked,
     GetStop,
+    HoldingCharged,
     OrderAccepted,
     OrderFilled,
     OrderRefused,
@@ -208,6 +209,7 @@ class Deck:
                 one.execution.hear,
                 one.performance.hear,
                 one.portfolio.hear,
+                one.rebalancing.hear,
             ),
             OrderFilled: (
                 one.performance.hear,
@@ -215,6 +217,7 @@ class Deck:
                 one.portfolio.hear,
                 one.rebalancing.hear,
             ),
+            HoldingCharged: (one.portfolio.hear,),
             SignalStated: (one.portfolio.hear,),
             SignalEnded: (one.portfolio.hear,),
             TradingHalted: (one.rebalancing.hear,),

@@ -159,7 +159,7 @@ class Capabilities:
         )
         self.rebalancing = RebalancingService(
             instruments=self.instruments,
-            every_bars=config.portfolio.every_bars,
+            config=config.portfolio,
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.execution),
         )

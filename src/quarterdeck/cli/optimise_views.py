@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -97,6 +98,14 @@ def drawn(
     own = [(found.volatility, float(found.expected_return or 0.0))]
     held = [] if current is None else [at(current, moments)]
     layers = ((".", edge), ("o", assets), ("C", held), ("X", own))
+    per_year = [
+        (mark, [(x * math.sqrt(year), y * year) for x, y in layer]) for mark, layer in layers
+    ]
+    return plotted(per_year, legend=". frontier, o symbol, C held now, X this")
+
+
+def plotted(layers: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, legend: str) -> str:
+    """Return points (volatility, return), per year, as characters; later layers lie on top."""
     points = [point for _, layer in layers for point in layer]
     low = [min(point[axis] for point in points) for axis in (0, 1)]
     size = [max(point[axis] for point in points) - low[axis] or 1.0 for axis in (0, 1)]
@@ -105,10 +114,7 @@ def drawn(
         for across, up in layer:
             column = round((across - low[0]) / size[0] * WIDTH)
             field[HEIGHT - round((up - low[1]) / size[1] * HEIGHT)][column] = mark
-    root = math.sqrt(year)
-    ends = f"volatility {low[0] * root:.1%} to {(low[0] + size[0]) * root:.1%} a year"
-    rise = f"return {low[1] * year:.1%} to {(low[1] + size[1]) * year:.1%}"
+    ends = f"volatility {low[0]:.1%} to {low[0] + size[0]:.1%} a year"
+    rise = f"return {low[1]:.1%} to {low[1] + size[1]:.1%}"
     lines = ["|" + "".join(line).rstrip() for line in field]
-    return "\n".join(
-        [*lines, "+" + "-" * WIDTH, f"{ends}, {rise}; . frontier, o symbol, C held now, X this"]
-    )
+    return "\n".join([*lines, "+" + "-" * WIDTH, f"{ends}, {rise}; {legend}"])

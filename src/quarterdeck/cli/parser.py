@@ -11,6 +11,7 @@ from quarterdeck.cli.broker_parser import add_broker, add_keep_alive
 from quarterdeck.cli.files_parser import add_indicators, add_optimize, add_regimes, add_risk
 from quarterdeck.cli.orders_parser import fill
 from quarterdeck.cli.parsing import Commands, Parser, add_command, data_dir, json_option
+from quarterdeck.cli.portfolio_parser import add_portfolio
 from quarterdeck.cli.rebalance_parser import add_rebalance
 from quarterdeck.cli.risks_parser import add_risks
 from quarterdeck.cli.schedules_parser import add_schedules
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _add_agent,
         _add_order,
         add_rebalance,
+        add_portfolio,
         _add_simulate,
         add_optimize,
         add_regimes,

@@ -275,6 +275,30 @@ class BenchmarkEntry(_Section, frozen=True):
     weight: Fraction
 
 
+class MandateEntry(_Section, frozen=True):
+    """A mandate that begins when its agent joins; what persons change or end later stands.
+
+    Its keys are those of ``POST /portfolio/mandates`` with the triggers beside them.
+    """
+
+    name: str
+    agent: str
+    mode: str = "approval"
+    objective: str | None = None
+    weights: dict[str, float] = {}
+    every: str | None = None
+    sessions: int | None = None
+    drift: float | None = None
+    relative_drift: float | None = None
+    risk_drift: float | None = None
+    cash_flow: float | None = None
+    regime_change: bool = False
+    slices: int = 1
+    horizon_bars: int | None = None
+    risk_aversion: float | None = None
+    approve_within_bars: int = 5
+
+
 class PortfolioSection(_Section, frozen=True):
     """When portfolios are proposed and from how much history.
 
@@ -294,6 +318,7 @@ class PortfolioSection(_Section, frozen=True):
     risk_aversion: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
     sectors: tuple[SectorEntry, ...] = ()
     benchmark: tuple[BenchmarkEntry, ...] = ()
+    mandates: tuple[MandateEntry, ...] = ()
 
 
 class ScheduleEntry(_Section, frozen=True):

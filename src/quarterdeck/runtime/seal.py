@@ -74,7 +74,7 @@ class Seal:
         """Return what an operator sees."""
         if self.verified is not None:
             return f"every page is what step {self.verified} left"
-        if self._compared:
+        if self._compared or self._logged:
             return (
                 f"no orderly end before this start: {self._compared:,} pages are what was written, "
                 f"{self._logged:,} came from the log"

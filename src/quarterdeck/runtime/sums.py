@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +26,8 @@ LOG_HEADER, FRAME_HEADER = 32, 24
 FRAMES_AT_ONCE = 256
 INDEX_HEADER = 48
 """Bytes of the log index's header, which lies there twice: https://sqlite.org/walformat.html."""
+_INDEX = struct.Struct("=IIIBBHI")
+"""Version, unused, changes, whether it is ready, byte order of sums, page size, frames."""
 PAGES_AT_ONCE = 256
 GROWN = 4
 """How many times its least size the file may have before it is written anew."""
@@ -33,6 +35,14 @@ LEAST_BYTES = 1024 * 1024
 """A file smaller than this is never written anew."""
 _BATCH = struct.Struct(">III")
 """How many pages a batch tells of, their size, and the CRC-32 of that and of what it tells."""
+
+
+class Committed(NamedTuple):
+    """The salts of the log's present run, how many of its frames are committed, and their pages' size."""
+
+    salts: bytes
+    frames: int
+    page_size: int
 
 
 class Sums:
@@ -69,17 +79,22 @@ class Sums:
         committed = self._committed()
         if committed is None:
             return False
-        salts, frames = committed
-        if salts != self._salts:
-            self._salts, self._noted = salts, 0
-        if frames > self._noted:
+        if committed.salts != self._salts:
+            self._salts, self._noted = committed.salts, 0
+        if committed.frames > self._noted:
+            self._page_size = committed.page_size
             try:
-                self._append(self._changed(frames))
+                self._append(self._changed(committed.frames))
             except OSError:
                 self._give_up()
                 raise
-            self._noted = frames
+            self._noted = committed.frames
         return True
+
+    def log_bytes(self) -> int:
+        """Return how much of the log is in use."""
+        committed = self._committed()
+        return 0 if committed is None else committed.frames * (FRAME_HEADER + committed.page_size)
 
     def close(self) -> None:
         """Note what is left, because the last connection folds it, and let go of the file."""
@@ -94,27 +109,26 @@ class Sums:
                 self._file.close()
                 self._file = None
 
-    def _committed(self) -> tuple[bytes, int] | None:
-        """Return the log's salts and how many of its frames are committed; ``None`` if that changes."""
+    def _committed(self) -> Committed | None:
+        """Return what the log's index says is committed; ``None`` if that changes just now."""
         try:
             with self._index.open("rb", buffering=0) as file:
                 content = file.read(2 * INDEX_HEADER)
         except FileNotFoundError:
-            return b"", 0
-        first, second = content[:INDEX_HEADER], content[INDEX_HEADER:]
-        if first != second:
+            return Committed(b"", 0, 0)
+        first = content[:INDEX_HEADER]
+        if len(content) < 2 * INDEX_HEADER or first != content[INDEX_HEADER:]:
             return None
-        # Nobody has written to the log since it was opened if the header is short or empty.
-        frames = int.from_bytes(first[16:20], "little") if first[12:13] == b"\1" else 0
-        return first[32:40], frames
+        _, _, _, ready, _, size, frames = _INDEX.unpack_from(content)
+        # The largest page size does not fit there, and is written as 1.
+        return Committed(first[32:40], frames if ready else 0, 65_536 if size == 1 else size)
 
     def _changed(self, frames: int) -> array[int]:
         """Return page and sum, in turn, of each page in the frames from the noted ones on."""
         newest: dict[int, int] = {}
         changed = array("I")
+        size = self._page_size
         with self._log.open("rb", buffering=0) as log:
-            header = os.pread(log.fileno(), LOG_HEADER, 0)
-            self._page_size = size = int.from_bytes(header[8:12], "big")
             for at, pages, _ in _frames(log, size, first=self._noted, last=frames):
                 for i, page in enumerate(pages.tolist()):
                     newest[page] = at + FRAME_HEADER + i * (FRAME_HEADER + size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.performance.model import MeasuresView, PerformancesView
 from quarterdeck.portfolio.model import RebalancePlan, ViewsView
+from quarterdeck.portfolio.model.exploring import FrontierView, RiskReturn, SensitivityView
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.replies import Reply, fitted, plain, shortest
 
@@ -88,3 +89,41 @@ def views_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
     means = {each.symbol: each.expected_return for each in answer.outlook}
     reply: Reply = {"skills": skills, "views": views, "reason": answer.reason}
     return fitted({**reply, "expected_return": plain(means)}, lists=("views", "skills"))
+
+
+def frontier_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return risk and return of what is held, the targets and the frontier, a line each."""
+    if not isinstance(answer, FrontierView):
+        raise TypeError(f"not a frontier: {type(answer).__name__}")
+    reply: Reply = {
+        "account": answer.account,
+        "held": None if answer.held is None else _risk_return(answer.held),
+        "targets": [_risk_return(each) for each in answer.targets],
+        "frontier": [_risk_return(each) for each in answer.frontier],
+        "warning": answer.warning,
+        "reason": answer.reason,
+    }
+    return fitted(reply, lists=("frontier", "targets"))
+
+
+def _risk_return(point: RiskReturn) -> str:
+    return f"{point.name}: return {point.expected_return:.4g}, volatility {point.volatility:.4g}"
+
+
+def sensitivity_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
+    """Return each weight with where nine of ten draws put it, a line each."""
+    if not isinstance(answer, SensitivityView):
+        raise TypeError(f"not a sensitivity: {type(answer).__name__}")
+    lines = [
+        f"{each.symbol} {each.weight:.3f}, mean {each.mean:.3f}, {each.low:.3f} to {each.high:.3f}"
+        for each in answer.rows
+    ]
+    reply: Reply = {
+        "objective": answer.objective.value,
+        "turnover": answer.turnover,
+        "draws": answer.draws,
+        "unanswered": answer.unanswered,
+        "reason": answer.reason,
+        "weights": lines,
+    }
+    return fitted(reply, lists=("weights",))

@@ -16,7 +16,13 @@ from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Overl
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.runtime.policy import Caller, Operation, Registry
 from quarterdeck.server.desk.model import MarketView
-from quarterdeck.server.figures import performance_reply, plan_reply, views_reply
+from quarterdeck.server.figures import (
+    frontier_reply,
+    performance_reply,
+    plan_reply,
+    sensitivity_reply,
+    views_reply,
+)
 from quarterdeck.server.gate_replies import (
     breakers_reply,
     conflicts_reply,
@@ -368,6 +374,27 @@ TELLINGS: Mapping[str, Telling] = {
             "risk_aversion": "return a unit of variance must bring",
         },
         reply=plan_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_frontier": Telling(
+        text="Risk and return a year of what is held, of each objective's target, and of the best there is.",
+        notes={
+            "agent": "whose account; omit for all together",
+            "points": "portfolios on the frontier, 2 to 200",
+        },
+        reply=frontier_reply,
+        detail=True,
+        read_only=True,
+    ),
+    "get_sensitivity": Telling(
+        text="How far an objective's weights move when its history is resampled: what they are worth.",
+        notes={
+            "objective": "whose weights",
+            "draws": "resampled histories, 2 to 1000",
+            "seed": "the same gives the same draws",
+        },
+        reply=sensitivity_reply,
         detail=True,
         read_only=True,
     ),

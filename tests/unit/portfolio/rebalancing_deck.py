@@ -12,6 +12,7 @@ from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.execution.model import (
     CapitalMoved,
     EquityMarked,
+    HoldingCharged,
     OrderFilled,
     SignalEnded,
     SignalStated,
@@ -57,8 +58,8 @@ class RebalancingDeck(Deck):
     """An account named ``mine`` with 100,000 in cash, and nobody else in the market."""
 
     def __init__(self, *, window_bars: int = 20, **sections: Any) -> None:
-        terms = sections.pop("portfolio", {})
-        self.section = PortfolioSection(window_bars=window_bars, max_weight=1.0, **terms)
+        terms = {"max_weight": 1.0, **sections.pop("portfolio", {})}
+        self.section = PortfolioSection(window_bars=window_bars, **terms)
         self.portfolio: PortfolioService | None = None
         self.prices = dict(START_PRICES)
         sections.setdefault("limits", WIDE)
@@ -78,7 +79,7 @@ class RebalancingDeck(Deck):
             self.portfolio.restore({name: np.array(a) for name, a in before.arrays().items()})
         self.rebalancing = RebalancingService(
             instruments=self.instruments,
-            every_bars=self.section.every_bars,
+            config=self.section,
             portfolio=self.portfolio,
             accounts=ExecutionAccounts(self.service),
         )
@@ -88,7 +89,9 @@ class RebalancingDeck(Deck):
             if kind is not TradingHalted:
                 ours = (self.portfolio.hear, *ours)
             routes.hearers[kind] = (*routes.hearers.get(kind, ()), *ours)
-        for kind in (SignalStated, SignalEnded):
+        heard = (self.portfolio.hear, self.rebalancing.hear)
+        routes.hearers[AgentRegistered] = (*routes.hearers.get(AgentRegistered, ()), *heard)
+        for kind in (HoldingCharged, SignalStated, SignalEnded):
             routes.hearers[kind] = (*routes.hearers.get(kind, ()), self.portfolio.hear)
         for operation in OPERATIONS:
             if operation.effect is Effect.COMMAND:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quarterdeck.execution.model import GetFills
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.portfolio.core.attribution import (
@@ -17,7 +18,11 @@ from quarterdeck.portfolio.core.attribution import (
     turn,
     valued,
 )
+from quarterdeck.portfolio.model import GetAttribution
 from quarterdeck.portfolio.service.attributing import GROUPINGS, view_of
+from quarterdeck.runtime.config import PaperSection
+from quarterdeck.runtime.policy import OPERATOR_CALLER
+from tests.unit.portfolio.rebalancing_deck import RebalancingDeck
 
 AGENTS, REGIMES = ("a", "b"), ("ranging", "volatile", "breakout")
 MOVES = st.lists(
@@ -110,3 +115,39 @@ def test_every_grouping_adds_up_and_an_unknown_one_is_refused() -> None:
     assert {row.risk_share for row in blind.rows} == {None}
     with pytest.raises(InvalidInput, match="agent, strategy, symbol, sector, regime"):
         view_of(book, by="colour", worths=worths, covariance=None, **named)
+
+
+@pytest.mark.parametrize(
+    "assumed",
+    [
+        {"funding_bps_per_day": 7.0},
+        {"funding_bps_per_day": -3.0, "borrow_bps_per_year": 900.0},
+        {"fee_in_asset": True, "fee_bps": 300.0},
+        {"fee_in_asset": True, "fee_bps": 300.0, "funding_bps_per_day": 7.0},
+    ],
+)
+def test_what_holding_costs_and_fees_kept_in_what_was_bought_are_in_the_parts(
+    assumed: dict[str, float],
+) -> None:
+    deck = RebalancingDeck(paper=PaperSection(**{"fee_bps": 5.0, **assumed}))
+    deck.bar()
+    for symbol, side, quantity in (("AAA", "buy", 300), ("BBB", "sell", 200), ("CCC", "buy", 50)):
+        deck.order(symbol, side, quantity, by="mine")
+    deck.walk(9)
+    deck.order("AAA", "sell", 100, by="mine")
+    deck.walk(9, seed=2)
+    fills = deck.ask(GetFills(limit=100)).fills
+    assert len(fills) == 4
+    kept = sum(each.fee_asset for each in fills)
+    assert (kept > 0) is ("fee_in_asset" in assumed)
+    account = deck.rebalancing.accounts.holdings("mine")
+    gained = account.equity - account.capital
+    assert deck.portfolio.earned() == {"mine": gained}
+    assert deck.portfolio.parts_earned() == gained
+    for by in GROUPINGS:
+        view = deck.portfolio.attribution(GetAttribution(by=by), OPERATOR_CALLER)
+        assert view.net == sum(row.net for row in view.rows) == from_units(gained, MONEY_SCALE)
+    digest = deck.digest()
+    deck.restart()
+    assert deck.digest() == digest
+    assert deck.portfolio.earned() == {"mine": gained}

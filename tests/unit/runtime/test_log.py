@@ -178,7 +178,7 @@ def test_a_long_log_is_cut_though_somebody_reads_and_the_read_still_answers(
             longest = 0
             for _ in range(200):
                 await journal.committed(sequencer.start_step(writing))
-                size = journal._folding.log_bytes()
+                size = journal._sums.log_bytes()
                 if size < longest:
                     break
                 longest = size

@@ -7,6 +7,8 @@ import { PlainCommand, ReasonCommand } from "../parts/command";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import type { ActiveView, AttributionRow, AttributionView, FactorRow, MandateView, MandatesView, MeasuresView, PerformanceView, PerformancesView, PortfolioView, ProposalRecord, ProposalView, ProposalsView, RebalanceView, RebalancesView, SectorRow } from "../wire/types";
 import { rest } from "../wire/rest";
+import { AllocationPanel, ViewsPanel } from "./capital";
+import { FrontierPanel, SensitivityPanel } from "./frontier";
 
 const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
   { name: "#", right: true, fit: true, show: (row) => <span className="text-faint">{row.rank}</span> },
@@ -172,6 +174,10 @@ export default function Performance() {
       <ViewPanel<PortfolioView> title="Proposed portfolios" path="/portfolio" className="shrink-0" note={() => "proposals, never orders"}>
         {(data) => <div className="grid divide-line max-lg:divide-y lg:grid-cols-3 lg:divide-x">{data.proposals.map((proposal) => <Proposal key={proposal.objective} proposal={proposal} />)}</div>}
       </ViewPanel>
+      <div className="grid shrink-0 gap-3 lg:grid-cols-2">
+        <FrontierPanel />
+        <SensitivityPanel />
+      </div>
       <div className="grid shrink-0 gap-3 lg:grid-cols-3">
         {(["strategy", "symbol", "sector", "regime"] as const).map((by) => (
           <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
@@ -187,6 +193,8 @@ export default function Performance() {
           </div>
         )}
       </ViewPanel>
+      <ViewsPanel />
+      <AllocationPanel />
       <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
         {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
       </ViewPanel>

@@ -149,6 +149,19 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+export interface AllocationView {
+  readonly allocation: SetAllocation | null;
+  readonly rows: ReadonlyArray<ShareRow>;
+  readonly moves: ReadonlyArray<CapitalMove>;
+  readonly turnover: number | null;
+  readonly left: Decimal | null;
+  readonly optimality_gap: number | null;
+  readonly reason: string | null;
+  readonly due: string | null;
+  readonly last: string | null;
+}
+
 /** Let a proposed rebalance be traded. */
 export interface ApproveRebalance {
   readonly rebalance_id: string;
@@ -164,7 +177,7 @@ export interface AssetView {
   readonly dust: Decimal;
 }
 
-/** One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
+/** One part: ``gain`` before costs, ``cost`` fees and holding, ``net`` the difference. ``risk_share`` is its part of the variance of all that is held, under the covariance of the window; the shares add up to 1. Null where nothing is held or the window is not full. */
 export interface AttributionRow {
   readonly name: string;
   readonly gain: Decimal;
@@ -340,12 +353,24 @@ export interface CancelTask {
   readonly reason: string;
 }
 
+/** Capital that would be moved, or was. */
+export interface CapitalMove {
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly amount: Decimal;
+}
+
 /** A move as it was made; ``movable`` is what could still be moved from there. */
 export interface CapitalView {
   readonly from_agent: string;
   readonly to_agent: string;
   readonly amount: Decimal;
   readonly movable: Decimal;
+}
+
+/** Move capital to the present shares now, which is also how one that waits is approved. */
+export interface CarryAllocation {
+  readonly reason: string;
 }
 
 /** Change what an agent can do and what it accepts; what is left out stays as it is. Tasks that nobody could take are looked at again, and ready ones that nobody takes any more wait. */
@@ -702,6 +727,11 @@ export interface DrillView {
   readonly cancelled: number | null;
 }
 
+/** Share capital out no longer; what was moved stays where it is. */
+export interface EndAllocation {
+  readonly reason: string;
+}
+
 /** Let an account go; a rebalance under way is aborted first. */
 export interface EndMandate {
   readonly name: string;
@@ -866,6 +896,23 @@ export interface FireView {
 export interface FiresView {
   readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
+}
+
+/** Risk and return at the last close by the deck's own estimate, per year. ``frontier`` has the highest return at evenly spaced volatilities, calmest first, with no weight above ``max_weight``; ``targets`` what each objective would hold now; ``held`` what the account holds, null without equity, and ``account`` whose it is. Without a full window, or where the estimate fails, what is missing is empty and ``reason`` says why. */
+export interface FrontierView {
+  readonly at: string;
+  readonly account: string;
+  readonly held: RiskReturn | null;
+  readonly frontier: ReadonlyArray<RiskReturn>;
+  readonly targets: ReadonlyArray<RiskReturn>;
+  readonly instruments: ReadonlyArray<RiskReturn>;
+  readonly max_weight: number | null;
+  readonly observations: number;
+  readonly need: number;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly warning: string | null;
+  readonly reason: string | null;
 }
 
 /** The stop, the orders that are not final, open signals, breakers that are not closed and the rest. ``orders`` and ``signals`` are the newest 100, ``orders_open`` and ``signals_open`` how many there are. */
@@ -1988,6 +2035,15 @@ export interface RiskResponsesView {
   readonly next: number | null;
 }
 
+/** What a portfolio is expected to return and how far to vary, per year. ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing. ``sharpe`` is over no risk-free rate, null without a volatility. */
+export interface RiskReturn {
+  readonly name: string;
+  readonly expected_return: number;
+  readonly volatility: number;
+  readonly sharpe: number | null;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
 /** What a risk event or a response concerns. */
 export type RiskScope = "agent" | "deck" | "instrument";
 
@@ -2114,6 +2170,30 @@ export interface SectorRow {
   readonly interaction: Decimal;
 }
 
+/** One instrument: its weight now, and over all draws; nine of ten lie from ``low`` to ``high``. */
+export interface SensitivityRow {
+  readonly symbol: string;
+  readonly weight: number;
+  readonly mean: number;
+  readonly deviation: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How far weights move when the window's history is another draw of itself, in blocks. ``mean`` of the rows is the resampled portfolio; ``turnover`` the mean distance of a draw from it. Without a full window, or where the objective has no answer, ``rows`` is empty with the ``reason``. */
+export interface SensitivityView {
+  readonly at: string | null;
+  readonly objective: Objective;
+  readonly rows: ReadonlyArray<SensitivityRow>;
+  readonly turnover: number | null;
+  readonly draws: number;
+  readonly unanswered: number;
+  readonly block: number | null;
+  readonly observations: number;
+  readonly need: number;
+  readonly reason: string | null;
+}
+
 /** The caller as authenticated, and what it may do. */
 export interface SessionView {
   readonly identity: string;
@@ -2125,6 +2205,18 @@ export interface SessionView {
 export interface SetAdaptation {
   readonly mode: Adaptation;
   readonly reason: string;
+}
+
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. */
+export interface SetAllocation {
+  readonly mode: Mode;
+  readonly objective: Objective;
+  readonly agents: ReadonlyArray<string>;
+  readonly sessions: number;
+  readonly every?: Period | null;
+  readonly drift?: number | null;
+  readonly min_share?: number;
+  readonly max_share?: number;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
@@ -2179,6 +2271,19 @@ export interface SettledAnswer {
 
 /** The five severities of an alert, mildest first. */
 export type Severity = "critical" | "emergency" | "error" | "info" | "warning";
+
+/** One agent: sessions known, charges of the present one, share of equity now and at best. ``expected_return`` and ``volatility`` are per session, net of charges; ``movable`` is what nothing lays claim to. */
+export interface ShareRow {
+  readonly agent: string;
+  readonly sessions: number;
+  readonly charges: Decimal;
+  readonly equity: Decimal;
+  readonly movable: Decimal;
+  readonly share: number;
+  readonly target: number | null;
+  readonly expected_return: number | null;
+  readonly volatility: number | null;
+}
 
 /** The direction of an order or fill. */
 export type Side = "buy" | "sell";

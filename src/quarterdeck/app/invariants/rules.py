@@ -30,8 +30,10 @@ from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
+from quarterdeck.portfolio.model import ActiveView, AttributionView, GetActive, GetAttribution
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.runtime.audit import GENESIS, chained
+from quarterdeck.runtime.policy import DECK_CALLER
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,10 @@ class Moment:
     """What the attribution says that every agent has earned, in money units."""
     parts_earned: Callable[[], int]
     """What the parts against the benchmark add up to, in money units."""
+    attributed: Callable[[str], AttributionView]
+    """Where profit and loss came from, as people are told it by agent, symbol and so on."""
+    against_benchmark: Callable[[], ActiveView]
+    """What was earned against the benchmark, as people are told it."""
 
 
 Verdict = Violation | None
@@ -80,6 +86,8 @@ def moment_of(
         machine_at=machine_at,
         earned=portfolio.earned,
         parts_earned=portfolio.parts_earned,
+        attributed=lambda by: portfolio.attribution(GetAttribution(by=by), DECK_CALLER),
+        against_benchmark=lambda: portfolio.against_benchmark(GetActive(), DECK_CALLER),
     )
 
 
@@ -254,31 +262,16 @@ def cancelled_from_working(now: Moment, said: OrderCancelled) -> Verdict:
 
 
 def equity_adds_up(now: Moment, said: EquityMarked) -> Verdict:
-    """Equity = capital + realised + unrealised - fees = cash + stakes, to the last unit."""
+    """Equity = capital + realised + unrealised - fees - holding = cash + stakes, to the last unit."""
     for i, agent in enumerate(said.agents):
-        money = now.shadow.money[agent]
-        equity = now.shadow.equity(money)
-        sums = money.capital + said.realised_units[i] + said.unrealised_units[i] - money.fees
-        if not (said.equity_units[i] == equity == sums and said.cash_units[i] == money.cash):
+        money, holding = now.shadow.money[agent], now.desk.ledger.funding(agent)
+        equity = now.shadow.equity(money) - holding
+        sums = money.capital + said.realised_units[i] + said.unrealised_units[i]
+        sums -= money.fees + holding
+        cash = money.cash - holding
+        if not (said.equity_units[i] == equity == sums and said.cash_units[i] == cash):
             return _wrong("equity", f"{agent}: said {said.equity_units[i]}, {equity}, {sums}")
     return None
-
-
-def attribution_adds_up(now: Moment) -> Verdict:
-    """The parts of every agent's profit and loss are its equity less its capital, to the last unit."""
-    earned = now.earned()
-    for agent, money in now.shadow.money.items():
-        gained = now.shadow.equity(money) - money.capital
-        if earned.get(agent, 0) != gained:
-            return _wrong("attribution", f"{agent}: {earned.get(agent, 0)} of {gained}")
-    return None
-
-
-def parts_add_up(now: Moment) -> Verdict:
-    """The effects against the benchmark, trading and cost are the deck's profit, to the last unit."""
-    gained = sum(now.shadow.equity(money) - money.capital for money in now.shadow.money.values())
-    parts = now.parts_earned()
-    return None if parts == gained else _wrong("attribution", f"parts: {parts} of {gained}")
 
 
 def one_episode_each(now: Moment, said: AlertRaised) -> Verdict:

@@ -12,10 +12,10 @@ import msgspec
 
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.loop import Crashed
-from quarterdeck.runtime.journal import cut_log, write_steps
+from quarterdeck.runtime.journal import begin_anew, write_steps
 from quarterdeck.runtime.space import LOW_BYTES, RELEASE_BYTES
 
-DATABASE_WORK = (write_steps.__qualname__, cut_log.__qualname__)
+DATABASE_WORK = (write_steps.__qualname__, begin_anew.__qualname__)
 """What the journal does on its thread besides its own methods: it fails as SQLite fails."""
 
 SPACE_LEFT = (LOW_BYTES // 2, RELEASE_BYTES // 2, 0)

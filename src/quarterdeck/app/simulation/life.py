@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
+from quarterdeck.app.invariants.allocations import read_allocations
 from quarterdeck.app.invariants.bounds import read_bounds
 from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.learned import read_learned
@@ -301,6 +302,7 @@ class Life:
                 read_alerts(connection),
                 read_orders_book(connection),
                 read_rebalances(connection),
+                read_allocations(connection),
                 BreakersBook(),
                 read_bounds(connection),
                 read_learned(connection),

@@ -1,4 +1,4 @@
-"""The one who lets the deck rebalance the accounts of those outside, and changes his mind."""
+"""Those who let the deck rebalance accounts and share capital out, and change their minds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from quarterdeck.kernel.messages import Command
 from quarterdeck.portfolio.model import (
     AbortRebalance,
     ApproveRebalance,
+    CarryAllocation,
+    EndAllocation,
     EndMandate,
     MandateView,
     Mode,
@@ -18,6 +20,7 @@ from quarterdeck.portfolio.model import (
     Period,
     ProposeRebalance,
     RebalanceView,
+    SetAllocation,
     SetMandate,
     Triggers,
 )
@@ -81,4 +84,31 @@ def _mandate(me: Memory, agent: str) -> SetMandate:
         slices=1 + chance.below(4),
         risk_aversion=chance.pick((None, None, 3.0, 50.0)),
         approve_within_bars=1 + chance.below(6),
+    )
+
+
+async def treasurer(me: Memory, door: Door) -> None:
+    """Arrange how capital is shared out among agents, carry it out, and let it end."""
+    while door.open:
+        await asyncio.sleep(me.chance.between(0.2, 1.2))
+        await door.submit(_arrangement(me), OPERATOR_CALLER)
+
+
+def _arrangement(me: Memory) -> Command:
+    chance, act = me.chance, me.chance.below(10)
+    if act == 9:
+        return EndAllocation(reason="no longer")
+    if act >= 5:
+        return CarryAllocation(reason="it is time")
+    agents = chance.some(me.tasks, least=2, most=4)
+    low = chance.pick((0.0, 0.0, 0.1))
+    return SetAllocation(
+        mode=chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)),
+        objective=chance.pick(tuple(Objective)),
+        agents=tuple(agents),
+        sessions=20 + chance.below(10),
+        every=chance.pick((None, None, Period.DAY, Period.WEEK)),
+        drift=chance.pick((None, 0.01, 0.1)),
+        min_share=low,
+        max_share=chance.pick((1.0, 1.0, 0.7)),
     )

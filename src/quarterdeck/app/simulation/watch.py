@@ -12,6 +12,8 @@ import numpy as np
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.store import Episode
 from quarterdeck.app.invariants.alerts import RULES_WRITTEN, AlertsBook
+from quarterdeck.app.invariants.allocations import ARRANGED, AllocationsBook
+from quarterdeck.app.invariants.attribution import ADDS_UP
 from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
 from quarterdeck.app.invariants.breakers import BreakersBook
 from quarterdeck.app.invariants.learned import LearnedBook
@@ -25,13 +27,11 @@ from quarterdeck.app.invariants.rules import (
     Moment,
     Verdict,
     Violation,
-    attribution_adds_up,
     books_agree_with_fills,
     entries_balance,
     equity_adds_up,
     leases_have_ended,
     moment_of,
-    parts_add_up,
 )
 from quarterdeck.app.invariants.shadow import SHADOWED, Shadow
 from quarterdeck.app.simulation.space import only_reduces
@@ -39,14 +39,18 @@ from quarterdeck.execution.model import EquityMarked, OrderAccepted, OrderCancel
 from quarterdeck.execution.model.broker import BrokerOrder
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.kernel.messages import Message, NumbersPublished
+from quarterdeck.portfolio.model import GetAllocation
 from quarterdeck.portfolio.service import PortfolioService
-from quarterdeck.runtime.policy import CallerKind
+from quarterdeck.portfolio.service.allocating import AllocationService
+from quarterdeck.runtime.policy import DECK_CALLER, CallerKind
 from quarterdeck.runtime.sequencer import Row, Step, StepKind
 from quarterdeck.runtime.state import Service
 
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
-FOLLOWED = frozenset({*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED})
+FOLLOWED = frozenset(
+    {*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED, ARRANGED}
+)
 """The statements whose rows any rule or book looks at; most are told by messages as well."""
 
 
@@ -99,6 +103,7 @@ class Second(NamedTuple):
     alerts: AlertsBook
     orders: OrdersBook
     rebalances: RebalancesBook
+    allocations: AllocationsBook
     breakers: BreakersBook
     bounds: BoundsBook
     learned: LearnedBook
@@ -127,6 +132,7 @@ class Watch:
         self._execution = cast("ExecutionService", named["execution"])
         self._agents = cast("AgentsService", named["agents"])
         self._portfolio = cast("PortfolioService", named["portfolio"])
+        self._allocation = cast("AllocationService", named["allocation"])
         self._alerts = named["alerts"]
         self._raised = raised
         self._read = read
@@ -174,6 +180,7 @@ class Watch:
         self._hold(self._second().alerts.step_over())
         self._hold(self._second().orders.step_over(now.shadow))
         self._hold(self._second().rebalances.step_over())
+        self._hold(self._second().allocations.step_over(now, self._best_shares))
         self._hold(self._second().breakers.step_over(now))
         self._hold(self._second().bounds.step_over())
         remote = self._second().remote
@@ -221,6 +228,7 @@ class Watch:
         self._second().alerts.write(statement, values)
         self._second().orders.write(statement, values)
         self._second().rebalances.write(statement, values)
+        self._second().allocations.write(statement, values)
         self._second().bounds.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
@@ -242,6 +250,7 @@ class Watch:
         if remote is not None:
             self._hold(remote.hear(now, message, by_person=self._by_person))
         self._second().rebalances.hear(now, message)
+        self._hold(self._second().allocations.hear(message))
         self._second().breakers.hear(message)
         self._hold(self._second().bounds.hear(now, message))
         self._hold(self._second().learned.hear(now, message))
@@ -256,7 +265,7 @@ class Watch:
         """Hold the rules on the whole state."""
         self._since_full = 0
         now = self.moment()
-        for check in (*IN_FULL, attribution_adds_up, parts_add_up):
+        for check in (*IN_FULL, *ADDS_UP):
             self._hold(check(now))
         for agent in now.shadow.money:
             self._hold(books_agree_with_fills(now, agent))
@@ -273,6 +282,10 @@ class Watch:
             raised=self._raised(),
             machine_at=self.machine_at,
         )
+
+    def _best_shares(self) -> Mapping[str, float]:
+        rows = self._allocation.allocation(GetAllocation(), DECK_CALLER).rows
+        return {row.agent: row.target for row in rows if row.target is not None}
 
     def _hold(self, verdict: Verdict) -> None:
         if verdict is not None:

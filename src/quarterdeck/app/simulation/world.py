@@ -26,7 +26,7 @@ from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
 from quarterdeck.app.simulation.space import SimSpace
-from quarterdeck.app.simulation.steward import steward
+from quarterdeck.app.simulation.steward import steward, treasurer
 from quarterdeck.app.simulation.venue import SimVenue
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
@@ -35,7 +35,7 @@ from quarterdeck.execution.model import Code
 from quarterdeck.execution.store import assumptions_of
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config
+from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, PaperSection
 from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
@@ -270,7 +270,23 @@ class World:
                 broker, venue="remote_paper", requests_per_bar=throttle
             )
         return msgspec.structs.replace(
-            base, run=run, portfolio=portfolio, orders=orders, breakers=breakers, broker=broker
+            base,
+            run=run,
+            portfolio=portfolio,
+            orders=orders,
+            breakers=breakers,
+            broker=broker,
+            paper=self._paper(base.paper),
+        )
+
+    def _paper(self, usual: PaperSection) -> PaperSection:
+        """In some worlds holding costs by the day, or fees are paid in what is bought."""
+        costs, kept = self.chance.fork("holding"), self.chance.fork("kept fees")
+        return msgspec.structs.replace(
+            usual,
+            funding_bps_per_day=costs.pick((0.0, 0.0, 3.0, -2.0)),
+            borrow_bps_per_year=costs.pick((0.0, 0.0, 400.0)),
+            fee_in_asset=kept.happens(0.15),
         )
 
     def _born(self) -> list[tuple[Memory, Live]]:
@@ -288,7 +304,10 @@ class World:
         aide.tasks = list(boss.tasks)
         # Half of the worlds have nobody who lets the deck trade for others.
         helped = bool(people) and aide.chance.happens(0.5)
-        born = [(boss, operator), *people, *([(aide, steward)] if helped else [])]
+        rich = Memory("treasurer", symbols, self.chance.fork("treasurer"))
+        rich.tasks = [*sorted(CREW), *boss.tasks]
+        helpers: list[tuple[Memory, Live]] = [(aide, steward), (rich, treasurer)] if helped else []
+        born = [(boss, operator), *people, *helpers]
         if self.venue is not None:
             rings = Memory("clerk", symbols, self.chance.fork("clerk"))
             rings.tasks = list(boss.tasks)

@@ -55,6 +55,19 @@ class OrderFilled(Message, frozen=True):
         return self.side.sign * self.quantity_units - self.fee_asset_units
 
 
+class HoldingCharged(Message, frozen=True):
+    """What an agent's positions have cost since the last day: funding and borrowing, by instrument.
+
+    ``cost_units`` are money units, negative where a position was paid for.
+    """
+
+    at: Nanos
+    slice: int
+    agent: AgentId
+    instruments: tuple[int, ...]
+    cost_units: tuple[int, ...]
+
+
 class OrderCancelled(Message, frozen=True):
     """A working order ended without (further) fill: cancelled, expired or withheld."""
 

@@ -13,7 +13,7 @@ from quarterdeck.execution.core.ledger import Account, capital_lines, funding_li
 from quarterdeck.execution.core.session import Tally
 from quarterdeck.execution.core.signals import Signal
 from quarterdeck.execution.core.venue import Bar
-from quarterdeck.execution.model import EquityMarked
+from quarterdeck.execution.model import EquityMarked, HoldingCharged
 from quarterdeck.execution.service.breakers import (
     open_breakers,
     open_market_breakers,
@@ -91,8 +91,8 @@ def close_slice(desk: Desk, bars: BarsClosed, step: Step) -> None:
 def _carry(desk: Desk, days: int, *, step: Step) -> None:
     """Charge every account what its positions have cost since the last day, at the last closes."""
     for account in desk.accounts.values():
-        cost = sum(
-            carry_of(
+        costs = {
+            row: carry_of(
                 holding.quantity,
                 desk.prices[row],
                 contract=desk.contracts[row],
@@ -101,9 +101,10 @@ def _carry(desk: Desk, days: int, *, step: Step) -> None:
             )
             for row, holding in account.holdings.items()
             if holding.quantity
-        )
-        if not cost:
+        }
+        if not any(costs.values()):
             continue
+        cost = sum(costs.values())
         account.cash -= cost
         store.write_entry(
             step,
@@ -120,6 +121,15 @@ def _carry(desk: Desk, days: int, *, step: Step) -> None:
             slice=step.slice,
             days=days,
             cost=text_of(cost, MONEY_SCALE),
+        )
+        step.say(
+            HoldingCharged(
+                at=step.at,
+                slice=step.slice,
+                agent=account.agent,
+                instruments=tuple(costs),
+                cost_units=tuple(costs.values()),
+            )
         )
 
 

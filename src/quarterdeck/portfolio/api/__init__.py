@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quarterdeck.portfolio.api.exploring import SENSITIVITY
 from quarterdeck.portfolio.api.history import proposals
 from quarterdeck.portfolio.model import (
     ActiveView,
@@ -76,4 +77,5 @@ OPERATIONS = (
         output=ViewsView,
         function=views,
     ),
+    SENSITIVITY,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quarterdeck.portfolio.api.exploring import FRONTIER
 from quarterdeck.portfolio.model import (
     AbortRebalance,
     ApproveRebalance,
@@ -25,6 +26,7 @@ from quarterdeck.portfolio.service.rebalancing import RebalancingService
 from quarterdeck.runtime.policy import Effect, Operation, Permission
 
 OPERATIONS = (
+    FRONTIER,
     Operation(
         name="rebalances.plan",
         summary="What it would take to bring an account to a target, judged by the gate in advance.",

@@ -90,6 +90,21 @@ def take_fill(
     return key
 
 
+def take_cost(book: Book, *, agent: str, instrument: int, cost: int) -> Key:
+    """Count what holding an instrument has cost (+) or was paid for (-) and return the cell it changed.
+
+    Examples
+    --------
+    >>> book = Book()
+    >>> key = take_cost(book, agent="a", instrument=0, cost=3)
+    >>> totals(book, {})
+    {'a': -3}
+    """
+    key = Key(agent, instrument, book.regime_of(instrument))
+    book.cells.setdefault(key, Cell()).cost += cost
+    return key
+
+
 def turn(book: Book, instrument: int, *, regime: str, worth: int) -> Sequence[Key]:
     """Begin a regime of ``instrument``, whose quantity unit is ``worth`` so much; return what changed.
 

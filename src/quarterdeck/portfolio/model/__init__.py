@@ -8,6 +8,23 @@ from enum import StrEnum
 from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.portfolio.model.allocation import (
+    AllocationView,
+    CapitalMove,
+    CarryAllocation,
+    EndAllocation,
+    GetAllocation,
+    SetAllocation,
+    ShareRow,
+)
+from quarterdeck.portfolio.model.exploring import (
+    FrontierView,
+    GetFrontier,
+    GetSensitivity,
+    RiskReturn,
+    SensitivityRow,
+    SensitivityView,
+)
 from quarterdeck.portfolio.model.objectives import Objective
 from quarterdeck.portfolio.model.rebalancing import (
     AbortRebalance,
@@ -39,20 +56,28 @@ from quarterdeck.portfolio.model.rebalancing import (
 __all__ = [
     "PUBLISHED",
     "AbortRebalance",
+    "AllocationView",
     "ApproveRebalance",
     "AttributionRow",
     "AttributionView",
+    "CapitalMove",
+    "CarryAllocation",
     "DriftMeasured",
     "DriftOf",
     "DriftRow",
+    "EndAllocation",
     "EndMandate",
+    "FrontierView",
+    "GetAllocation",
     "GetAttribution",
+    "GetFrontier",
     "GetMandates",
     "GetPortfolio",
     "GetProposals",
     "GetRebalance",
     "GetRebalances",
     "GetRebalancing",
+    "GetSensitivity",
     "LegView",
     "MandateView",
     "MandatesView",
@@ -73,7 +98,12 @@ __all__ = [
     "RebalanceView",
     "RebalancesView",
     "RebalancingView",
+    "RiskReturn",
+    "SensitivityRow",
+    "SensitivityView",
+    "SetAllocation",
     "SetMandate",
+    "ShareRow",
     "Triggers",
 ]
 
@@ -314,7 +344,7 @@ class GetAttribution(Query, frozen=True):
 
 
 class AttributionRow(Answer, frozen=True):
-    """One part: ``gain`` before costs, ``cost`` the fees, ``net`` the difference, exact.
+    """One part: ``gain`` before costs, ``cost`` fees and holding, ``net`` the difference.
 
     ``risk_share`` is its part of the variance of all that is held, under the covariance of the window;
     the shares add up to 1. Null where nothing is held or the window is not full.

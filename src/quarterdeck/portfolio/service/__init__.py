@@ -15,19 +15,20 @@ import msgspec
 import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
-from quarterdeck.execution.model import OrderFilled, SignalEnded, SignalStated
-from quarterdeck.kernel.errors import DomainError
+from quarterdeck.execution.model import (
+    HoldingCharged,
+    OrderFilled,
+    SignalEnded,
+    SignalStated,
+)
+from quarterdeck.kernel.errors import DomainError, NotEnoughData
 from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
-from quarterdeck.portfolio.core.budget import ROUNDING, Budget
-from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.conditioned import moments_of
+from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.estimate import turnover
-from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.rolling import RollingMoments
-from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.core.targets import Targets
 from quarterdeck.portfolio.model import (
@@ -47,12 +48,14 @@ from quarterdeck.portfolio.service.attributing import (
     closes,
     note_agent,
     note_fill,
+    note_holding,
     note_turns,
     read_book,
     unit_values,
     view_of,
 )
-from quarterdeck.portfolio.service.convictions import Convictions, balanced
+from quarterdeck.portfolio.service.basis import Basis, Sample, basis_of, optimum_of, prior_of
+from quarterdeck.portfolio.service.convictions import Convictions
 from quarterdeck.portfolio.service.measuring import AgainstBenchmark, benchmark_of
 from quarterdeck.portfolio.service.showing import Shares, figures_of, shown
 from quarterdeck.regime.model import RegimeChanged
@@ -60,21 +63,6 @@ from quarterdeck.runtime.config import PortfolioSection
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Array, Reader, State
-
-RISK_FREE = 0.0
-"""The risk-free rate of every Sharpe ratio here: no rate is known, so excess is over zero."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Basis:
-    """What the objectives of one close are answered from."""
-
-    mean: Floats
-    covariance: Floats
-    span_from: Nanos
-    span_to: Nanos
-    condition: float | None
-    warning: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +161,7 @@ class PortfolioService:
             case OrderFilled():
                 worth = int(self._unit_values[message.instrument])
                 note_fill(self._book, message, unit_value=worth, step=step)
-                signed = message.side.sign * message.quantity_units
+                signed = message.position_units
                 self._against.fill(
                     message.instrument,
                     step,
@@ -181,6 +169,9 @@ class PortfolioService:
                     value=signed * message.price_units * worth,
                     fee=message.fee_units,
                 )
+            case HoldingCharged():
+                note_holding(self._book, message, step)
+                self._against.charge(sum(message.cost_units), step)
             case RegimeChanged():
                 self._turned.append(message)
             case SignalStated():
@@ -211,7 +202,7 @@ class PortfolioService:
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
         if self._moments.full and message.index % self._config.every_bars == 0:
-            basis = self._basis()
+            basis = _basis(self.sample())
             for objective in Objective:
                 self._propose(objective, step, basis=basis)
         self._tell_drifts(step)
@@ -276,22 +267,18 @@ class PortfolioService:
             return None
         mean, covariance = self._moments.mean.copy(), self._moments.covariance()
         if self._config.mean == "views":
-            mean = self.convictions.mean(covariance, prior=self.prior(covariance))
+            market = self._against.benchmark.weights
+            prior = prior_of(self._config, covariance, market=market)
+            mean = self.convictions.mean(covariance, prior=prior)
         return Outlook(mean=mean, covariance=covariance)
 
     def deviation(self, row: int) -> float:
         """Return the deviation of an instrument's return per bar; 0 until the window is full."""
         return math.sqrt(float(self._moments.covariance()[row, row])) if self._moments.full else 0.0
 
-    def prior(self, covariance: Floats) -> Floats:
-        """Return the returns per bar that make the benchmark the best portfolio, without views."""
-        aversion = self._config.risk_aversion
-        if not aversion:
-            raise DomainError(
-                "portfolio.risk_aversion is not set, so no market is in balance", code="NO_AVERSION"
-            )
-        market = self._against.benchmark.weights
-        return balanced(covariance, market=market, risk_aversion=aversion)
+    def held(self) -> tuple[Floats, int]:
+        """Return what all agents hold together as shares of their equity, and that in money units."""
+        return self._against.held(tuple(self._worths().values()))
 
     def _worths(self) -> dict[int, int]:
         """Return the money units that a quantity unit of each instrument is worth at the last close."""
@@ -322,47 +309,40 @@ class PortfolioService:
         worths = tuple(self._worths().values())
         return self._against.view(worths, self._against.betas(self._moments))
 
-    def _basis(self) -> Basis | DomainError:
-        """Return what every objective is answered from at this close, or why there is nothing."""
-        window = self._moments.window()
-        turn = int(self._moments.count[0]) % self._config.window_bars
-        try:
-            mean, covariance, observations = moments_of(
-                self._config.covariance,
-                window,
-                volatilities=self._forecasts.volatilities(),
-                began=np.roll(self._began, -turn, axis=0),
-                present=self._labels,
-            )
-        except DomainError as refusal:
-            return refusal
-        if self._config.mean == "views":
-            try:
-                mean = self.convictions.mean(covariance, prior=self.prior(covariance))
-            except DomainError as refusal:
-                return refusal
-        condition = condition_number(covariance)
-        return Basis(
-            mean=mean,
-            covariance=covariance,
+    def sample(self) -> Sample:
+        """Return what the objectives of this close are answered from, or refuse a short window."""
+        need = self._config.window_bars
+        if not self._moments.full:
+            raise NotEnoughData("joint returns", have=self._moments.have, need=need)
+        turn = int(self._moments.count[0]) % need
+        return Sample(
+            config=self._config,
+            symbols=self.symbols,
+            cap=float(self._budget.upper[0]),
+            window=self._moments.window(),
             span_from=Nanos(int(self._instants[turn])),
             span_to=Nanos(int(self._instants[turn - 1])),
-            condition=condition,
-            warning=weakness(len(self.symbols), observations=observations, condition=condition),
+            volatilities=self._forecasts.volatilities().copy(),
+            began=np.roll(self._began, -turn, axis=0),
+            present=self._labels.copy(),
+            market=self._against.benchmark.weights,
+            opinions=self.convictions.opinions(),
         )
 
     def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
-        optimum: Optimum | DomainError
-        if isinstance(basis, DomainError):
-            optimum = basis
-        else:
-            cap = float(self._budget.upper[0])
-            optimum = _optimum(objective, basis, cap=cap, symbols=self.symbols)
-        if isinstance(optimum, DomainError):
-            self._reasons[objective] = optimum.message
-            step.write("portfolio.reason_saved", objective=objective.value, reason=optimum.message)
+        try:
+            if isinstance(basis, DomainError):
+                raise basis
+            optimum = optimum_of(
+                objective,
+                (basis.mean, basis.covariance),
+                cap=float(self._budget.upper[0]),
+                symbols=self.symbols,
+            )
+        except DomainError as refusal:
+            self._reasons[objective] = refusal.message
+            step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
             return
-        assert isinstance(basis, Basis)
         if self._reasons.pop(objective, ""):
             step.write("portfolio.reason_saved", objective=objective.value, reason="")
         before = self._latest.get(objective)
@@ -433,26 +413,8 @@ class PortfolioService:
         )
 
 
-def _optimum(
-    objective: Objective, basis: Basis, *, cap: float, symbols: tuple[str, ...]
-) -> Optimum | DomainError:
-    """Return the weights asked for, or why there are none that hold ``cap``."""
-    bounded = objective.value in BOUNDED
+def _basis(sample: Sample) -> Basis | DomainError:
     try:
-        found = solve(
-            objective.value,
-            mean=basis.mean,
-            covariance=basis.covariance,
-            limits=Limits(risk_free=RISK_FREE, max_weight=cap if bounded else 1.0),
-            rounded=True,
-        )
+        return basis_of(sample)
     except DomainError as refusal:
         return refusal
-    heaviest = int(found.weights.argmax())
-    if found.weights[heaviest] > cap + ROUNDING:
-        return DomainError(
-            f"the only {objective.value} portfolio holds {found.weights[heaviest]:.1%} of "
-            f"{symbols[heaviest]}; max_weight allows {cap:.1%}",
-            code="OUTSIDE_BOUNDS",
-        )
-    return found

@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from quarterdeck.agents.model import AgentRegistered
-from quarterdeck.execution.model import OrderFilled
+from quarterdeck.execution.model import HoldingCharged, OrderFilled
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
@@ -18,6 +18,7 @@ from quarterdeck.portfolio.core.attribution import (
     Key,
     Stake,
     strategy_of,
+    take_cost,
     take_fill,
     turn,
     valued,
@@ -72,6 +73,13 @@ def note_fill(book: Book, fill: OrderFilled, *, unit_value: int, step: Step) -> 
         fee=fill.fee_units,
     )
     _save(book, key, step)
+
+
+def note_holding(book: Book, charged: HoldingCharged, step: Step) -> None:
+    """Count what positions have cost by the day."""
+    for instrument, cost in zip(charged.instruments, charged.cost_units, strict=True):
+        key = take_cost(book, agent=charged.agent, instrument=instrument, cost=cost)
+        _save(book, key, step)
 
 
 def note_turns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,20 @@ from quarterdeck.runtime.state import Reader
 SIGNS: Final = {"long": 1.0, "short": -1.0}
 
 Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinions:
+    """Open views and what their agents' views were worth, as they were at one instant."""
+
+    views: tuple[OpenView, ...]
+    skills: Mapping[str, Skill]
+
+    def mean(self, covariance: Floats, *, prior: Floats) -> Floats:
+        """Return what is expected per bar with the views of skilled agents, to 12 digits."""
+        views = views_of(self.views, self.skills, covariance)
+        found = black_litterman(prior, covariance, views=views)
+        return np.array([published(each) for each in found.tolist()])
 
 
 @dataclass(slots=True)
@@ -91,11 +105,14 @@ class Convictions:
         """Return the views that are open, by agent and instrument."""
         return [self.followed[key] for key in sorted(self.followed)]
 
+    def opinions(self) -> Opinions:
+        """Return the open views and the skills as they are now; a later step does not change them."""
+        skills = {agent: msgspec.structs.replace(skill) for agent, skill in self.skills.items()}
+        return Opinions(views=tuple(self.open_views()), skills=skills)
+
     def mean(self, covariance: Floats, *, prior: Floats) -> Floats:
         """Return what is expected per bar with the views of skilled agents, to 12 digits."""
-        views = views_of(self.open_views(), self.skills, covariance)
-        found = black_litterman(prior, covariance, views=views)
-        return np.array([published(each) for each in found.tolist()])
+        return self.opinions().mean(covariance, prior=prior)
 
     def expected(self, view: OpenView, covariance: Floats) -> float:
         """Return what a view expects per bar under a covariance."""

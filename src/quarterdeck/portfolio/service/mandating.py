@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.portfolio.core.programme import Rebalance
 from quarterdeck.portfolio.core.triggers import check, session_of
 from quarterdeck.portfolio.model import (
@@ -40,7 +42,7 @@ MAX_WAIT_BARS = 5_000
 
 def set_mandate(service: RebalancingService, command: SetMandate, step: Step) -> MandateView:
     """Begin to watch an account, or change how; a mandate that was held goes on."""
-    _check(service, command)
+    check_mandate(command, service.symbols, every_bars=service.every_bars)
     service.accounts.holdings(command.agent)
     charges = service.programmes.charges
     for charge in charges.values():
@@ -52,13 +54,21 @@ def set_mandate(service: RebalancingService, command: SetMandate, step: Step) ->
                 value=command.agent,
                 accepted="an agent without a mandate, or that mandate's name",
             )
-    before = charges.get(command.name)
-    if before is None and len(charges) >= MAX_MANDATES:
+    if command.name not in charges and len(charges) >= MAX_MANDATES:
         raise Conflict(f"there are {MAX_MANDATES} mandates already", code="TOO_MANY_MANDATES")
     _refuse_live(service, command.name)
+    return take_up(service, command, by=step.caller.identity, step=step)
+
+
+def take_up(
+    service: RebalancingService, command: SetMandate, *, by: AgentId, step: Step
+) -> MandateView:
+    """Watch over an account by a mandate that was checked."""
+    charges = service.programmes.charges
+    before = charges.get(command.name)
     charge = Charge(
         mandate=command,
-        set_by=step.caller.identity,
+        set_by=by,
         set_at=step.at,
         since=step.at if before is None else before.since,
         session=session_of(step.at) if before is None else before.session,
@@ -169,17 +179,18 @@ def _refuse_live(service: RebalancingService, name: str) -> None:
         )
 
 
-def _check(service: RebalancingService, command: SetMandate) -> None:
+def check_mandate(command: SetMandate, symbols: Sequence[str], *, every_bars: int) -> None:
+    """Refuse terms that no account could be held to."""
     name = _text("name", command.name, most=MAX_NAME)
     if not name.isprintable():
         raise InvalidInput.of("name", name, "printable characters")
     check(command.triggers)
     horizon = command.horizon_bars
     check_terms(
-        service.symbols,
+        symbols,
         objective=command.objective,
         weights=command.weights,
-        horizon_bars=service.every_bars if horizon is None else horizon,
+        horizon_bars=every_bars if horizon is None else horizon,
         risk_aversion=command.risk_aversion,
     )
     if not 1 <= command.slices <= MAX_SLICES:

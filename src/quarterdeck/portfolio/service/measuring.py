@@ -87,6 +87,11 @@ class AgainstBenchmark:
         self.active.take_fill(instrument, quantity=quantity, value=value, fee=fee)
         self._save(step)
 
+    def charge(self, cost: int, step: Step) -> None:
+        """Count what holding has cost (+) or was paid (-) as cost."""
+        self.active.fees += cost
+        self._save(step)
+
     def betas(self, moments: RollingMoments) -> Floats:
         """Return each instrument's exposures to the factors; 0 until the window is full."""
         if moments.have < moments.returns.shape[0]:
@@ -99,6 +104,20 @@ class AgainstBenchmark:
         """Take a bar in: what a unit of each instrument was worth at its two closes."""
         close_bar(self.active, self.benchmark, before=before, after=after, betas=betas)
         self._save(step)
+
+    def held(self, worths: Sequence[int]) -> tuple[Floats, int]:
+        """Return what is held as shares of the equity, and that in money units, at the last closes.
+
+        Without equity nothing has a share.
+        """
+        one = self.active
+        equity = one.equity + one.joined + one.since(worths) - one.fees
+        shares = np.zeros(len(worths))
+        if equity > 0:
+            for i, worth in enumerate(worths):
+                quantity = one.held.get(i, 0) + one.traded.get(i, (0, 0))[0]
+                shares[i] = quantity * worth / equity
+        return shares, equity
 
     def view(self, worths: Sequence[int], betas: Floats) -> ActiveView:
         """Return every part at the last close, in money."""

@@ -151,7 +151,7 @@ def plan_of(
     holdings = accounts.holdings(agent)
     _refuse_unpriced(holdings, aim)
     stakes = holdings.stakes
-    weights = _weights(holdings, [stake.quantity for stake in stakes])
+    weights = shares_of(holdings)
     wanted, moves, residual = _worth_it(holdings, weights, aim=aim, outlook=outlook)
     trades = trades_of(
         holdings,
@@ -229,7 +229,7 @@ def present_drift(accounts: Accounts, outlook: Outlook | None, *, agent: str, ai
     """Return how far an account is from its target at this close."""
     holdings = accounts.holdings(agent)
     _refuse_unpriced(holdings, aim)
-    weights = _weights(holdings, [stake.quantity for stake in holdings.stakes])
+    weights = shares_of(holdings)
     return drift_of(weights, aim.weights, None if outlook is None else outlook.covariance)
 
 
@@ -248,6 +248,11 @@ def _refuse_unpriced(holdings: Holdings, aim: Aim) -> None:
     for stake, weight in zip(holdings.stakes, aim.weights.tolist(), strict=True):
         if weight > 0.0 and stake.price is None:
             raise DomainError(f"{stake.symbol} has no price yet", code="NO_PRICE")
+
+
+def shares_of(holdings: Holdings) -> Floats:
+    """Return what is held as shares of the equity, which must be above 0, at the last closes."""
+    return _weights(holdings, [stake.quantity for stake in holdings.stakes])
 
 
 def _weights(holdings: Holdings, quantities: Sequence[int]) -> Floats:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.model import OrderFilled, StopScope, TradingHalted
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message
@@ -28,6 +29,7 @@ from quarterdeck.portfolio.model import (
 )
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.configured import mandates_of
 from quarterdeck.portfolio.service.drafting import (
     aim,
     came_to,
@@ -37,13 +39,14 @@ from quarterdeck.portfolio.service.drafting import (
     trigger_of,
 )
 from quarterdeck.portfolio.service.executing import advance, end, withdraw
-from quarterdeck.portfolio.service.mandating import hold
+from quarterdeck.portfolio.service.mandating import hold, take_up
 from quarterdeck.portfolio.service.planning import aim_of, plan_of
 from quarterdeck.portfolio.service.programmes import Charge, Programmes
 from quarterdeck.portfolio.service.wording import mandate_view, rebalance_view
 from quarterdeck.regime.model import RegimeChanged
+from quarterdeck.runtime.config import PortfolioSection
 from quarterdeck.runtime.paging import page
-from quarterdeck.runtime.policy import Caller
+from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import History, Reader, State
 
@@ -61,6 +64,7 @@ class RebalancingService:
         "every_bars": State.FIXED,
         "portfolio": State.FIXED,
         "accounts": State.FIXED,
+        "_configured": State.FIXED,
         "programmes": State.JOURNALED,
         "_turned": State.VIEW,
     }
@@ -69,15 +73,16 @@ class RebalancingService:
         self,
         *,
         instruments: Sequence[Instrument],
-        every_bars: int,
+        config: PortfolioSection,
         portfolio: PortfolioService,
         accounts: Accounts,
     ) -> None:
         self._instruments = tuple(instruments)
         self.symbols = tuple(one.symbol for one in instruments)
-        self.every_bars = every_bars
+        self.every_bars = config.every_bars
         self.portfolio = portfolio
         self.accounts = accounts
+        self._configured = mandates_of(config.mandates, self.symbols, every_bars=config.every_bars)
         self.programmes = Programmes()
         # The instruments whose regime changed in this slice; never kept beyond the step.
         self._turned: set[int] = set()
@@ -87,8 +92,15 @@ class RebalancingService:
         self.programmes.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
-        """Follow fills and stops; at a close carry on what runs and look for what is due."""
+        """Follow fills and stops; at a close carry on what runs and look for what is due.
+
+        A mandate that the configuration names begins when its agent joins, which is once in a run.
+        """
         match message:
+            case AgentRegistered():
+                named = self._configured.get(message.agent)
+                if named is not None:
+                    take_up(self, named, by=DECK_CALLER.identity, step=step)
             case OrderFilled():
                 self._filled(message, step)
             case TradingHalted():

@@ -7,6 +7,7 @@ from quarterdeck.portfolio.core.convictions import NEED
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.model import GetViews, OutlookRow, SkillRow, ViewRow, ViewsView
 from quarterdeck.portfolio.service import PortfolioService
+from quarterdeck.portfolio.service.basis import prior_of
 from quarterdeck.runtime.policy import Caller
 
 
@@ -18,7 +19,8 @@ def views(service: PortfolioService, _query: GetViews, _caller: Caller) -> Views
     reason = None if outlook is not None else "the window of joint returns is not full yet"
     if outlook is not None:
         try:
-            prior = service.prior(outlook.covariance)
+            sample = service.sample()
+            prior = prior_of(sample.config, outlook.covariance, market=sample.market)
             means = kept.mean(outlook.covariance, prior=prior).tolist()
             rows = tuple(
                 OutlookRow(

@@ -15,7 +15,7 @@ from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
 from quarterdeck.kernel.vocabulary import Regime
 from quarterdeck.market.model import BarsClosed
-from quarterdeck.portfolio.model import GetRebalancing
+from quarterdeck.portfolio.model import GetAllocation, GetPortfolio, GetRebalancing, GetViews
 from quarterdeck.risk.model import GetRiskNow
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.server.carrying import Bell
@@ -39,6 +39,9 @@ LATEST: Mapping[str, Query] = {
     "overview": GetOverview(),
     "gate": GetGateNow(),
     "rebalances": GetRebalancing(),
+    "portfolio": GetPortfolio(),
+    "views": GetViews(),
+    "allocation": GetAllocation(),
     "risk": GetRiskNow(),
     "work": GetWork(),
 }

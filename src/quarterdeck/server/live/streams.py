@@ -48,6 +48,27 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=250,
     ),
     Topic(
+        name="portfolio",
+        summary="The present proposal of every objective, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
+        name="views",
+        summary="Agents' signals as views and the returns expected with them, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
+        name="allocation",
+        summary="How capital is shared out among agents and would be best, whole each time.",
+        permission=Permission.READ,
+        lossless=False,
+        interval_ms=250,
+    ),
+    Topic(
         name="risk",
         summary="Levels, forecasts, what is held, credit lines and answers, whole each time.",
         permission=Permission.READ,

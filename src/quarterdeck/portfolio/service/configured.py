@@ -1,0 +1,79 @@
+"""Mandates as the configuration file names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.portfolio.model import Mode, Objective, Period, SetMandate, Triggers
+from quarterdeck.portfolio.service.mandating import MAX_MANDATES, check_mandate
+from quarterdeck.runtime.config import MandateEntry
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def mandates_of(
+    entries: Sequence[MandateEntry], symbols: Sequence[str], *, every_bars: int
+) -> dict[str, SetMandate]:
+    """Return the mandates by agent, or refuse one and say which key is wrong and what is accepted."""
+    if len(entries) > MAX_MANDATES:
+        raise InvalidInput.of("portfolio.mandates", len(entries), f"at most {MAX_MANDATES}")
+    found: dict[str, SetMandate] = {}
+    names: set[str] = set()
+    for place, entry in enumerate(entries):
+        at = f"portfolio.mandates[{place}]"
+        if not entry.agent.strip():
+            raise InvalidInput.of(f"{at}.agent", entry.agent, "the name of an agent")
+        if entry.agent in found:
+            accepted = "an agent that no other mandate watches over"
+            raise InvalidInput.of(f"{at}.agent", entry.agent, accepted)
+        if entry.name in names:
+            raise InvalidInput.of(f"{at}.name", entry.name, "a name of its own")
+        names.add(entry.name)
+        command = _command(entry, at)
+        try:
+            check_mandate(command, symbols, every_bars=every_bars)
+        except DomainError as refusal:
+            key = (refusal.field or "name").removeprefix("triggers.")
+            raise InvalidInput(
+                f"{at}: {refusal.message}",
+                field=f"{at}.{key}",
+                value=refusal.value,
+                accepted=refusal.accepted,
+            ) from None
+        found[entry.agent] = command
+    return found
+
+
+def _command(entry: MandateEntry, at: str) -> SetMandate:
+    return SetMandate(
+        name=entry.name,
+        agent=entry.agent,
+        mode=_word(f"{at}.mode", entry.mode, Mode),
+        objective=None
+        if entry.objective is None
+        else _word(f"{at}.objective", entry.objective, Objective),
+        weights=entry.weights or None,
+        triggers=Triggers(
+            every=None if entry.every is None else _word(f"{at}.every", entry.every, Period),
+            sessions=entry.sessions,
+            drift=entry.drift,
+            relative_drift=entry.relative_drift,
+            risk_drift=entry.risk_drift,
+            cash_flow=entry.cash_flow,
+            regime_change=entry.regime_change,
+        ),
+        slices=entry.slices,
+        horizon_bars=entry.horizon_bars,
+        risk_aversion=entry.risk_aversion,
+        approve_within_bars=entry.approve_within_bars,
+    )
+
+
+def _word(field: str, value: str, kind: type[Word]) -> Word:
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidInput.of(field, value, ", ".join(kind)) from None
