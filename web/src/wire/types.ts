@@ -1345,7 +1345,7 @@ export interface NewTask {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity";
 
 /** What may have happened. */
 export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
@@ -1566,7 +1566,7 @@ export interface ProposalRecord {
   readonly turnover: number | null;
 }
 
-/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. */
+/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. ``cvar`` is the mean loss of the worst bars, null where it was not made least. */
 export interface ProposalView {
   readonly objective: Objective;
   readonly at: string | null;
@@ -1588,6 +1588,7 @@ export interface ProposalView {
   readonly warning: string | null;
   readonly target: Readonly<Record<string, number>> | null;
   readonly drift: number | null;
+  readonly cvar: number | null;
 }
 
 /** A page of proposals, newest first. */

@@ -45,6 +45,7 @@ from quarterdeck.portfolio.model.allocation import (
 )
 from quarterdeck.portfolio.model.rebalancing import Mode
 from quarterdeck.portfolio.ports import Charges, Treasury
+from quarterdeck.runtime.config import USUAL_OBJECTIVES
 from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
@@ -53,6 +54,8 @@ PARTITION: Final = "portfolio"
 LEAST_SESSIONS: Final = 20
 MOST_AGENTS: Final = 200
 MOST_REASON: Final = 500
+SHARED: Final = USUAL_OBJECTIVES
+"""What capital is shared out by: neither a cap nor a tail is stated for sessions."""
 
 
 class Standing(msgspec.Struct):
@@ -400,6 +403,8 @@ def _check(command: SetAllocation) -> None:
     if not 2 <= len(agents) <= MOST_AGENTS or len(set(agents)) < len(agents):
         accepted = f"2 to {MOST_AGENTS} different agents"
         raise InvalidInput.of("agents", f"{len(agents)} of {len(set(agents))} kinds", accepted)
+    if command.objective.value not in SHARED:
+        raise InvalidInput.of("objective", command.objective.value, ", ".join(SHARED))
     if not LEAST_SESSIONS <= command.sessions <= KEPT:
         raise InvalidInput.of("sessions", command.sessions, f"{LEAST_SESSIONS} to {KEPT}")
     drift = command.drift
