@@ -108,6 +108,7 @@ class Engine:
             fatal=self.supervisor.fail,
             # Who must stop the deck must also get in.
             spared=frozenset({RaiseStop, NoteAccess, NoteCondition}),
+            foretell=self.bus.foretell,
             watch=outside.watch,
             watch_command=outside.watch_command,
         )

@@ -102,7 +102,7 @@ def bars(scene: Scene, intent: Intent) -> tuple[int, ...]:
             participation = mean * limits.max_participation_fraction // PARTS
     parts = limits.window_collar_fraction
     if parts is not None and limit is not None and market.closes:
-        low, high = min(market.closes), max(market.closes)
+        low, high = market.low, market.high
         if (limit - low) * PARTS > low * parts or (high - limit) * PARTS > high * parts:
             collar = 0
     return participation, collar
