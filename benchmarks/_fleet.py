@@ -110,9 +110,9 @@ def lived(world: World, seed: int, *, rule: Rule | None) -> dict[str, float]:
             for agent in draw.permutation(AGENTS):
                 while True:
                     taken, _ = pool.pick(names[agent], machine_at=Nanos(at + later * MILLISECOND))
-                    if taken is None:
+                    if not taken:
                         break
-                    made = tasks.pop(taken)
+                    made = tasks.pop(taken[0])
                     pool.remove(made)
                     pool.fleet.hold(names[agent], 1)
                     busy[agent] += 1

@@ -256,6 +256,15 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.objectives": (
+        "names",
+        "What is proposed: some of `min-volatility`, `max-sharpe`, `risk-parity`, `hrp`, `equal-weight`, `max-return` and `min-cvar`.",
+    ),
+    "portfolio.vol_cap": (
+        "fraction a year",
+        "Largest volatility of `max-return`; 0 states none, and the proposal says what it would hold without one.",
+    ),
+    "portfolio.cvar_confidence": ("fraction", "`min-cvar` makes the mean of the worst 1 less this share of the window's bars least."),
     "portfolio.mean": (
         "text",
         "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",

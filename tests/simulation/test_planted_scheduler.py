@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.agents.core import calendars, moving, timetable
-from quarterdeck.agents.core.board import Board
+from quarterdeck.agents.core import board, calendars, moving, timetable
 from quarterdeck.agents.core.bounds import Bound, Bounds
 from quarterdeck.agents.service import AgentsService, work
 from quarterdeck.kernel.errors import Overloaded
@@ -51,6 +50,11 @@ def begun_too(original: Any, board: Any, agent: Any) -> Any:
         if task.agent not in (None, agent.name) and agent.fits(task.demand):
             return task
     return original(board, agent)
+
+
+def only_up(original: Any, open_of: Any, owner: str, *, by: int) -> None:
+    if by > 0:
+        original(open_of, owner, by=by)
 
 
 def forgotten(original: Any, self: Any, reader: Any) -> None:
@@ -123,7 +127,7 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
     ),
     (
         "what has ended still counts for its owner",
-        around(Board, "_unindex", nothing),
+        around(board, "_count", only_up),
         on_deck_with(tasks.test_nobody_fills_the_queue_alone),
     ),
 )

@@ -43,21 +43,16 @@ def save_agent(agent: Agent, step: Step) -> None:
     )
 
 
-def save_outcomes(name: AgentId, outcomes: Outcomes, step: Step) -> None:
-    """Write how the attempts of the agent called ``name`` have ended so far."""
-    step.write(
-        "agents.outcomes_saved",
-        name=name,
-        completed=outcomes.completed,
-        failed=outcomes.failed,
-        streak=outcomes.streak,
-    )
+def save_outcomes(name: AgentId, known: Mapping[AgentId, Outcomes], step: Step) -> None:
+    """Write how the attempts of the agent called ``name`` have ended by the end of the step."""
+    step.put("agents.outcomes_saved", name, row=lambda: {"name": name, **known[name]._asdict()})
 
 
-def save_skill(key: SkillKey, skill: Skill, step: Step) -> None:
-    """Write one record of what an agent is worth."""
+def save_skill(key: SkillKey, known: Mapping[SkillKey, Skill], step: Step) -> None:
+    """Write one record of what an agent is worth, as it is by the end of the step."""
     agent, kind, regime = key
-    step.write("agents.skill_saved", agent=agent, type=kind.value, regime=regime, **skill._asdict())
+    named = {"agent": agent, "type": kind.value, "regime": regime}
+    step.put("agents.skill_saved", *key, row=lambda: named | known[key]._asdict())
 
 
 def read_skills(reader: Reader) -> dict[SkillKey, Skill]:
@@ -92,36 +87,51 @@ def save_key(key: Key, step: Step) -> None:
 def save_task(change: Change, step: Step) -> None:
     """Write one change of a task."""
     task = change.task
-    if change.was is None:
-        step.write(
-            "agents.task_submitted",
-            number=task.number,
-            task_id=task.task_id,
-            type=task.type.value,
-            title=task.title,
-            capability=task.capability,
-            priority=task.priority.value,
-            submitter=task.by,
-            entry=task.entry,
-            input=_text(task.input),
-            depends_on=_text(task.depends_on),
-            max_attempts=task.max_attempts,
-            lease_ns=task.lease_ns,
-            submitted_at=task.submitted_at,
-            submitted_slice=task.submitted_slice,
-            state=task.state.value,
-            ready_machine_at=task.ready_machine_at,
-            requires=_text(task.requires),
-            strategy=task.strategy,
-            order_key=task.order_key,
-            not_before=task.not_before,
-            expires_at=task.expires_at,
-            expires_slice=task.expires_slice,
-            on_failure=task.on_failure.value,
-            ceiling_units=task.ceiling_units,
-            autonomy=task.autonomy.value,
-        )
-        return
+    match change.was, task.state:
+        case None, _:
+            _save_new(task, step)
+        case TaskState.READY, TaskState.LEASED:
+            _save_lease(task, step)
+        case TaskState.LEASED, TaskState.COMPLETED:
+            _save_result(task, step)
+        case _:
+            _save_changed(task, step)
+
+
+def _save_new(task: Task, step: Step) -> None:
+    """Write a task that was submitted."""
+    step.write(
+        "agents.task_submitted",
+        number=task.number,
+        task_id=task.task_id,
+        type=task.type.value,
+        title=task.title,
+        capability=task.capability,
+        priority=task.priority.value,
+        submitter=task.by,
+        entry=task.entry,
+        input=_text(task.input),
+        depends_on=_text(task.depends_on),
+        max_attempts=task.max_attempts,
+        lease_ns=task.lease_ns,
+        submitted_at=task.submitted_at,
+        submitted_slice=task.submitted_slice,
+        state=task.state.value,
+        ready_machine_at=task.ready_machine_at,
+        requires=_text(task.requires),
+        strategy=task.strategy,
+        order_key=task.order_key,
+        not_before=task.not_before,
+        expires_at=task.expires_at,
+        expires_slice=task.expires_slice,
+        on_failure=task.on_failure.value,
+        ceiling_units=task.ceiling_units,
+        autonomy=task.autonomy.value,
+    )
+
+
+def _save_changed(task: Task, step: Step) -> None:
+    """Write all that can change of a task."""
     step.write(
         "agents.task_changed",
         number=task.number,
@@ -147,7 +157,41 @@ def save_task(change: Change, step: Step) -> None:
         note=task.note,
         begun=int(task.begun),
         moves=task.moves,
-        factors=None if task.factors is None else msgspec.json.encode(task.factors).decode(),
+        factors=_factors(task),
+    )
+
+
+def _save_lease(task: Task, step: Step) -> None:
+    """Write what a lease changes of a ready task, and no more: it is what is written most."""
+    step.write(
+        "agents.task_leased",
+        number=task.number,
+        state=task.state.value,
+        agent=task.agent,
+        attempt=task.attempt,
+        because=task.because,
+        factors=_factors(task),
+        started_at=task.started_at,
+        started_machine_at=task.started_machine_at,
+        lease_until=task.lease_until,
+        begun=int(task.begun),
+        moves=task.moves,
+    )
+
+
+def _save_result(task: Task, step: Step) -> None:
+    """Write what a result changes of a leased task, and no more."""
+    step.write(
+        "agents.task_completed",
+        number=task.number,
+        state=task.state.value,
+        agent=task.agent,
+        attempt=task.attempt,
+        result=None if task.result is None else _text(task.result),
+        finished_at=task.finished_at,
+        finished_machine_at=task.finished_machine_at,
+        finish_order=task.finish_order,
+        lease_until=task.lease_until,
     )
 
 
@@ -302,6 +346,10 @@ def read_schedules(reader: Reader) -> dict[str, Schedule]:
 def read_last_fire(reader: Reader) -> int:
     """Return the number of the last firing, 0 before the first."""
     return int(reader.rows("agents.last_fire")[0]["number"])
+
+
+def _factors(task: Task) -> str | None:
+    return None if task.factors is None else msgspec.json.encode(task.factors).decode()
 
 
 def _text(value: Json | tuple[str, ...]) -> str:

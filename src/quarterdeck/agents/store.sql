@@ -180,6 +180,18 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   begun = :begun, moves = :moves
 WHERE number = :number
 
+-- task_leased --
+UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt, because = :because,
+  factors = :factors, started_at = :started_at, started_machine_at = :started_machine_at,
+  lease_until = :lease_until, begun = :begun, moves = :moves
+WHERE number = :number
+
+-- task_completed --
+UPDATE tasks SET state = :state, settled_attempt = :attempt, reason = NULL, result = :result,
+  finished_at = :finished_at, finished_machine_at = :finished_machine_at,
+  finish_order = :finish_order, lease_until = :lease_until
+WHERE number = :number AND agent = :agent AND attempt = :attempt
+
 -- skill_saved --
 INSERT INTO agent_skills (agent, type, regime, weight, gain, trials, slice, duration_ms, score_ppm)
 VALUES (:agent, :type, :regime, :weight, :gain, :trials, :slice, :duration_ms, :score_ppm)

@@ -25,6 +25,7 @@ from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.config import Config
 from quarterdeck.runtime.config_file import read_config, shipped_config
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
+from quarterdeck.runtime.loop import new_loop
 from quarterdeck.runtime.program import other_settings
 from quarterdeck.server.desk.report import RunReport
 from quarterdeck.server.guards import LOOPBACK
@@ -80,7 +81,9 @@ def run(options: Options, *, kernel_digest: str) -> int:
             worker=config.agents.own_worker,
             any_port=options.port is None and options.config is None,
         )
-        return asyncio.run(_lived(Deck(plan, kernel_digest=kernel_digest), options))
+        deck = Deck(plan, kernel_digest=kernel_digest)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(_lived(deck, options))
 
 
 async def _lived(deck: Deck, options: Options) -> int:

@@ -1,10 +1,13 @@
-"""Committed messages on their way out: to live views and notifiers, never back into a step."""
+"""Committed messages on their way out: to live views and notifiers, never back into a step.
+
+Whoever only wants to be woken may hear of a step earlier, between its end and its way to the disk.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from quarterdeck.kernel.messages import Message
 
@@ -51,6 +54,21 @@ class Bus:
 
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
+        self._woken: list[Callable[[Sequence[Message]], None]] = []
+
+    def wake(self, hear: Callable[[Sequence[Message]], None]) -> None:
+        """Let ``hear`` be told what every step said as soon as it has ended.
+
+        It is not on disk then: this is for what shows nobody anything, such as asking for work, whose
+        answer waits for a later step to be on disk and so for this one.
+        """
+        self._woken.append(hear)
+
+    def foretell(self, messages: Sequence[Message]) -> None:
+        """Tell those to be woken what a step said that has just ended."""
+        if messages:
+            for hear in self._woken:
+                hear(messages)
 
     def subscribe(self, capacity: int) -> Subscription:
         """Return a new subscription that holds at most ``capacity`` messages."""

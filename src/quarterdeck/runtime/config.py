@@ -80,6 +80,8 @@ SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
 PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
 PORTFOLIO_MEANS = ("sample", "views")
+USUAL_OBJECTIVES = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
+PORTFOLIO_OBJECTIVES = (*USUAL_OBJECTIVES, "max-return", "min-cvar")
 
 
 class OrdersSection(_Section, frozen=True):
@@ -308,12 +310,16 @@ class PortfolioSection(_Section, frozen=True):
     or ``regime``, which weights returns by how like the present the regimes were they began in.
     ``mean`` is ``sample`` or ``views``: what makes the benchmark the best portfolio at
     ``risk_aversion``, 0 for none stated, moved by the signals of agents with measured skill.
-    Without a ``benchmark`` it is equal weights of all instruments.
+    Without a ``benchmark`` it is equal weights of all instruments. ``objectives`` are what is proposed;
+    ``vol_cap`` is per year, for ``max-return``, and 0 where none is stated.
     """
 
     every_bars: PositiveInt = 21
     window_bars: Annotated[int, msgspec.Meta(ge=20, le=5_000)] = 250
     max_weight: Fraction = 0.6
+    objectives: tuple[str, ...] = USUAL_OBJECTIVES
+    vol_cap: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
+    cvar_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.95
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
     mean: str = "sample"

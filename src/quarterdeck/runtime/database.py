@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,23 @@ _BLOCK = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"^\s*(\w+) (?:INTEGER|TEXT|REAL|BLOB)\b.*$", re.MULTILINE)
 _MARK = re.compile(r"-- (hashed|unhashed)\s*$")
+_PARAMETER = re.compile(r"('[^']*')|:([a-z_]\w*)")
+"""A parameter; what stands in quotes is none."""
+
+Placed = tuple[str, Callable[[Mapping[str, object]], tuple[object, ...]]]
+"""A statement with numbered parameters, and what takes their values from those by name, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """All schemas and named statements of one database file."""
+    """All schemas and named statements of one database file.
+
+    ``placed`` are the same statements for the journal: by place a row is bound in half the time.
+    """
 
     schema: tuple[str, ...]
     statements: Mapping[str, str]
+    placed: Mapping[str, Placed]
     hashed: Mapping[str, tuple[str, ...]]
 
 
@@ -74,6 +84,20 @@ def hashed_columns(schema: str) -> dict[str, tuple[str, ...]]:
     return tables
 
 
+def placed(statement: str) -> Placed:
+    """Return ``statement`` with numbered parameters, and what takes their values.
+
+    >>> text, take = placed("UPDATE t SET a = :a, b = :b WHERE a < :a")
+    >>> text, take({"b": 2, "a": 1})
+    ('UPDATE t SET a = ?1, b = ?2 WHERE a < ?1', (1, 2))
+    """
+    names = list(dict.fromkeys(name for _, name in _PARAMETER.findall(statement) if name))
+    text = _PARAMETER.sub(lambda found: found[1] or f"?{names.index(found[2]) + 1}", statement)
+    if len(names) > 1:
+        return text, itemgetter(*names)
+    return text, lambda values: tuple(values[name] for name in names)
+
+
 def load_sql(block: str = "schema") -> Sql:
     """Read every capability's ``store.sql``; ``block`` names the schema block of the file wanted."""
     schemas: list[str] = []
@@ -90,7 +114,12 @@ def load_sql(block: str = "schema") -> Sql:
         for name, body in blocks.items():
             if name not in ("schema", "telemetry_schema"):
                 statements[f"{capability}.{name}"] = body
-    return Sql(schema=tuple(schemas), statements=statements, hashed=hashed)
+    return Sql(
+        schema=tuple(schemas),
+        statements=statements,
+        placed={name: placed(text) for name, text in statements.items()},
+        hashed=hashed,
+    )
 
 
 def connect(

@@ -30,13 +30,16 @@ from quarterdeck.runtime.upgrade import Accept, upgrade
 
 BATCH_STEPS = 128
 """Most steps in one transaction."""
+GATHER_TURNS = 2
+"""Turns of the event loop before a batch is taken: what a step woke joins it, such as the claim of an
+agent that waited for the task just submitted, and needs no sync of its own."""
 MAX_PENDING = 4_096
 """Most steps in memory that are not on disk; beyond it no step is admitted."""
 MAX_AGE_S = 0.25
 """Oldest age of a step that is not on disk; beyond it no step is admitted."""
 BUSY_S = 5.0
 """How long a foreign lock is waited for before the process gives up."""
-IDLE_S = 0.02
+IDLE_S = 0.25
 """How long nothing may arrive before the log is folded into the database."""
 FOLD_EVERY_S = 2.0
 """How often the log is folded into the database when there is no idle time."""
@@ -190,6 +193,8 @@ class Journal:
         return await self._in_thread(lambda: work(self._use()))
 
     async def _write_batch(self) -> None:
+        for _ in range(GATHER_TURNS):
+            await asyncio.sleep(0)
         size = min(len(self._pending), BATCH_STEPS)
         batch = [self._pending[i] for i in range(size)]
         rows = [rows for _, _, rows, _ in batch]
@@ -267,13 +272,14 @@ class Journal:
 
 def write_steps(connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[Row]]) -> None:
     """Write whole steps in one transaction; nothing of them is there if it fails."""
-    statements = sql.statements
+    placed = sql.placed
     # One cursor: its statements stay prepared, and a new one for each row costs a third more.
     execute = connection.cursor().execute
     execute("BEGIN IMMEDIATE")
     for rows in steps:
         for statement, values in rows:
-            execute(statements[statement], values)
+            text, take = placed[statement]
+            execute(text, take(values))
     execute("COMMIT")
 
 

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 KERNEL_MODULES = (
+    "quarterdeck.agents.core.lanes",
     "quarterdeck.agents.core.matching",
     "quarterdeck.market.core.indicators",
     "quarterdeck.regime.core.detector",

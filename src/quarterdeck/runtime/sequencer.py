@@ -8,7 +8,7 @@ first, as soon as that hearer has returned: nobody is called while in the middle
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -204,8 +204,9 @@ class Routes:
 class Sequencer:
     """Runs the steps, one at a time, on the event loop.
 
-    ``watch`` is shown every finished step, ``watch_command`` a step under way after every command
-    that a built-in agent gave in it, refused or not; they change nothing.
+    ``foretell`` is told what every finished step said. ``watch`` is shown every finished step,
+    ``watch_command`` a step under way after every command that a built-in agent gave in it, refused
+    or not; they change nothing.
     """
 
     def __init__(
@@ -219,12 +220,14 @@ class Sequencer:
         start_at: Nanos,
         fatal: Callable[[BaseException], None],
         spared: frozenset[type[Command]] = frozenset(),
+        foretell: Callable[[Sequence[Message]], None] = lambda _: None,
         watch: Callable[[Step], None] | None = None,
         watch_command: Callable[[Step], None] | None = None,
     ) -> None:
         self.run = run
         self._fatal = fatal
         self._spared = spared
+        self._foretell = foretell
         self._watch = watch
         self._watch_command = watch_command
         self._routes = routes
@@ -364,6 +367,7 @@ class Sequencer:
         self.number = step.number
         self._journal.append(step)
         self._busy = False
+        self._foretell(step.messages)
         if self._watch is not None:
             self._watch(step)
         return step.number

@@ -197,7 +197,8 @@ class Doorman:
 
 def header(scope: Scope, name: bytes) -> str | None:
     """Return the one value of a header, or ``None``; one that is there twice is refused."""
-    values = [value for key, value in scope["headers"] if key.lower() == name]
+    # The names are in lower case: ASGI says so.
+    values = [value for key, value in scope["headers"] if key == name]
     if len(values) > 1:
         raise Refused(
             400,
@@ -211,7 +212,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 def session_cookie(scope: Scope) -> str | None:
     """Return the session's cookie, if there is one."""
     for key, value in scope["headers"]:
-        if key.lower() == b"cookie":
+        if key == b"cookie":
             try:
                 found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
             except CookieError:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from quarterdeck.agents.model import ClaimAnswer, ClaimWork
+from quarterdeck.agents.model import ClaimAnswer, ClaimWork, TaskReady
 from quarterdeck.execution.model import OrderView
 from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
 from quarterdeck.kernel.ids import AgentId
-from quarterdeck.kernel.messages import Answer, Command, Query
+from quarterdeck.kernel.messages import Answer, Command, Message, Query
 from quarterdeck.runtime.pacer import FeedState, FeedStatus
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.ports import Ports
@@ -20,9 +20,9 @@ from quarterdeck.server.ports import Ports
 MAX_WAIT_MS = 20_000
 """Longest wait of a claim: below the time-outs of the hosts that agents run in."""
 MAX_WAITING = 2_000
+"""Most callers that may wait for work at one time."""
 CALLED_AGAIN_S = 1.0
 """When those who still wait are looked at again after others were called."""
-"""Most callers that may wait for work at one time."""
 
 
 Called = Callable[[Sequence[AgentId]], Sequence[AgentId]]
@@ -36,6 +36,19 @@ class Bell:
         self._called = called
         self._waiting: dict[asyncio.Future[None], AgentId] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._about_to_ring = False
+
+    def hear(self, messages: Sequence[Message]) -> None:
+        """Ring when the present step is over, if it made work ready."""
+        if self._about_to_ring or not self._waiting:
+            return
+        if any(isinstance(message, TaskReady) for message in messages):
+            self._about_to_ring = True
+            asyncio.get_running_loop().call_soon(self._ring_once)
+
+    def _ring_once(self) -> None:
+        self._about_to_ring = False
+        self.ring()
 
     def wait(self, agent: AgentId) -> asyncio.Future[None]:
         """Return a future that is resolved when there is work for ``agent``."""
@@ -108,7 +121,9 @@ class Patience:
         """Wait for ``future``; return whether it came in time and somebody is still there."""
         self._future = future
         try:
-            await asyncio.wait_for(future, seconds)
+            # Not wait_for, which wakes a turn of the loop later: too late to join the batch of the step.
+            async with asyncio.timeout(seconds):
+                await future
         except TimeoutError:
             return False
         return not self.gone

@@ -21,6 +21,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BUCKETS = 10_000
+MAX_GOOD_HOSTS = 64
 SLOW_S = 1.0
 
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -65,12 +66,16 @@ class HostList:
     def __init__(self, config: ServerSection) -> None:
         own = set() if config.host in WILDCARDS else {config.host.strip("[]").lower()}
         self._names = LOOPBACK | own | {name_of(name) for name in config.allowed_hosts}
+        # Hosts as they came that were good: there are few, and every request names one.
+        self._good: set[str] = set()
 
     def check(self, scope: Scope) -> str:
         """Return the request's Host; refuse one that is missing, repeated or not ours."""
         host = header(scope, b"host")
         if not host:
             raise Refused(400, "the request has no Host", code="NO_HOST", field="host")
+        if host in self._good:
+            return host
         if name_of(host) not in self._names:
             raise Refused(
                 421,
@@ -80,6 +85,8 @@ class HostList:
                 value=host[:80],
                 accepted="localhost, 127.0.0.1, [::1], or a name in server.allowed_hosts",
             )
+        if len(self._good) < MAX_GOOD_HOSTS:
+            self._good.add(host)
         return host
 
 
@@ -198,11 +205,13 @@ class Edge:
     def _note(self, scope: Scope, status: int, took_s: float) -> None:
         self._seen(scope["method"], status, took_s)
         loud = status >= 500 or (took_s > SLOW_S and not scope["path"].endswith("/claim"))
-        self._log.log(
-            logging.WARNING if loud else logging.DEBUG,
-            "request.answered",
-            extra={"status": status, "took_ms": round(took_s * 1000, 1), **_shown(scope)},
-        )
+        level = logging.WARNING if loud else logging.DEBUG
+        if self._log.isEnabledFor(level):
+            self._log.log(
+                level,
+                "request.answered",
+                extra={"status": status, "took_ms": round(took_s * 1000, 1), **_shown(scope)},
+            )
 
 
 def _missing(message: Message) -> list[tuple[bytes, bytes]]:

@@ -45,6 +45,30 @@ class Description(Endpoint):
         await send_bytes(send, self._document)
 
 
+class Straight:
+    """Goes to what is at a path without parameters at once; everything else is the router's to find.
+
+    A router tries one route after the other, and there are a hundred.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._known: dict[str, ASGIApp] = {
+            route.path: route.app
+            for route in reversed(router.routes)
+            if isinstance(route, Route) and "{" not in route.path
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        known = self._known.get(scope["path"]) if scope["type"] == "http" else None
+        if known is None:
+            await self._router(scope, receive, send)
+            return
+        scope["path_params"] = {}
+        await known(scope, receive, send)
+
+
 class WebApp:
     """The deck's application: serve it, keep :meth:`run` running, :meth:`close` it at the end."""
 
@@ -94,6 +118,7 @@ def create_app(
     rates = RateLimit(per_minute=ports.config.requests_per_minute, clock=ports.clock)
     turnstile = Turnstile(doorman=Doorman(keys=ports.keys, sessions=sessions), rates=rates)
     bell = Bell(ports.keys.called)
+    ports.bus.wake(bell.hear)
     carrier = Carrier(ports=ports, bell=bell)
     hub = Hub(ports, bell=bell)
     traffic = Traffic()
@@ -135,7 +160,7 @@ def create_app(
         redirect_slashes=False,
     )
     declared_or_refuse(router, ports.registry)
-    edge = Edge(router, hosts=hosts, clock=ports.clock, log=log, seen=traffic.seen)
+    edge = Edge(Straight(router), hosts=hosts, clock=ports.clock, log=log, seen=traffic.seen)
     return WebApp(app=edge, router=router, hub=hub, mcp=mcp, carrier=carrier)
 
 

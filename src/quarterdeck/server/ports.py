@@ -75,6 +75,10 @@ class Bus(Protocol):
         """Return a new subscription that holds at most ``capacity`` messages."""
         ...
 
+    def wake(self, hear: Callable[[Sequence[Message]], None]) -> None:
+        """Let ``hear`` be told what every step said as soon as it has ended, before it is on disk."""
+        ...
+
 
 class Pacer(Protocol):
     """Paces the replay."""

@@ -46,17 +46,10 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
         413 as soon as more than ``limit`` bytes were announced or have arrived; 415 for a body
         that says it is not JSON; 400 when the client went away.
     """
-    headers = {name.lower(): value for name, value in scope["headers"]}
+    headers = dict(scope["headers"])
     announced = headers.get(b"content-length", b"")
-    too_large = Refused(
-        413,
-        f"the body is larger than {limit} bytes",
-        code="BODY_TOO_LARGE",
-        field="body",
-        accepted=f"at most {limit} bytes",
-    )
     if announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
-        raise too_large
+        raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
     more = True
@@ -67,7 +60,7 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         parts.append(part)
         more = message.get("more_body", False)
     media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
@@ -81,6 +74,16 @@ async def body_of(scope: Scope, receive: Receive, *, limit: int) -> bytes:
             accepted="application/json",
         )
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes",
+        code="BODY_TOO_LARGE",
+        field="body",
+        accepted=f"at most {limit} bytes",
+    )
 
 
 def object_in(body: bytes) -> dict[str, object]:
@@ -108,36 +111,43 @@ def object_in(body: bytes) -> dict[str, object]:
         raise malformed(f"the body is not JSON: {str(error)[:120]}") from None
     if not isinstance(found, dict):
         raise malformed("the body is not a JSON object")
-    check_values(found)
+    # JSON without escapes has no NUL, and UTF-8 that was decoded no lone surrogate.
+    check_values(found, plain=b"\\" not in body)
     return found
 
 
-def check_values(found: Mapping[str, object]) -> None:
-    """Refuse values that no part of the deck could hold: see :func:`object_in`."""
-    pending: list[tuple[str, object, int]] = [(name, value, 1) for name, value in found.items()]
-    for name in found:
-        _check_text(name, field="body")
-    while pending:
-        field, value, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise malformed(f"{field} nests deeper than {MAX_DEPTH}", field=field, code="TOO_DEEP")
-        match value:
-            case bool():
-                pass
-            case int():
-                if abs(value) > MAX_INTEGER:
-                    raise InvalidInput.of(field, value, "an integer of at most 64 bits")
-            case float():
-                if not math.isfinite(value):
-                    raise InvalidInput.of(field, value, "a finite number")
-            case str():
-                _check_text(value, field=field)
-            case list():
-                pending.extend((field, part, depth + 1) for part in value)
-            case dict():
-                for name, part in value.items():
-                    _check_text(name, field=field)
-                    pending.append((field, part, depth + 1))
+def check_values(found: Mapping[str, object], *, plain: bool = False) -> None:
+    """Refuse values that no part of the deck could hold: see :func:`object_in`.
+
+    ``plain`` says that the text was read without escapes: then none can hold what is not allowed.
+    """
+    for name, value in found.items():
+        if not plain:
+            _check_text(name, field="body")
+        _check_value(name, value, depth=1, plain=plain)
+
+
+def _check_value(field: str, value: object, *, depth: int, plain: bool) -> None:
+    if depth > MAX_DEPTH:
+        raise malformed(f"{field} nests deeper than {MAX_DEPTH}", field=field, code="TOO_DEEP")
+    if isinstance(value, str):
+        if not plain:
+            _check_text(value, field=field)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if not plain:
+                _check_text(name, field=field)
+            elif isinstance(part, str):
+                continue
+            _check_value(field, part, depth=depth + 1, plain=plain)
+    elif isinstance(value, list):
+        for part in value:
+            _check_value(field, part, depth=depth + 1, plain=plain)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidInput.of(field, value, "a finite number")
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise InvalidInput.of(field, value, "an integer of at most 64 bits")
 
 
 def _check_text(text: str, *, field: str) -> None:

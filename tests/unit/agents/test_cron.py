@@ -137,10 +137,12 @@ def test_new_york_rests_on_its_holidays() -> None:
         for n in range(date(2024, 1, 1).toordinal(), date(2025, 1, 1).toordinal())
     ]
     weekdays = [day for day in days if day.isoweekday() < 6]
-    assert [str(day) for day in weekdays if holidays.new_york_holiday(day)] == rests
+    assert [str(day) for day in weekdays if holidays.rests(holidays.NEW_YORK, day)] == rests
     # In 2021 Independence Day was a Sunday; New Year's Day of 2022 a Saturday.
-    assert holidays.new_york_holiday(date(2021, 7, 5))
-    assert not holidays.new_york_holiday(date(2021, 12, 31))
+    assert holidays.rests(holidays.NEW_YORK, date(2021, 7, 5))
+    assert not holidays.rests(holidays.NEW_YORK, date(2021, 12, 31))
+    # Decreed for one day: mourning for a president.
+    assert holidays.rests(holidays.NEW_YORK, date(2025, 1, 9))
 
 
 def test_a_market_that_never_closes_has_a_session_every_day() -> None:
@@ -162,30 +164,66 @@ def test_a_half_day_closes_early_and_opens_as_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    ("half_day", "rests", "half_days"),
+    ("market", "half_days"),
     [
-        ("new_york_half_day", "new_york_holiday", ["2028-07-03", "2028-11-24"]),
-        ("london_half_day", "london_holiday", ["2028-12-22", "2028-12-29"]),
-        ("frankfurt_half_day", "frankfurt_holiday", ["2028-12-29"]),
-        ("paris_half_day", "paris_holiday", []),
+        ("XNYS", ["2028-07-03", "2028-11-24"]),
+        ("XLON", ["2028-12-22", "2028-12-29"]),
+        ("XETR", ["2028-12-29"]),
+        ("XPAR", []),
+        ("XHKG", ["2028-01-25"]),
+        ("XTKS", []),
     ],
 )
-def test_half_days_are_those_that_the_exchange_publishes(
-    half_day: str, rests: str, half_days: list[str]
-) -> None:
+def test_half_days_are_those_that_the_exchange_publishes(market: str, half_days: list[str]) -> None:
+    hours = calendars.MARKETS[market]
     weekdays = [d for n in range(366) if (d := date(2028, 1, 1) + timedelta(n)).isoweekday() < 6]
-    short = [day for day in weekdays if getattr(holidays, half_day)(day)]
-    assert [str(day) for day in short if not getattr(holidays, rests)(day)] == half_days
+    short = [
+        day for day in weekdays if hours.half_days is not None and hours.half_days.falls_on(day)
+    ]
+    assert [str(day) for day in short if not (hours.rests and hours.rests(day))] == half_days
+
+
+def test_asian_exchanges_rest_on_their_holidays() -> None:
+    weekdays = [d for n in range(365) if (d := date(2026, 1, 1) + timedelta(n)).isoweekday() < 6]
+    # As Japan Exchange Group and Hong Kong Exchanges published them.
+    rests = {
+        "XTKS": [
+            "2026-01-01", "2026-01-02", "2026-01-12", "2026-02-11", "2026-02-23", "2026-03-20", "2026-04-29",
+            "2026-05-04", "2026-05-05", "2026-05-06", "2026-07-20", "2026-08-11", "2026-09-21", "2026-09-22",
+            "2026-09-23", "2026-10-12", "2026-11-03", "2026-11-23", "2026-12-31",
+        ],
+        "XHKG": [
+            "2026-01-01", "2026-02-17", "2026-02-18", "2026-02-19", "2026-04-03", "2026-04-06", "2026-04-07",
+            "2026-05-01", "2026-05-25", "2026-06-19", "2026-07-01", "2026-10-01", "2026-10-19", "2026-12-25",
+        ],
+    }  # fmt: skip
+    for market, days in rests.items():
+        falls_on = calendars.MARKETS[market].rests
+        assert falls_on is not None
+        assert [str(day) for day in weekdays if falls_on(day)] == days, market
+    # The eve of the lunar new year ends at noon; the session after it is four days later.
+    assert session("XHKG", Moment.CLOSE, "2026-02-16T00:00:00Z") == "2026-02-16T04:00:00Z"
+    assert session("XHKG", Moment.OPEN, "2026-02-16T04:00:00Z") == "2026-02-20T01:30:00Z"
+
+
+def test_years_before_the_calendar_s_first_follow_the_rules_of_now() -> None:
+    for market in ("XETR", "XPAR"):
+        falls_on = calendars.MARKETS[market].rests
+        assert falls_on is not None
+        assert falls_on(date(2014, 4, 18))
+        assert falls_on(date(2024, 3, 29))
+        assert not falls_on(date(2014, 4, 17))
 
 
 def test_european_exchanges_rest_on_their_holidays() -> None:
     weekdays = [d for n in range(365) if (d := date(2026, 1, 1) + timedelta(n)).isoweekday() < 6]
     easter = ["2026-04-03", "2026-04-06"]
     rests = {
-        "london": ["2026-01-01", *easter, "2026-05-04", "2026-05-25", "2026-08-31", "2026-12-25", "2026-12-28"],
-        "frankfurt": ["2026-01-01", *easter, "2026-05-01", "2026-12-24", "2026-12-25", "2026-12-31"],
-        "paris": ["2026-01-01", *easter, "2026-05-01", "2026-12-25"],
+        "XLON": ["2026-01-01", *easter, "2026-05-04", "2026-05-25", "2026-08-31", "2026-12-25", "2026-12-28"],
+        "XETR": ["2026-01-01", *easter, "2026-05-01", "2026-12-24", "2026-12-25", "2026-12-31"],
+        "XPAR": ["2026-01-01", *easter, "2026-05-01", "2026-12-25"],
     }  # fmt: skip
     for name, days in rests.items():
-        falls_on = getattr(holidays, f"{name}_holiday")
+        falls_on = calendars.MARKETS[name].rests
+        assert falls_on is not None
         assert [str(day) for day in weekdays if falls_on(day)] == days, name

@@ -88,6 +88,25 @@ def test_steps_are_on_disk_in_order_before_anybody_hears(tmp_path: Path) -> None
     assert heard == list(range(1, 3 * BATCH_STEPS + 1))
 
 
+def test_what_a_step_wakes_needs_no_sync_of_its_own(tmp_path: Path) -> None:
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        async def waiting() -> int:
+            await woken.wait()
+            return sequencer.slice_step(Tick(n=1), index=1, at=Nanos(1))
+
+        follower = asyncio.create_task(waiting())
+        await asyncio.sleep(0)
+        first = sequencer.slice_step(Tick(n=0), index=0, at=Nanos(0))
+        loop.call_soon(woken.set)
+        await journal.committed(first)
+        assert journal.durable == await follower
+        assert journal.commits == 1
+
+    deck(tmp_path / "core.db", work)
+
+
 def test_the_audit_chain_holds_and_shows_one_changed_byte(tmp_path: Path) -> None:
     async def work(journal: Journal, sequencer: Sequencer) -> None:
         for n in range(20):

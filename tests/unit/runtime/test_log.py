@@ -79,7 +79,8 @@ def steps_without_log(path: Path) -> int:
     connection = sqlite3.connect(alone)
     try:
         return int(connection.execute("SELECT COUNT(*) FROM step").fetchone()[0])
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:
+        # Also where the copy was made in the middle of the folding.
         return -1
     finally:
         connection.close()

@@ -309,7 +309,7 @@ def test_who_waits_for_work_is_woken_when_there_is_some(world: World) -> None:
             await world.commands.first.wait()
             world.commands.claimable = 1
             ready = TaskReady(at=START, task_id=TaskId("task-1"), capability="trading")
-            world.bus.publish(70, [ready])
+            world.bus.foretell([ready])
             async with asyncio.timeout(LIMIT_S):
                 answer = await waiting
             assert answer.json()["claim"]["lease_token"] == "lease-1"

@@ -116,7 +116,7 @@ export interface AgentVerdict {
   readonly text: string;
 }
 
-/** An agent as it stands; ``success_fraction`` is null before the first finished task. */
+/** An agent as it stands; ``success_fraction`` is null before the first finished task. ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work anybody, takes for one, and for five minutes at least. */
 export interface AgentView {
   readonly agent: string;
   readonly label: string;
@@ -132,6 +132,7 @@ export interface AgentView {
   readonly completed: number;
   readonly failed: number;
   readonly failed_in_a_row: number;
+  readonly stuck: ReadonlyArray<string>;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
   readonly accepts: ReadonlyArray<TaskType>;
@@ -149,7 +150,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -157,6 +158,12 @@ export interface AllocationView {
   readonly turnover: number | null;
   readonly left: Decimal | null;
   readonly optimality_gap: number | null;
+  readonly kkt_residual: number | null;
+  readonly solver: string | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly condition: number | null;
+  readonly warning: string | null;
   readonly reason: string | null;
   readonly due: string | null;
   readonly last: string | null;
@@ -1339,7 +1346,7 @@ export interface NewTask {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity";
 
 /** What may have happened. */
 export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
@@ -1560,7 +1567,7 @@ export interface ProposalRecord {
   readonly turnover: number | null;
 }
 
-/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. */
+/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. ``cvar`` is the mean loss of the worst bars, null where it was not made least. */
 export interface ProposalView {
   readonly objective: Objective;
   readonly at: string | null;
@@ -1582,6 +1589,7 @@ export interface ProposalView {
   readonly warning: string | null;
   readonly target: Readonly<Record<string, number>> | null;
   readonly drift: number | null;
+  readonly cvar: number | null;
 }
 
 /** A page of proposals, newest first. */

@@ -93,6 +93,8 @@ class Board:
         # In the order of their keys each ready task goes to the end of its lane.
         for task in sorted(known, key=lambda task: (task.order_key, task.number)):
             board._index(task)
+            if not task.state.final:
+                _count(board.open_of, task.owner, by=1)
         finished = [(task.finish_order, task.task_id) for task in known if task.finish_order]
         for order, task_id in sorted(finished):
             board._finished.append(task_id)
@@ -309,10 +311,15 @@ class Board:
         return change
 
     def _put(self, task: Task, before: Task | None) -> Change:
-        if before is not None:
+        ended = ended_attempt(task, before)
+        if before is None:
+            _count(self.open_of, task.owner, by=1)
+        else:
             self.counts[before.state] -= 1
             self._unindex(before)
-            if before.agent is not None and ended_attempt(task, before):
+            if task.state.final:
+                _count(self.open_of, before.owner, by=-1)
+            if before.agent is not None and ended:
                 completed, failed, streak = self.outcomes.get(before.agent, Outcomes())
                 good = task.state is TaskState.COMPLETED
                 self.outcomes[before.agent] = Outcomes(
@@ -324,16 +331,15 @@ class Board:
             self.findings[task.agent or task.by] = found_by(task)
         self._index(task)
         was = before.state if before is not None else None
-        return Change(task, was, ended_attempt(task, before))
+        return Change(task, was, ended)
 
     def _index(self, task: Task) -> None:
-        if not task.state.final:
-            self.open_of[task.owner] = self.open_of.get(task.owner, 0) + 1
         if task.entry is not None and not task.state.final:
             self.recurring.setdefault(task.entry, set()).add(task.task_id)
         self.alarms.set(task.task_id, task.number, _instant(task))
-        deadline = None if task.state.final else task.expires_slice
-        self.deadlines.set(task.task_id, task.number, deadline)
+        if task.expires_slice is not None:
+            deadline = None if task.state.final else task.expires_slice
+            self.deadlines.set(task.task_id, task.number, deadline)
         match task.state:
             case TaskState.READY:
                 self.ready.add(task)
@@ -358,10 +364,6 @@ class Board:
                 pass
 
     def _unindex(self, task: Task) -> None:
-        if not task.state.final:
-            self.open_of[task.owner] -= 1
-            if not self.open_of[task.owner]:
-                del self.open_of[task.owner]
         if task.entry is not None:
             self.recurring[task.entry].remove(task.task_id)
             if not self.recurring[task.entry]:
@@ -396,6 +398,14 @@ def found_by(task: Task) -> int:
     return len(found) if isinstance(found, list | tuple) else 0
 
 
+def _count(open_of: dict[str, int], owner: str, *, by: int) -> None:
+    count = open_of.get(owner, 0) + by
+    if count:
+        open_of[owner] = count
+    else:
+        del open_of[owner]
+
+
 def _gave_up(before: Agent, after: Agent) -> bool:
     """Return whether an agent offers less than it did, whatever its state."""
     return (before.capabilities, before.accepts, before.markets, before.cost_units, before.autonomy) != (
@@ -411,6 +421,11 @@ def _instant(task: Task) -> int | None:
     """Return the instant of machine time at which something is due for ``task`` next."""
     if task.state.final:
         return None
-    ends = {TaskState.LEASED: task.lease_until, TaskState.DELAYED: task.not_before}
-    instants = [at for at in (ends.get(task.state), task.expires_at) if at is not None]
-    return min(instants, default=None)
+    at = None
+    if task.state is TaskState.LEASED:
+        at = task.lease_until
+    elif task.state is TaskState.DELAYED:
+        at = task.not_before
+    if at is None or task.expires_at is None:
+        return task.expires_at if at is None else at
+    return min(at, task.expires_at)

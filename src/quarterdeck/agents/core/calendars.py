@@ -1,9 +1,10 @@
-"""When markets are open: sessions by local time, with the holidays and half days of each by its own rules."""
+"""When markets are open: sessions by local time, with the holidays and half days of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from quarterdeck.agents.core import holidays
@@ -35,8 +36,8 @@ _NEW_YORK = Hours(
     "America/New_York",
     time(9, 30),
     time(16, 0),
-    rests=holidays.new_york_holiday,
-    half_days=HalfDays(time(13, 0), holidays.new_york_half_day),
+    rests=partial(holidays.rests, holidays.NEW_YORK),
+    half_days=HalfDays(time(13, 0), partial(holidays.closes_early, holidays.NEW_YORK)),
 )
 
 MARKETS: Mapping[str, Hours] = {
@@ -46,8 +47,8 @@ MARKETS: Mapping[str, Hours] = {
         "Europe/London",
         time(8, 0),
         time(16, 30),
-        rests=holidays.london_holiday,
-        half_days=HalfDays(time(12, 30), holidays.london_half_day),
+        rests=partial(holidays.rests, holidays.LONDON),
+        half_days=HalfDays(time(12, 30), partial(holidays.closes_early, holidays.LONDON)),
     ),
     "XETR": Hours(
         "Europe/Berlin",
@@ -63,12 +64,20 @@ MARKETS: Mapping[str, Hours] = {
         rests=holidays.paris_holiday,
         half_days=HalfDays(time(14, 5), holidays.paris_half_day),
     ),
-    "XTKS": Hours("Asia/Tokyo", time(9, 0), time(15, 30)),
-    "XHKG": Hours("Asia/Hong_Kong", time(9, 30), time(16, 0)),
+    # Tokyo has had no half days since 2010.
+    "XTKS": Hours(
+        "Asia/Tokyo", time(9, 0), time(15, 30), rests=partial(holidays.rests, holidays.TOKYO)
+    ),
+    "XHKG": Hours(
+        "Asia/Hong_Kong",
+        time(9, 30),
+        time(16, 0),
+        rests=partial(holidays.rests, holidays.HONG_KONG),
+        half_days=HalfDays(time(12, 0), partial(holidays.closes_early, holidays.HONG_KONG)),
+    ),
     "UTC": Hours("UTC", time(0, 0), time(23, 59), weekend=True),
 }
-"""Hours by ISO 10383 code. ``UTC`` never closes; Tokyo's and Hong Kong's holidays are not known: they follow
-the moon and yearly decrees."""
+"""Hours by ISO 10383 code. ``UTC`` never closes."""
 
 
 def hours_of(market: str, *, field: str) -> Hours:

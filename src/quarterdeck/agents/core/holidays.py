@@ -1,101 +1,69 @@
-"""On which weekdays exchanges rest, and on which they close early, by their own published rules.
+"""On which weekdays exchanges rest, and on which they close early, as the library ``holidays`` knows them.
 
-Rules as they have read since 2022 (half days of New York since 2013). What was decreed for one day only (a
-storm, a mourning, a jubilee) is not known here.
+It is kept by many, follows the moon and yearly decrees, and knows what was decreed for one day only. What
+is here are rules for years before those it begins with, and the half days of Xetra, which it does not have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+MARKETS_KEPT = 64
 
 
-def new_york_holiday(day: date) -> bool:
-    """Return whether the New York exchanges rest on a weekday by rule 7.2.
+class Kept(NamedTuple):
+    """A market that the library keeps under ``code`` from ``since`` on, and its half days of today's hours
+    from ``short_since`` on, None where it has none.
+    """
 
-    Juneteenth counts from 2022, Martin Luther King Day from 1998.
+    code: str
+    since: int
+    short_since: int | None = None
 
-    References
-    ----------
-    NYSE Rule 7.2, Holidays. Easter: Meeus (1991), Astronomical Algorithms, chapter 8.
 
-    >>> new_york_holiday(date(2024, 3, 29)), new_york_holiday(date(2022, 1, 3))
+# Half a century ago New York closed early at other times, for weeks on end.
+NEW_YORK = Kept("XNYS", 1863, short_since=2013)
+LONDON = Kept("XLON", 2000, short_since=2000)
+FRANKFURT = Kept("XETR", 2016)
+PARIS = Kept("XPAR", 2019)
+TOKYO = Kept("XJPX", 1949)
+HONG_KONG = Kept("XHKG", 2014, short_since=2014)
+
+
+def rests(market: Kept, day: date) -> bool:
+    """Return whether a market rests on a weekday; nothing is known before its first year.
+
+    >>> rests(TOKYO, date(2026, 9, 22)), rests(HONG_KONG, date(2026, 2, 17))
+    (True, True)
+    """
+    return day.year >= market.since and day in _days(market.code, "public")
+
+
+def closes_early(market: Kept, day: date) -> bool:
+    """Return whether a market closes before its time.
+
+    >>> closes_early(HONG_KONG, date(2026, 2, 16)), closes_early(NEW_YORK, date(2026, 7, 2))
     (True, False)
     """
-    year, weekday = day.year, day.isoweekday()
-    nth = (day.day - 1) // 7 + 1
-    last_of_month = (day + timedelta(days=7)).month != day.month
-    fixed = [date(year, 7, 4), date(year, 12, 25)]
-    if year >= 2022:
-        fixed.append(date(year, 6, 19))
-    moved = {one + timedelta(days={6: -1, 7: 1}.get(one.isoweekday(), 0)) for one in fixed}
-    # New Year's Day on a Saturday is not made up for on Friday: that would end the year early.
-    new_year = date(year, 1, 1) + timedelta(days=1 if date(year, 1, 1).isoweekday() == 7 else 0)
-    return (
-        day in moved
-        or day == new_year
-        or day == easter(year) - timedelta(days=2)
-        or (year >= 1998 and day.month == 1 and weekday == 1 and nth == 3)
-        or (day.month == 2 and weekday == 1 and nth == 3)
-        or (day.month == 5 and weekday == 1 and last_of_month)
-        or (day.month == 9 and weekday == 1 and nth == 1)
-        or (day.month == 11 and weekday == 4 and nth == 4)
-    )
+    since = market.short_since
+    return since is not None and day.year >= since and day in _days(market.code, "half_day")
 
 
-def new_york_half_day(day: date) -> bool:
-    """Return whether the New York exchanges close at 13:00: around three holidays, as published since 2013.
+@lru_cache(MARKETS_KEPT)
+def _days(code: str, category: str) -> Container[date]:
+    # Here, because few schedules name a market, and it would make every start slower.
+    from holidays import financial_holidays
 
-    References
-    ----------
-    NYSE, Holidays and Trading Hours: the day after Thanksgiving, and 3 July and 24 December where they
-    are trading days and the holiday is the day after.
-
-    >>> [new_york_half_day(date(2026, *day)) for day in ((7, 2), (11, 27), (12, 24))]
-    [False, True, True]
-    """
-    if day.year < 2013:
-        return False
-    if (day.month, day.day) in ((7, 3), (12, 24)):
-        return day.isoweekday() < 5
-    return day.month == 11 and day.isoweekday() == 5 and 23 <= day.day <= 29
-
-
-def london_holiday(day: date) -> bool:
-    """Return whether London rests on a weekday: the bank holidays of England, with those made up for.
-
-    References
-    ----------
-    London Stock Exchange, Business days; Banking and Financial Dealings Act 1971, schedule 1.
-
-    >>> [london_holiday(date(2027, 12, day)) for day in (24, 27, 28, 29)]
-    [False, True, True, False]
-    """
-    monday = day.isoweekday() == 1
-    week_after = (day + timedelta(days=7)).month != day.month
-    if day.month == 12:
-        # Two days of rest: those on a weekend are made up for on the first weekdays after.
-        return day.day in (25, 26) or (day.day in (27, 28) and day.isoweekday() < 3)
-    if day.month == 1:
-        return day.day == 1 or (day.day in (2, 3) and monday)
-    return around_easter(day) or (
-        monday
-        and ((day.month == 5 and (day.day <= 7 or week_after)) or (day.month == 8 and week_after))
-    )
-
-
-def london_half_day(day: date) -> bool:
-    """Return whether London closes at 12:30: the last trading day before Christmas and before New Year.
-
-    >>> [london_half_day(date(2023, 12, day)) for day in (21, 22, 28, 29)]
-    [False, True, False, True]
-    """
-    return day.month == 12 and any(
-        day == weekday_before(date(day.year, 12, eve)) for eve in (24, 31)
-    )
+    return financial_holidays(code, categories=(category,))
 
 
 def frankfurt_holiday(day: date) -> bool:
     """Return whether Xetra rests on a weekday; it rests on both eves in December, too."""
+    if day.year >= FRANKFURT.since:
+        return rests(FRANKFURT, day)
     fixed = (day.month, day.day) in ((1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31))
     return fixed or around_easter(day)
 
@@ -111,6 +79,8 @@ def frankfurt_half_day(day: date) -> bool:
 
 def paris_holiday(day: date) -> bool:
     """Return whether Euronext Paris rests on a weekday."""
+    if day.year >= PARIS.since:
+        return rests(PARIS, day)
     fixed = (day.month, day.day) in ((1, 1), (5, 1), (12, 25), (12, 26))
     return fixed or around_easter(day)
 

@@ -120,6 +120,8 @@ def payload(value: Json, *, field: str) -> Json:
     InvalidInput
         If it cannot be written as JSON, or its text is longer than 16 KiB.
     """
+    if not value:
+        return {}
     accepted = f"a JSON object of at most {MAX_PAYLOAD_BYTES} bytes"
     try:
         encoded = msgspec.json.encode(value)

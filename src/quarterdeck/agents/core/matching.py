@@ -63,6 +63,13 @@ def load_cost(held: int, ordinary: int, slots: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def hold(agents: Ints, agent: int, by: int) -> None:
+    """Count ``by`` leases more for ``agent`` in ``agents``, which is that of ``best_agent``."""
+    agents[agent, 0] += by
+    agents[agent, 3] = load_cost(agents[agent, 0], agents[agent, 1], agents[agent, 2])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_agent(
     lane: int,
     task: int,
@@ -219,8 +226,7 @@ def dispatch(
             size -= 1
             heap[0] = heap[size]
         else:
-            agents[agent, 0] += 1
-            agents[agent, 3] = load_cost(agents[agent, 0], agents[agent, 1], agents[agent, 2])
+            hold(agents, agent, 1)
             plan[given, 0], plan[given, 1] = task, agent
             given += 1
             head[lane] = tasks[task, 2]
@@ -355,6 +361,62 @@ def pick(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def pick_many(
+    agent: int,
+    now_us: int,
+    free: int,
+    ready: int,
+    margin: int,
+    lanes: Ints,
+    head: Ints,
+    tasks: Ints,
+    may: Ints,
+    able_from: Ints,
+    able: Ints,
+    agents: Ints,
+    scores: Ints,
+    seed: int,
+    taken: Ints,
+    told: Ints,
+) -> int:
+    """Pick for ``agent`` as if it asked again and again; return how many tasks it gets.
+
+    Parameters
+    ----------
+    free, ready : int
+        How many slots for ordinary work are free and how many tasks are ready.
+    head : ndarray of shape (l,), int64
+        As in ``pick``. Advanced.
+    agents : ndarray of shape (n, 4), int64
+        As in ``pick``; what the agent holds is counted up.
+    taken : ndarray of shape (most,), int64
+        Filled with the places of the tasks.
+    told : ndarray of shape (most + 1, 15), int64
+        Filled with what ``pick`` told each time.
+
+    The other parameters are those of ``pick``.
+    """
+    given = 0
+    while given < taken.size:
+        place = pick(
+            agent, now_us, 1 if free >= ready else 0, margin, lanes, head, tasks, may, able_from, able, agents,
+            scores, seed, told[given],
+        )  # fmt: skip
+        if place == NONE:
+            break
+        for lane in range(head.size):
+            if head[lane] == place:
+                head[lane] = tasks[place, 2]
+        if agents[agent, 0] < agents[agent, 1]:
+            free -= 1
+        ready -= 1
+        hold(agents, agent, 1)
+        taken[given] = place
+        given += 1
+    return given
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def auction(worth: Ints, step: int, holder: Ints, price: Ints) -> int:
     """Assign tasks to slots within ``step`` per task of the best sum; return how many got one.
 
@@ -419,9 +481,12 @@ def warm_up() -> None:
     tasks = np.array([[0, 1, NONE, NONE, NEVER, 0, NONE]], dtype=np.int64)
     able_from, able = np.array([0, 1]), np.zeros(1, dtype=np.int64)
     agents = np.array([[0, 1, 1, 0]], dtype=np.int64)
+    hold(agents, 0, 0)
     scores = np.zeros((1, 1), dtype=np.int64)
-    told, one = np.empty(TOLD + 2 * TOP, dtype=np.int64), np.ones(1, dtype=np.int64)
-    pick(0, 0, 1, 0, lanes, head, tasks, one, able_from, able, agents, scores, 1, told)
+    told, one = np.empty((2, TOLD + 2 * TOP), dtype=np.int64), np.ones(1, dtype=np.int64)
+    lists = lanes, head.copy(), tasks, one, able_from, able, agents.copy()
+    pick_many(0, 0, 1, 1, 0, *lists, scores, 1, np.empty(1, np.int64), told)
+    pick(0, 0, 1, 0, lanes, head, tasks, one, able_from, able, agents, scores, 1, told[0])
     plan = np.empty((1, 2), dtype=np.int64)
     dispatch(1, 0, lanes, head, tasks, able_from, able, agents, scores, 1, plan)
     auction(np.ones((1, 1), dtype=np.int64), 1, np.empty(1, np.int64), np.empty(1, np.int64))

@@ -1,36 +1,35 @@
-"""The ready tasks and the agents as the flat arrays over which the decisions are made."""
+"""The ready tasks as the flat arrays over which the decisions are made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
 
 from quarterdeck.agents.core import matching
 from quarterdeck.agents.core.bounds import Bounds
+from quarterdeck.agents.core.fleet import TYPES, Fleet
+from quarterdeck.agents.core.lanes import put_in, take_out
 from quarterdeck.agents.core.policy import (
     MICROSECOND,
     MOST_TURN_US,
     PRESSING,
     Policy,
 )
-from quarterdeck.agents.core.task import Agent, Demand, Task
-from quarterdeck.agents.model import AgentState, TaskState
+from quarterdeck.agents.core.task import Demand, Task
+from quarterdeck.agents.model import TaskState
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import Nanos
-from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
+from quarterdeck.kernel.vocabulary import Priority
 from quarterdeck.maths.arrays import Ints
 
-UNKNOWN_PPM = 750_000
-"""What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
 MAX_ROUND, MAX_SLOTS_EACH = 128, 8
 """How many tasks and slots a round looks at, and how many slots of one agent."""
 ROUND_STEP_PPM = 20_000
 """How far from the best sum a round may end, per task: a fiftieth of the range."""
 MARGIN_PPM = 20_000
 """How much better another agent must be for a task to be kept for it a moment."""
-_TYPES = tuple(TaskType)
 _NONE = matching.NONE
 
 MAX_DEMANDS = 4_096
@@ -47,129 +46,6 @@ def _grown(array: Ints, *, to: int) -> Ints:
     return more
 
 
-class Fleet:
-    """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
-
-    __slots__ = (
-        "_demands", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
-    )  # fmt: skip
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.regime: Regime | None = None
-        self.index: dict[AgentId, int] = {}
-        self.known: list[Agent] = []
-        self.rooms: Ints = np.zeros((0, 4), dtype=np.int64)
-        self.scores: Ints = np.zeros((len(_TYPES), 0), dtype=np.int64)
-        self.may: Ints = np.zeros((0, 0), dtype=np.int64)
-        self.able_from: Ints = np.zeros(1, dtype=np.int64)
-        self.able: Ints = np.zeros(0, dtype=np.int64)
-        self._demands: dict[Demand, int] = {}
-        self._stale = False
-
-    def set_agent(self, agent: Agent) -> None:
-        """Take up an agent, new or changed."""
-        place = self.index.get(agent.name)
-        if place is None:
-            place = self.index[agent.name] = len(self.known)
-            self.known.append(agent)
-            self.rooms = np.vstack((self.rooms, np.zeros((1, 4), dtype=np.int64)))
-            fresh = np.full((len(_TYPES), 1), UNKNOWN_PPM, dtype=np.int64)
-            self.scores = np.hstack((self.scores, fresh))
-        self.known[place] = agent
-        self.rooms[place, 1] = self.policy.ordinary_slots(agent.slots)
-        self.rooms[place, 2] = agent.slots
-        self.hold(agent.name, 0)
-        if place == self.may.shape[1]:
-            self.may = np.hstack((self.may, np.zeros((len(self.may), 1), dtype=np.int64)))
-        ready = agent.state is AgentState.READY
-        for demand, row in self._demands.items():
-            self.may[row, place] = ready and agent.fits(demand)
-        self._stale = True
-
-    def hold(self, agent: AgentId, by: int) -> None:
-        """Count ``by`` leases more for ``agent``."""
-        place = self.index.get(agent)
-        if place is not None:
-            held, ordinary, slots, _ = self.rooms[place].tolist()
-            self.rooms[place, 0] = held + by
-            self.rooms[place, 3] = matching.load_cost(held + by, ordinary, slots)
-
-    def set_score(self, agent: AgentId, kind: TaskType, ppm: int) -> None:
-        """Set what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""
-        self.scores[_TYPES.index(kind), self.index[agent]] = ppm
-
-    def room(self, agent: AgentId) -> tuple[int, int, int]:
-        """Return the leases that ``agent`` holds, its slots for ordinary work, and all its slots."""
-        held, ordinary, slots, _ = self.rooms[self.index[agent]].tolist()
-        return held, ordinary, slots
-
-    def demand(self, demand: Demand) -> int:
-        """Return the number of a demand, new or known."""
-        row = self._demands.get(demand)
-        if row is None:
-            row = self._demands[demand] = len(self._demands)
-            if row >= len(self.may):
-                more = np.zeros((max(8, len(self.may)), len(self.known)), dtype=np.int64)
-                self.may = np.vstack((self.may, more))
-            self.may[row] = [
-                agent.state is AgentState.READY and agent.fits(demand) for agent in self.known
-            ]
-            self._stale = True
-        return row
-
-    def keep_only(self, used: Iterable[Demand]) -> None:
-        """Forget all demands but ``used``, which get new numbers in their order."""
-        self._demands = {}
-        self.may = np.zeros((0, len(self.known)), dtype=np.int64)
-        for demand in used:
-            self.demand(demand)
-        self._stale = True
-
-    @property
-    def demands(self) -> int:
-        """How many demands are kept in mind."""
-        return len(self._demands)
-
-    def has_for(self, demand: Demand) -> bool:
-        """Return whether there is an agent for ``demand``, at work or not."""
-        row = self._demands.get(demand)
-        if row is not None and self.may[row].any():
-            return True
-        return any(agent.fits(demand) for agent in self.known)
-
-    def refresh(self) -> None:
-        """Find out anew who can do what, after an agent or a demand has changed."""
-        if not self._stale:
-            return
-        by_name = np.array(
-            sorted(range(len(self.known)), key=lambda place: self.known[place].name),
-            dtype=np.int64,
-        )
-        rows = self.may[: len(self._demands)][:, by_name]
-        _, columns = np.nonzero(rows)
-        self.able = by_name[columns]
-        self.able_from = np.concatenate(([0], np.cumsum(rows.sum(axis=1)))).astype(np.int64)
-        self._stale = False
-
-    def able_to(self, demand: Demand) -> Ints:
-        """Return the ready agents for a demand, by name."""
-        row = self.demand(demand)
-        self.refresh()
-        return self.able[self.able_from[row] : self.able_from[row + 1]]
-
-    def free(self) -> int:
-        """Return how many more ordinary tasks the fleet has room for."""
-        return int(np.maximum(self.rooms[:, 1] - self.rooms[:, 0], 0).sum())
-
-    def content(self) -> object:
-        """Return all that decides, in an order of its own."""
-        return self.regime, sorted(
-            (agent.name, agent, self.rooms[place].tolist(), self.scores[:, place].tolist())
-            for place, agent in enumerate(self.known)
-        )
-
-
 class Pool:
     """Ready tasks in lanes, and the fleet that can take them.
 
@@ -178,8 +54,8 @@ class Pool:
     """
 
     __slots__ = (
-        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_kept_until", "_lane", "_lane_keys", "_lane_of",
-        "_lanes", "_owned", "_places", "_tail", "_tasks", "bounds", "fleet", "policy",
+        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_lane", "_lane_keys", "_lane_of",
+        "_lanes", "_owned", "_places", "_promised", "_tail", "_tasks", "bounds", "fleet", "policy",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -190,8 +66,8 @@ class Pool:
         self._lane_keys: list[LaneKey | None] = []
         self._owned: dict[tuple[str, Priority], dict[int, None]] = {}
         self._free_lanes: list[int] = []
-        # Until when a round keeps something for an agent: to look for it only then.
-        self._kept_until: dict[int, int] = {}
+        # Where the tasks stand that rounds promised to an agent, some of them no more.
+        self._promised: dict[int, set[int]] = {}
         self._lane: Ints = np.zeros((8, 5), dtype=np.int64)
         self._head: Ints = np.full(8, _NONE, dtype=np.int64)
         self._tail: Ints = np.full(8, _NONE, dtype=np.int64)
@@ -220,8 +96,8 @@ class Pool:
         weight, turn, owner = self.policy.weight_us(task.priority), now, task.owner
         lanes = self._owned.get((owner, task.priority))
         if lanes:
-            tails = self._tail[np.fromiter(lanes, dtype=np.int64, count=len(lanes))]
-            last = int(self._tasks[tails, 0].max()) + weight
+            # Nearly always one or two: an array would be made for nothing.
+            last = max(int(self._tasks[self._tail[lane], 0]) for lane in lanes) + weight
             turn = max(turn, last + self.policy.turn_us(owner))
         return min(turn, now + MOST_TURN_US) - weight
 
@@ -248,27 +124,26 @@ class Pool:
             self._tasks = _grown(self._tasks, to=place + 1)
             self._lane_of = _grown(self._lane_of, to=place + 1)
         self._at[place], self._places[task.task_id] = task.task_id, place
-        before = int(self._tail[lane])
-        mine = (task.order_key, task.number)
-        while before != _NONE and mine < (
-            int(self._tasks[before, 0]),
-            int(self._tasks[before, 1]),
-        ):
-            before = int(self._tasks[before, 3])
-        after = int(self._head[lane] if before == _NONE else self._tasks[before, 2])
-        due = self.policy.due_us(task.priority, task.ready_machine_at // MICROSECOND)
-        kept = task.ready_machine_at // MICROSECOND + self.policy.hold_ms * 1_000
-        self._tasks[place] = (task.order_key, task.number, after, before, due, kept, _NONE)
+        ready = task.ready_machine_at // MICROSECOND
+        put_in(
+            place,
+            lane,
+            task.order_key,
+            task.number,
+            self.policy.due_us(task.priority, ready),
+            ready + self.policy.hold_ms * 1_000,
+            self._head,
+            self._tail,
+            self._tasks,
+        )
         self._lane_of[place] = lane
-        self._link(before, place, lane=lane)
-        self._link(place, after, lane=lane)
         self._counts[lane] += 1
 
     def remove(self, task: Task) -> None:
         """Take out a task that was added."""
         place = self._places.pop(task.task_id)
         lane = int(self._lane_of[place])
-        self._link(int(self._tasks[place, 3]), int(self._tasks[place, 2]), lane=lane)
+        take_out(place, lane, self._head, self._tail, self._tasks)
         self._at[place] = None
         self._lane_of[place] = _NONE
         self._free_places.append(place)
@@ -282,48 +157,60 @@ class Pool:
             self._lane_keys[lane] = None
             self._free_lanes.append(lane)
 
-    def pick(self, agent: AgentId, *, machine_at: Nanos) -> tuple[TaskId | None, Ints]:
-        """Return the task that ``agent`` gets when it asks now, and what ``matching.pick`` told."""
-        told = np.zeros(matching.TOLD + 2 * matching.TOP, dtype=np.int64)
+    def pick(
+        self, agent: AgentId, *, machine_at: Nanos, most: int = 1
+    ) -> tuple[list[TaskId], Ints]:
+        """Return up to ``most`` tasks that ``agent`` gets when it asks now, and what was told of each.
+
+        The last row tells why there is no further one, where there are fewer.
+        """
+        most = min(most, len(self._places))
+        told = np.zeros((most + 1, matching.TOLD + 2 * matching.TOP), dtype=np.int64)
+        taken = np.empty(most, dtype=np.int64)
         self.fleet.refresh()
-        index, lanes = self.fleet.index[agent], len(self._lane_keys)
-        head = self._head[:lanes]
-        shut = self._shut(machine_at)
-        if shut:
-            head = head.copy()
-            head[shut] = _NONE
-        place = matching.pick(
+        index, count = self.fleet.index[agent], len(self._lane_keys)
+        head = self._head[:count].copy()
+        head[self._shut(machine_at)] = _NONE
+        given = matching.pick_many(
             index,
             machine_at // MICROSECOND,
-            int(self.fleet.free() >= len(self._places)),
+            self.fleet.free(),
+            len(self._places),
             MARGIN_PPM,
-            self._lane[:lanes],
+            self._lane[:count],
             head,
             self._tasks,
             self.fleet.may[:, index].copy(),
             self.fleet.able_from,
             self.fleet.able,
-            self.fleet.rooms,
+            self.fleet.rooms.copy(),
             self.fleet.scores,
             self.policy.seed,
+            taken,
             told,
         )
-        return (None if place == _NONE else self._at[place]), told
+        names = [self._at[place] for place in taken[:given].tolist()]
+        return [name for name in names if name is not None], told
 
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]
-        if now >= self._kept_until.get(index, now):
+        mine = {
+            place
+            for place in self._promised.pop(index, ())
+            if self._tasks[place, 6] == index
+            and now < self._tasks[place, 5]
+            and self._lane_of[place] != _NONE
+        }
+        if not mine:
             return None
-        used = self._tasks[: len(self._at)]
-        mine = np.flatnonzero(
-            (self._lane_of[: len(self._at)] != _NONE) & (used[:, 6] == index) & (now < used[:, 5])
-        )
-        held, ordinary, slots, _ = self.fleet.rooms[index]
-        mine = mine[~np.isin(self._lane_of[mine], self._shut(machine_at))]
-        for place in mine[np.argsort(used[mine, 0], kind="stable")]:
-            if held < (slots if self._lane[self._lane_of[place], 1] else ordinary):
-                return self._at[int(place)]
+        self._promised[index] = mine
+        shut = self._shut(machine_at)
+        held, ordinary, slots = self.fleet.room(agent)
+        for place in sorted(mine, key=lambda one: (int(self._tasks[one, 0]), one)):
+            lane = int(self._lane_of[place])
+            if lane not in shut and held < (slots if self._lane[lane, 1] else ordinary):
+                return self._at[place]
         return None
 
     def hold_round(self, waiting: Sequence[AgentId], *, machine_at: Nanos) -> tuple[AgentId, ...]:
@@ -359,9 +246,10 @@ class Pool:
             for place, slot in zip(mine, holder, strict=True):
                 if slot != _NONE:
                     room[slots[slot], 0] += 1
-                    self._tasks[place, 5:] = now + self.policy.hold_ms * 1_000, agents[slots[slot]]
-                    called.add(int(agents[slots[slot]]))
-        self._kept_until.update(dict.fromkeys(called, now + self.policy.hold_ms * 1_000))
+                    agent = int(agents[slots[slot]])
+                    self._tasks[place, 5:] = now + self.policy.hold_ms * 1_000, agent
+                    self._promised.setdefault(agent, set()).add(int(place))
+                    called.add(agent)
         return tuple(sorted(self.fleet.known[index].name for index in called))
 
     def _shut(self, machine_at: Nanos) -> list[int]:
@@ -376,12 +264,14 @@ class Pool:
 
     def _first_places(self, agents: Ints, now: int, *, shut: list[int]) -> Ints:
         """Return, in order, where the first tasks stand that ``agents`` can do and nobody was promised."""
-        used, lane_of = self._tasks[: len(self._at)], self._lane_of[: len(self._at)]
+        places = np.fromiter(self._places.values(), dtype=np.int64, count=len(self._places))
+        lane_of, rows = self._lane_of[places], self._tasks[places]
         can = np.asarray(self.fleet.may[:, agents].any(axis=1), dtype=np.bool_)
-        free = (lane_of != _NONE) & ((used[:, 6] == _NONE) | (now >= used[:, 5]))
-        free &= ~np.isin(lane_of, shut)
-        open_ = np.flatnonzero(free & can[self._lane[lane_of, 0]])
-        rows = used[open_]
+        free = can[self._lane[lane_of, 0]] & ((rows[:, 6] == _NONE) | (now >= rows[:, 5]))
+        if shut:
+            free &= ~np.isin(lane_of, shut)
+        open_: Ints = places[free]
+        rows = rows[free]
         when = np.where(now >= rows[:, 4], rows[:, 4] - matching.FIRST, rows[:, 0])
         if open_.size > MAX_ROUND:
             first = np.argpartition(when, MAX_ROUND)[:MAX_ROUND]
@@ -444,7 +334,7 @@ class Pool:
         self._lane[lane] = (
             self.fleet.demand(key[0]),
             task.priority in PRESSING,
-            _TYPES.index(task.type),
+            TYPES.index(task.type),
             avoided,
             task.priority.rank,
         )
@@ -457,13 +347,3 @@ class Pool:
         self.fleet.keep_only(dict.fromkeys(key[0] for key in self._lanes))
         for key, lane in self._lanes.items():
             self._lane[lane, 0] = self.fleet.demand(key[0])
-
-    def _link(self, first: int, second: int, *, lane: int) -> None:
-        if first == _NONE:
-            self._head[lane] = second
-        else:
-            self._tasks[first, 2] = second
-        if second == _NONE:
-            self._tail[lane] = first
-        else:
-            self._tasks[second, 3] = first

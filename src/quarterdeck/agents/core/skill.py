@@ -58,7 +58,9 @@ def decay(slices: int) -> float:
     >>> decay(0), decay(HALF_LIFE_SLICES), decay(3 * HALF_LIFE_SLICES // 2)
     (1.0, 0.5, 0.375)
     """
-    halves, rest = divmod(max(0, slices), HALF_LIFE_SLICES)
+    if slices <= 0:
+        return 1.0
+    halves, rest = divmod(slices, HALF_LIFE_SLICES)
     return 0.5 ** min(halves, 1_000) * (1.0 - 0.5 * rest / HALF_LIFE_SLICES)
 
 
@@ -75,10 +77,14 @@ def worth(*, quality: float, took_ms: float, usual_ms: float) -> float:
 class Skills:
     """All records; two are equal if they hold the same."""
 
-    __slots__ = ("records",)
+    __slots__ = ("_regimes", "records")
 
     def __init__(self, records: Mapping[SkillKey, Skill] | None = None) -> None:
-        self.records: dict[SkillKey, Skill] = dict(records or {})
+        self.records: dict[SkillKey, Skill] = {}
+        # Under which words an agent's record of a type is kept, in their order.
+        self._regimes: dict[tuple[AgentId, TaskType], tuple[str, ...]] = {}
+        for key, record in (records or {}).items():
+            self._put(key, record)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Skills) and self.records == other.records
@@ -124,7 +130,7 @@ class Skills:
         for name in (ANY,) if regime is None else (ANY, regime.value):
             old = self.records.get((agent, kind, name), Skill(slice=slice_index))
             left = decay(slice_index - old.slice)
-            self.records[agent, kind, name] = Skill(
+            fresh = Skill(
                 weight=old.weight * left + 1.0,
                 gain=old.gain * left + value,
                 trials=old.trials + 1,
@@ -132,6 +138,7 @@ class Skills:
                 duration_ms=old.duration_ms if quality is None else _moved(old, took_ms),
                 score_ppm=old.score_ppm,
             )
+            self._put((agent, kind, name), fresh)
             changed.append((agent, kind, name))
         return (*changed, *self._rescored(agent, kind, slice_index=slice_index, besides=changed))
 
@@ -148,22 +155,38 @@ class Skills:
         known = self.records.get((agent, kind, ANY))
         return _ppm(PRIOR_MEAN + TRIAL_BONUS) if known is None else known.score_ppm
 
+    def usual_ms(self, agent: AgentId | None, kind: TaskType) -> float | None:
+        """Return how long a task of ``kind`` usually takes ``agent``, or anybody if it never did one.
+
+        Machine milliseconds; None where nobody ever did one.
+        """
+        for name in (agent, EVERYBODY):
+            record = None if name is None else self.records.get((name, kind, ANY))
+            if record is not None and record.duration_ms > 0.0:
+                return record.duration_ms
+        return None
+
     def _rescored(
         self, agent: AgentId, kind: TaskType, *, slice_index: int, besides: Iterable[SkillKey]
     ) -> tuple[SkillKey, ...]:
         overall = self.records[agent, kind, ANY]
         changed: list[SkillKey] = []
-        for name in _NAMES:
+        for name in self._regimes[agent, kind]:
             key = (agent, kind, name)
-            record = self.records.get(key)
-            if record is None:
-                continue
+            record = self.records[key]
             score = cautious(record, overall, slice_index=slice_index)
             if score != record.score_ppm:
                 self.records[key] = record._replace(score_ppm=score)
                 if key not in besides:
                     changed.append(key)
         return tuple(changed)
+
+    def _put(self, key: SkillKey, record: Skill) -> None:
+        if key not in self.records:
+            agent, kind, name = key
+            known = (*self._regimes.get((agent, kind), ()), name)
+            self._regimes[agent, kind] = tuple(sorted(known, key=_NAMES.index))
+        self.records[key] = record
 
 
 def estimate(record: Skill, overall: Skill, *, slice_index: int) -> tuple[float, float, float]:

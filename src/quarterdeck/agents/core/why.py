@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import numpy as np
 
 from quarterdeck.agents.core import matching
+from quarterdeck.agents.core.fleet import TYPES, Fleet
 from quarterdeck.agents.core.policy import MICROSECOND, PRESSING
 from quarterdeck.agents.core.pool import Pool
-from quarterdeck.agents.core.task import Agent, Task
+from quarterdeck.agents.core.task import Agent, Demand, Task
 from quarterdeck.agents.model import (
     AgentState,
     AgentVerdict,
@@ -22,7 +22,6 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos, rfc3339
-from quarterdeck.kernel.vocabulary import TaskType
 from quarterdeck.maths.arrays import Ints
 
 MAX_CONTENDERS = 16
@@ -31,7 +30,6 @@ MAX_VERDICTS = 50
 """How many agents an explanation judges one by one; all are counted."""
 MAX_NAMES = 10
 _NONE = matching.NONE
-_TYPES = tuple(TaskType)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +43,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
-    """Return the task that ``agent`` gets when it asks for work now, with all that decided.
+    """Return the task that ``agent`` gets when it asks for work now; see :func:`choose_many`."""
+    return choose_many(agent, pool, tasks, machine_at=machine_at, most=1)[0]
+
+
+def choose_many(
+    agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos, most: int
+) -> list[Choice]:
+    """Return up to ``most`` tasks that ``agent`` gets when it asks for work now, with all that decided.
+
+    They are those it would get by asking for one after another, perhaps not all of them; where there is
+    none the one choice says why.
 
     Parameters
     ----------
@@ -57,36 +65,51 @@ def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at
         Tasks by identity.
     machine_at : Nanos
         Machine time, in which waits count.
+    most : int
+        At least 1.
     """
     if agent.state is not AgentState.READY:
-        return Choice(task_id=None, because=f"{agent.name} is {agent.state}: {agent.reason}")
-    held, ordinary, slots = pool.fleet.room(agent.name)
+        return [Choice(task_id=None, because=f"{agent.name} is {agent.state}: {agent.reason}")]
+    held, _, slots = pool.fleet.room(agent.name)
     if held >= slots:
-        return Choice(task_id=None, because=f"all {slots} slots of {agent.name} are taken")
+        return [Choice(task_id=None, because=f"all {slots} slots of {agent.name} are taken")]
     if not len(pool):
-        return Choice(task_id=None, because=_nothing_for(agent))
-    task_id, told = pool.pick(agent.name, machine_at=machine_at)
+        return [Choice(task_id=None, because=_nothing_for(agent))]
     promised = pool.promised(agent.name, machine_at=machine_at)
-    task_id = promised if promised is not None else task_id
-    if task_id is None:
-        text = _nothing_for(agent)
-        kept = bool(told[6])
-        if kept:
-            text = "the ready tasks are kept a moment for agents that do such work better"
-        elif told[3]:
-            text = f"the ready tasks failed with {agent.name} last and another agent can take them"
-        elif told[2]:
-            text = (
-                f"{agent.name} holds {held} of its {ordinary} slots for ordinary work; "
-                f"the other {slots - ordinary} are kept for urgent tasks"
-            )
-        refusal = None if kept else _bounded(agent, pool, machine_at=machine_at)
-        if refusal is not None:
-            return Choice(task_id=None, because=refusal, bounded=True)
-        return Choice(task_id=None, because=text, kept=kept)
-    task = tasks[task_id]
-    factors = _factors(agent, task, pool, told=told, machine_at=machine_at)
-    return Choice(task_id=task_id, because=_sentence(agent, task, factors), factors=factors)
+    # What was promised goes first, and a bound may shut with every task that is given out.
+    most = 1 if promised is not None or pool.bounds.rules else most
+    names, told = pool.pick(agent.name, machine_at=machine_at, most=most)
+    names = names if promised is None else [promised]
+    if not names:
+        return [_nothing(agent, pool, told=told[0], machine_at=machine_at)]
+    scene = _Scene(agent, pool, machine_at=machine_at)
+    choices: list[Choice] = []
+    for name, row in zip(names, told.tolist(), strict=False):
+        task = tasks[name]
+        factors = scene.factors(task, row)
+        because = _sentence(agent, task, factors)
+        choices.append(Choice(task_id=name, because=because, factors=factors))
+    return choices
+
+
+def _nothing(agent: Agent, pool: Pool, *, told: Ints, machine_at: Nanos) -> Choice:
+    """Return why there is no task for ``agent`` now."""
+    held, ordinary, slots = pool.fleet.room(agent.name)
+    text = _nothing_for(agent)
+    kept = bool(told[6])
+    if kept:
+        text = "the ready tasks are kept a moment for agents that do such work better"
+    elif told[3]:
+        text = f"the ready tasks failed with {agent.name} last and another agent can take them"
+    elif told[2]:
+        text = (
+            f"{agent.name} holds {held} of its {ordinary} slots for ordinary work; "
+            f"the other {slots - ordinary} are kept for urgent tasks"
+        )
+    refusal = None if kept else _bounded(agent, pool, machine_at=machine_at)
+    if refusal is not None:
+        return Choice(task_id=None, because=refusal, bounded=True)
+    return Choice(task_id=None, because=text, kept=kept)
 
 
 def _bounded(agent: Agent, pool: Pool, *, machine_at: Nanos) -> str | None:
@@ -220,41 +243,70 @@ def _room(agent: Agent, task: Task, pool: Pool) -> tuple[int, int, str]:
     return held, slots if task.priority in PRESSING else ordinary, "now"
 
 
-def _factors(agent: Agent, task: Task, pool: Pool, *, told: Ints, machine_at: Nanos) -> Factors:
-    fleet = pool.fleet
-    whole = task.priority in PRESSING or bool(told[5])
-    able = fleet.able_to(task.demand)
-    shown = able[:MAX_CONTENDERS]
-    if able.size > MAX_CONTENDERS:
-        best = [int(told[matching.TOLD + 2 * n]) for n in range(matching.TOP)]
-        shown = np.array([place for place in best if place != _NONE], dtype=np.int64)
-    kind = fleet.scores[_TYPES.index(task.type)].tolist()
-    rooms = fleet.rooms[shown].tolist()
-    held, _, _ = fleet.room(agent.name)
-    return Factors(
-        agent=agent.name,
-        score_ppm=int(told[0]),
-        regime=fleet.regime,
-        held=held,
-        limit=int(fleet.rooms[fleet.index[agent.name], 2 if whole else 1]),
-        able=int(able.size),
-        with_room=int(told[4]),
-        among=pool.among(agent.name),
-        waited_ms=max(0, machine_at - task.ready_machine_at) // MILLISECOND,
-        turn_ms=(task.order_key + pool.policy.weight_us(task.priority)) // 1_000
-        - task.ready_machine_at // MICROSECOND // 1_000,
-        worth_s=pool.policy.weight_us(task.priority) // 1_000_000,
-        past_due=bool(told[5]),
-        considered=tuple(
-            Contender(
-                agent=fleet.known[place].name,
-                score_ppm=kind[place],
-                held=room[0],
-                limit=room[2 if whole else 1],
-            )
-            for place, room in zip(shown.tolist(), rooms, strict=True)
-        ),
+class _Scene:
+    """All that speaks for the tasks that one agent gets by one asking; ``_taken`` counts them."""
+
+    __slots__ = (
+        "_agent",
+        "_among",
+        "_fleet",
+        "_machine_at",
+        "_place",
+        "_policy",
+        "_seen",
+        "_taken",
     )
+
+    def __init__(self, agent: Agent, pool: Pool, *, machine_at: Nanos) -> None:
+        self._agent = agent
+        self._fleet: Fleet = pool.fleet
+        self._policy = pool.policy
+        self._machine_at = machine_at
+        self._place = pool.fleet.index[agent.name]
+        self._among = pool.among(agent.name)
+        self._taken = 0
+        # Nobody else's room changes meanwhile: who is able for a demand is looked at once.
+        self._seen: dict[Demand, list[int]] = {}
+
+    def factors(self, task: Task, told: Sequence[int]) -> Factors:
+        """Return the factors of the next task, of which ``matching.pick`` told so much."""
+        whole, demand = task.priority in PRESSING or bool(told[5]), task.demand
+        able = self._seen.get(demand)
+        if able is None:
+            able = self._seen[demand] = self._fleet.able_to(demand).tolist()
+        shown: Sequence[int] = able
+        if len(able) > MAX_CONTENDERS:
+            best = told[matching.TOLD : matching.TOLD + 2 * matching.TOP : 2]
+            shown = [place for place in best if place != _NONE]
+        held, ordinary, slots = self._fleet.room(self._agent.name)
+        ready, weight = task.ready_machine_at, self._policy.weight_us(task.priority)
+        made = Factors(
+            agent=self._agent.name,
+            score_ppm=told[0],
+            regime=self._fleet.regime,
+            held=held + self._taken,
+            limit=slots if whole else ordinary,
+            able=len(able),
+            with_room=told[4],
+            among=self._among - self._taken,
+            waited_ms=max(0, self._machine_at - ready) // MILLISECOND,
+            turn_ms=(task.order_key + weight) // 1_000 - ready // MICROSECOND // 1_000,
+            worth_s=weight // 1_000_000,
+            past_due=bool(told[5]),
+            considered=tuple(self._contender(place, task, whole=whole) for place in shown),
+        )
+        self._taken += 1
+        return made
+
+    def _contender(self, place: int, task: Task, *, whole: bool) -> Contender:
+        fleet = self._fleet
+        held, ordinary, slots, _ = fleet.rooms[place].tolist()
+        return Contender(
+            agent=fleet.known[place].name,
+            score_ppm=int(fleet.scores[TYPES.index(task.type), place]),
+            held=held + self._taken if place == self._place else held,
+            limit=slots if whole else ordinary,
+        )
 
 
 def _sentence(agent: Agent, task: Task, factors: Factors) -> str:

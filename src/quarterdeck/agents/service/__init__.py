@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import ClassVar
 
 from quarterdeck.agents import store
@@ -172,11 +173,7 @@ class AgentsService:
         known = keys.same_key(key, kept.digest if kept is not None else None)
         if kept is None or not known or kept.revoked_at is not None:
             return None
-        return Caller(
-            identity=kept.agent,
-            kind=CallerKind.AGENT,
-            permissions=frozenset(Permission(scope) for scope in kept.scopes),
-        )
+        return _caller_of(kept.agent, kept.scopes)
 
     def called(self, waiting: Sequence[AgentId]) -> tuple[AgentId, ...]:
         """Return which of the agents that wait for work should ask now, with a task kept for each."""
@@ -194,6 +191,16 @@ class AgentsService:
     def held_claims(self, agent: AgentId) -> tuple[Claim, ...]:
         """Return the work that ``agent`` holds, oldest lease first."""
         return tuple(views.claim_of(task) for task in self.board.held_by(agent))
+
+
+@lru_cache(4_096)
+def _caller_of(agent: AgentId, scopes: tuple[str, ...]) -> Caller:
+    """Return the agent as the caller that one of its keys makes it."""
+    return Caller(
+        identity=agent,
+        kind=CallerKind.AGENT,
+        permissions=frozenset(Permission(scope) for scope in scopes),
+    )
 
 
 def policy_of(config: AgentsSection) -> Policy:

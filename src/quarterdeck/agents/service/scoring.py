@@ -122,7 +122,7 @@ def prevailing(regimes: Iterable[Regime]) -> Regime | None:
 def _take_up(service: AgentsService, changed: Iterable[SkillKey], *, step: Step) -> None:
     fleet, done = service.board.ready.fleet, set[tuple[AgentId, TaskType]]()
     for key in changed:
-        store.save_skill(key, service.skills.records[key], step)
+        store.save_skill(key, service.skills.records, step)
         agent, kind, _ = key
         if agent != EVERYBODY and (agent, kind) not in done:
             done.add((agent, kind))

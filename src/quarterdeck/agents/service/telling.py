@@ -34,7 +34,7 @@ def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> No
             name = change.task.agent if done else change.task.failed_by
             if name is not None:
                 outcomes = service.board.outcomes[name]
-                store.save_outcomes(name, outcomes, step)
+                store.save_outcomes(name, service.board.outcomes, step)
                 scoring.note_outcome(service, change.task, name, step=step)
                 _quarantine(service, name, outcomes.streak, step=step)
         for message in news.news_of(change, at=step.at, slice_index=step.slice):

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from quarterdeck.agents import store
 from quarterdeck.agents.core import contents, intake, lease, moving, roster, views, why
-from quarterdeck.agents.core.task import Agent, Birth, Task
+from quarterdeck.agents.core.task import Agent, Birth, Change, Task
+from quarterdeck.agents.core.why import Choice
 from quarterdeck.agents.model import (
     AgentState,
     CancelTask,
@@ -157,23 +158,14 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
     # What just ended may have led to the agent's own quarantine.
     agent = service.members[agent.name]
     claims: list[Claim] = []
-    for _ in range(command.most):
-        choice = why.choose(agent, board.ready, board.tasks, machine_at=machine_at)
+    while len(claims) < command.most:
+        choices = why.choose_many(
+            agent, board.ready, board.tasks, machine_at=machine_at, most=command.most - len(claims)
+        )
+        choice = choices[0]
         if choice.task_id is None:
             break
-        changes = board.lease(
-            board.tasks[choice.task_id],
-            agent.name,
-            because=choice.because,
-            factors=choice.factors,
-            at=at,
-            machine_at=machine_at,
-            begun=command.start,
-        )
-        tell(service, changes, step=step)
-        for bound in board.ready.bounds.started(changes[0].task, machine_at):
-            store.save_bound(bound, step)
-        claims.append(views.claim_of(changes[0].task))
+        claims.extend(_given(service, agent, choices, begun=command.start, step=step))
     if not claims:
         claims.extend(_taken_over(service, agent, step, begun=command.start))
     if claims:
@@ -189,6 +181,29 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
         kept=choice.kept,
         due_ms=None if due is None else max(0, due - machine_at) // MILLISECOND + 1,
     )
+
+
+def _given(
+    service: AgentsService, agent: Agent, choices: Sequence[Choice], *, begun: bool, step: Step
+) -> list[Claim]:
+    """Put what was chosen for ``agent`` under leases and return it as its holder sees it."""
+    board, given = service.board, list[Change]()
+    for choice in choices:
+        assert choice.task_id is not None
+        given += board.lease(
+            board.tasks[choice.task_id],
+            agent.name,
+            because=choice.because,
+            factors=choice.factors,
+            at=step.at,
+            machine_at=step.machine_at,
+            begun=begun,
+        )
+    tell(service, given, step=step)
+    for change in given:
+        for bound in board.ready.bounds.started(change.task, step.machine_at):
+            store.save_bound(bound, step)
+    return [views.claim_of(change.task) for change in given]
 
 
 def _taken_over(

@@ -16,7 +16,7 @@ from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.task import Agent
 from quarterdeck.agents.service import AgentsService
 from quarterdeck.alerts.model import AlertRaised, AlertResolved
-from quarterdeck.app.invariants.shadow import OPEN_STATES, Shadow, Working, units
+from quarterdeck.app.invariants.shadow import OPEN_STATES, TASK_CHANGES, Shadow, Working, units
 from quarterdeck.execution.core.amounts import PARTS, ceil_div
 from quarterdeck.execution.model import (
     EquityMarked,
@@ -376,7 +376,7 @@ def steps_ascend(now: Moment, values: Mapping[str, Any]) -> Verdict:
 
 
 ON_ROW: Mapping[str, Callable[[Moment, Mapping[str, Any]], Verdict]] = {
-    "agents.task_changed": tasks_move_as_they_may,
+    **dict.fromkeys(TASK_CHANGES, tasks_move_as_they_may),
     "agents.task_submitted": tasks_are_born_right,
     "runtime.audit_saved": audit_follows,
     "runtime.step_saved": steps_ascend,

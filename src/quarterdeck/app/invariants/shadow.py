@@ -39,9 +39,10 @@ from quarterdeck.risk.model import LimitsChanged
 OPEN_STATES = frozenset({"blocked", "delayed", "unmatchable", "ready", "leased"})
 AWAY = ("sent", "unknown", "working", "partial")
 """What an order is that a remote venue has or may have."""
+TASK_CHANGES = ("agents.task_changed", "agents.task_leased", "agents.task_completed")
 SHADOWED = (
     "agents.task_submitted",
-    "agents.task_changed",
+    *TASK_CHANGES,
     "execution.order_saved",
     "execution.order_changed",
     "runtime.audit_saved",
@@ -317,7 +318,7 @@ class Shadow:
                 values["on_failure"],
             )
             self.job_states[values["task_id"]] = values["state"]
-        elif statement == "agents.task_changed":
+        elif statement in TASK_CHANGES:
             job = self.jobs[values["number"]]
             job.state, job.agent = values["state"], values["agent"]
             job.attempt, job.lease_until = values["attempt"], values["lease_until"]

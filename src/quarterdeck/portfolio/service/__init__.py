@@ -79,6 +79,7 @@ class PortfolioService:
     name: ClassVar[str] = "portfolio"
     state: ClassVar[Mapping[str, State]] = {
         "symbols": State.FIXED,
+        "objectives": State.FIXED,
         "_config": State.FIXED,
         "periods_per_year": State.FIXED,
         "_budget": State.FIXED,
@@ -120,6 +121,7 @@ class PortfolioService:
         # The regimes that began in this slice, until its bars are heard; never kept beyond the step.
         self._turned: list[RegimeChanged] = []
         self._config = config
+        self.objectives = tuple(Objective(name) for name in config.objectives)
         self.periods_per_year = config.periods_per_year
         # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
         self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
@@ -202,9 +204,10 @@ class PortfolioService:
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
         if self._moments.full and message.index % self._config.every_bars == 0:
-            basis = _basis(self.sample())
-            for objective in Objective:
-                self._propose(objective, step, basis=basis)
+            sample = self.sample()
+            basis = _basis(sample)
+            for objective in self.objectives:
+                self._propose(objective, step, sample=sample, basis=basis)
         self._tell_drifts(step)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
@@ -215,7 +218,7 @@ class PortfolioService:
             step.say(NumbersPublished(name=f"portfolio.{name}_fraction", values={"deck": value}))
 
     def _tell_drifts(self, step: Step) -> None:
-        for objective in Objective:
+        for objective in self.objectives:
             drift = self._drift(objective)
             if drift is not None:
                 what, subject = DriftOf.PROPOSAL, objective.value
@@ -329,16 +332,13 @@ class PortfolioService:
             opinions=self.convictions.opinions(),
         )
 
-    def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
+    def _propose(
+        self, objective: Objective, step: Step, *, sample: Sample, basis: Basis | DomainError
+    ) -> None:
         try:
             if isinstance(basis, DomainError):
                 raise basis
-            optimum = optimum_of(
-                objective,
-                (basis.mean, basis.covariance),
-                cap=float(self._budget.upper[0]),
-                symbols=self.symbols,
-            )
+            optimum = optimum_of(objective, sample, (basis.mean, basis.covariance))
         except DomainError as refusal:
             self._reasons[objective] = refusal.message
             step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
@@ -391,7 +391,7 @@ class PortfolioService:
         """Return the present proposal of every objective."""
         have, need = self._moments.have, self._config.window_bars
         waiting = (
-            f"not enough data: {have} of {need} joint returns"
+            f"not enough data: {have} of {need} joint returns{_unseen(self.symbols, self._closes)}"
             if have < need
             else f"the next proposal is due within {self._config.every_bars} bars"
         )
@@ -408,9 +408,15 @@ class PortfolioService:
                     target=self._targets.of(objective.value),
                     drift=self._drift(objective),
                 )
-                for objective in Objective
+                for objective in self.objectives
             )
         )
+
+
+def _unseen(symbols: Sequence[str], closes: Floats) -> str:
+    """Name the instruments without which no return is joint: those that have had no bar at all."""
+    names = [name for name, close in zip(symbols, closes.tolist(), strict=True) if close != close]
+    return f"; no bar yet of {', '.join(names[:20])}" if 0 < len(names) < len(symbols) else ""
 
 
 def _basis(sample: Sample) -> Basis | DomainError:

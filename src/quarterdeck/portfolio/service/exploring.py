@@ -203,12 +203,7 @@ def sensitivity_answer(question: SensitivityQuestion) -> SensitivityView:
     t = len(sample.window)
     try:
         basis = basis_of(sample)
-        own = optimum_of(
-            asked.objective,
-            (basis.mean, basis.covariance),
-            cap=sample.cap,
-            symbols=sample.symbols,
-        )
+        own = optimum_of(asked.objective, sample, (basis.mean, basis.covariance))
         found = sensitivity_of(
             t,
             lambda rows: _drawn(sample, asked.objective, rows),
@@ -230,9 +225,7 @@ def _drawn(sample: Sample, objective: Objective, rows: Ints) -> Floats | None:
     """Return an objective's weights on one draw of the window; None where it has none."""
     try:
         mean, covariance, _ = sample.moments(rows)
-        return optimum_of(
-            objective, (mean, covariance), cap=sample.cap, symbols=sample.symbols
-        ).weights
+        return optimum_of(objective, sample, (mean, covariance), rows).weights
     except DomainError:
         return None
 

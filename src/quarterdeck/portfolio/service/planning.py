@@ -70,6 +70,7 @@ def aim_of(
     """Return the target that an objective or fixed weights name at this close."""
     check_terms(
         symbols,
+        portfolio.objectives,
         objective=objective,
         weights=weights,
         horizon_bars=horizon_bars,
@@ -112,6 +113,7 @@ def _best(portfolio: PortfolioService, symbols: Sequence[str], objective: Object
 
 def check_terms(
     symbols: Sequence[str],
+    objectives: Sequence[Objective],
     *,
     objective: Objective | None,
     weights: Mapping[str, float] | None,
@@ -122,6 +124,9 @@ def check_terms(
     if (objective is None) is (weights is None):
         both = "none" if objective is None else "both"
         raise InvalidInput.of("objective", both, "either an objective or weights")
+    if objective is not None and objective not in objectives:
+        accepted = f"one of portfolio.objectives: {', '.join(objectives)}"
+        raise InvalidInput.of("objective", objective.value, accepted)
     if not 1 <= horizon_bars <= MOST_BARS:
         raise InvalidInput.of("horizon_bars", horizon_bars, f"1 to {MOST_BARS:,}")
     if risk_aversion is not None and not (
@@ -162,7 +167,7 @@ def plan_of(
     )
     pairs = list(zip(stakes, trades, strict=True))
     after = _weights(holdings, [stake.quantity + traded for stake, traded in pairs])
-    costs = [cost(stake, traded, cost_parts=holdings.cost_parts) for stake, traded in pairs]
+    costs = [cost(stake, traded) for stake, traded in pairs]
     spent = sum(costs)
     gain = _gain(holdings, weights, after, aim=aim, outlook=outlook)
     covariance = None if outlook is None else outlook.covariance

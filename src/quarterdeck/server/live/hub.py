@@ -9,7 +9,7 @@ from itertools import groupby
 
 import msgspec
 
-from quarterdeck.agents.model import GetWork, TaskReady
+from quarterdeck.agents.model import GetWork
 from quarterdeck.execution.model import GetGateNow
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
@@ -173,8 +173,6 @@ class Hub:
 
     def apply(self, messages: Sequence[Message]) -> None:
         """Bring the topics up to one committed step."""
-        if any(isinstance(message, TaskReady) for message in messages):
-            self._bell.ring()
         self._moved.set()
         if self._backlog is not None:
             self._backlog.append(messages)
