@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ def worker_of(deck: RunningDeck) -> int:
     return 0 if found is None else int(found.group(1))
 
 
+def stat_of(process: int | str) -> list[str]:
+    """State, parent and what else is known of a process."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that a process started for its work."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            command = (folder / "cmdline").read_text()
+            if folder.name.isdigit() and int(stat_of(folder.name)[1]) == process:
+                found += [int(folder.name)] if "spawn_main" in command else []
+    return found
+
+
+def ended(process: int) -> bool:
+    """Whether a process does nothing any more."""
+    try:
+        return stat_of(process)[0] == "Z"
+    except OSError:
+        return True
+
+
 def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
     deck: RunningDeck,
 ) -> None:
@@ -88,8 +113,12 @@ def test_long_work_is_cancelled_and_the_worker_goes_on_dies_with_its_deck_and_co
     assert worker_of(deck) == worker
     held = submit(deck, "research", given, "held")
     wait_for(lambda: states(deck, [held]) == ["leased"], "begun", seconds=60)
+    wait_for(lambda: children_of(worker), "a process for the study")
+    study = children_of(worker)
     deck.process.kill()
     wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end", seconds=15)
+    for child in study:
+        wait_for(lambda child=child: ended(child), "the study's end", seconds=2)
     command = ("-m", "quarterdeck", "demo", "--data-dir", str(deck.data_dir), "--port", "0")
     with opened(launch(deck.data_dir, *command, "--speed", "50")) as again:
         wait_for(lambda: states(again, [held]) == ["completed"], "what it held", seconds=60)

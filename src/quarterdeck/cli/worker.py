@@ -7,12 +7,14 @@ import os
 import sys
 import threading
 import urllib.parse
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypeVar
 
 from quarterdeck.agents.model import Claim, ClaimAnswer, RenewLease
 from quarterdeck.cli.console import Answer, call_deck, running_deck
-from quarterdeck.client.deck import Deck
+from quarterdeck.client.deck import Deck, wait
 from quarterdeck.client.runner import LOST, UNAUTHENTICATED
 from quarterdeck.client.wire import DeckError
 from quarterdeck.kernel.errors import DomainError
@@ -31,6 +33,12 @@ WAIT_MS = 10_000
 LOOK_S = 1.0
 """How often a process of its own is looked at, and its lease renewed."""
 MAX_REASON = 400
+PASSING = (429, 503)
+"""Statuses of refusals that say nothing of the work: the deck is starting, stopping or pressed."""
+PATIENCE, PAUSE_S = 5, 1.0
+"""How often such a refusal is met with asking again, and how much later."""
+
+Got = TypeVar("Got")
 
 
 def run(data_dir: Path, *, agent: str, tasks: int | None, tied: bool = False) -> int:
@@ -44,10 +52,10 @@ def run(data_dir: Path, *, agent: str, tasks: int | None, tied: bool = False) ->
     try:
         with Deck(deck["url"], _key(deck, agent)) as line:
             done = 0
-            for left in line.briefing().work if tied else ():
+            for left in _patiently(line.briefing).work if tied else ():
                 _do(line, left)
             while tasks is None or done < tasks:
-                claim = line.claim(WAIT_MS).claim
+                claim = _patiently(lambda: line.claim(WAIT_MS)).claim
                 if claim is not None:
                     done += 1
                     print(
@@ -59,9 +67,21 @@ def run(data_dir: Path, *, agent: str, tasks: int | None, tied: bool = False) ->
 
 
 def _end_with_input() -> None:
-    # Whoever holds the other end is gone, however it went; long work ends at its next word.
+    # Whoever holds the other end is gone, however it went; long work ends with this process.
     sys.stdin.buffer.read()
     os._exit(0)
+
+
+def _patiently(ask: Callable[[], Got]) -> Got:
+    """Return what ``ask`` returns, asking again while the deck is starting, stopping or pressed."""
+    for _ in range(PATIENCE):
+        try:
+            return ask()
+        except DeckError as refusal:
+            if refusal.status not in PASSING:
+                raise
+            wait(PAUSE_S)
+    return ask()
 
 
 def _key(deck: dict[str, str], agent: str) -> str:
@@ -82,11 +102,15 @@ def _key(deck: dict[str, str], agent: str) -> str:
 def _do(line: Deck, claim: Claim) -> str:
     """Do one task and report on it; return what became of it."""
     try:
-        job = duties.job_of(line, claim)
-        result = duties.short_result(line, claim) if job is None else _long(line, claim, job)
+        job = _patiently(lambda: duties.job_of(line, claim))
+        result = (
+            _patiently(lambda: duties.short_result(line, claim))
+            if job is None
+            else _long(line, claim, job)
+        )
         if result is None:
             return "cancelled"
-        line.complete(claim, result)
+        _patiently(lambda: line.complete(claim, result))
     except DeckError as refusal:
         if refusal.code in LOST or refusal.status == UNAUTHENTICATED:
             raise
@@ -99,7 +123,7 @@ def _do(line: Deck, claim: Claim) -> str:
 def _failed(line: Deck, claim: Claim, reason: str) -> str:
     told = "".join(c if c.isprintable() else " " for c in reason)[:MAX_REASON] or "no reason"
     try:
-        line.complete(claim, failed=True, reason=told)
+        _patiently(lambda: line.complete(claim, failed=True, reason=told))
     except DeckError as refusal:
         if refusal.code in LOST:
             raise
@@ -111,7 +135,7 @@ def _long(line: Deck, claim: Claim, job: duties.Job) -> Json | None:
     """Do long work in a process of its own and keep its lease; None if it was cancelled meanwhile."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=duties.carry_out, args=(job, theirs), daemon=True)
+    process = context.Process(target=carried_out, args=(job, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -120,6 +144,19 @@ def _long(line: Deck, claim: Claim, job: duties.Job) -> Json | None:
         process.terminate()
         process.join()
         ours.close()
+
+
+def carried_out(job: duties.Job, outlet: Connection) -> None:
+    """Do long work in this process, which ends with the one that started it, however that ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    duties.carry_out(job, outlet)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _watched(line: Deck, claim: Claim, ours: Connection) -> Json | None:
@@ -150,4 +187,6 @@ def _watched(line: Deck, claim: Claim, ours: Connection) -> Json | None:
         except DeckError as refusal:
             if refusal.code == "STALE_LEASE":
                 return None
-            raise
+            # The lease is many looks long: a deck that is pressed is asked again at the next.
+            if refusal.status not in PASSING:
+                raise

@@ -217,6 +217,33 @@ def test_an_agent_drains_and_one_that_always_fails_is_quarantined(deck_with) -> 
     assert presence() in (Presence.GONE, Presence.QUARANTINED)
 
 
+def test_work_that_is_held_many_times_as_long_as_usual_is_stuck(deck) -> None:
+    deck.outside("ann", "c", slots=4)
+    deck.outside("bob", "c", slots=4)
+
+    def stuck(name: str, service=None) -> tuple[str, ...]:
+        return people.agent(service or deck.service, GetAgent(agent=name), None).stuck
+
+    for _ in range(2):
+        deck.task(lease_s=3_600)
+    first = held(deck.claim("ann"))
+    deck.pass_seconds(4_000)
+    deck.bars()
+    assert stuck("ann") == (), "nobody has shown yet how long such work takes"
+    second = held(deck.claim("ann"))
+    deck.pass_seconds(60)
+    deck.complete("ann", second.task_id, second.lease_token)
+    third = held(deck.claim("bob"))
+    deck.pass_seconds(601)
+    deck.bars()
+    assert stuck("bob") == (third.task_id,), "ten times what ann took"
+    assert stuck("ann") == ()
+    assert first.task_id == third.task_id, "the lease that ann let end"
+    later = deck.restarted()
+    later.seen_at = deck.service.seen_at
+    assert stuck("bob", later) == stuck("bob")
+
+
 def test_a_risk_event_that_pauses_an_agent_gives_it_no_further_work_until_it_is_resumed(
     deck,
 ) -> None:

@@ -17,6 +17,7 @@ const AGENTS: ReadonlyArray<Column<AgentView>> = [
   { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted">{row.held} / {row.slots}</span></span> },
   { name: "Done", right: true, show: (row) => count(row.completed) },
   { name: "Failed", right: true, show: (row) => count(row.failed) },
+  { name: "Stuck", right: true, hint: "Tasks held ten times as long as such work usually takes", show: (row) => <span className={row.stuck.length > 0 ? "text-down" : ""} title={row.stuck.join(", ")}>{count(row.stuck.length)}</span> },
   { name: "Success", right: true, show: (row) => <Maybe text={percent(row.success_fraction, 1)} why="no task finished yet" /> },
   { name: "Capabilities", wrap: true, show: (row) => <Names names={row.capabilities} /> },
   { name: "Seen", right: true, show: (row) => <When at={row.last_seen} why="never seen" /> },

@@ -116,7 +116,7 @@ export interface AgentVerdict {
   readonly text: string;
 }
 
-/** An agent as it stands; ``success_fraction`` is null before the first finished task. */
+/** An agent as it stands; ``success_fraction`` is null before the first finished task. ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work anybody, takes for one, and for five minutes at least. */
 export interface AgentView {
   readonly agent: string;
   readonly label: string;
@@ -132,6 +132,7 @@ export interface AgentView {
   readonly completed: number;
   readonly failed: number;
   readonly failed_in_a_row: number;
+  readonly stuck: ReadonlyArray<string>;
   readonly success_fraction: number | null;
   readonly last_seen: string | null;
   readonly accepts: ReadonlyArray<TaskType>;

@@ -155,6 +155,17 @@ class Skills:
         known = self.records.get((agent, kind, ANY))
         return _ppm(PRIOR_MEAN + TRIAL_BONUS) if known is None else known.score_ppm
 
+    def usual_ms(self, agent: AgentId | None, kind: TaskType) -> float | None:
+        """Return how long a task of ``kind`` usually takes ``agent``, or anybody if it never did one.
+
+        Machine milliseconds; None where nobody ever did one.
+        """
+        for name in (agent, EVERYBODY):
+            record = None if name is None else self.records.get((name, kind, ANY))
+            if record is not None and record.duration_ms > 0.0:
+                return record.duration_ms
+        return None
+
     def _rescored(
         self, agent: AgentId, kind: TaskType, *, slice_index: int, besides: Iterable[SkillKey]
     ) -> tuple[SkillKey, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from quarterdeck.agents.core import why as reasons
 from quarterdeck.agents.core.board import Board
-from quarterdeck.agents.core.skill import PPM, Skill, SkillKey, estimate
+from quarterdeck.agents.core.skill import PPM, Skill, SkillKey, Skills, estimate
 from quarterdeck.agents.core.task import Agent, Key, Outcomes, Task
 from quarterdeck.agents.model import (
     AgentState,
@@ -18,12 +18,14 @@ from quarterdeck.agents.model import (
     TaskState,
     TaskView,
 )
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.money import MONEY_SCALE, text_of
-from quarterdeck.kernel.time import SECOND, Nanos, rfc3339
+from quarterdeck.kernel.time import MILLISECOND, SECOND, Nanos, rfc3339
 
 GONE_AFTER_NS = 120 * SECOND
 """After how long without a word an agent from outside counts as gone."""
+STUCK_TIMES, STUCK_LEAST_NS = 10, 300 * SECOND
+"""How many times its usual duration a task may be held, and how long in any case."""
 
 
 def presence(agent: Agent, *, held: int, seen: Nanos | None, now: Nanos) -> Presence:
@@ -43,12 +45,34 @@ def presence(agent: Agent, *, held: int, seen: Nanos | None, now: Nanos) -> Pres
             return Presence.GONE if now - seen > GONE_AFTER_NS else Presence.READY
 
 
+def stuck(held: Sequence[Task], skills: Skills, *, now: Nanos) -> tuple[TaskId, ...]:
+    """Return which of the tasks held have taken so much longer than usual that something is wrong.
+
+    Where nobody has ever done one of the kind, nothing can be said.
+    """
+    found = []
+    for task in held:
+        usual_ms = skills.usual_ms(task.agent, task.type)
+        if usual_ms is None or task.started_machine_at is None or not task.begun:
+            continue
+        longest_ns = max(STUCK_LEAST_NS, int(STUCK_TIMES * usual_ms * MILLISECOND))
+        if now - task.started_machine_at > longest_ns:
+            found.append(task.task_id)
+    return tuple(found)
+
+
 def agent_view(
-    agent: Agent, board: Board, *, last_seen: Mapping[AgentId, Nanos], now: Nanos
+    agent: Agent,
+    board: Board,
+    skills: Skills,
+    *,
+    last_seen: Mapping[AgentId, Nanos],
+    now: Nanos,
 ) -> AgentView:
     """Return ``agent`` with its leases; its success fraction is None before any outcome."""
     completed, failed, streak = board.outcomes.get(agent.name, Outcomes())
-    held = len(board.held_by(agent.name))
+    tasks = board.held_by(agent.name)
+    held = len(tasks)
     return AgentView(
         agent=agent.name,
         label=agent.label,
@@ -64,6 +88,7 @@ def agent_view(
         completed=completed,
         failed=failed,
         failed_in_a_row=streak,
+        stuck=stuck(tasks, skills, now=now),
         success_fraction=completed / (completed + failed) if completed + failed else None,
         last_seen=_instant(last_seen.get(agent.name)),
         accepts=agent.accepts,

@@ -9,7 +9,7 @@ from quarterdeck.agents.model.facts import (
     Autonomy,
     Presence,
 )
-from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.kernel.vocabulary import Regime, TaskType
 
@@ -125,7 +125,11 @@ class GetAgent(Query, frozen=True):
 
 
 class AgentView(Answer, frozen=True):
-    """An agent as it stands; ``success_fraction`` is null before the first finished task."""
+    """An agent as it stands; ``success_fraction`` is null before the first finished task.
+
+    ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work
+    anybody, takes for one, and for five minutes at least.
+    """
 
     agent: AgentId
     label: str
@@ -141,6 +145,7 @@ class AgentView(Answer, frozen=True):
     completed: int
     failed: int
     failed_in_a_row: int
+    stuck: tuple[TaskId, ...]
     success_fraction: float | None
     last_seen: str | None
     accepts: tuple[TaskType, ...]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from quarterdeck.agents import store
 from quarterdeck.agents.core import intake, roster, views
 from quarterdeck.agents.core.skill import ANY
+from quarterdeck.agents.core.task import Agent
 from quarterdeck.agents.model import (
     AgentRegistered,
     AgentState,
@@ -134,7 +135,7 @@ def set_state(
         agent = replace(agent, state=wanted, reason=None if ready else reason)
         service.take_up(agent, step)
         step.record(PARTITION, kind, agent=agent.name, reason=reason)
-    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
+    return _view(service, agent)
 
 
 def change_offer(service: AgentsService, command: ChangeOffer, step: Step) -> AgentView:
@@ -156,7 +157,7 @@ def change_offer(service: AgentsService, command: ChangeOffer, step: Step) -> Ag
             autonomy=agent.autonomy.value,
             slots=agent.slots,
         )
-    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
+    return _view(service, agent)
 
 
 def agents(
@@ -166,16 +167,14 @@ def agents(
 ) -> AgentsView:
     """Return all agents, by name."""
     return AgentsView(
-        agents=tuple(
-            views.agent_view(
-                service.members[name],
-                service.board,
-                last_seen=service.last_seen,
-                now=service.seen_at,
-            )
-            for name in sorted(service.members)
-        ),
+        agents=tuple(_view(service, service.members[name]) for name in sorted(service.members)),
         tasks={state.value: count for state, count in service.board.counts.items()},
+    )
+
+
+def _view(service: AgentsService, agent: Agent) -> AgentView:
+    return views.agent_view(
+        agent, service.board, service.skills, last_seen=service.last_seen, now=service.seen_at
     )
 
 
@@ -186,7 +185,7 @@ def agent(
 ) -> AgentView:
     """Return one agent."""
     agent = roster.known(service.members, query.agent)
-    return views.agent_view(agent, service.board, last_seen=service.last_seen, now=service.seen_at)
+    return _view(service, agent)
 
 
 def skills(

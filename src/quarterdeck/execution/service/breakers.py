@@ -310,8 +310,11 @@ def _count(
         what = kind.value.replace("_", " ")
         reason = f"{what}: {breaker.counted} within {window // MINUTE} minutes or {bars} bars"
         _enter(desk, breaker, BreakerState.OPEN, reason=reason, step=step)
-    else:
-        _keep(desk, breaker, step=step)
+        return
+    if breaker.events[0][2] == len(breaker.events) == 1:
+        # The first that counts: it may have been needed for nothing before.
+        desk.breakers.put(breaker)
+    store.write_breaker(step, breaker)
 
 
 def _trip(

@@ -169,7 +169,7 @@ def plan_of(
     )
     pairs = list(zip(stakes, trades, strict=True))
     after = _weights(holdings, [stake.quantity + traded for stake, traded in pairs])
-    costs = [cost(stake, traded, cost_parts=holdings.cost_parts) for stake, traded in pairs]
+    costs = [cost(stake, traded) for stake, traded in pairs]
     spent = sum(costs)
     gain = _gain(holdings, weights, after, aim=aim, outlook=outlook)
     covariance = None if outlook is None else outlook.covariance

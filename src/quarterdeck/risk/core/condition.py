@@ -39,6 +39,8 @@ PEAK_DECAY: Final = 1.0 / 500.0
 HIGH_RATIO: Final = 2.0
 DEEP: Final = 0.2
 MULTIPLIERS: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+CLAIMS: Final = np.array([[1.0 / m] for m in MULTIPLIERS])
+"""What each says losses reach, in 99 % VaR."""
 """What the experts of a condition scale limits by: never above 1, never below 0.5."""
 RATES: Final = (0.05, 0.2, 0.8)
 """Learning rates that run side by side; the better one is followed."""
@@ -228,7 +230,7 @@ def learned_from(weights: ConditionWeights, ratios: FloatArray) -> ConditionWeig
     if known.size == 0:
         return weights
     x = np.clip(known, -RATIO_BOUND, RATIO_BOUND)
-    lost = [_pinball(x, 1.0 / m) for m in MULTIPLIERS]
+    lost = _pinballs(x).tolist()
     logs, losses = [], []
     for rate, line, so_far in zip(RATES, weights.logs, weights.losses, strict=True):
         shares = _shares(line)
@@ -249,9 +251,10 @@ def _mixture(logs: list[tuple[float, ...]], losses: list[float]) -> float:
     return min(max(mixed, MULTIPLIERS[-1]), MULTIPLIERS[0])
 
 
-def _pinball(loss: FloatArray, quantile: float) -> float:
-    miss = loss - quantile
-    return float(np.mean(np.where(miss > 0.0, (1.0 - TAIL) * miss, -TAIL * miss)))
+def _pinballs(loss: FloatArray) -> FloatArray:
+    """Return what each expert's claim loses, (experts,)."""
+    miss = loss - CLAIMS
+    return np.asarray(np.where(miss > 0.0, (1.0 - TAIL) * miss, -TAIL * miss).mean(axis=1))
 
 
 def _shares(logs: list[float] | tuple[float, ...]) -> list[float]:

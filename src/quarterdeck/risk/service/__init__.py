@@ -28,7 +28,7 @@ from quarterdeck.risk.core.bank import (
 )
 from quarterdeck.risk.core.clusters import PairState, follow_pairs
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
-from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice
+from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice, scenarios_of
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -176,7 +176,7 @@ class RiskService:
                 self.held.fill(message, step)
                 if step.kind is not StepKind.SLICE:
                     # A remote venue fills between two slices; what is held then is what the next bar moves.
-                    self.held.refresh(self._filters, self._joint)
+                    self.held.refresh(self._filters, scenarios_of(self._joint, self._filters))
                 self._follow_fill(message, step)
                 self.events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
@@ -263,8 +263,9 @@ class RiskService:
 
     def _refresh(self) -> None:
         """Forecast together what is held together and what moves together; changes nothing kept."""
-        self.held.refresh(self._filters, self._joint)
-        self.clusters.refresh(self._pairs, self._filters, self._joint, held=self.held.values())
+        past = scenarios_of(self._joint, self._filters)
+        self.held.refresh(self._filters, past)
+        self.clusters.refresh(self._pairs, past, held=self.held.values())
 
     def _scale_sizes(self, rows: Ints) -> None:
         """Let the size multipliers of ``rows`` follow their volatility, outside a band."""
