@@ -95,6 +95,7 @@ LOOSE = {
     "max_open_orders_count": "1000",
     "max_open_notional": "900000000",
     "mandate_until": "2100-01-01",
+    "mandate_required": "yes",
     "instruments_allowed": ",".join(f"S{row:03d}" for row in range(INSTRUMENTS)),
     "regimes_allowed": ",".join(each.value for each in REGIMES),
     "believed_price_required": "no",

@@ -29,6 +29,8 @@ from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.server.desk.turns import CrewTurns
+from tests.simulation.mutants_breakers import BREAKERS
+from tests.simulation.mutants_drills import DRILLS
 from tests.simulation.mutants_execution import EXECUTION
 from tests.simulation.mutants_outside import OUTSIDE
 from tests.simulation.mutants_rebalancing import REBALANCING
@@ -322,4 +324,13 @@ INSIDE = (
     ),
 )
 
-MUTANTS = (*INSIDE, *OUTSIDE, *EXECUTION, *REBALANCING, *REMOTE, *RISK)
+MUTANTS = (
+    *INSIDE,
+    *OUTSIDE,
+    *EXECUTION,
+    *BREAKERS,
+    *DRILLS,
+    *REBALANCING,
+    *REMOTE,
+    *RISK,
+)

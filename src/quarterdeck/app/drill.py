@@ -26,6 +26,7 @@ from quarterdeck.execution.model import (
     Rearm,
 )
 from quarterdeck.execution.service.rearming import resumes
+from quarterdeck.kernel.errors import DomainError, Overloaded
 from quarterdeck.kernel.time import SECOND, parse_rfc3339
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime import audit
@@ -39,8 +40,13 @@ ORDERS = 3
 PATIENCE_S = 10.0
 """How long a drill waits for what must follow the raise."""
 CHECK_S = 60.0
-"""How often the timer looks whether a drill is due."""
+"""How often the timer looks whether a drill is due, at least."""
+RETRY_S = 1.0
+RETRIES = 300
+"""How often, and how many times, a record is offered to a journal that is behind with the run itself."""
 CAPACITY = 10_000
+FOLDER = "drill"
+"""Where in the data folder a drill has its own."""
 
 
 async def drilled(shadow: Shadow) -> DrillProof:
@@ -128,6 +134,8 @@ class Drills:
     def __init__(self, engine: Engine, *, parts: Capabilities) -> None:
         self._engine = engine
         self._parts = parts
+        every_s = engine.plan.config.orders.drill_every_hours * 3_600.0
+        self._check_s = min(CHECK_S, every_s) if every_s else CHECK_S
         self._asked = engine.bus.subscribe(CAPACITY)
         self._began = engine.wall.now()
 
@@ -136,7 +144,7 @@ class Drills:
         while True:
             asked = False
             with suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_S):
+                async with asyncio.timeout(self._check_s):
                     while not asked:
                         said = await self._asked.next()
                         asked = any(isinstance(message, DrillAsked) for _, message in said)
@@ -144,17 +152,29 @@ class Drills:
                 await self.drill()
 
     async def drill(self) -> DrillProof:
-        """Drill once and record what that proved."""
-        path = self._engine.plan.folder.path / "drill"
+        """Drill once and record what that proved.
+
+        A drill that its own disk fails is one that has proven nothing; it is no reason to end the deck.
+        """
+        path = self._engine.plan.folder.path / FOLDER
         shutil.rmtree(path, ignore_errors=True)
         try:
             proof = await self._drill(path)
-        except OSError as error:
-            proof = _nothing(f"the drill had no disk: {error.strerror}")
+        except* (OSError, sqlite3.Error, DomainError) as failed:
+            proof = _nothing(f"the drill could not be carried out: {_first_of(failed)}")
         finally:
             shutil.rmtree(path, ignore_errors=True)
-        await self._engine.sequencer.submit(proof, DECK_CALLER)
+        await self._record(proof)
         return proof
+
+    async def _record(self, proof: DrillProof) -> None:
+        for _ in range(RETRIES):
+            try:
+                await self._engine.sequencer.submit(proof, DECK_CALLER)
+            except Overloaded:
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     def detail(self) -> str:
         """Return what an operator sees."""
@@ -178,6 +198,8 @@ class Drills:
             capital=plan.capital_units,
             clock=self._engine.wall,
             pace=self._engine.pacer,
+            flag=self._engine.flag,
+            watch=self._engine.watch_drill,
         )
         return await drilled(shadow)
 
@@ -188,6 +210,20 @@ class Drills:
         last = self._parts.execution.desk.drill.at
         since = self._began if last is None else parse_rfc3339(last, field="at")
         return self._engine.wall.now() - since >= hours * 3_600 * SECOND
+
+
+def _first_of(failed: BaseExceptionGroup[BaseException]) -> str:
+    """Return what went wrong first: the disk, else what was refused because of it."""
+    causes: list[BaseException] = []
+    groups: list[BaseException] = [failed]
+    while groups:
+        each = groups.pop()
+        if isinstance(each, BaseExceptionGroup):
+            groups.extend(reversed(each.exceptions))
+        else:
+            causes.append(each)
+    disk = [each for each in causes if not isinstance(each, DomainError)]
+    return str((*disk, *causes)[0])
 
 
 def _nothing(fault: str) -> DrillProof:

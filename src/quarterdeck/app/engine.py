@@ -44,6 +44,7 @@ class Outside:
 
     ``usage`` tells how full the disk of a folder is; ``venue`` is the remote one, if the run has one that
     is not kept beside it; ``watch`` is shown every finished step, ``watch_command`` a step after every command given in it.
+    ``flag`` makes the stop flag of a drill, whose finished steps ``watch_drill`` is shown.
     """
 
     clock: Clock
@@ -53,6 +54,8 @@ class Outside:
     venue: RemoteVenue | None = None
     watch: Callable[[Step], None] | None = None
     watch_command: Callable[[Step], None] | None = None
+    flag: Callable[[Path], StopFlag] = StopFlag
+    watch_drill: Callable[[Step], None] | None = None
 
 
 def real_world(plan: Plan) -> Outside:
@@ -80,6 +83,8 @@ class Engine:
         self.sql = load_sql()
         self.bus = Bus()
         self.stop = outside.stop
+        self.flag = outside.flag
+        self.watch_drill = outside.watch_drill
         self.supervisor = Supervisor(clock=self.wall)
         core = plan.folder.core
         self.journal = Journal(

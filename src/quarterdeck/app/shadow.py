@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +52,15 @@ class Shadow:
         capital: int,
         clock: Clock,
         pace: Pace,
+        flag: Callable[[Path], StopFlag] = StopFlag,
+        watch: Callable[[Step], None] | None = None,
     ) -> None:
         self._desk = desk
         self._capital = capital
         self.clock = clock
         self.sql = load_sql()
         self.folder = DataFolder(path)
-        self.flag = StopFlag(self.folder.stop_flag)
+        self.flag = flag(self.folder.stop_flag)
         self.journal = Journal(
             self.folder.core, sql=self.sql, clock=clock, on_commit=lambda *_: None
         )
@@ -81,6 +84,7 @@ class Shadow:
             start_at=desk.session.at,
             fatal=self._failed,
             spared=frozenset({RaiseStop}),
+            watch=watch,
         )
         self.faults: list[str] = []
         self._orders = 0

@@ -202,7 +202,12 @@ def _allocation(found: Answer) -> list[str]:
         f"{_money(move['amount'])} would move from {move['from_agent']} to {move['to_agent']}"
         for move in found["moves"]
     ]
-    notes = (found["reason"], found["due"] and f"due: {found['due']}", found["last"])
+    notes = (
+        found["reason"],
+        found["warning"] and f"warning: {found['warning']}",
+        found["due"] and f"due: {found['due']}",
+        found["last"],
+    )
     return [*lines, *(str(note) for note in notes if note is not None)]
 
 

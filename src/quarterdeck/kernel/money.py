@@ -6,7 +6,7 @@ hold such integers only; a float never becomes an amount here.
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, Rounded
 
 from quarterdeck.kernel.errors import InvalidInput
 
@@ -18,8 +18,8 @@ MAX_UNITS = 2**63 - 1
 """Largest magnitude an amount may have: what a database column holds."""
 
 _MAX_TEXT = 64
-_WIDE = Context(prec=2 * _MAX_TEXT)
-"""Wide enough that no digit of an accepted text is ever rounded away."""
+_WIDE = Context(prec=_MAX_TEXT, traps=[Rounded])
+"""Wide enough that no digit of an accepted text is ever rounded away; a longer number raises."""
 
 
 def to_units(value: Decimal | str | int, *, scale: int, field: str) -> int:
@@ -34,12 +34,15 @@ def to_units(value: Decimal | str | int, *, scale: int, field: str) -> int:
     123400
     """
     accepted = f"a finite number with at most {scale} decimals"
-    if isinstance(value, bool) or (isinstance(value, str) and len(value) > _MAX_TEXT):
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, bool) or (isinstance(value, str) and len(value) > _MAX_TEXT):
         raise InvalidInput.of(field, value, accepted)
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, ValueError, TypeError):
-        raise InvalidInput.of(field, value, accepted) from None
+    else:
+        try:
+            number = Decimal(value)
+        except (InvalidOperation, ValueError, TypeError):
+            raise InvalidInput.of(field, value, accepted) from None
     if not number.is_finite():
         raise InvalidInput.of(field, value, accepted)
     # adjusted() bounds the size before any scaling, so "1e999999" costs nothing.
@@ -49,10 +52,10 @@ def to_units(value: Decimal | str | int, *, scale: int, field: str) -> int:
         raise InvalidInput.of(
             field, value, f"a magnitude below {Decimal(MAX_UNITS).scaleb(-scale)}"
         )
-    # A text is short, and so are its digits.
-    if not isinstance(value, str) and len(number.as_tuple().digits) > _MAX_TEXT:
-        raise InvalidInput.of(field, str(value)[:_MAX_TEXT], accepted)
-    scaled = number.scaleb(scale, _WIDE)
+    try:
+        scaled = number.scaleb(scale, _WIDE)
+    except Rounded:
+        raise InvalidInput.of(field, str(value)[:_MAX_TEXT], accepted) from None
     units = int(scaled)
     if scaled != units:
         raise InvalidInput.of(field, value, accepted)

@@ -60,13 +60,15 @@ def optimize(
     Mean and covariance are the sample's where ``estimate`` says nothing else; NaN is refused unless it
     says how gaps are handled. The gap of max-return is a share of its return, that of risk-parity the largest relative error of a
     contribution; equal-weight and hrp are the best of nothing and have none. ``constraints`` go with
-    the objectives of ``RESTRICTED``, ``confidence`` with min-cvar.
+    the objectives of ``RESTRICTED``, ``confidence`` with min-cvar. The answer's ``warning`` says why the
+    estimate is weak, where it is.
     """
-    repaired = 0.0
+    returns, repaired = _numbers(returns), 0.0
     if estimate is None:
         mean, covariance = sample_moments(returns)
+        observations = float(len(returns))
     else:
-        mean, covariance, repaired, _ = estimated(returns, estimate)
+        mean, covariance, repaired, observations = estimated(returns, estimate)
         if estimate.gaps == "pairwise" and objective == "min-cvar":
             raise InvalidInput.of("gaps", "pairwise", "no gaps: min-cvar is of joint returns")
     if constraints is not None or objective not in OBJECTIVES:
@@ -85,7 +87,20 @@ def optimize(
             covariance=covariance,
             limits=Limits() if limits is None else limits,
         )
-    return replace(found, repaired=repaired) if repaired else found
+    return replace(
+        found,
+        repaired=repaired,
+        observations=int(observations + 1e-9),
+        covariance=covariance,
+    )
+
+
+def _numbers(returns: FloatArray) -> FloatArray:
+    """Return what was given as an array of float64; whole numbers and lists are taken, text is not."""
+    try:
+        return np.asarray(returns, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInput.of("returns", type(returns).__name__, "an array of numbers") from None
 
 
 def sensitivity(
@@ -106,6 +121,7 @@ def sensitivity(
     the same draws on every machine. ``mean`` of the answer is the resampled portfolio. A question that
     is refused for the history itself is refused here; draws without an answer are counted.
     """
+    returns = _numbers(returns)
 
     def answer(rows: IntArray) -> FloatArray | None:
         how = estimate
@@ -156,7 +172,7 @@ class RollingOptimizer:
         # The sums differ from the covariance by a factor that moves none of these weights.
         sigma, start = self.moments.sums, self._starts.get(objective)
         if not spread(sigma):
-            raise constant()
+            raise constant(sigma)
         excess = self.moments.mean - risk_free
         if objective == "max-sharpe":
             refuse_poor(excess, risk_free=risk_free)

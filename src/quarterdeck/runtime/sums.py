@@ -72,10 +72,17 @@ class Sums:
         Raises
         ------
         OSError
-            If the sums cannot be written: nothing may be folded then by this process.
+            If the log cannot be read or the sums cannot be written: they are gone then.
         """
         if self._lost:
             raise OSError(f"{self._path.name} could not be written")
+        try:
+            return self._note()
+        except OSError:
+            self._give_up()
+            raise
+
+    def _note(self) -> bool:
         committed = self._committed()
         if committed is None:
             return False
@@ -83,11 +90,7 @@ class Sums:
             self._salts, self._noted = committed.salts, 0
         if committed.frames > self._noted:
             self._page_size = committed.page_size
-            try:
-                self._append(self._changed(committed.frames))
-            except OSError:
-                self._give_up()
-                raise
+            self._append(self._changed(committed.frames))
             self._noted = committed.frames
         return True
 
@@ -99,8 +102,8 @@ class Sums:
     def close(self) -> None:
         """Note what is left, because the last connection folds it, and let go of the file."""
         try:
-            if not self._lost:
-                self.note()
+            if not self._lost and not self.note():
+                self._give_up()
         except OSError:
             # All steps are on disk: without sums the next start goes by the log and the invariants.
             return

@@ -48,6 +48,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "max_open_orders_count": (1, 9),
     "max_open_notional": (0, MOST),
     "mandate_until": (8, 12),
+    "mandate_required": (0, 1),
+    "instruments_restricted": (0, 3),
     "regimes_allowed": (1, 511),
     "believed_price_required": (0, 1),
     "max_believed_age_bars": (0, 3),

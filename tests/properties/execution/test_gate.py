@@ -72,6 +72,8 @@ SOMETIMES = {
     "max_open_orders_count": st.integers(1, 9),
     "max_open_notional": amounts,
     "mandate_until": st.integers(-1, 1),
+    "mandate_required": st.integers(0, 1),
+    "instruments_restricted": st.sampled_from([0, 0, 1, 2]),
     "regimes_allowed": st.integers(1, 511),
     "believed_price_required": st.integers(0, 1),
     "max_believed_age_bars": st.integers(0, 3),

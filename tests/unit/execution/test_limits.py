@@ -252,6 +252,8 @@ REFUSED_BY: dict[str, tuple[str, dict[str, object], str]] = {
     "max_open_orders_count": ("0", {}, "OPEN_ORDERS"),
     "max_open_notional": ("999", {}, "OPEN_NOTIONAL"),
     "mandate_until": ("2004-01-01", {}, "MANDATE"),
+    "mandate_required": ("yes", {}, "MANDATE"),
+    "instruments_restricted": ("AAA,CCC", {}, "NOT_ALLOWED"),
     "regimes_allowed": ("ranging,recovery", {}, "REGIME"),
     "believed_price_required": ("yes", {}, "FALSE_PREMISE"),
     "max_believed_age_bars": ("1", {"believed_price": 100}, "FALSE_PREMISE"),

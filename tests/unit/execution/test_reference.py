@@ -15,6 +15,7 @@ from quarterdeck.execution.core.controls import CONTROLS
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.model import BreakerKind
 from quarterdeck.runtime.config import LimitsSection
+from tests.properties.execution.checklist import rows as checklist_rows
 from tests.unit.execution.deck import open_deck
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "read-a-refusal.md"
@@ -40,6 +41,17 @@ is told in [Change a limit](../how-to/change-a-limit.md).
 
 | limit | unit | tighter is | clock | code | |
 | --- | --- | --- | --- | --- | --- |
+"""
+
+_CHECKLIST = """
+## The checklist
+
+What a professional expects of a gate, by the numbers of our checklist: 1 to 36 before an order is taken,
+38, 40 and 42 while it works. `INVALID_INPUT`, `NOT_REPLACEABLE` and `STOP_LOSS_REQUIRED` are answers of the
+request itself; every other code is a row above. A test holds that each has a property that it refuses.
+
+| no. | asked | refused with | beside that |
+| --- | --- | --- | --- |
 """
 
 _BREAKERS = """
@@ -127,7 +139,8 @@ def page() -> str:
     breakers = "".join(
         f"| `{kind.value}` | `{CODES[kind].value}` | {WATCHES[kind]} |\n" for kind in BreakerKind
     )
-    return _HEAD + rows + _LIMITS + limits + _BREAKERS + breakers + _FOOT
+    checklist = _CHECKLIST + checklist_rows()
+    return _HEAD + rows + _LIMITS + limits + _BREAKERS + breakers + checklist + _FOOT
 
 
 def test_the_page_of_codes_is_what_the_code_says() -> None:

@@ -125,6 +125,13 @@ def test_shares_are_those_of_the_optimiser_on_returns_net_of_charges() -> None:
     assert means == pytest.approx(returns.mean(axis=0).tolist())
     assert told.optimality_gap is not None
     assert told.optimality_gap < 1e-8
+    assert told.kkt_residual is not None
+    assert told.kkt_residual < 1e-6
+    assert told.solver == best.solver
+    assert told.span_from is not None
+    assert told.span_to is not None
+    assert told.span_from < told.span_to
+    assert told.warning is None
 
 
 def test_approved_capital_moves_as_far_as_it_is_free_and_nobody_gains() -> None:

@@ -18,7 +18,7 @@ from quarterdeck.portfolio.core.frontier import efficient
 from quarterdeck.portfolio.core.polytope import Constraints
 from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.solve import Limits
-from quarterdeck.portfolio.model import Objective
+from quarterdeck.portfolio.model import GetPortfolio, Objective
 from quarterdeck.portfolio.model.exploring import (
     FrontierView,
     GetFrontier,
@@ -145,3 +145,10 @@ def test_the_scatter_is_the_librarys_and_equal_weights_have_none() -> None:
     even = scatter(deck, objective=Objective.EQUAL_WEIGHT)
     assert max(one.deviation for one in even.rows) < 1e-15
     assert even.turnover == pytest.approx(0.0, abs=1e-15)
+
+
+def test_an_instrument_without_a_bar_is_named_as_what_is_waited_for() -> None:
+    deck = RebalancingDeck()
+    deck.bars({0: 10_000, 2: 20_000})
+    view = deck.portfolio.portfolio(GetPortfolio(), OPERATOR_CALLER).proposals[0]
+    assert view.reason == "not enough data: 0 of 20 joint returns; no bar yet of BBB"

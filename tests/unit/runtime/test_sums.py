@@ -229,6 +229,18 @@ def test_sums_that_cannot_be_written_are_gone_and_nothing_is_folded_on_them(
     assert judged(tmp_path / "alive" / "core.db") == (0, 0, None)
 
 
+def test_a_log_that_cannot_be_read_at_the_end_leaves_no_sums(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    writer.write(*range(50))
+    writer.cut()
+    writer.write(1)
+    # A folder cannot be read as a file.
+    writer.sums._index = tmp_path
+    writer.end()
+    assert not path_of(writer.core).exists()
+    assert judged(writer.core) == (0, 0, None)
+
+
 def test_the_file_of_the_sums_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_BYTES", 2_000)
     writer = Writer(tmp_path)

@@ -1,4 +1,5 @@
-import { count, fixed, money, percent, words } from "../parts/format";
+import { When } from "../parts/cells";
+import { DASH, count, fixed, money, percent, words } from "../parts/format";
 import { Maybe } from "../parts/figures";
 import { Empty } from "../parts/panel";
 import { ReasonCommand } from "../parts/command";
@@ -69,6 +70,8 @@ export function AllocationPanel() {
           <Table label="Capital over agents" columns={SHARES} rows={data.rows} rowKey={(row) => row.agent} empty="No agent has an account yet." />
           {data.moves.length > 0 && <ul className="px-3 pb-2 text-muted">{data.moves.map((move) => <li key={`${move.from_agent} ${move.to_agent}`}>{`${money(move.amount, { whole: false })} would move from ${move.from_agent} to ${move.to_agent}`}</li>)}</ul>}
           {data.reason !== null && <p className="px-3 pb-2 text-xs text-warn">{data.reason}</p>}
+          {data.warning !== null && <p className="px-3 pb-2 text-xs text-warn">{data.warning}</p>}
+          {data.span_from !== null && data.span_to !== null && <p className="px-3 pb-1 text-xs text-faint">sessions <When at={data.span_from} /> to <When at={data.span_to} />; {data.solver}, optimality gap {data.optimality_gap === null ? DASH : data.optimality_gap.toExponential(1)}</p>}
           {data.due !== null && <p className="px-3 pb-2 text-xs text-warn">due since {data.due}</p>}
           {data.last !== null && <p className="px-3 pb-2 text-xs text-faint">last: {data.last}</p>}
           {data.allocation !== null && (

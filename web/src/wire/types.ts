@@ -150,7 +150,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -158,6 +158,12 @@ export interface AllocationView {
   readonly turnover: number | null;
   readonly left: Decimal | null;
   readonly optimality_gap: number | null;
+  readonly kkt_residual: number | null;
+  readonly solver: string | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly condition: number | null;
+  readonly warning: string | null;
   readonly reason: string | null;
   readonly due: string | null;
   readonly last: string | null;

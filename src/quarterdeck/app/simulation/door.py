@@ -23,11 +23,15 @@ from quarterdeck.app.simulation.watch import Watch
 from quarterdeck.app.simulation.world import World
 from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.model import (
+    BreakerKind,
     GetRearm,
     MoveCapital,
     RaiseStop,
     Rearm,
+    ResetBreaker,
+    Scope,
     SetLimit,
+    StartDrill,
 )
 from quarterdeck.execution.model.broker import AdjustBooks, BrokerView, GetBroker, SettleOrder
 from quarterdeck.execution.service.rearming import resumes
@@ -48,12 +52,14 @@ FOR_PEOPLE = (
     Rearm,
     RegisterAgent,
     RemoveRule,
+    ResetBreaker,
     ResolveAlert,
     ResumeAgent,
     RevokeKey,
     SaveRule,
     SetLimit,
     SettleOrder,
+    StartDrill,
 )
 """What no agent may ever be answered but with a refusal."""
 
@@ -169,6 +175,11 @@ class Entrance:
     def broker(self) -> BrokerView:
         """Return how the deck's books and the broker's stand to each other."""
         return broker(self._deck.parts.execution, GetBroker(), OPERATOR_CALLER)
+
+    def breakers(self) -> tuple[tuple[BreakerKind, Scope, str], ...]:
+        """Return the circuit breakers that are not closed, as a person sees them listed."""
+        live = self._deck.parts.execution.desk.breakers.live
+        return tuple(sorted(one.key for kinds in live.values() for one in kinds.values()))
 
     def alerts(self) -> tuple[str, ...]:
         """Return the ids of open episodes, oldest first."""

@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +21,11 @@ DATABASE_WORK = (write_steps.__qualname__, begin_anew.__qualname__)
 
 SPACE_LEFT = (LOW_BYTES // 2, RELEASE_BYTES // 2, 0)
 """Bytes left on a disk that is too full: of the last two the ballast is let go."""
+
+ASIDE_SHARE = 0.02
+"""The share of what is done aside that fails; a drill does some thirty things."""
+ASIDE: ContextVar[bool] = ContextVar("aside", default=False)
+"""Set in the tasks of a drill, whose files are not those of the run."""
 
 _T = TypeVar("_T")
 
@@ -234,7 +240,8 @@ class FaultyDisk:
     ``dead`` is set while a crashed life is swept away, ``broken`` when an effect of the present life
     has failed, ``known`` when the deck has been told, ``went_on`` when the journal began to write after
     that (what was handed to another thread before is not held back by anybody). ``full`` tells whether
-    no write fits any more.
+    no write fits any more. What is done ``ASIDE`` fails like everything else, but the deck goes on:
+    ``tight`` tells whether it fits, ``failed_aside`` is told that it has failed.
     """
 
     def __init__(
@@ -242,12 +249,15 @@ class FaultyDisk:
     ) -> None:
         self._chance = chance
         self._note = note
+        self._aside = chance.fork("aside")
         self._ends = {fault.effect: fault for fault in faults if fault.kind != "slow"}
         self._slow = {fault.effect: fault.factor for fault in faults if fault.kind == "slow"}
         self._factor = 1.0
         self._slow_until = 0
         self.effects = 0
         self.full: Callable[[], bool] = lambda: False
+        self.tight: Callable[[], bool] = lambda: False
+        self.failed_aside: Callable[[], None] = lambda: None
         self.calm = False
         self.dead = False
         self.broken = False
@@ -256,7 +266,8 @@ class FaultyDisk:
 
     def latency_s(self, name: str) -> float:
         """Return the virtual seconds until the effect happens."""
-        if self.known and not self.dead and name == write_steps.__qualname__:
+        writes = name == write_steps.__qualname__ and not ASIDE.get()
+        if self.known and not self.dead and writes:
             self.went_on = True
         usual = self._chance.between(0.0, 0.002)
         factor = self._slow.get(self.effects)
@@ -274,11 +285,15 @@ class FaultyDisk:
         """Do ``work`` unless the plan says otherwise."""
         if self.dead:
             return work()
-        number = self.effects
+        number, aside = self.effects, ASIDE.get()
         self.effects += 1
         fault = None if self.calm else self._ends.get(number)
-        if fault is None and name == write_steps.__qualname__ and self.full():
+        writes = fault is None and name == write_steps.__qualname__
+        if writes and (self.tight() if aside else self.full()):
             fault = DiskFault(effect=number, kind="full")
+        if fault is None and aside and not self.calm and self._aside.happens(ASIDE_SHARE):
+            kind = self._aside.pick(("error", "full"))
+            fault = DiskFault(effect=number, kind=kind, after=self._aside.happens(0.5))
         if fault is None:
             return work()
         if fault.after:
@@ -286,7 +301,10 @@ class FaultyDisk:
         self._note(f"effect {number} ({name}): {fault.kind} {'after' if fault.after else 'before'}")
         if fault.kind == "crash":
             raise Crashed(f"at effect {number}")
-        self.broken = True
+        if aside:
+            self.failed_aside()
+        else:
+            self.broken = True
         raise _failure(fault.kind, name=name)
 
 

@@ -14,7 +14,7 @@ from quarterdeck.app.deck import Deck, Talk
 from quarterdeck.app.invariants.alerts import read_alerts
 from quarterdeck.app.invariants.allocations import read_allocations
 from quarterdeck.app.invariants.bounds import read_bounds
-from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.breakers import read_breakers
 from quarterdeck.app.invariants.learned import read_learned
 from quarterdeck.app.invariants.orders import read_orders_book
 from quarterdeck.app.invariants.rebalances import read_rebalances
@@ -45,19 +45,22 @@ LIFE_S = 600.0
 LOOKS = 50
 """How often it is looked whether everything that was sent has become known."""
 SWEEPS = 50
-ELSEWHERE = frozenset({"stop drill", "server"})
+ELSEWHERE = frozenset({"server"})
 """Components that a simulation leaves out: sockets."""
+DRILL = "stop drill"
 
 
 class SimDeck(Deck):
     """The deck as it is, without what reaches outside the simulation."""
 
+    elsewhere = ELSEWHERE
+
     def components(self, talk: Talk) -> list[Component]:
-        """Return everything with a lifetime but the server."""
+        """Return everything with a lifetime but what is elsewhere."""
         return [
-            replace(one, needs=tuple(need for need in one.needs if need not in ELSEWHERE))
+            replace(one, needs=tuple(need for need in one.needs if need not in self.elsewhere))
             for one in super().components(talk)
-            if one.name not in ELSEWHERE
+            if one.name not in self.elsewhere
         ]
 
 
@@ -69,6 +72,7 @@ class Life:
         self._path = path
         self._chance = order
         self._flag = OutsideFlag(path / "stop.flag")
+        self._flag.on_own = world.raised
         self._loop = SimLoop(order, world.disk)
         self._done = False
         self._failure: BaseException | None = None
@@ -147,6 +151,7 @@ class Life:
             watch_command=partial(self._step, under_way=True),
         )
         self._deck = deck = SimDeck(plan, kernel_digest=world.kernel_digest, outside=outside)
+        deck.elsewhere = ELSEWHERE if world.drills else ELSEWHERE | {DRILL}
         self._watch = Watch(
             services=deck.services(),
             raised=self._flag.raised,
@@ -195,6 +200,8 @@ class Life:
                 self._found(Violation(rule="liveness", text="somebody was never answered"))
         await self._room_is_known()
         await self._venue_is_known()
+        for _ in range(LOOKS if self._watch.drill_asked() else 0):
+            await asyncio.sleep(NOTICE_S / LOOKS)
         await deck.engine.journal.committed(deck.engine.sequencer.number)
         self._watch.in_full()
         now = self._watch.moment()
@@ -202,6 +209,7 @@ class Life:
             *deck.guard.found,
             settled(now),
             nothing_is_stopped(now),
+            self._watch.drill_left(),
             self._same_books(),
         ):
             if verdict is not None:
@@ -254,6 +262,7 @@ class Life:
         await self._up.wait()
         if self._door.open:
             raised = raise_flag(self._path / "stop.flag")
+            self._world.raised()
             self._world.log.note(f"the stop was raised outside: {raised}")
             await asyncio.sleep(self._chance.between(0.0, 0.005))
             if self._flag.on_raise is not None:
@@ -303,10 +312,11 @@ class Life:
                 read_orders_book(connection),
                 read_rebalances(connection),
                 read_allocations(connection),
-                BreakersBook(),
+                read_breakers(connection, whole=shadow.number == 0),
                 read_bounds(connection),
                 read_learned(connection),
                 self._world.remote_book(connection),
+                self._world.drills_book(connection),
             )
 
     def _note(self, violation: Violation) -> None:

@@ -29,11 +29,13 @@ from quarterdeck.alerts.model import (
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.garbage import spoiled
 from quarterdeck.execution.model import (
+    BreakerKind,
     CancelOrder,
     OrderView,
     RaiseStop,
     Rearm,
     ReplaceOrder,
+    Scope,
     SubmitOrder,
     SubmitSignal,
 )
@@ -104,6 +106,10 @@ class Door(Protocol):
 
     def broker(self) -> BrokerView:
         """Return how the deck's books and the broker's stand to each other."""
+        ...
+
+    def breakers(self) -> tuple[tuple[BreakerKind, Scope, str], ...]:
+        """Return the circuit breakers that are not closed."""
         ...
 
     def alerts(self) -> tuple[str, ...]:

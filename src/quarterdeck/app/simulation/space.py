@@ -60,11 +60,15 @@ class SimSpace:
             return Usage(TOTAL_BYTES, FREE_BYTES)
         return Usage(TOTAL_BYTES, fault.free + (0 if self._ballast.exists() else BALLAST_BYTES))
 
-    def full(self) -> bool:
-        """Return whether the write under way does not fit: nothing is free and the ballast is held."""
+    def tight(self) -> bool:
+        """Return whether no write fits: nothing is free and the ballast is held."""
         fault = self._fault()
         held = self._ballast is not None and self._ballast.exists()
-        full = fault is not None and fault.free == 0 and held
+        return fault is not None and fault.free == 0 and held
+
+    def full(self) -> bool:
+        """Return whether the write under way does not fit, and count it."""
+        full = self.tight()
         self.failures += full
         return full
 

@@ -16,6 +16,7 @@ from quarterdeck.app.invariants.allocations import ARRANGED, AllocationsBook
 from quarterdeck.app.invariants.attribution import ADDS_UP
 from quarterdeck.app.invariants.bounds import LEVELS, BoundsBook
 from quarterdeck.app.invariants.breakers import BreakersBook
+from quarterdeck.app.invariants.drills import RECORD, DrillsBook
 from quarterdeck.app.invariants.learned import LearnedBook
 from quarterdeck.app.invariants.orders import FREEZES, OrdersBook, nothing_overstays
 from quarterdeck.app.invariants.rebalances import SAVED, RebalancesBook
@@ -49,7 +50,7 @@ from quarterdeck.runtime.state import Service
 FULL_EVERY = 500
 """Events between two looks at the whole state."""
 FOLLOWED = frozenset(
-    {*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED, ARRANGED}
+    {*ON_ROW, *SHADOWED, *RULES_WRITTEN, *FREEZES, *REMOTE, *LEVELS, SAVED, ARRANGED, RECORD}
 )
 """The statements whose rows any rule or book looks at; most are told by messages as well."""
 
@@ -108,6 +109,7 @@ class Second(NamedTuple):
     bounds: BoundsBook
     learned: LearnedBook
     remote: RemoteBook | None
+    drills: DrillsBook
 
 
 class Watch:
@@ -151,6 +153,16 @@ class Watch:
         """Return the shadow as it is after the last step."""
         return self._second().shadow
 
+    def drill_asked(self) -> bool:
+        """Return whether a drill was asked for and has left no record yet."""
+        return self._second().drills.asked
+
+    def drill_left(self) -> Verdict:
+        """Return whether, once everything had its time, a drill that was asked for has no record."""
+        if not self.drill_asked():
+            return None
+        return Violation(rule="liveness", text="a drill that was asked for has no record")
+
     def _second(self) -> Second:
         if self._books is None:
             self._books = self._read()
@@ -183,6 +195,7 @@ class Watch:
         self._hold(self._second().allocations.step_over(now, self._best_shares))
         self._hold(self._second().breakers.step_over(now))
         self._hold(self._second().bounds.step_over())
+        self._hold(self._second().drills.step_over(now, step.rows))
         remote = self._second().remote
         if remote is not None:
             self._hold(remote.step_over(now, frozen=self._second().orders.frozen))
@@ -221,15 +234,17 @@ class Watch:
         rule = ON_ROW.get(statement)
         if rule is not None:
             self._hold(rule(now, values))
-        remote = self._second().remote
+        remote, name = self._second().remote, now.shadow.names.get(values.get("number", -1))
         if remote is not None:
-            remote.write(statement, values, name=now.shadow.names.get(values.get("number", -1)))
+            remote.write(statement, values, name=name)
+            self._second().breakers.write(now, statement, values, name=name)
         now.shadow.write(statement, values)
         self._second().alerts.write(statement, values)
         self._second().orders.write(statement, values)
         self._second().rebalances.write(statement, values)
         self._second().allocations.write(statement, values)
         self._second().bounds.write(statement, values)
+        self._second().drills.write(statement, values)
 
     def _hold_books(self, now: Moment, agent: str) -> None:
         if agent in now.shadow.money:
@@ -251,9 +266,10 @@ class Watch:
             self._hold(remote.hear(now, message, by_person=self._by_person))
         self._second().rebalances.hear(now, message)
         self._hold(self._second().allocations.hear(message))
-        self._second().breakers.hear(message)
+        self._hold(self._second().breakers.hear(now, message, by_person=self._by_person))
         self._hold(self._second().bounds.hear(now, message))
         self._hold(self._second().learned.hear(now, message))
+        self._hold(self._second().drills.hear(message))
         now.shadow.hear(message)
         self._hold(self._second().alerts.hear(message))
         if isinstance(message, OrderAccepted):

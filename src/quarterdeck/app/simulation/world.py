@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from base64 import urlsafe_b64encode
@@ -16,18 +17,21 @@ import msgspec
 
 from quarterdeck.adapters.brokers.paper import PaperBroker
 from quarterdeck.adapters.feeds.listing import listed
+from quarterdeck.app.drill import FOLDER
 from quarterdeck.app.engine import Outside
+from quarterdeck.app.invariants.drills import DrillsBook, Witness, read_drills
 from quarterdeck.app.invariants.remote import RemoteBook, read_remote
 from quarterdeck.app.invariants.rules import Violation
 from quarterdeck.app.plan import Plan
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.clerk import clerk
-from quarterdeck.app.simulation.faults import FaultPlan, FaultyDisk
+from quarterdeck.app.simulation.faults import ASIDE, FaultPlan, FaultyDisk
 from quarterdeck.app.simulation.feed import bad_feed, feed_of
 from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, operator
 from quarterdeck.app.simulation.space import SimSpace
 from quarterdeck.app.simulation.steward import steward, treasurer
 from quarterdeck.app.simulation.venue import SimVenue
+from quarterdeck.app.simulation.warden import drillmaster, warden
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
 from quarterdeck.execution.core.amounts import contract_of
@@ -42,8 +46,15 @@ from quarterdeck.runtime.manifest import code_digest
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Receipt, Sequencer
 from quarterdeck.runtime.space import BALLAST_BYTES
-from quarterdeck.runtime.stopflag import StopFlag
+from quarterdeck.runtime.stopflag import POLL_S, StopFlag
 
+FRAGILE_SHARE = 0.25
+"""The share of open worlds whose circuit breakers open easily, and have a warden."""
+DRILL_SHARE = 0.2
+"""The share of open worlds in which the stop is drilled, on demand and by its timer."""
+DRILL_EVERY_S = 2.5
+DRILL_WITHIN_S = 7.0
+"""Virtual seconds within which the timer drills again: it looks as often as it is to drill."""
 LEFT_BEHIND = ("ballast", "lock", "core.db-shm", "deck.json")
 """What is not copied: a crashed process does not leave it, or a new one makes it again."""
 
@@ -61,6 +72,21 @@ CALM = BreakersSection(
     volatility_halt_fraction=1.0,
 )
 """Circuit breakers that nothing opens."""
+FRAGILE = BreakersSection(
+    rapid_losses=2,
+    trades=4,
+    errors=2,
+    drawdown_soft_fraction=0.004,
+    drawdown_hard_fraction=0.02,
+    loop_calls=2,
+    loop_cancels=2,
+    loop_executions=2,
+    volume_spike_ratio=2.0,
+    volatility_halt_fraction=0.04,
+    cool_down_bars=3,
+    probe_bars=2,
+)
+"""Circuit breakers that open again and again, each for its own reason."""
 
 
 class WorldClock:
@@ -86,10 +112,45 @@ class OutsideFlag(StopFlag):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.on_raise: Callable[[int], object] | None = None
+        self.on_own: Callable[[], None] = lambda: None
+
+    def raise_(self) -> int:
+        """Raise the word from within the deck, and say so."""
+        word = super().raise_()
+        self.on_own()
+        return word
 
     def watch(self, on_raise: Callable[[int], object]) -> None:
         """Remember whom to tell."""
         self.on_raise = on_raise
+
+
+class DrillFlag(StopFlag):
+    """The flag of a drill: the loop looks at it as often as the thread of a real one does.
+
+    Whoever opens it is a drill, and what he does with threads and the disk is done aside.
+    """
+
+    def open(self, *, new_run: bool) -> None:
+        """Open the file, for a drill."""
+        ASIDE.set(True)
+        super().open(new_run=new_run)
+
+    def watch(self, on_raise: Callable[[int], object]) -> None:
+        """Look every few virtual milliseconds until it is closed."""
+        loop, known = asyncio.get_running_loop(), self.raised()
+
+        def look() -> None:
+            nonlocal known
+            raised = self.raised()
+            if raised < 0:
+                return
+            if raised != known:
+                known = raised
+                on_raise(raised)
+            loop.call_later(POLL_S, look)
+
+        loop.call_later(POLL_S, look)
 
 
 @lru_cache(maxsize=1)
@@ -175,7 +236,10 @@ class World:
         self.log = Log(keep=keep_lines)
         self.disk = FaultyDisk(self.plan.disk, chance=self.chance.fork("disk"), note=self.log.note)
         self.space = SimSpace(self.plan.space, age_s=self.age_s, calm=lambda: self.disk.calm)
-        self.disk.full = self.space.full
+        self.disk.full, self.disk.tight = self.space.full, self.space.tight
+        self.witness = Witness()
+        self.disk.failed_aside = self._drill_fails
+        self.raises = 0
         self.clock = WorldClock(self)
         self.began = parse_rfc3339("2026-01-05T08:00:00Z")
         self.promises = Promises()
@@ -188,6 +252,8 @@ class World:
         self.life_s: Callable[[], float] = lambda: 0.0
         self.feed = bad_feed(feed_of(plan), plan.bars)
         self._tokens = 0
+        self._fragile = not plan.closed and self.chance.fork("fragile").happens(FRAGILE_SHARE)
+        self.drills = not plan.closed and self.chance.fork("drills").happens(DRILL_SHARE)
         self.venue = self._venue() if self.plan.remote else None
         self._left: Counter[str] = Counter()
         self._declared: set[str] = set()
@@ -211,6 +277,29 @@ class World:
             secrets=self,
             usage=self.space.usage,
             venue=self.venue,
+            flag=DrillFlag,
+            watch_drill=self.witness.step,
+        )
+
+    def raised(self) -> None:
+        """Count a raise of the flag of the run."""
+        self.raises += 1
+
+    def _drill_fails(self) -> None:
+        self.witness.failing = True
+
+    def drills_book(self, connection: sqlite3.Connection) -> DrillsBook:
+        """Return the second book of the drills as it is on disk."""
+        # By a clock that jumps, or on a slow disk, nobody can say when the next one is due.
+        sure = self.drills and not (
+            self.plan.clock or any(f.kind == "slow" for f in self.plan.disk)
+        )
+        return read_drills(
+            connection,
+            witness=self.witness,
+            raises=lambda: self.raises,
+            age_s=self.age_s,
+            within_s=DRILL_WITHIN_S if sure else None,
         )
 
     def remote_book(self, connection: sqlite3.Connection) -> RemoteBook | None:
@@ -258,7 +347,8 @@ class World:
         )
         portfolio = msgspec.structs.replace(base.portfolio, window_bars=60)
         own = self.chance.fork("own orders").pick(SELF_TRADE)
-        orders = msgspec.structs.replace(base.orders, self_trade=own)
+        every = DRILL_EVERY_S / 3_600.0 if self.drills else base.orders.drill_every_hours
+        orders = msgspec.structs.replace(base.orders, self_trade=own, drill_every_hours=every)
         # In half of the worlds nothing is parked, so that the limits alone have to hold.
         breakers = self.chance.fork("breakers").pick((base.breakers, CALM))
         broker = base.broker
@@ -269,6 +359,8 @@ class World:
             broker = msgspec.structs.replace(
                 broker, venue="remote_paper", requests_per_bar=throttle
             )
+        if self._fragile:
+            breakers = FRAGILE
         return msgspec.structs.replace(
             base,
             run=run,
@@ -312,6 +404,14 @@ class World:
             rings = Memory("clerk", symbols, self.chance.fork("clerk"))
             rings.tasks = list(boss.tasks)
             born.append((rings, partial(clerk, venue=self.venue)))
+        if self.drills:
+            tester = Memory("tester", symbols, self.chance.fork("tester"))
+            tester.tasks = list(boss.tasks)
+            born.append((tester, drillmaster))
+        if self._fragile:
+            keeper = Memory("warden", symbols, self.chance.fork("warden"))
+            keeper.tasks = list(boss.tasks)
+            born.append((keeper, warden))
         return born
 
 
@@ -321,6 +421,8 @@ def image_of(path: Path, to: Path) -> Path:
     for found in sorted(path.iterdir()):
         if found.is_file() and found.name not in LEFT_BEHIND:
             shutil.copy2(found, to / found.name)
+        elif found.name == FOLDER:
+            shutil.copytree(found, to / FOLDER)
     if (path / "ballast").exists():
         # It stays where it is, and nobody has to write it twice to see that.
         with (to / "ballast").open("wb") as file:

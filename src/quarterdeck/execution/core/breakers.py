@@ -129,20 +129,20 @@ def count(
     bars : int
         Bars for which it counts at least; 1 is the present one.
     """
-    events = [
-        event for event in breaker.events if event[0] > at - window or event[1] > slice_ - bars
-    ]
-    times = 1
-    if events and events[-1][:2] == (at, slice_):
-        times += events.pop()[2]
-    events.append((at, slice_, times))
-    over = sum(event[2] for event in events) - most
+    events = breaker.events
+    if events and events[-1][0] == at and events[-1][1] == slice_:
+        # Which of the others still count was seen with the first event of this instant.
+        events[-1] = (at, slice_, events[-1][2] + 1)
+    else:
+        events = [each for each in events if each[0] > at - window or each[1] > slice_ - bars]
+        events.append((at, slice_, 1))
+        breaker.events = events
+    over = breaker.counted - most
     while over > 0:
         when, bar, times = events.pop(0)
         if times > over:
             events.insert(0, (when, bar, times - over))
         over -= times
-    breaker.events = events
     if breaker.state is BreakerState.OPEN:
         return False
     return breaker.state is BreakerState.HALF_OPEN or breaker.counted >= most

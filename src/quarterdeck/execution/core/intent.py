@@ -68,21 +68,27 @@ def intent_of(
     """
     units, quantity_fault = _positive(contract, quantity, field="quantity")
     kind = asked.type
-    limit, limit_fault = _price(
-        contract, asked.limit_price, field="limit_price", kind=kind, wanted=kind.has_limit
-    )
-    stop, stop_fault = _price(
-        contract, asked.stop_price, field="stop_price", kind=kind, wanted=kind.has_stop
-    )
-    loss, loss_fault = _attached(contract, asked.stop_loss, field="stop_loss")
-    profit, profit_fault = _attached(contract, asked.take_profit, field="take_profit")
-    fault = None
+    has_limit, has_stop = kind.has_limit, kind.has_stop
+    limit = stop = loss = profit = None
+    limit_fault = stop_fault = loss_fault = profit_fault = fault = None
+    if has_limit or asked.limit_price is not None:
+        limit, limit_fault = _price(
+            contract, asked.limit_price, field="limit_price", kind=kind, wanted=has_limit
+        )
+    if has_stop or asked.stop_price is not None:
+        stop, stop_fault = _price(
+            contract, asked.stop_price, field="stop_price", kind=kind, wanted=has_stop
+        )
+    if asked.stop_loss is not None:
+        loss, loss_fault = _positive(contract, asked.stop_loss, field="stop_loss")
+    if asked.take_profit is not None:
+        profit, profit_fault = _positive(contract, asked.take_profit, field="take_profit")
     if limit_fault or stop_fault or loss_fault or profit_fault:
         faults = (limit_fault, stop_fault, loss_fault, profit_fault)
         fault = "; ".join(each for each in faults if each)
     return Intent(
         buy=side is Side.BUY,
-        market=not kind.has_limit,
+        market=not has_limit,
         quantity=units,
         limit=limit,
         epoch=epoch,
@@ -103,20 +109,13 @@ def intent_of(
 def _price(
     contract: Contract | None, value: Decimal | None, *, field: str, kind: OrderType, wanted: bool
 ) -> tuple[int | None, str | None]:
+    """Return a price where the type has one; the fault where it has none or lacks it."""
     if wanted and value is not None:
         return _positive(contract, value, field=field)
-    if not wanted and value is None:
-        return None, None
     name = kind.value.replace("_", "-")
     if wanted:
         return None, f"{field}: a {name} order needs one"
     return None, f"{field}: a {name} order has none; leave it out or ask for another type"
-
-
-def _attached(
-    contract: Contract | None, value: Decimal | None, *, field: str
-) -> tuple[int | None, str | None]:
-    return (None, None) if value is None else _positive(contract, value, field=field)
 
 
 def shown(value: Decimal) -> Decimal | None:
@@ -129,15 +128,15 @@ def shown(value: Decimal) -> Decimal | None:
 def _positive(
     contract: Contract | None, value: Decimal, *, field: str
 ) -> tuple[int | None, str | None]:
-    text = str(value)
     if contract is not None:
         scale = contract.quantity_scale if field == "quantity" else contract.price_scale
         try:
-            units = to_units(text, scale=scale, field=field)
+            units = to_units(value, scale=scale, field=field)
         except InvalidInput as refusal:
             return None, refusal.message
         if units > 0:
             return units, None
+    text = str(value)
     shown_text = text if len(text) <= MAX_NUMBER_TEXT else text[: MAX_NUMBER_TEXT - 3] + "..."
     if contract is None:
         fine = len(text) <= MAX_NUMBER_TEXT and value.is_finite() and value > 0

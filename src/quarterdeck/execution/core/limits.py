@@ -78,6 +78,7 @@ class Tighter(StrEnum):
     LOWER = "lower"
     HIGHER = "higher"
     FEWER = "fewer"
+    MORE = "more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ class Limit:
             return one if one < other else other
         if self.tighter is Tighter.HIGHER:
             return one if one > other else other
-        return one & other
+        return one & other if self.tighter is Tighter.FEWER else one | other
 
     def loosens(self, old: int | None, new: int | None) -> bool:
         """Return whether ``new`` in the place of ``old`` allows anything more; ``None`` is no limit."""
@@ -193,11 +194,25 @@ _ALL = (
         meaning="market instant at which the mandate to trade ends",
     ),
     Limit(
+        name="mandate_required",
+        code=Code.MANDATE,
+        kind=Kind.YES,
+        tighter=Tighter.HIGHER,
+        meaning="whether positions are opened only while some level sets mandate_until",
+    ),
+    Limit(
         name="instruments_allowed",
         code=Code.NOT_ALLOWED,
         kind=Kind.SYMBOLS,
         tighter=Tighter.FEWER,
         meaning="instruments that may be traded; the others are only reduced",
+    ),
+    Limit(
+        name="instruments_restricted",
+        code=Code.NOT_ALLOWED,
+        kind=Kind.SYMBOLS,
+        tighter=Tighter.MORE,
+        meaning="instruments that are only reduced, whatever instruments_allowed says",
     ),
     Limit(
         name="order_types_allowed",

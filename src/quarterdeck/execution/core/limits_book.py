@@ -40,7 +40,9 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     believed_price_tolerance_fraction: int
     trading_state: int | None = None
     mandate_until: int | None = None
+    mandate_required: int | None = None
     instruments_allowed: int | None = None
+    instruments_restricted: int | None = None
     regimes_allowed: int | None = None
     believed_price_required: int | None = None
     max_believed_age_bars: int | None = None
@@ -111,7 +113,9 @@ class LimitBook:
     pending: dict[int, Pending] = field(default_factory=dict)
     learned: dict[Level, dict[str, int]] = field(default_factory=dict)
     _wide: dict[AgentId, Bounds] = field(default_factory=dict, compare=False)
-    _known: dict[tuple[AgentId, int], Bounds] = field(default_factory=dict, compare=False)
+    _narrow: dict[int, tuple[Level, ...]] = field(default_factory=dict, compare=False)
+    _kinds: dict[tuple[object, ...], Bounds] = field(default_factory=dict, compare=False)
+    _known: dict[tuple[AgentId | int, int], Bounds] = field(default_factory=dict, compare=False)
 
     def value(self, level: Level, name: str) -> int | None:
         """Return what is set at ``level``; ``None`` for nothing."""
@@ -127,6 +131,8 @@ class LimitBook:
             del self.levels[level]
         self._known.clear()
         self._wide.clear()
+        self._kinds.clear()
+        self._narrow.clear()
 
     def learn(self, level: Level, limits: dict[str, int]) -> None:
         """Take up what risk lets pass at ``level``; empty lifts it."""
@@ -138,25 +144,40 @@ class LimitBook:
 
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""
-        key = (agent, row)
+        wide = self._wide.get(agent)
+        if wide is None:
+            everywhere = ((Scope.DECK, ""), (Scope.ACCOUNT, account), (Scope.AGENT, agent))
+            wide = self._wide[agent] = self._shared(bounds_of(self.levels, everywhere))
+        narrow = self._narrow.get(row)
+        if narrow is None:
+            narrow = self._narrow[row] = self._set_for(row, symbol)
+        if not narrow and not self.learned:
+            return wide
+        # Agents of the same limits share what they are in an instrument; what is learned is each one's.
+        key = (agent if self.learned else id(wide), row)
         found = self._known.get(key)
         if found is None:
-            wide = self._wide.get(agent)
-            if wide is None:
-                everywhere = ((Scope.DECK, ""), (Scope.ACCOUNT, account), (Scope.AGENT, agent))
-                wide = self._wide[agent] = bounds_of(self.levels, everywhere)
-            touched: list[Level] = []
-            if row >= 0:
-                touched = [(Scope.INSTRUMENT, symbol)]
-                touched += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            found = tightened(wide, levels=self.levels, touched=touched)
+            found = tightened(wide, levels=self.levels, touched=narrow)
             if self.learned:
                 touched = [(Scope.DECK, ""), (Scope.AGENT, agent), (Scope.INSTRUMENT, symbol)]
                 found = tightened(found, levels=self.learned, touched=touched, prefix=LEARNED)
             self._known[key] = found
         return found
+
+    def _shared(self, wide: Bounds) -> Bounds:
+        """Return the one object that stands for all limits like these, until any limit changes."""
+        alike = (*msgspec.structs.astuple(wide)[:-1], tuple(wide.levels.items()))
+        return self._kinds.setdefault(alike, wide)
+
+    def _set_for(self, row: int, symbol: str) -> tuple[Level, ...]:
+        """Return the levels of an instrument that set any limit, the widest first."""
+        if row < 0:
+            return ()
+        levels = [(Scope.INSTRUMENT, symbol)]
+        levels += [(Scope.CLUSTER, name) for name in self.clusters_of(row)]
+        return tuple(level for level in levels if level in self.levels)
 
     def overtaken(self, level: Level, name: str) -> list[int]:
         """Return the numbers of the changes that wait for the same limit, oldest first."""

@@ -24,10 +24,23 @@ def standing(scene: Scene, intent: Intent) -> tuple[int, ...]:
     mask = limits.instruments_allowed
     if mask is not None and contract is not None and not mask >> contract.index & 1:
         allowed = scene.closing
+    if limits.instruments_restricted is not None and restricted(scene):
+        allowed = scene.closing
     mask = limits.order_types_allowed
     if mask is not None and not mask >> _BITS[intent.stop is not None, not intent.market] & 1:
         kind = 0
     return state, allowed, kind
+
+
+def restricted(scene: Scene) -> bool:
+    """Return whether the instrument is on a list of restricted ones."""
+    mask, contract = scene.bounds.instruments_restricted, scene.contract
+    return mask is not None and contract is not None and bool(mask >> contract.index & 1)
+
+
+def allowed_limit(scene: Scene, _intent: Intent) -> str:
+    """Return which list refuses an instrument; a restricted one is refused whatever is allowed."""
+    return "instruments_restricted" if restricted(scene) else "instruments_allowed"
 
 
 def type_of(intent: Intent) -> OrderType:

@@ -7,7 +7,7 @@ from quarterdeck.execution.core.evidence import Evidence, asked_of, money, value
 from quarterdeck.execution.core.exposure import worst_quantity
 from quarterdeck.execution.core.intent import Intent
 from quarterdeck.execution.core.limits import STATES
-from quarterdeck.execution.core.limits_controls import in_quantity_units, type_of
+from quarterdeck.execution.core.limits_controls import in_quantity_units, restricted, type_of
 from quarterdeck.execution.core.scene import Scene
 
 
@@ -20,9 +20,12 @@ def state(scene: Scene, _intent: Intent) -> Evidence:
 
 
 def allowed(scene: Scene, _intent: Intent) -> Evidence:
-    """Say that the instrument is not among the allowed ones."""
+    """Say that the instrument is restricted, or not among the allowed ones."""
     symbol = "" if scene.contract is None else scene.contract.symbol
-    return Evidence(None, None, None, f"{symbol} is not among the instruments that may be traded")
+    text = (
+        "is restricted" if restricted(scene) else "is not among the instruments that may be traded"
+    )
+    return Evidence(None, None, None, f"{symbol} {text}")
 
 
 def order_type(_scene: Scene, intent: Intent) -> Evidence:

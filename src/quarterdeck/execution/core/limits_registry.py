@@ -22,7 +22,9 @@ STANDING = Section(
             "instruments_allowed",
             Unit.STATE,
             show=seen.allowed,
-            text="The instrument is in instruments_allowed at every level; others are only reduced.",
+            binds=bound.allowed_limit,
+            text="The instrument is in instruments_allowed at every level and in instruments_restricted "
+            "at none; others are only reduced.",
             advice="Trade an instrument that is allowed.",
         ),
         limited(

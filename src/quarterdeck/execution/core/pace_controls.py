@@ -19,7 +19,9 @@ def premises(scene: Scene, intent: Intent) -> tuple[int, ...]:
     """Return what the controls of ``PREMISES`` pass, in their order; a false premise passes nothing."""
     limits, around, belief = scene.bounds, scene.around, intent.belief
     mandate = regime = premise = protected = UNBOUNDED
-    if limits.mandate_until is not None and around.at >= limits.mandate_until:
+    if limits.mandate_until is not None:
+        mandate = scene.closing if around.at >= limits.mandate_until else UNBOUNDED
+    elif limits.mandate_required:
         mandate = scene.closing
     if limits.regimes_allowed is not None:
         known = _BITS.get(around.market.regime)
@@ -34,6 +36,11 @@ def premises(scene: Scene, intent: Intent) -> tuple[int, ...]:
     ):
         protected = scene.closing
     return mandate, regime, premise, protected
+
+
+def mandate_limit(scene: Scene, _intent: Intent) -> str:
+    """Return which limit refuses for the mandate: there is none, or it has ended."""
+    return "mandate_required" if scene.bounds.mandate_until is None else "mandate_until"
 
 
 def furthest_stop(scene: Scene) -> int:
@@ -95,7 +102,7 @@ def bars(scene: Scene, intent: Intent) -> tuple[int, ...]:
             participation = mean * limits.max_participation_fraction // PARTS
     parts = limits.window_collar_fraction
     if parts is not None and limit is not None and market.closes:
-        low, high = min(market.closes), max(market.closes)
+        low, high = market.low, market.high
         if (limit - low) * PARTS > low * parts or (high - limit) * PARTS > high * parts:
             collar = 0
     return participation, collar

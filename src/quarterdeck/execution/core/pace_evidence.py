@@ -14,9 +14,13 @@ from quarterdeck.kernel.time import Nanos, rfc3339
 
 
 def mandate(scene: Scene, _intent: Intent) -> Evidence:
-    """Say when the mandate ended."""
-    until = Nanos(scene.bounds.mandate_until or 0)
-    return Evidence(None, None, None, f"the mandate to trade ended at {rfc3339(until)}")
+    """Say when the mandate ended, or that there is none."""
+    until = scene.bounds.mandate_until
+    if until is None:
+        return Evidence(
+            None, None, None, "there is no mandate to trade: no level sets mandate_until"
+        )
+    return Evidence(None, None, None, f"the mandate to trade ended at {rfc3339(Nanos(until))}")
 
 
 def regime(scene: Scene, _intent: Intent) -> Evidence:

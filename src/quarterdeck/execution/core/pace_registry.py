@@ -22,7 +22,9 @@ PREMISES = Section(
             "mandate_until",
             Unit.STATE,
             show=seen.mandate,
-            text="The market instant is before mandate_until; afterwards only reducing orders pass.",
+            binds=bound.mandate_limit,
+            text="The market instant is before mandate_until, and where mandate_required some level sets "
+            "one; otherwise only reducing orders pass.",
             advice="Ask the operator for a new mandate.",
         ),
         limited(

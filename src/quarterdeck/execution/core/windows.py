@@ -110,13 +110,18 @@ def _added(bars: Iterable[Bar], slice_: int) -> Bar:
 class Market(msgspec.Struct):
     """One instrument's last closes and volumes, oldest first; a bar without volume is left out.
 
-    ``volumes`` are whole quantity units.
+    ``volumes`` are whole quantity units; ``low`` and ``high`` are those of the closes.
     """
 
     closes: list[int] = []
     volumes: list[int] = []
     regime: str | None = None
     """The last one told."""
+    low: int = 0
+    high: int = 0
+
+    def __post_init__(self) -> None:
+        self._span()
 
     def add(self, close: int, volume: int | None) -> None:
         """Take a bar up and forget the one that leaves the window."""
@@ -125,6 +130,11 @@ class Market(msgspec.Struct):
         if volume is not None:
             self.volumes.append(volume)
             del self.volumes[:-WINDOW_BARS]
+        self._span()
+
+    def _span(self) -> None:
+        if self.closes:
+            self.low, self.high = min(self.closes), max(self.closes)
 
     @property
     def mean_volume(self) -> int | None:

@@ -10,7 +10,7 @@ import msgspec
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution import store
 from quarterdeck.execution.core.amounts import contract_of, parts_up
-from quarterdeck.execution.core.gate import Verdict, decision_of, judge, wait_of
+from quarterdeck.execution.core.gate import Retry, Verdict, decision_of, judge, wait_of
 from quarterdeck.execution.core.intent import Intent, intent_of
 from quarterdeck.execution.core.reconcile import NO_DUST, Dust
 from quarterdeck.execution.core.scene import Scene, Standing, scene_of
@@ -214,9 +214,9 @@ class ExecutionService:
         if not order.status.final:
             if not step.caller.may(Permission.OPERATE):
                 keep_protected(self.desk, order)
-            reason = f"cancelled by {step.caller.identity}"
+            reason, asked = f"cancelled by {step.caller.identity}", order.ending is not None
             end_order(self.desk, order, status=OrderStatus.CANCELLED, reason=reason, step=step)
-            watch_cancel(self.desk, order, step=step)
+            watch_cancel(self.desk, order, again=asked, step=step)
         return store.order_view(order, self.desk.contracts)
 
     def halt(self, command: RaiseStop, step: Step) -> StopView:
@@ -346,5 +346,7 @@ class ExecutionService:
     ) -> tuple[Verdict, Decision]:
         """Judge ``intent`` and write the verdict out."""
         verdict = judge(scene, intent)
-        retry = self.desk.session.retry(wait_of(verdict, scene, intent), seconds_per_bar)
+        retry = Retry()
+        if verdict.breaches:
+            retry = self.desk.session.retry(wait_of(verdict, scene, intent), seconds_per_bar)
         return verdict, decision_of(verdict, scene, intent=intent, retry=retry)

@@ -88,10 +88,10 @@ def watch_order(desk: Desk, order: Order, *, step: Step) -> None:
         )
 
 
-def watch_cancel(desk: Desk, order: Order, *, step: Step) -> None:
-    """Count an order that its own agent cancelled in the bar it was made in."""
+def watch_cancel(desk: Desk, order: Order, *, again: bool, step: Step) -> None:
+    """Count an order that its own agent cancelled in the bar it was made in, once."""
     count_cancel(desk, order, step=step)
-    if order.slice != step.slice or order.agent != step.caller.identity:
+    if again or order.slice != step.slice or order.agent != step.caller.identity:
         return
     calls = desk.calls.setdefault(order.agent, Calls())
     times = calls.cancelled(step.slice)
@@ -310,8 +310,11 @@ def _count(
         what = kind.value.replace("_", " ")
         reason = f"{what}: {breaker.counted} within {window // MINUTE} minutes or {bars} bars"
         _enter(desk, breaker, BreakerState.OPEN, reason=reason, step=step)
-    else:
-        _keep(desk, breaker, step=step)
+        return
+    if breaker.events[0][2] == len(breaker.events) == 1:
+        # The first that counts: it may have been needed for nothing before.
+        desk.breakers.put(breaker)
+    store.write_breaker(step, breaker)
 
 
 def _trip(

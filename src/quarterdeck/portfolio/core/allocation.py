@@ -42,7 +42,26 @@ def session_return(account: Account, equity: int) -> float | None:
 def joint_history(
     series: Mapping[str, Mapping[int, float]], agents: Sequence[str], *, sessions: int
 ) -> FloatArray:
-    """Return the last ``sessions`` sessions that all ``agents`` lived through: (sessions, agents).
+    """Return the returns of the last ``sessions`` that all ``agents`` lived through: (sessions, agents).
+
+    Raises
+    ------
+    NotEnoughData
+        As ``shared_sessions``.
+
+    Examples
+    --------
+    >>> joint_history({"a": {1: 0.1, 2: 0.2}, "b": {2: 0.3, 3: 0.4}}, ["a", "b"], sessions=1).tolist()
+    [[0.2, 0.3]]
+    """
+    last = shared_sessions(series, agents, sessions=sessions)
+    return np.array([[series[agent][session] for agent in agents] for session in last])
+
+
+def shared_sessions(
+    series: Mapping[str, Mapping[int, float]], agents: Sequence[str], *, sessions: int
+) -> list[int]:
+    """Return the last ``sessions`` UTC days that all ``agents`` lived through, oldest first.
 
     Raises
     ------
@@ -51,8 +70,8 @@ def joint_history(
 
     Examples
     --------
-    >>> joint_history({"a": {1: 0.1, 2: 0.2}, "b": {2: 0.3, 3: 0.4}}, ["a", "b"], sessions=1).tolist()
-    [[0.2, 0.3]]
+    >>> shared_sessions({"a": {1: 0.1, 2: 0.2}, "b": {2: 0.3, 3: 0.4}}, ["a", "b"], sessions=1)
+    [2]
     """
     for agent in agents:
         have = len(series.get(agent, {}))
@@ -61,8 +80,7 @@ def joint_history(
     shared = set(series[agents[0]]).intersection(*(series[agent] for agent in agents[1:]))
     if len(shared) < sessions:
         raise NotEnoughData("sessions that all agents share", have=len(shared), need=sessions)
-    last = sorted(shared)[-sessions:]
-    return np.array([[series[agent][session] for agent in agents] for session in last])
+    return sorted(shared)[-sessions:]
 
 
 def targets(weights: FloatArray, *, total: int) -> list[int]:

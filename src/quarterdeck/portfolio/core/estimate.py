@@ -50,10 +50,13 @@ def sample_covariance(returns: FloatArray, *, reproducible: bool = True) -> Floa
     if not reproducible:
         return sample_moments(returns)[1]
     if returns.ndim != 2 or returns.shape[1] == 0 or not np.isfinite(returns).all():
-        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+        raise unusable(returns)
     if returns.shape[0] < 2:
         raise NotEnoughData("a covariance", have=returns.shape[0], need=2)
-    sums = scatter(returns - returns.mean(axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = scatter(returns - returns.mean(axis=0))
+    if not np.isfinite(sums).all():
+        raise unusable(returns)
     return np.asarray(sums / (returns.shape[0] - 1), dtype=np.float64)
 
 
@@ -88,16 +91,17 @@ def sample_moments(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
     ([0.02, 0.0], [[0.0002, 0.0], [0.0, 0.0]])
     """
     if returns.ndim != 2 or returns.shape[1] == 0:
-        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+        raise unusable(returns)
     t = returns.shape[0]
     if t < 2:
         raise NotEnoughData("a covariance", have=t, need=2)
-    mean = np.asarray(np.ones(t) @ returns / t, dtype=np.float64)
-    sums = returns.T @ returns
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.asarray(np.ones(t) @ returns / t, dtype=np.float64)
+        sums = returns.T @ returns
     squares = np.diag(sums)
-    # What is not finite shows in its own square.
-    if not np.isfinite(squares).all() and not np.isfinite(returns).all():
-        raise InvalidInput.of("returns", returns.shape, "a finite array of shape (t, n), n >= 1")
+    # What is not finite, or has no finite square, shows in its own square.
+    if not np.isfinite(squares).all():
+        raise unusable(returns)
     if (t * mean * mean <= CANCELLED * squares).all():
         part = math.sqrt(t) * mean
         sums -= np.outer(part, part)
@@ -106,6 +110,31 @@ def sample_moments(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
         sums = centred.T @ centred
     sums /= t - 1
     return mean, np.asarray(sums, dtype=np.float64)
+
+
+def unusable(returns: FloatArray) -> InvalidInput:
+    """Return the refusal of returns that no moments follow from; it names the first wrong place.
+
+    Examples
+    --------
+    >>> unusable(np.array([[0.1, np.nan]])).field
+    'returns[0, 1]'
+    >>> unusable(np.array([[0.1, 1e200]])).field
+    'returns[:, 1]'
+    """
+    if returns.ndim != 2 or returns.shape[1] == 0:
+        return InvalidInput.of("returns", returns.shape, "an array of shape (t, n), n >= 1")
+    wrong = np.argwhere(~np.isfinite(returns))
+    if wrong.size:
+        row, column = wrong[0].tolist()
+        accepted = (
+            "a finite return; nothing is filled in, gaps='pairwise' counts what two assets share"
+        )
+        return InvalidInput.of(f"returns[{row}, {column}]", float(returns[row, column]), accepted)
+    largest = np.abs(returns).max(axis=0)
+    column = int(largest.argmax())
+    accepted = "returns that have a finite square; this column explodes"
+    return InvalidInput.of(f"returns[:, {column}]", f"up to {largest[column]:.3g}", accepted)
 
 
 def turnover(current: FloatArray, target: FloatArray) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.sums import dot, product
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,6 +49,10 @@ class Optimum:
     repaired : float
         How far the covariance estimated was moved to be positive definite, as a share of its norm; 0
         where it was not.
+    observations : int or None
+        Periods that the moments were estimated from; None where only moments were given.
+    covariance : ndarray of shape (n, n), float64, or None
+        What it was answered from, as given.
     """
 
     weights: FloatArray
@@ -61,6 +66,21 @@ class Optimum:
     kkt_residual: float | None = None
     cvar: float | None = None
     repaired: float = 0.0
+    observations: int | None = None
+    covariance: FloatArray | None = field(default=None, repr=False)
+
+    @property
+    def condition(self) -> float | None:
+        """The condition number of the correlations; None where they are singular or not known."""
+        return None if self.covariance is None else condition_number(self.covariance)
+
+    @property
+    def warning(self) -> str | None:
+        """Why the estimate is weak: too few observations, or nearly collinear assets; else None."""
+        if self.covariance is None or self.observations is None:
+            return None
+        n = self.weights.size
+        return weakness(n, observations=self.observations, condition=self.condition)
 
 
 def measured(

@@ -46,6 +46,12 @@ OBJECTIVES: Final = (
 BOUNDED: Final = ("max-sharpe", "min-volatility")
 """Objectives that take bounds of the weights."""
 
+STILL: Final = 1e-24
+"""Variance per period that is none: a deviation of a millionth of a millionth."""
+
+PLAIN: Final = 300
+"""Exponent of two of the largest variance up to which no product of variances leaves the range."""
+
 WIDE: Final = 1e-7
 """Proven gap of the active set from which the general solver is asked as well."""
 
@@ -130,19 +136,19 @@ def solve(
     residual: float | None = None
     if objective == "equal-weight":
         weights, solver = equal_weight(n), "none"
+    elif objective == "max-return":
+        weights, gap, residual, solver = _richest(mean, covariance, limits=limits, budget=whole)
     elif not spread(covariance):
-        raise constant()
+        raise constant(covariance)
     elif objective == "hrp":
-        weights, solver = long_only.hierarchical(covariance), "single-linkage"
+        weights, solver = long_only.hierarchical(_sized(covariance)), "single-linkage"
         weights = whole.rounded(weights) if rounded else weights
-    elif objective == "risk-parity":
+    else:
         weights, gap = long_only.equal_risk(covariance, budget=limits.risk_budget)
         if rounded:
             weights = whole.rounded(weights)
             gap = long_only.parity_error(covariance, weights, budget=limits.risk_budget)
         residual, solver = gap, "coordinate-descent"
-    else:
-        weights, gap, residual, solver = _richest(mean, covariance, limits=limits, budget=whole)
     return measured(
         weights,
         covariance,
@@ -160,14 +166,10 @@ def _richest(
 ) -> tuple[FloatArray, float, float | None, str]:
     """Return weights, gap, residual and solver of the highest return at the volatility cap."""
     assert limits.vol_cap is not None
-    own: tuple[FloatArray, float, float | None, str] | None = None
-    try:
-        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=limits.vol_cap)
-        best = abs(float((weights * mean).sum())) + missed
-        own = weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
-    except DomainError as refusal:
-        if refusal.code != "NOT_SOLVED":
-            raise
+    moving = spread(covariance)
+    if not moving and float(np.diag(covariance).min()) > STILL:
+        raise constant(covariance)
+    own = _by_active_set(mean, covariance, cap=limits.vol_cap) if moving else None
     if own is not None and own[1] <= WIDE:
         return own
     # Where some portfolio has no risk the active set may have no answer; the general solver has.
@@ -175,6 +177,19 @@ def _richest(
     found = richest(programme, volatility_cap=limits.vol_cap)
     general = budget.repaired(found.weights), found.gap, found.residual, GENERAL
     return general if own is None or found.gap < own[1] else own
+
+
+def _by_active_set(
+    mean: FloatArray, covariance: FloatArray, *, cap: float
+) -> tuple[FloatArray, float, float | None, str] | None:
+    try:
+        weights, missed = long_only.richest_within(covariance, mean, volatility_cap=cap)
+    except DomainError as refusal:
+        if refusal.code != "NOT_SOLVED":
+            raise
+        return None
+    best = abs(float((weights * mean).sum())) + missed
+    return weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
 
 
 def _calmest(
@@ -229,12 +244,33 @@ def spread(covariance: FloatArray) -> bool:
     return bool((variances > 1e-14 * float(variances.max())).all())
 
 
-def constant() -> DomainError:
-    """Return the refusal of an asset that does not move."""
+def constant(covariance: FloatArray) -> DomainError:
+    """Return the refusal of an asset that does not move, or not beside one that explodes."""
+    variances = np.diag(covariance)
+    least, most = int(variances.argmin()), int(variances.argmax())
+    if float(variances[least]) > STILL:
+        times = math.sqrt(float(variances[most] / variances[least]))
+        return DomainError(
+            f"asset {most} varies {times:.0e} times as much as asset {least}, which has no risk beside "
+            f"it; check column {most}, or leave one of them out",
+            code="CONSTANT_ASSET",
+        )
     return DomainError(
-        "an asset whose price does not move has no risk to balance; leave it out",
+        f"asset {least} does not move, so it has no risk to balance; leave it out",
         code="CONSTANT_ASSET",
     )
+
+
+def _sized(covariance: FloatArray) -> FloatArray:
+    """Return the covariance in a unit in which its products neither vanish nor overflow, bit for bit.
+
+    Examples
+    --------
+    >>> float(_sized(np.array([[2.0**-1000]]))[0, 0])
+    0.5
+    """
+    _, exponent = math.frexp(float(np.diag(covariance).max()))
+    return covariance if abs(exponent) < PLAIN else np.ldexp(covariance, -exponent)
 
 
 def refuse_poor(excess: FloatArray, *, risk_free: float) -> None:

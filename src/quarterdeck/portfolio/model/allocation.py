@@ -76,7 +76,9 @@ class AllocationView(Answer, frozen=True):
     """What is arranged, null where nothing is, and what it comes to at the last close.
 
     ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be
-    movable. ``due`` says since when it waits for approval, ``last`` what the last time came to.
+    movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what
+    optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the
+    condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to.
     """
 
     allocation: SetAllocation | None
@@ -85,6 +87,12 @@ class AllocationView(Answer, frozen=True):
     turnover: float | None
     left: Decimal | None
     optimality_gap: float | None
+    kkt_residual: float | None
+    solver: str | None
+    span_from: str | None
+    span_to: str | None
+    condition: float | None
+    warning: str | None
     reason: str | None
     due: str | None
     last: str | None

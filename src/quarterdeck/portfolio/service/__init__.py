@@ -391,7 +391,7 @@ class PortfolioService:
         """Return the present proposal of every objective."""
         have, need = self._moments.have, self._config.window_bars
         waiting = (
-            f"not enough data: {have} of {need} joint returns"
+            f"not enough data: {have} of {need} joint returns{_unseen(self.symbols, self._closes)}"
             if have < need
             else f"the next proposal is due within {self._config.every_bars} bars"
         )
@@ -411,6 +411,12 @@ class PortfolioService:
                 for objective in Objective
             )
         )
+
+
+def _unseen(symbols: Sequence[str], closes: Floats) -> str:
+    """Name the instruments without which no return is joint: those that have had no bar at all."""
+    names = [name for name, close in zip(symbols, closes.tolist(), strict=True) if close != close]
+    return f"; no bar yet of {', '.join(names[:20])}" if 0 < len(names) < len(symbols) else ""
 
 
 def _basis(sample: Sample) -> Basis | DomainError:

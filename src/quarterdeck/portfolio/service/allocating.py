@@ -16,7 +16,7 @@ from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFo
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
-from quarterdeck.kernel.time import Nanos, rfc3339
+from quarterdeck.kernel.time import DAY, Nanos, rfc3339
 from quarterdeck.market.model import BarsClosed, Floats
 from quarterdeck.portfolio.core.allocation import (
     KEPT,
@@ -24,9 +24,11 @@ from quarterdeck.portfolio.core.allocation import (
     joint_history,
     moves,
     session_return,
+    shared_sessions,
     targets,
 )
 from quarterdeck.portfolio.core.budget import ROUNDING
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
@@ -69,6 +71,9 @@ class Shares:
     found: Optimum
     mean: Floats
     deviation: Floats
+    span: tuple[int, int]
+    condition: float | None
+    warning: str | None
 
 
 class AllocationService:
@@ -191,6 +196,7 @@ class AllocationService:
         self._save(step)
 
     def _best(self, asked: SetAllocation) -> Shares:
+        lived = shared_sessions(self._series, asked.agents, sessions=asked.sessions)
         returns = joint_history(self._series, asked.agents, sessions=asked.sessions)
         mean, covariance = returns.mean(axis=0), sample_covariance(returns)
         bounded = asked.objective.value in BOUNDED
@@ -208,7 +214,15 @@ class AllocationService:
                     f"are {asked.min_share:.1%} to {asked.max_share:.1%}",
                     code="OUTSIDE_BOUNDS",
                 )
-        return Shares(found, mean, np.sqrt(np.diag(covariance)))
+        condition = condition_number(covariance)
+        return Shares(
+            found,
+            mean,
+            np.sqrt(np.diag(covariance)),
+            span=(lived[0], lived[-1]),
+            condition=condition,
+            warning=weakness(len(asked.agents), observations=len(lived), condition=condition),
+        )
 
     def _apart(self, asked: SetAllocation, best: Shares) -> float:
         present = _present(self._treasury, asked.agents)
@@ -318,14 +332,20 @@ class AllocationService:
                 planned, left = tuple(found), from_units(lacking, MONEY_SCALE)
             except DomainError as refusal:
                 reason = refusal.message
-        gap = None if best is None else best.found.optimality_gap
+        proof = None if best is None else best.found
         return AllocationView(
             allocation=None if standing is None else standing.allocation,
             rows=self._rows(agents, best),
             moves=planned,
             turnover=apart,
             left=left,
-            optimality_gap=None if gap is None else published(gap),
+            optimality_gap=None if proof is None else _figure(proof.optimality_gap),
+            kkt_residual=None if proof is None else _figure(proof.kkt_residual),
+            solver=None if proof is None else proof.solver,
+            span_from=None if best is None else _day(best.span[0]),
+            span_to=None if best is None else _day(best.span[1]),
+            condition=None if best is None else best.condition,
+            warning=None if best is None else best.warning,
             reason=reason,
             due=None if standing is None else standing.due,
             last=None if standing is None else standing.last,
@@ -361,6 +381,14 @@ class AllocationService:
     def _save(self, step: Step) -> None:
         standing = None if self._standing is None else msgspec.json.encode(self._standing)
         step.write("portfolio.allocation_saved", one=1, session=self._session, standing=standing)
+
+
+def _figure(figure: float | None) -> float | None:
+    return None if figure is None else published(figure)
+
+
+def _day(session: int) -> str:
+    return rfc3339(Nanos(session * DAY))
 
 
 def _present(treasury: Treasury, agents: Sequence[str]) -> list[int]:
