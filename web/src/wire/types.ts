@@ -683,11 +683,12 @@ export interface DemandKeepAlive {
   readonly reason: string;
 }
 
-/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. ``more`` is theirs less ours as a quantity or in the base currency; null for an order that is not ours. */
 export interface DifferenceView {
   readonly subject: string;
   readonly ours: number;
   readonly theirs: number;
+  readonly more: Decimal | null;
 }
 
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */

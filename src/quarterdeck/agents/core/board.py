@@ -272,6 +272,8 @@ class Board:
     def _follow(self, first: Task, *, at: Nanos, machine_at: Nanos) -> list[Change]:
         """Free, skip or fail what waited for ``first``, and what waited for that."""
         changes: list[Change] = []
+        if first.task_id not in self._dependents:
+            return changes
         ended = deque([first])
         while ended:
             cause = ended.popleft()

@@ -124,22 +124,24 @@ class Skills:
         if quality is not None:
             value = worth(quality=quality, took_ms=took_ms, usual_ms=usual.duration_ms)
             changed.append((EVERYBODY, kind, ANY))
-            self.records[EVERYBODY, kind, ANY] = usual._replace(
-                trials=usual.trials + 1, duration_ms=_moved(usual, took_ms), slice=slice_index
+            moved = _moved(usual, took_ms)
+            self.records[EVERYBODY, kind, ANY] = Skill(
+                usual.weight, usual.gain, usual.trials + 1, slice_index, moved, usual.score_ppm
             )
         for name in (ANY,) if regime is None else (ANY, regime.value):
-            old = self.records.get((agent, kind, name), Skill(slice=slice_index))
+            key = (agent, kind, name)
+            old = self.records.get(key) or Skill(slice=slice_index)
             left = decay(slice_index - old.slice)
             fresh = Skill(
-                weight=old.weight * left + 1.0,
-                gain=old.gain * left + value,
-                trials=old.trials + 1,
-                slice=slice_index,
-                duration_ms=old.duration_ms if quality is None else _moved(old, took_ms),
-                score_ppm=old.score_ppm,
+                old.weight * left + 1.0,
+                old.gain * left + value,
+                old.trials + 1,
+                slice_index,
+                old.duration_ms if quality is None else _moved(old, took_ms),
+                old.score_ppm,
             )
-            self._put((agent, kind, name), fresh)
-            changed.append((agent, kind, name))
+            self._put(key, fresh)
+            changed.append(key)
         return (*changed, *self._rescored(agent, kind, slice_index=slice_index, besides=changed))
 
     def refreshed(self, slice_index: int) -> Iterator[SkillKey]:
