@@ -82,8 +82,7 @@ def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> Sub
                 accepted=error.accepted,
             ) from None
     _require_room(service, made)
-    for task in made:
-        tell(service, service.board.add(task), step=step)
+    tell(service, [one for task in made for one in service.board.add(task)], step=step)
     return SubmittedAnswer(task_ids=tuple(task.task_id for task in made))
 
 
