@@ -39,7 +39,12 @@ from benchmarks._risk_data import SPLIT, daily_bars, panel, stocks
 from benchmarks._risk_peers import NORMAL, arch_fhs, newey_west_t, risk_metrics
 from benchmarks._risk_score import Score, score
 from quarterdeck.risk.core.bank import COLUMNS, BankState, batch_bank, update_bank
-from quarterdeck.risk.core.joint import JointState, forecast_portfolios, remember_slice
+from quarterdeck.risk.core.joint import (
+    JointState,
+    forecast_portfolios,
+    remember_slice,
+    scenarios_of,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -153,7 +158,7 @@ def portfolios(figures: Figures) -> None:
     """Confirmation of portfolios: constant mixes of the 20 stocks, 2008-2022, against RiskMetrics."""
     days, _, closes = stocks()
     first, (t_all, n) = int(np.searchsorted(days, np.datetime64(SPLIT))), closes.shape
-    weights, rows, tails = random_portfolios(n), np.arange(n), np.array(ALPHAS)
+    weights, rows = random_portfolios(n), np.arange(n)
     bank, joint, out = BankState(n), JointState(n), np.full((n, COLUMNS), np.nan)
     simple = closes[1:] / closes[:-1] - 1.0
     covariance = np.cov(simple[:50].T)
@@ -173,7 +178,7 @@ def portfolios(figures: Figures) -> None:
         if t % 500 == 0:
             progress(f"portfolios {days[t]}")
         began = time.process_time()
-        made = forecast_portfolios(joint, bank, weights, tails=tails)
+        made = forecast_portfolios(scenarios_of(joint, bank), weights)
         taken.append(time.process_time() - began)
         ours[0, :, t - first + 1], ours[1, :, t - first + 1] = made.var.T, made.es.T
         deviation = np.sqrt(np.einsum("pi,ij,pj->p", weights, covariance, weights))

@@ -201,6 +201,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
     "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
+    "risk.coverage_guard": (
+        "true or false",
+        "Whether a forecast's scale is corrected slowly while its hits are more than two standard errors off.",
+    ),
     "risk.breach_cluster_hits": (
         "losses",
         "Losses beyond the 99 % VaR in 20 judged bars from which on a `breach_cluster` event is raised.",
@@ -252,6 +256,15 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.every_bars": ("slices", "How often portfolios are proposed."),
     "portfolio.window_bars": ("bars", "Joint returns that a proposal is made from, and needed before the first."),
     "portfolio.max_weight": ("fraction", "Largest weight of one instrument; never counted below 1 over their number."),
+    "portfolio.objectives": (
+        "names",
+        "What is proposed: some of `min-volatility`, `max-sharpe`, `risk-parity`, `hrp`, `equal-weight`, `max-return` and `min-cvar`.",
+    ),
+    "portfolio.vol_cap": (
+        "fraction a year",
+        "Largest volatility of `max-return`; 0 states none, and the proposal says what it would hold without one.",
+    ),
+    "portfolio.cvar_confidence": ("fraction", "`min-cvar` makes the mean of the worst 1 less this share of the window's bars least."),
     "portfolio.mean": (
         "text",
         "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
@@ -547,7 +560,8 @@ _UNSAID = {
 # Rig: what it does, and the counts of it that are shown, in order.
 RIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "simulation": (
-        "Whole decks from seeds, with faults; [what an event is](simulation.md).",
+        "Whole decks from seeds, with faults; [what an event is](simulation.md). A violation counts where it "
+        "was found; none is open: its seed is run again once it is mended.",
         ("seeds", "events", "effects", "lives", "violations"),
     ),
     "kill_loop": (

@@ -10,6 +10,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from tests.house.source import ROOT
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -84,6 +88,20 @@ class Watched:
         own = (self.origin + "/", self.origin.replace("http", "ws", 1) + "/", "data:", "blob:")
         if not url.startswith(own):
             self.foreign.append(url)
+
+
+def axe_findings(page: Page) -> list[str]:
+    """Return every place of the page, as it is now, that breaks a rule of accessibility."""
+    page.evaluate("code => window.axe ?? eval(code)", AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
+        list(AXE_RULES),
+    )
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary'][:160]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
 
 
 def find_chromium() -> str | None:

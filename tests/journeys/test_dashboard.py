@@ -22,7 +22,7 @@ from playwright.sync_api import (
 )
 
 from tests.house.source import ROOT
-from tests.journeys.browsers import Watched, chromium, find_chromium
+from tests.journeys.browsers import AXE, Watched, axe_findings, chromium, find_chromium
 from tests.journeys.decks import RunningDeck, running, start
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -32,8 +32,6 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 SOON_MS = 15_000
 MOVES_S = 15.0
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 BROKEN_NUMBER = re.compile(r"\b(NaN|undefined|Infinity|\[object Object\])\b")
 
 
@@ -350,19 +348,10 @@ def test_no_page_breaks_a_rule_of_accessibility(
     context = browser.new_context(viewport=size, storage_state=session)
     context.add_init_script(f"localStorage.setItem('quarterdeck.theme', '{theme}')")
     page = opened(context, deck).page
-    page.evaluate(AXE.read_text(encoding="utf-8"))
     broken = []
     for path in PAGES:
         go(page, path)
-        found = page.evaluate(
-            "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
-            list(AXE_RULES),
-        )
-        broken += [
-            f"{path} {violation['id']}: {node['target']} {node['failureSummary'][:160]}"
-            for violation in found["violations"]
-            for node in violation["nodes"]
-        ]
+        broken += [f"{path} {found}" for found in axe_findings(page)]
     context.close()
     assert broken == []
 

@@ -28,6 +28,7 @@ from quarterdeck.portfolio.service import attributing
 from quarterdeck.runtime import sequencer
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.journal import Journal
+from quarterdeck.runtime.sums import Sums
 from quarterdeck.server.desk.turns import CrewTurns
 from tests.simulation.mutants_breakers import BREAKERS
 from tests.simulation.mutants_drills import DRILLS
@@ -54,6 +55,11 @@ def twice(original: Any, holding: Any, quantity: int, **named: Any) -> Any:
 
 def fee_forgotten(original: Any, *arguments: Any, **named: Any) -> Any:
     return original(*arguments, **{**named, "fee": 0})
+
+
+def folded_unsummed(original: Any, sums: Any) -> bool:
+    """Let a log that begins anew be folded without its pages' sums, once there are any."""
+    return True if sums._noted == 0 and any(sums._known) else bool(original(sums))
 
 
 def all_sound(original: Any, open_: Any, *arguments: Any, **named: Any) -> Any:
@@ -311,6 +317,12 @@ INSIDE = (
         around(Journal, "_in_thread", goes_on),
         ("fail stop", "acknowledged is durable", LOADED),
         seeds=(37, 0, 7, 4, 23),
+    ),
+    Mutant(
+        "the log is folded without the sums of its pages",
+        around(Sums, "_note", folded_unsummed),
+        ("no crash of its own",),
+        seeds=(1, 0, 2, 4),
     ),
     Mutant(
         "a lease never ends",

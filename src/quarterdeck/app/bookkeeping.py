@@ -58,8 +58,12 @@ class ExecutionAccounts:
                     min_notional=one.min_notional,
                     quantity=held.get(one.index, NOTHING).quantity,
                     cost=held.get(one.index, NOTHING).cost,
+                    spread_parts=assumed.spread_parts,
+                    fee_parts=assumed.taker_parts,
+                    unit_fee=assumed.unit_fee,
+                    least_fee=assumed.least_fee,
                 )
-                for one in desk.contracts
+                for one, assumed in zip(desk.contracts, desk.assumptions, strict=True)
             ),
             cost_parts=desk.assumed.spread_parts + desk.assumed.taker_parts,
         )

@@ -76,7 +76,8 @@ def _adjustment(one: Answer) -> str:
 
 
 def _difference(one: Answer) -> str:
-    return f"{one['subject']}: we have {one['ours']}, the broker {one['theirs']} (smallest units)"
+    more = "" if one["more"] is None else f", {one['more']} more"
+    return f"{one['subject']}: we have {one['ours']}, the broker {one['theirs']} (smallest units){more}"
 
 
 def keep_alives(data_dir: Path, *, as_json: bool) -> int:

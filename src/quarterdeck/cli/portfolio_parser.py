@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
-from quarterdeck.cli.rebalance_parser import OBJECTIVES
+from quarterdeck.cli.rebalance_parser import OBJECTIVES, SHARED
 
 PARTS = ("agent", "strategy", "symbol", "sector", "regime")
 
@@ -55,7 +55,7 @@ def _allocation(
 ) -> tuple[argparse.ArgumentParser, ...]:
     allocate = actions.add_parser("allocate", help="let capital be shared out among agents")
     allocate.add_argument("agents", metavar="A,B", help="among whom")
-    allocate.add_argument("--objective", choices=OBJECTIVES, required=True)
+    allocate.add_argument("--objective", choices=SHARED, required=True)
     allocate.add_argument(
         "--sessions",
         type=int,

@@ -6,7 +6,8 @@ import argparse
 
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
 
-OBJECTIVES = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
+SHARED = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
+OBJECTIVES = (*SHARED, "max-return", "min-cvar")
 
 
 def add_rebalance(subparsers: Commands) -> None:

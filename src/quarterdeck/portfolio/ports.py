@@ -20,7 +20,8 @@ class Stake:
 
     ``price`` is the last close in price units, ``None`` before the first bar; a price unit times a
     quantity unit is worth ``unit_value`` money units. ``quantity`` is signed, ``cost`` the money paid
-    (+) or received (-) for it.
+    (+) or received (-) for it. A trade costs ``spread_parts`` (half the spread) and ``fee_parts`` of its
+    notional, in parts of 1e8, ``unit_fee`` for each 1.0 of quantity, and at least ``least_fee`` in fees.
     """
 
     symbol: str
@@ -32,6 +33,10 @@ class Stake:
     min_notional: int
     quantity: int
     cost: int
+    spread_parts: int = 0
+    fee_parts: int = 0
+    unit_fee: int = 0
+    least_fee: int = 0
 
     @property
     def worth(self) -> int | None:
@@ -43,8 +48,8 @@ class Stake:
 class Holdings:
     """An account in money units; ``stakes`` has every instrument of the deck, by index.
 
-    ``capital`` is what was paid in, ``cost_parts`` half the spread and the fee of a trade, in parts
-    of 1e8 of its notional.
+    ``capital`` is what was paid in, ``cost_parts`` half the spread and the fee of a trade by its value
+    alone, in parts of 1e8 of its notional, where no instrument's own are known.
     """
 
     agent: AgentId

@@ -80,6 +80,8 @@ SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
 PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
 PORTFOLIO_MEANS = ("sample", "views")
+USUAL_OBJECTIVES = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
+PORTFOLIO_OBJECTIVES = (*USUAL_OBJECTIVES, "max-return", "min-cvar")
 
 
 class OrdersSection(_Section, frozen=True):
@@ -214,7 +216,8 @@ class RiskSection(_Section, frozen=True):
     ``size_band_fraction`` is the change that the size multiplier must make;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
     ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
-    is reported, once ``coverage_alarm_bars`` of them are judged; ``breach_cluster_hits`` losses
+    is reported, once ``coverage_alarm_bars`` of them are judged, and ``coverage_guard`` whether their
+    scale is corrected slowly where their coverage fails; ``breach_cluster_hits`` losses
     beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
     ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
     instrument of ``concentration_event_fraction``. The other thresholds are those of their events.
@@ -228,6 +231,7 @@ class RiskSection(_Section, frozen=True):
     drawdown_event_fraction: Fraction = 0.10
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
     coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
+    coverage_guard: bool = False
     breach_cluster_hits: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
     stale_after_bars: PositiveInt = 2
     concentration_event_fraction: Fraction = 0.7
@@ -306,12 +310,16 @@ class PortfolioSection(_Section, frozen=True):
     or ``regime``, which weights returns by how like the present the regimes were they began in.
     ``mean`` is ``sample`` or ``views``: what makes the benchmark the best portfolio at
     ``risk_aversion``, 0 for none stated, moved by the signals of agents with measured skill.
-    Without a ``benchmark`` it is equal weights of all instruments.
+    Without a ``benchmark`` it is equal weights of all instruments. ``objectives`` are what is proposed;
+    ``vol_cap`` is per year, for ``max-return``, and 0 where none is stated.
     """
 
     every_bars: PositiveInt = 21
     window_bars: Annotated[int, msgspec.Meta(ge=20, le=5_000)] = 250
     max_weight: Fraction = 0.6
+    objectives: tuple[str, ...] = USUAL_OBJECTIVES
+    vol_cap: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
+    cvar_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.95
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
     mean: str = "sample"

@@ -20,6 +20,7 @@ from quarterdeck.runtime.config import (
     MAX_AMOUNT,
     PORTFOLIO_COVARIANCES,
     PORTFOLIO_MEANS,
+    PORTFOLIO_OBJECTIVES,
     SELF_TRADE,
     STOP_CANCELS,
     VENUES,
@@ -90,6 +91,10 @@ def parse_config(raw: dict[str, Any]) -> Config:
         raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.portfolio.mean not in PORTFOLIO_MEANS:
         raise InvalidInput.of("portfolio.mean", config.portfolio.mean, ", ".join(PORTFOLIO_MEANS))
+    asked = config.portfolio.objectives
+    if not asked or len(set(asked)) < len(asked) or set(asked) - set(PORTFOLIO_OBJECTIVES):
+        some = f"one or more of {', '.join(PORTFOLIO_OBJECTIVES)}, each once"
+        raise InvalidInput.of("portfolio.objectives", ", ".join(asked), some)
     if config.portfolio.mean == "views" and not config.portfolio.risk_aversion:
         needed = "a number above 0, which the mean of views needs"
         raise InvalidInput.of("portfolio.risk_aversion", 0.0, needed)

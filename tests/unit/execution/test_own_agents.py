@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.model import GetConflicts, GetOrder, OrderReduced, RaiseStop
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.kernel.vocabulary import OrderStatus
-from quarterdeck.runtime.config import OrdersSection, PaperSection
+from quarterdeck.runtime.config import OrdersSection, PaperModel, PaperSection
 from tests.unit.execution.deck import Deck, codes, open_deck
 
 
@@ -83,6 +85,36 @@ def test_the_radar_shows_gross_net_and_what_netting_would_save() -> None:
     # 3 basis points of 1,000.00, saved on both sides.
     assert found.saved == Decimal("0.6")
     assert (found.longs, found.shorts) == (("a",), ("b",))
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_what_netting_saves_is_what_closing_at_the_venue_costs(more: bool) -> None:
+    model = PaperModel(name="dear", symbols=("BBB",), half_spread_bps=5.0, min_fee_usd=0.0)
+    paper = PaperSection(
+        half_spread_bps=2.0, fee_bps=1.0, impact_bps=0.0, unit_fee_usd=0.01, min_fee_usd=0.5,
+        max_participation_fraction=1.0, models=(model,),
+    )  # fmt: skip
+    deck = two("allow", paper=paper)
+    deck.join("c")
+    shorts = {"b": 60, "c": 20 if more else 0}
+    for symbol, price in (("AAA", 100), ("BBB", 50)):
+        deck.order(symbol, "buy", 90, price, by="a")
+        for agent, quantity in shorts.items():
+            if quantity:
+                deck.order(symbol, "sell", quantity, by=agent)
+    deck.bars({0: 9_990, 1: 4_990})
+    deck.bars({0: 10_000, 1: 5_000})
+    saved = {each.symbol: each.saved for each in deck.ask(GetConflicts()).conflicts}
+    worth = {agent: deck.desk.worth_of(deck.desk.accounts[agent]).equity for agent in "abc"}
+    for symbol in saved:
+        closing = [deck.order(symbol, "sell", sum(shorts.values()), by="a")]
+        closing += [deck.order(symbol, "buy", q, by=agent) for agent, q in shorts.items() if q]
+        assert [codes(order) for order in closing] == [[]] * len(closing)
+    deck.bars({0: 10_000, 1: 5_000})
+    after = {agent: deck.desk.worth_of(deck.desk.accounts[agent]).equity for agent in "abc"}
+    spent = sum(worth.values()) - sum(after.values())
+    assert set(saved) == {"AAA", "BBB"}
+    assert decimal_of(spent, MONEY_SCALE) == sum(saved.values())
 
 
 def test_a_stopped_instrument_lets_only_reducing_orders_pass_until_it_is_opened() -> None:

@@ -23,9 +23,11 @@ from quarterdeck.execution.core.book import Order
 from quarterdeck.execution.core.reconcile import Dust
 from quarterdeck.execution.model import (
     AdjustBooks,
+    BreakerKind,
     CancelOrder,
     GetAccounts,
     GetAdjustments,
+    GetBreakers,
     GetOrder,
     GetStop,
     OrderCancelled,
@@ -55,7 +57,7 @@ from quarterdeck.kernel.errors import (
 )
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.bus import Bus
-from quarterdeck.runtime.config import BrokerSection, OrdersSection, PaperSection
+from quarterdeck.runtime.config import BreakersSection, BrokerSection, OrdersSection, PaperSection
 from quarterdeck.runtime.database import ConnectionReader
 from tests.unit.execution.deck import SQL, Deck, codes
 
@@ -397,6 +399,18 @@ def test_a_stop_asks_the_venue_to_cancel_and_says_so_when_it_has(open_world: Ope
     assert 0 not in world.deck.desk.accounts["a"].holdings
 
 
+def test_asking_again_to_cancel_one_order_is_no_loop(open_world: Opens) -> None:
+    world = open_world(breakers=BreakersSection(loop_cancels=2))
+    orders = [world.deck.order("AAA", "buy", 10, limit=99) for _ in range(2)]
+    world.turn()
+    for number in range(3):
+        ask = CancelOrder(idempotency_key=f"c{number}", order_id=orders[0].order_id)
+        world.deck.send(ask, "a")
+    assert world.deck.ask(GetBreakers()).breakers == ()
+    world.deck.send(CancelOrder(idempotency_key="other", order_id=orders[1].order_id), "a")
+    assert [each.kind for each in world.deck.ask(GetBreakers()).breakers] == [BreakerKind.LOOP]
+
+
 def test_a_fill_that_crosses_the_cancel_is_booked(open_world: Opens) -> None:
     world = open_world()
     order = world.deck.order("AAA", "buy", 10, limit=99)
@@ -443,6 +457,7 @@ def test_what_differs_freezes_and_is_re_armed_only_when_it_agrees(open_world: Op
     world.turn()
     (difference,) = world.broker().differences
     assert (difference.subject, difference.ours, difference.theirs) == ("position AAA", 10, 7)
+    assert difference.more == -3
     assert world.deck.ask(GetStop()).stopped_instruments == ("AAA",)
     world.restart()
     assert codes(world.deck.order("AAA", "buy", 1)) == ["FROZEN"]
@@ -474,7 +489,10 @@ def test_a_person_books_a_fill_that_nobody_told_of(open_world: Opens) -> None:
         "cash": world.deck.desk.ledger.paid + 300_500_000,
     }
     world.turn()
-    assert [one.subject for one in world.broker().differences] == ["cash", "position AAA"]
+    assert [(one.subject, one.more) for one in world.broker().differences] == [
+        ("cash", Decimal("300.5")),
+        ("position AAA", -3),
+    ]
     with pytest.raises(Conflict) as refusal:
         world.deck.send(AdjustBooks(subject="cash", ours=1, theirs=2, reason="a guess"))
     assert refusal.value.code == "DIFFERENCE_CHANGED"

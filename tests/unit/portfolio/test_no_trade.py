@@ -113,12 +113,21 @@ SHARE = Stake(
     wanted=st.lists(st.integers(0, WEIGHT_PARTS // 3), min_size=3, max_size=3),
     cash=st.integers(0, 10**9),
     parts=st.integers(0, 10**6),
+    unit_fee=st.integers(0, 10**5),
+    least_fee=st.integers(0, 10**7),
 )
 def test_trades_are_whole_lots_on_the_way_to_the_weight_and_can_be_paid(
-    held: list[int], prices: list[int], wanted: list[int], cash: int, parts: int
+    held: list[int],
+    prices: list[int],
+    wanted: list[int],
+    cash: int,
+    parts: int,
+    unit_fee: int,
+    least_fee: int,
 ) -> None:
+    fees = {"fee_parts": parts, "unit_fee": unit_fee, "least_fee": least_fee}
     stakes = tuple(
-        replace(SHARE, price=price, quantity=quantity * 10)
+        replace(SHARE, price=price, quantity=quantity * 10, **fees)
         for quantity, price in zip(held, prices, strict=True)
     )
     equity = cash + sum(one.quantity * (one.worth or 0) for one in stakes)
@@ -133,7 +142,7 @@ def test_trades_are_whole_lots_on_the_way_to_the_weight_and_can_be_paid(
             aimed, unit = equity * share, WEIGHT_PARTS * (stake.worth or 0)
             after = (stake.quantity + traded) * unit
             assert after <= aimed if traded > 0 else after >= aimed
-    spent = sum(cost(s, q, cost_parts=parts) for s, q in zip(stakes, trades, strict=True))
+    spent = sum(cost(s, q) for s, q in zip(stakes, trades, strict=True))
     bought = sum(notional(s, q) for s, q in zip(stakes, trades, strict=True) if q > 0)
     sold = sum(notional(s, q) for s, q in zip(stakes, trades, strict=True) if q < 0)
     if bought:

@@ -18,7 +18,7 @@ from quarterdeck.risk.core.clusters import (
     follow_pairs,
     groups_of,
 )
-from quarterdeck.risk.core.joint import JointState, remember_slice
+from quarterdeck.risk.core.joint import JointState, remember_slice, scenarios_of
 from quarterdeck.risk.model import Adaptation, ClusterChanged, ClustersBounded
 from quarterdeck.risk.service.clusters import Clusters
 from quarterdeck.runtime.config import RiskSection
@@ -114,7 +114,8 @@ class Deck:
         )
         update_bank(self.bank, rows, close=close, out=self.forecast)
         self.price = close
-        self.clusters.refresh(self.pairs, self.bank, self.joint, held=self.held)
+        past = scenarios_of(self.joint, self.bank)
+        self.clusters.refresh(self.pairs, past, held=self.held)
         step = step_at(self.index, Nanos(self.index))
         self.clusters.follow(lost, equity, step, mode=mode)
         self.store.commit(step)
@@ -172,7 +173,8 @@ def test_a_restart_knows_the_same_and_goes_on_alike() -> None:
     for name in ("bank", "joint", "pairs"):
         getattr(again, name).load(getattr(whole, name).arrays())
     again.forecast, again.price, again.index = whole.forecast.copy(), whole.price, whole.index
-    again.clusters.refresh(again.pairs, again.bank, again.joint, held=again.held)
+    past = scenarios_of(again.joint, again.bank)
+    again.clusters.refresh(again.pairs, past, held=again.held)
     assert again.clusters.view() == whole.clusters.view()
     assert again.run(returns[500:]) == whole_run(returns)
 

@@ -18,6 +18,7 @@ from quarterdeck.risk.core.joint import (
     PortfolioForecast,
     forecast_portfolios,
     remember_slice,
+    scenarios_of,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,7 +38,7 @@ class Universe:
         update_bank(self.bank, self.rows, close=price, out=self.out)
 
     def forecast(self, *weights: list[float]) -> PortfolioForecast:
-        return forecast_portfolios(self.joint, self.bank, np.array(weights), tails=TAILS)
+        return forecast_portfolios(scenarios_of(self.joint, self.bank), np.array(weights))
 
 
 def paths(bars: int, n: int, *, seed: int) -> FloatArray:
@@ -147,4 +148,4 @@ def test_its_hits_are_as_rare_as_promised(closes: dict[str, FloatArray]) -> None
 def test_weights_that_do_not_fit_are_refused(universe: Universe) -> None:
     for weights in ([[1.0, 2.0]], [[1.0, math.nan, 0.0]], [1.0, 0.0, 0.0]):
         with pytest.raises(InvalidInput, match="weights"):
-            forecast_portfolios(universe.joint, universe.bank, np.array(weights), tails=TAILS)
+            forecast_portfolios(scenarios_of(universe.joint, universe.bank), np.array(weights))

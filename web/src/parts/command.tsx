@@ -18,7 +18,7 @@ export function ReasonCommand({ name, ask, send }: { name: string; ask: string; 
   });
   if (!open) return <button type="button" className="button h-6" onClick={() => setOpen(true)}>{name}</button>;
   return (
-    <form className="flex flex-wrap items-center justify-end gap-1" onSubmit={(event) => {
+    <form className="flex flex-wrap items-center justify-end gap-1.5" onSubmit={(event) => {
       event.preventDefault();
       if (reason.trim() !== "") command.mutate();
     }}>

@@ -67,15 +67,17 @@ const SCATTER: ReadonlyArray<Column<SensitivityRow>> = [
   { name: "95 %", right: true, show: (row) => percent(row.high, 1) },
 ];
 
-const OBJECTIVES: ReadonlyArray<readonly [Objective, string]> = [["max-sharpe", "Sharpe"], ["min-volatility", "Volatility"], ["risk-parity", "Parity"], ["hrp", "HRP"]];
+const SHORT: Readonly<Record<Objective, string>> = { "max-sharpe": "Sharpe", "min-volatility": "Volatility", "risk-parity": "Parity", "hrp": "HRP", "equal-weight": "Equal", "max-return": "Return", "min-cvar": "CVaR" };
 
 export function SensitivityPanel() {
   const [objective, choose] = useState<Objective>("max-sharpe");
   // It is drawn again with every proposal: in between the history is nearly the same.
-  const proposed = useView<PortfolioView>("/portfolio").data?.proposals[0]?.at ?? "none";
+  const proposals = useView<PortfolioView>("/portfolio").data?.proposals ?? [];
+  const proposed = proposals[0]?.at ?? "none";
+  const options = proposals.map((one) => [one.objective, SHORT[one.objective]] as const);
   return (
     <ViewPanel<SensitivityView> key={proposed} title="Sensitivity to the estimates" path={withQuery("/portfolio/sensitivity", { objective, draws: 100 })} moving={false}
-      aside={<Choice label="Objective" options={OBJECTIVES} value={objective} choose={choose} />}
+      aside={<Choice label="Objective" options={options} value={objective} choose={choose} />}
       note={(data) => data.turnover === null ? "resampled history" : `${count(data.draws)} resampled histories; mean turnover ${percent(data.turnover, 1)}${data.unanswered > 0 ? `, ${count(data.unanswered)} without an answer` : ""}`}>
       {(data) => data.reason !== null ? <Empty>No answer: {data.reason}.</Empty> : <Table label="Sensitivity" columns={SCATTER} rows={data.rows} rowKey={(row) => row.symbol} empty="Nothing to show." />}
     </ViewPanel>

@@ -72,6 +72,7 @@ function Proposal({ proposal }: { proposal: ProposalView }) {
     ["Return a year", percent(proposal.expected_return, 1, { sign: true })], ["Volatility a year", percent(proposal.volatility, 1)], ["Sharpe", fixed(proposal.sharpe)],
     ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", proposal.optimality_gap === null ? DASH : proposal.optimality_gap.toExponential(1)], ["KKT residual", proposal.kkt_residual === null ? DASH : proposal.kkt_residual.toExponential(1)],
     ["Drift to the best now", percent(proposal.drift, 1)], ["Condition number", proposal.condition === null ? DASH : count(proposal.condition)], ["Solver", proposal.solver ?? DASH],
+    ...(proposal.cvar === null ? [] : [["Mean loss of the worst bars", percent(proposal.cvar, 2)] as const]),
   ];
   return (
     <section aria-label={words(proposal.objective)} className="min-w-0">

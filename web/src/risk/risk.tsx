@@ -205,7 +205,7 @@ function StopPanel() {
       <div className="flex flex-wrap items-end gap-x-8 gap-y-3">
         <p className="text-base">{stop === null ? DASH : <StateWord state={stop.stopped ? "stopped" : "trading is open"} />}</p>
         <dl className="flex flex-wrap gap-x-7 gap-y-2">{facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="stale-able font-semibold">{value}</dd></div>)}</dl>
-        <div className="ml-auto flex items-end gap-2 max-md:ml-0">
+        <div className="ml-auto flex flex-wrap items-end gap-2 max-md:ml-0">
           <label className="flex flex-col gap-1"><span className="label">Stop only</span>
             <select className="field w-44" value={chosen} onChange={(event) => setChosen(event.target.value)}>
               <option value="">Choose…</option>

@@ -27,7 +27,7 @@ function AdjustForm({ row, leave }: { row: DifferenceView; leave: () => void }) 
     onSettled: refresh,
   });
   return (
-    <form className="flex flex-wrap items-center justify-end gap-1" aria-label={`Adjust ${row.subject}`} onKeyDown={(event) => event.key === "Escape" && leave()} onSubmit={(event) => {
+    <form className="flex flex-wrap items-center justify-end gap-1.5" aria-label={`Adjust ${row.subject}`} onKeyDown={(event) => event.key === "Escape" && leave()} onSubmit={(event) => {
       event.preventDefault();
       if (ready) command.mutate();
     }}>

@@ -73,7 +73,8 @@ const POSITIONS: ReadonlyArray<Column<PositionView>> = [
 const DIFFERENCES: ReadonlyArray<Column<DifferenceView>> = [
   { name: "What differs", lead: true, show: (row) => row.subject },
   { name: "Ours", right: true, hint: "In the smallest units", show: (row) => count(row.ours) },
-  { name: "The broker's", right: true, hint: "In the smallest units", show: (row) => count(row.theirs) },
+  { name: "Theirs", right: true, hint: "The broker's, in the smallest units", show: (row) => count(row.theirs) },
+  { name: "More there", right: true, hint: "Theirs less ours, as a quantity or in the currency", show: (row) => <Maybe text={row.more === null ? DASH : exact(row.more)} why="not an order of ours" /> },
   { name: "", right: true, show: (row) => <AdjustCommand row={row} /> },
 ];
 

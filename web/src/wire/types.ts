@@ -683,11 +683,12 @@ export interface DemandKeepAlive {
   readonly reason: string;
 }
 
-/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. */
+/** Where they differ: an instrument's position, an order's open quantity, or the cash; in units. ``more`` is theirs less ours as a quantity or in the base currency; null for an order that is not ours. */
 export interface DifferenceView {
   readonly subject: string;
   readonly ours: number;
   readonly theirs: number;
+  readonly more: Decimal | null;
 }
 
 /** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
@@ -1346,7 +1347,7 @@ export interface NewTask {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "hrp" | "max-sharpe" | "min-volatility" | "risk-parity";
+export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity";
 
 /** What may have happened. */
 export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
@@ -1567,7 +1568,7 @@ export interface ProposalRecord {
   readonly turnover: number | null;
 }
 
-/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. */
+/** The present proposal for one objective; ``weights`` is null with the reason until defined. ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the proposal to them; both are null for objectives that are answered at proposals only. ``cvar`` is the mean loss of the worst bars, null where it was not made least. */
 export interface ProposalView {
   readonly objective: Objective;
   readonly at: string | null;
@@ -1589,6 +1590,7 @@ export interface ProposalView {
   readonly warning: string | null;
   readonly target: Readonly<Record<string, number>> | null;
   readonly drift: number | null;
+  readonly cvar: number | null;
 }
 
 /** A page of proposals, newest first. */
@@ -1666,7 +1668,7 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
-/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
 export interface RebalancePlan {
   readonly agent: string;
   readonly target: string;
@@ -1689,6 +1691,10 @@ export interface RebalancePlan {
   readonly kkt_residual: number | null;
   readonly realised: Decimal;
   readonly tax_note: string;
+  readonly solver: string | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly warning: string | null;
 }
 
 /** Where a rebalance stands; all but the first three are final. */
@@ -2042,13 +2048,14 @@ export interface RiskResponsesView {
   readonly next: number | null;
 }
 
-/** What a portfolio is expected to return and how far to vary, per year. ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing. ``sharpe`` is over no risk-free rate, null without a volatility. */
+/** What a portfolio is expected to return and how far to vary, per year. ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing. ``sharpe`` is over no risk-free rate, null without a volatility. ``optimality_gap`` bounds how much more could be returned at its volatility, relative; null where nothing was optimised. */
 export interface RiskReturn {
   readonly name: string;
   readonly expected_return: number;
   readonly volatility: number;
   readonly sharpe: number | null;
   readonly weights: Readonly<Record<string, number>>;
+  readonly optimality_gap: number | null;
 }
 
 /** What a risk event or a response concerns. */

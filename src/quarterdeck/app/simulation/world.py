@@ -39,7 +39,13 @@ from quarterdeck.execution.model import Code
 from quarterdeck.execution.store import assumptions_of
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339
-from quarterdeck.runtime.config import SELF_TRADE, BreakersSection, Config, PaperSection
+from quarterdeck.runtime.config import (
+    PORTFOLIO_OBJECTIVES,
+    SELF_TRADE,
+    BreakersSection,
+    Config,
+    PaperSection,
+)
 from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 from quarterdeck.runtime.manifest import code_digest
@@ -345,7 +351,9 @@ class World:
         run = msgspec.structs.replace(
             base.run, warm_up_bars=plan.warm_up, checkpoint_slices=plan.checkpoint_slices
         )
-        portfolio = msgspec.structs.replace(base.portfolio, window_bars=60)
+        portfolio = msgspec.structs.replace(
+            base.portfolio, window_bars=60, objectives=PORTFOLIO_OBJECTIVES, vol_cap=0.25
+        )
         own = self.chance.fork("own orders").pick(SELF_TRADE)
         every = DRILL_EVERY_S / 3_600.0 if self.drills else base.orders.drill_every_hours
         orders = msgspec.structs.replace(base.orders, self_trade=own, drill_every_hours=every)

@@ -108,7 +108,7 @@ def radar(service: ExecutionService, _query: GetConflicts, _caller: Caller) -> C
         desk.accounts.values(),
         desk.prices,
         contracts=desk.contracts,
-        cost_parts=desk.assumed.taker_parts + desk.assumed.spread_parts,
+        assumptions=desk.assumptions,
     )
     return ConflictsView(
         conflicts=tuple(

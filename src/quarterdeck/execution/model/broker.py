@@ -174,11 +174,15 @@ class GetBroker(Query, frozen=True):
 
 
 class DifferenceView(Answer, frozen=True):
-    """Where they differ: an instrument's position, an order's open quantity, or the cash; in units."""
+    """Where they differ: an instrument's position, an order's open quantity, or the cash; in units.
+
+    ``more`` is theirs less ours as a quantity or in the base currency; null for an order that is not ours.
+    """
 
     subject: str
     ours: int
     theirs: int
+    more: Decimal | None
 
 
 class BrokerView(Answer, frozen=True):

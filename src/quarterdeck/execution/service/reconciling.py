@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from quarterdeck.execution.core.amounts import decimal_of
 from quarterdeck.execution.core.reconcile import differences, following
 from quarterdeck.execution.core.session import Scope
 from quarterdeck.execution.model import BooksDiffered, StopScope
@@ -25,6 +27,7 @@ from quarterdeck.execution.service.sending import take_quantity, take_status, ta
 from quarterdeck.execution.store.venue import write_venue
 from quarterdeck.kernel.ids import OrderId
 from quarterdeck.kernel.messages import NumbersPublished
+from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step
@@ -173,7 +176,17 @@ def broker(service: ExecutionService, _query: GetBroker, _caller: Caller) -> Bro
         in_flight=sum(o.status in (OrderStatus.INTENT, OrderStatus.SENT) for o in working),
         unknown=tuple(o.order_id for o in working if o.status is OrderStatus.UNKNOWN),
         differences=tuple(
-            DifferenceView(subject=subject, ours=ours, theirs=theirs)
+            DifferenceView(
+                subject=subject, ours=ours, theirs=theirs, more=_more(desk, subject, theirs - ours)
+            )
             for subject, (ours, theirs) in desk.venue.differences.items()
         ),
     )
+
+
+def _more(desk: Desk, subject: str, units: int) -> Decimal | None:
+    """Return ``units`` of what ``subject`` is about as people write it; ``None`` where nobody knows."""
+    if subject == "cash":
+        return decimal_of(units, MONEY_SCALE)
+    symbols = _symbols(desk, {subject: (0, units)})
+    return decimal_of(units, desk.symbols[symbols[0]].quantity_scale) if symbols else None

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core.boxed import boxed_minimum
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.long_only import SOLVER
@@ -93,6 +93,55 @@ def efficient(
         except DomainError:
             continue
     return (*found, top)
+
+
+def richest_within(
+    mean: FloatArray, covariance: FloatArray, *, cap: float, max_weight: float
+) -> Optimum:
+    """Return the highest return at a volatility of at most ``cap``, with no weight above ``max_weight``.
+
+    Parameters
+    ----------
+    mean, covariance, max_weight
+        As in ``efficient``.
+    cap : float
+        Largest volatility, per period; positive.
+
+    Returns
+    -------
+    Optimum
+        In steps of 1e-9, the same on every processor where the active set answers.
+
+    Raises
+    ------
+    InvalidInput
+        If no allowed portfolio is as calm; the refusal names the least volatility there is.
+
+    Examples
+    --------
+    >>> found = richest_within(np.array([1.0, 2.0]), np.diag([1.0, 4.0]), cap=1.0, max_weight=1.0)
+    >>> found.weights.round(6).tolist(), found.volatility <= 1.0 + 1e-8
+    ([0.6, 0.4], True)
+    """
+    budget = Budget.of(mean.size, lower=0.0, upper=max_weight)
+    limits = Limits(max_weight=max_weight)
+    calm = solve("min-volatility", mean=mean, covariance=covariance, limits=limits)
+    if cap < calm.volatility * (1.0 - NEAR):
+        accepted = f"at least {calm.volatility:.6g}, the least there is"
+        raise InvalidInput.of("vol_cap", cap, accepted)
+    top = _measured(budget.best(mean), covariance, mean=mean, gap=0.0, solver="none")
+    if top.volatility <= cap:
+        return top
+    start = _Place(0.0, calm.weights)
+    along = _follow(start, covariance, mean, cap=cap, budget=budget) if spread(covariance) else None
+    if along is None:
+        return _general(mean, covariance, cap=cap, max_weight=max_weight)
+    place, missed = along
+    weights = budget.rounded(place.weights)
+    gain = float((weights * mean).sum())
+    lost = max(float((place.weights * mean).sum()) - gain, 0.0) + missed
+    gap = lost / (abs(gain) + lost) if lost > 0.0 else 0.0
+    return _measured(weights, covariance, mean=mean, gap=gap, solver=SOLVER)
 
 
 class _Place(NamedTuple):

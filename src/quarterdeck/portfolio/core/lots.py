@@ -52,9 +52,27 @@ def notional(stake: Stake, quantity: int) -> int:
     return 0 if worth is None else abs(quantity) * worth
 
 
-def cost(stake: Stake, quantity: int, *, cost_parts: int) -> int:
-    """Return half the spread and the fee of a trade, in money units, rounded up."""
-    return -(-notional(stake, quantity) * cost_parts // COST_PARTS)
+def cost(stake: Stake, quantity: int) -> int:
+    """Return half the spread and the commission of a trade, in money units, rounded up.
+
+    The commission is by value and by unit, and at least what the venue takes for an order.
+
+    >>> share = Stake(symbol="X", price=100, unit_value=1, quantity_scale=1, price_scale=0, lot=10,
+    ...     min_notional=0, quantity=0, cost=0, spread_parts=10**5, fee_parts=10**6, unit_fee=3,
+    ...     least_fee=20)
+    >>> cost(share, 50), cost(share, -500), cost(share, 0)
+    (70, 700, 0)
+    """
+    if not quantity:
+        return 0
+    value = notional(stake, quantity)
+    by_unit = _up(stake.unit_fee * abs(quantity), 10**stake.quantity_scale)
+    fee = max(_up(value * stake.fee_parts, COST_PARTS) + by_unit, stake.least_fee)
+    return _up(value * stake.spread_parts, COST_PARTS) + fee
+
+
+def _up(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)
 
 
 def realised(stake: Stake, quantity: int) -> int:
@@ -91,7 +109,7 @@ def _paid(holdings: Holdings, trades: list[int]) -> list[int]:
     pairs = list(zip(holdings.stakes, trades, strict=True))
     out = sum(notional(stake, q) for stake, q in pairs if q > 0)
     back = sum(notional(stake, q) for stake, q in pairs if q < 0)
-    fees = sum(cost(stake, q, cost_parts=holdings.cost_parts) for stake, q in pairs)
+    fees = sum(cost(stake, q) for stake, q in pairs)
     room = holdings.cash + back - fees
     if out <= room:
         return trades

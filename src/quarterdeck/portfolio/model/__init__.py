@@ -117,7 +117,7 @@ class RebalanceProposed(Message, frozen=True):
     the conditions of an optimum are from holding, both null for what optimises nothing.
     The joint returns are those of ``span_from`` to ``span_to``; ``condition`` is the condition
     number of their correlations, null where they are singular; ``warning`` says why the estimate
-    is weak.
+    is weak. ``cvar`` is the mean loss of the worst bars where that is what was made least.
     """
 
     at: Nanos
@@ -138,6 +138,7 @@ class RebalanceProposed(Message, frozen=True):
     span_to: Nanos
     condition: float | None
     warning: str | None
+    cvar: float | None = None
 
 
 PUBLISHED = (
@@ -190,7 +191,8 @@ class ProposalView(Answer, frozen=True):
     """The present proposal for one objective; ``weights`` is null with the reason until defined.
 
     ``target`` holds the weights that are best at the last close and ``drift`` the turnover from the
-    proposal to them; both are null for objectives that are answered at proposals only.
+    proposal to them; both are null for objectives that are answered at proposals only. ``cvar`` is
+    the mean loss of the worst bars, null where it was not made least.
     """
 
     objective: Objective
@@ -213,6 +215,7 @@ class ProposalView(Answer, frozen=True):
     warning: str | None
     target: dict[str, float] | None
     drift: float | None
+    cvar: float | None
 
     @classmethod
     def empty(
@@ -246,6 +249,7 @@ class ProposalView(Answer, frozen=True):
             warning=None,
             target=target,
             drift=None,
+            cvar=None,
         )
 
 

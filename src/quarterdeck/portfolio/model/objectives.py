@@ -13,3 +13,7 @@ class Objective(StrEnum):
     RISK_PARITY = "risk-parity"
     HRP = "hrp"
     EQUAL_WEIGHT = "equal-weight"
+    MAX_RETURN = "max-return"
+    """Highest return at the configured volatility cap."""
+    MIN_CVAR = "min-cvar"
+    """Least mean loss of the worst periods."""

@@ -27,6 +27,7 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import Budget
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.sums import published
@@ -71,6 +72,15 @@ class Outlook:
 
     mean: Floats
     covariance: Floats
+    observations: int
+    span_from: Nanos
+    span_to: Nanos
+
+    @property
+    def warning(self) -> str | None:
+        """Why the covariance is weak, or null."""
+        condition = condition_number(self.covariance)
+        return weakness(self.mean.size, observations=self.observations, condition=condition)
 
 
 class PortfolioService:
@@ -79,6 +89,7 @@ class PortfolioService:
     name: ClassVar[str] = "portfolio"
     state: ClassVar[Mapping[str, State]] = {
         "symbols": State.FIXED,
+        "objectives": State.FIXED,
         "_config": State.FIXED,
         "periods_per_year": State.FIXED,
         "_budget": State.FIXED,
@@ -120,6 +131,7 @@ class PortfolioService:
         # The regimes that began in this slice, until its bars are heard; never kept beyond the step.
         self._turned: list[RegimeChanged] = []
         self._config = config
+        self.objectives = tuple(Objective(name) for name in config.objectives)
         self.periods_per_year = config.periods_per_year
         # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
         self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
@@ -202,9 +214,10 @@ class PortfolioService:
         turned, self._turned = self._turned, []
         note_turns(self._book, turned, worths=after, step=step)
         if self._moments.full and message.index % self._config.every_bars == 0:
-            basis = _basis(self.sample())
-            for objective in Objective:
-                self._propose(objective, step, basis=basis)
+            sample = self.sample()
+            basis = _basis(sample)
+            for objective in self.objectives:
+                self._propose(objective, step, sample=sample, basis=basis)
         self._tell_drifts(step)
         latest = self._latest.get(Objective.MAX_SHARPE)
         told = {
@@ -215,7 +228,7 @@ class PortfolioService:
             step.say(NumbersPublished(name=f"portfolio.{name}_fraction", values={"deck": value}))
 
     def _tell_drifts(self, step: Step) -> None:
-        for objective in Objective:
+        for objective in self.objectives:
             drift = self._drift(objective)
             if drift is not None:
                 what, subject = DriftOf.PROPOSAL, objective.value
@@ -270,7 +283,14 @@ class PortfolioService:
             market = self._against.benchmark.weights
             prior = prior_of(self._config, covariance, market=market)
             mean = self.convictions.mean(covariance, prior=prior)
-        return Outlook(mean=mean, covariance=covariance)
+        turn = int(self._moments.count[0]) % self._config.window_bars
+        return Outlook(
+            mean=mean,
+            covariance=covariance,
+            observations=self._config.window_bars,
+            span_from=Nanos(int(self._instants[turn])),
+            span_to=Nanos(int(self._instants[turn - 1])),
+        )
 
     def deviation(self, row: int) -> float:
         """Return the deviation of an instrument's return per bar; 0 until the window is full."""
@@ -329,16 +349,13 @@ class PortfolioService:
             opinions=self.convictions.opinions(),
         )
 
-    def _propose(self, objective: Objective, step: Step, *, basis: Basis | DomainError) -> None:
+    def _propose(
+        self, objective: Objective, step: Step, *, sample: Sample, basis: Basis | DomainError
+    ) -> None:
         try:
             if isinstance(basis, DomainError):
                 raise basis
-            optimum = optimum_of(
-                objective,
-                (basis.mean, basis.covariance),
-                cap=float(self._budget.upper[0]),
-                symbols=self.symbols,
-            )
+            optimum = optimum_of(objective, sample, (basis.mean, basis.covariance))
         except DomainError as refusal:
             self._reasons[objective] = refusal.message
             step.write("portfolio.reason_saved", objective=objective.value, reason=refusal.message)
@@ -408,7 +425,7 @@ class PortfolioService:
                     target=self._targets.of(objective.value),
                     drift=self._drift(objective),
                 )
-                for objective in Objective
+                for objective in self.objectives
             )
         )
 

@@ -45,6 +45,7 @@ from quarterdeck.portfolio.model.allocation import (
 )
 from quarterdeck.portfolio.model.rebalancing import Mode
 from quarterdeck.portfolio.ports import Charges, Treasury
+from quarterdeck.runtime.config import USUAL_OBJECTIVES
 from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
@@ -53,6 +54,8 @@ PARTITION: Final = "portfolio"
 LEAST_SESSIONS: Final = 20
 MOST_AGENTS: Final = 200
 MOST_REASON: Final = 500
+SHARED: Final = USUAL_OBJECTIVES
+"""What capital is shared out by: neither a cap nor a tail is stated for sessions."""
 
 
 class Standing(msgspec.Struct):
@@ -162,29 +165,35 @@ class AllocationService:
         self._save(step)
 
     def _look(self, step: Step) -> None:
-        """See at a session's first close whether it is due; move capital, or wait to be approved."""
+        """See at a session's first close whether it is due; move capital, or wait to be approved.
+
+        What waits is no longer due once the turnover has fallen below what was asked for.
+        """
         standing = self._standing
-        if standing is None or standing.due is not None:
+        if standing is None:
             return
-        asked = standing.allocation
+        asked, waits = standing.allocation, standing.due is not None
         if asked.every is None and asked.drift is None:
             return
-        if asked.every is not None and period_of(step.at, asked.every) <= period_of(
-            standing.since, asked.every
-        ):
+        every = None if waits else asked.every
+        if every is not None and period_of(step.at, every) <= period_of(standing.since, every):
             return
         try:
             apart = self._apart(asked, self._best(asked))
         except DomainError as refusal:
-            self._came_to(standing, refusal.message, step)
+            if not waits:
+                self._came_to(standing, refusal.message, step)
             return
         if asked.drift is not None and apart < asked.drift:
-            if asked.every is not None:
-                self._came_to(standing, f"turnover {apart:.4f} is below {asked.drift:g}", step)
-            return
-        if asked.mode is Mode.AUTOMATIC:
+            told = f"turnover {apart:.4f} is below {asked.drift:g}"
+            if waits:
+                standing.due = None
+                self._came_to(standing, f"no longer due: {told}", step)
+            elif asked.every is not None:
+                self._came_to(standing, told, step)
+        elif asked.mode is Mode.AUTOMATIC:
             self._came_to(standing, self._carry("by its mandate", DECK_CALLER, step), step)
-        else:
+        elif not waits:
             standing.due = f"{rfc3339(step.at)}: turnover {apart:.4f}"
             self._came_to(standing, f"proposed, {asked.mode.value}", step)
 
@@ -400,6 +409,8 @@ def _check(command: SetAllocation) -> None:
     if not 2 <= len(agents) <= MOST_AGENTS or len(set(agents)) < len(agents):
         accepted = f"2 to {MOST_AGENTS} different agents"
         raise InvalidInput.of("agents", f"{len(agents)} of {len(set(agents))} kinds", accepted)
+    if command.objective.value not in SHARED:
+        raise InvalidInput.of("objective", command.objective.value, ", ".join(SHARED))
     if not LEAST_SESSIONS <= command.sessions <= KEPT:
         raise InvalidInput.of("sessions", command.sessions, f"{LEAST_SESSIONS} to {KEPT}")
     drift = command.drift

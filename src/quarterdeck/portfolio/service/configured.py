@@ -15,7 +15,11 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def mandates_of(
-    entries: Sequence[MandateEntry], symbols: Sequence[str], *, every_bars: int
+    entries: Sequence[MandateEntry],
+    symbols: Sequence[str],
+    *,
+    objectives: Sequence[Objective],
+    every_bars: int,
 ) -> dict[str, SetMandate]:
     """Return the mandates by agent, or refuse one and say which key is wrong and what is accepted."""
     if len(entries) > MAX_MANDATES:
@@ -34,7 +38,7 @@ def mandates_of(
         names.add(entry.name)
         command = _command(entry, at)
         try:
-            check_mandate(command, symbols, every_bars=every_bars)
+            check_mandate(command, symbols, objectives=objectives, every_bars=every_bars)
         except DomainError as refusal:
             key = (refusal.field or "name").removeprefix("triggers.")
             raise InvalidInput(

@@ -122,7 +122,10 @@ def frontier_answer(question: FrontierQuestion) -> FrontierView:
     return replace(
         view,
         frontier=tuple(
-            _point(str(place), one.weights, basis=basis, sample=sample)
+            replace(
+                _point(str(place), one.weights, basis=basis, sample=sample),
+                optimality_gap=published(one.optimality_gap or 0.0),
+            )
             for place, one in enumerate(edge, 1)
         ),
     )
@@ -203,12 +206,7 @@ def sensitivity_answer(question: SensitivityQuestion) -> SensitivityView:
     t = len(sample.window)
     try:
         basis = basis_of(sample)
-        own = optimum_of(
-            asked.objective,
-            (basis.mean, basis.covariance),
-            cap=sample.cap,
-            symbols=sample.symbols,
-        )
+        own = optimum_of(asked.objective, sample, (basis.mean, basis.covariance))
         found = sensitivity_of(
             t,
             lambda rows: _drawn(sample, asked.objective, rows),
@@ -230,9 +228,7 @@ def _drawn(sample: Sample, objective: Objective, rows: Ints) -> Floats | None:
     """Return an objective's weights on one draw of the window; None where it has none."""
     try:
         mean, covariance, _ = sample.moments(rows)
-        return optimum_of(
-            objective, (mean, covariance), cap=sample.cap, symbols=sample.symbols
-        ).weights
+        return optimum_of(objective, sample, (mean, covariance), rows).weights
     except DomainError:
         return None
 

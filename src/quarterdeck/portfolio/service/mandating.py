@@ -17,6 +17,7 @@ from quarterdeck.portfolio.model import (
     EndMandate,
     MandateView,
     Mode,
+    Objective,
     ProposeRebalance,
     RebalanceStatus,
     RebalanceView,
@@ -42,7 +43,12 @@ MAX_WAIT_BARS = 5_000
 
 def set_mandate(service: RebalancingService, command: SetMandate, step: Step) -> MandateView:
     """Begin to watch an account, or change how; a mandate that was held goes on."""
-    check_mandate(command, service.symbols, every_bars=service.every_bars)
+    check_mandate(
+        command,
+        service.symbols,
+        objectives=service.portfolio.objectives,
+        every_bars=service.every_bars,
+    )
     service.accounts.holdings(command.agent)
     charges = service.programmes.charges
     for charge in charges.values():
@@ -179,7 +185,13 @@ def _refuse_live(service: RebalancingService, name: str) -> None:
         )
 
 
-def check_mandate(command: SetMandate, symbols: Sequence[str], *, every_bars: int) -> None:
+def check_mandate(
+    command: SetMandate,
+    symbols: Sequence[str],
+    *,
+    objectives: Sequence[Objective],
+    every_bars: int,
+) -> None:
     """Refuse terms that no account could be held to."""
     name = _text("name", command.name, most=MAX_NAME)
     if not name.isprintable():
@@ -188,6 +200,7 @@ def check_mandate(command: SetMandate, symbols: Sequence[str], *, every_bars: in
     horizon = command.horizon_bars
     check_terms(
         symbols,
+        objectives,
         objective=command.objective,
         weights=command.weights,
         horizon_bars=every_bars if horizon is None else horizon,

@@ -40,6 +40,8 @@ from quarterdeck.runtime.policy import DECK_CALLER
 MOST_BARS = 5_000
 MOST_AVERSION = 1_000_000.0
 NO_AVERSION = "no risk aversion is stated, and only a maximum Sharpe target implies one"
+SOLVER = "coordinate-descent"
+"""What finds the no-trade region."""
 NO_OUTLOOK = "the window of joint returns is not full yet"
 TAX_NOTE = (
     "Taxes are not counted: what sales would realise at average cost is shown beside the plan, and "
@@ -70,6 +72,7 @@ def aim_of(
     """Return the target that an objective or fixed weights name at this close."""
     check_terms(
         symbols,
+        portfolio.objectives,
         objective=objective,
         weights=weights,
         horizon_bars=horizon_bars,
@@ -112,6 +115,7 @@ def _best(portfolio: PortfolioService, symbols: Sequence[str], objective: Object
 
 def check_terms(
     symbols: Sequence[str],
+    objectives: Sequence[Objective],
     *,
     objective: Objective | None,
     weights: Mapping[str, float] | None,
@@ -122,6 +126,9 @@ def check_terms(
     if (objective is None) is (weights is None):
         both = "none" if objective is None else "both"
         raise InvalidInput.of("objective", both, "either an objective or weights")
+    if objective is not None and objective not in objectives:
+        accepted = f"one of portfolio.objectives: {', '.join(objectives)}"
+        raise InvalidInput.of("objective", objective.value, accepted)
     if not 1 <= horizon_bars <= MOST_BARS:
         raise InvalidInput.of("horizon_bars", horizon_bars, f"1 to {MOST_BARS:,}")
     if risk_aversion is not None and not (
@@ -162,7 +169,7 @@ def plan_of(
     )
     pairs = list(zip(stakes, trades, strict=True))
     after = _weights(holdings, [stake.quantity + traded for stake, traded in pairs])
-    costs = [cost(stake, traded, cost_parts=holdings.cost_parts) for stake, traded in pairs]
+    costs = [cost(stake, traded) for stake, traded in pairs]
     spent = sum(costs)
     gain = _gain(holdings, weights, after, aim=aim, outlook=outlook)
     covariance = None if outlook is None else outlook.covariance
@@ -193,6 +200,10 @@ def plan_of(
         kkt_residual=residual,
         realised=_money(sum(realised(stake, traded) for stake, traded in pairs)),
         tax_note=TAX_NOTE,
+        solver=None if residual is None else SOLVER,
+        span_from=None if outlook is None else rfc3339(outlook.span_from),
+        span_to=None if outlook is None else rfc3339(outlook.span_to),
+        warning=None if outlook is None else outlook.warning,
     ), trades
 
 

@@ -82,7 +82,12 @@ class RebalancingService:
         self.every_bars = config.every_bars
         self.portfolio = portfolio
         self.accounts = accounts
-        self._configured = mandates_of(config.mandates, self.symbols, every_bars=config.every_bars)
+        self._configured = mandates_of(
+            config.mandates,
+            self.symbols,
+            objectives=portfolio.objectives,
+            every_bars=config.every_bars,
+        )
         self.programmes = Programmes()
         # The instruments whose regime changed in this slice; never kept beyond the step.
         self._turned: set[int] = set()

@@ -35,6 +35,7 @@ class Figures(TypedDict):
     optimality_gap: float | None
     kkt_residual: float | None
     solver: str
+    cvar: float | None
 
 
 def figures_of(optimum: Optimum, *, year: int, before: tuple[float, ...] | None) -> Figures:
@@ -50,6 +51,7 @@ def figures_of(optimum: Optimum, *, year: int, before: tuple[float, ...] | None)
         optimality_gap=_published(optimum.optimality_gap),
         kkt_residual=_published(optimum.kkt_residual),
         solver=optimum.solver,
+        cvar=_published(optimum.cvar),
     )
 
 
@@ -93,6 +95,7 @@ def shown(
         warning=proposal.warning,
         target=now,
         drift=drift,
+        cvar=proposal.cvar,
     )
 
 

@@ -104,14 +104,11 @@ def groups_of(state: PairState) -> tuple[tuple[int, ...], ...]:
 
 def correlation_within(state: PairState, rows: Sequence[int]) -> tuple[float, float]:
     """Return the mean correlation of all pairs of a cluster, lately and usually, in [-1, 1]."""
+    members = np.array(rows, dtype=np.int64)
     found = []
     for array in (state.fast, state.slow):
-        part = array[np.ix_(rows, rows)]
-        scale = np.sqrt(np.outer(np.diag(part), np.diag(part)))
-        upper = np.triu_indices(len(rows), 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            pairs = np.clip(part[upper] / scale[upper], -1.0, 1.0)
-        found.append(math.fsum(np.nan_to_num(pairs).tolist()) / max(pairs.size, 1))
+        pairs = _within(array, members)
+        found.append(math.fsum(pairs.tolist()) / max(pairs.size, 1))
     return found[0], found[1]
 
 
@@ -137,6 +134,7 @@ def warm_up() -> None:
     rows = np.arange(2, dtype=np.int64)
     follow_pairs(state, rows, close=one, before=one, volatility=one)
     groups_of(state)
+    correlation_within(state, (0, 1))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -183,6 +181,21 @@ def _take(
     pairs[i, j] += 1
     fast[i, j] += max(FAST, 1.0 / pairs[i, j]) * (product - fast[i, j])
     slow[i, j] += max(SLOW, 1.0 / pairs[i, j]) * (product - slow[i, j])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _within(means: FloatArray, rows: IntArray) -> FloatArray:
+    """Return the correlation of every pair of ``rows``; 0 where one has none."""
+    k = rows.size
+    out, place = np.zeros(k * (k - 1) // 2), 0
+    for a in range(k):
+        for b in range(a + 1, k):
+            i, j = rows[a], rows[b]
+            value = means[i, j] / np.sqrt(means[i, i] * means[j, j])
+            if not np.isnan(value):
+                out[place] = min(max(value, -1.0), 1.0)
+            place += 1
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

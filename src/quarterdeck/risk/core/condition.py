@@ -39,6 +39,8 @@ PEAK_DECAY: Final = 1.0 / 500.0
 HIGH_RATIO: Final = 2.0
 DEEP: Final = 0.2
 MULTIPLIERS: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+CLAIMS: Final = np.array([[1.0 / m] for m in MULTIPLIERS])
+"""What each says losses reach, in 99 % VaR."""
 """What the experts of a condition scale limits by: never above 1, never below 0.5."""
 RATES: Final = (0.05, 0.2, 0.8)
 """Learning rates that run side by side; the better one is followed."""
@@ -228,7 +230,7 @@ def learned_from(weights: ConditionWeights, ratios: FloatArray) -> ConditionWeig
     if known.size == 0:
         return weights
     x = np.clip(known, -RATIO_BOUND, RATIO_BOUND)
-    lost = [_pinball(x, 1.0 / m) for m in MULTIPLIERS]
+    lost = _pinballs(x).tolist()
     logs, losses = [], []
     for rate, line, so_far in zip(RATES, weights.logs, weights.losses, strict=True):
         shares = _shares(line)
@@ -237,6 +239,40 @@ def learned_from(weights: ConditionWeights, ratios: FloatArray) -> ConditionWeig
         logs.append(tuple(math.log((1.0 - SHARE) * s + SHARE / len(moved)) for s in moved))
     held = min(_mixture(logs, losses), weights.held + RISE)
     return ConditionWeights(tuple(logs), tuple(losses), weights.bars + 1, held)
+
+
+def explained_weights(
+    weights: ConditionWeights, before: dict[str, float] | None, total: float
+) -> tuple[dict[str, float], tuple[tuple[str, float], ...]]:
+    """Return what each expert weighs over all rates, and the three largest causes of a change.
+
+    Each expert's cause is its part of the change of the mean, weight gained or lost times how far its
+    claim is from the mean before; with what bounds and pace leave out they add up to ``total``.
+
+    Examples
+    --------
+    >>> explained_weights(nothing_learned(Condition.CRISIS), None, -0.5)[1]
+    (('first value', -0.5),)
+    """
+    follow = _shares([-one / TAIL for one in weights.losses])
+    lines = [_shares(line) for line in weights.logs]
+    now = {
+        f"scale {m:g}": math.fsum(
+            trust * line[k] for trust, line in zip(follow, lines, strict=True)
+        )
+        for k, m in enumerate(MULTIPLIERS)
+    }
+    if before is None:
+        return now, (("first value", total),)
+    scales = dict(zip(now, MULTIPLIERS, strict=True))
+    mean = math.fsum(before[name] * m for name, m in scales.items())
+    found = [
+        (f"weight of {name}", (now[name] - before[name]) * (m - mean) / mean)
+        for name, m in scales.items()
+    ]
+    found.append(("bounds and pace", total - math.fsum(part for _, part in found)))
+    found.sort(key=lambda one: -abs(one[1]))
+    return now, tuple(found[:3])
 
 
 def _mixture(logs: list[tuple[float, ...]], losses: list[float]) -> float:
@@ -249,9 +285,10 @@ def _mixture(logs: list[tuple[float, ...]], losses: list[float]) -> float:
     return min(max(mixed, MULTIPLIERS[-1]), MULTIPLIERS[0])
 
 
-def _pinball(loss: FloatArray, quantile: float) -> float:
-    miss = loss - quantile
-    return float(np.mean(np.where(miss > 0.0, (1.0 - TAIL) * miss, -TAIL * miss)))
+def _pinballs(loss: FloatArray) -> FloatArray:
+    """Return what each expert's claim loses, (experts,)."""
+    miss = loss - CLAIMS
+    return np.asarray(np.where(miss > 0.0, (1.0 - TAIL) * miss, -TAIL * miss).mean(axis=1))
 
 
 def _shares(logs: list[float] | tuple[float, ...]) -> list[float]:

@@ -98,66 +98,90 @@ def remember_slice(
     state.slices[0] += 1
 
 
+class Scenarios(NamedTuple):
+    """What portfolios are forecast from, made once for all of a slice.
+
+    ``moves`` (t, n) are the residuals of the past at present volatilities, as simple returns, and
+    ``returns`` (t, n) those that were; both are rings as they lie, ``oldest`` the rows they begin at.
+    ``constants`` and ``tails`` are the bank's.
+    """
+
+    moves: FloatArray
+    returns: FloatArray
+    oldest: tuple[int, int]
+    constants: FloatArray
+    tails: FloatArray
+
+
+def scenarios_of(state: JointState, bank: BankState) -> Scenarios:
+    """Return what portfolios are forecast from, after the present slice."""
+    seen = int(state.slices[0])
+    return Scenarios(
+        moves=np.exp(np.sqrt(bank.variance[:, BASE]) * state.residuals[:seen]) - 1.0,
+        returns=state.returns[:seen],
+        oldest=(_oldest(seen, JOINT_WINDOW), _oldest(seen, OWN_WINDOW)),
+        constants=bank.constants[BASE].copy(),
+        tails=bank.tails.copy(),
+    )
+
+
+def _oldest(seen: int, window: int) -> int:
+    return seen % window if seen > window else 0
+
+
 def forecast_portfolios(
-    state: JointState, bank: BankState, weights: FloatArray, *, tails: FloatArray
+    past: Scenarios, weights: FloatArray, *, shares: bool = True
 ) -> PortfolioForecast:
     """Forecast what portfolios may lose in the next bar.
 
     Parameters
     ----------
-    state, bank
+    past : Scenarios
         After the present slice.
     weights : ndarray of shape (p, n), float64
         Of each instrument, short negative, in any one unit; finite.
-    tails : ndarray of shape (levels,), float64
-        One less each confidence level.
+    shares : bool
+        Whether marginals are wanted; they are NaN otherwise.
 
     Raises
     ------
     InvalidInput
         If the weights do not fit the instruments or are not finite.
     """
-    n = bank.close.size
+    n = past.returns.shape[1]
     if weights.ndim != 2 or weights.shape[1] != n or not np.isfinite(weights).all():
         raise InvalidInput.of("weights", weights.shape, f"finite numbers of shape (p, {n})")
-    p, levels = weights.shape[0], tails.size
+    p, levels = weights.shape[0], past.tails.size
     var, es = np.full((p, levels), np.nan), np.full((p, levels), np.nan)
     marginal, ratio = np.full((p, levels, n), np.nan), np.full(p, np.nan)
-    seen = int(state.slices[0])
-    past = _in_order(state.returns, seen)
-    moves = np.exp(np.sqrt(bank.variance[:, BASE]) * _in_order(state.residuals, seen)) - 1.0
     _forecast_all(
         np.array(weights, order="C"),
-        moves,
-        past,
-        np.array(tails),
-        bank.constants[BASE].copy(),
+        past.moves,
+        past.returns,
+        past.oldest,
+        past.tails,
+        past.constants,
         var,
         es,
         marginal,
         ratio,
+        shares,
     )
     return PortfolioForecast(var=var, es=es, marginal=marginal, ratio=ratio)
 
 
-def _in_order(ring: FloatArray, seen: int) -> FloatArray:
-    """Return the rows of a ring, oldest first."""
-    size = ring.shape[0]
-    return ring[:seen].copy() if seen < size else np.roll(ring, -(seen % size), axis=0)
-
-
 def warm_up() -> None:
     """Compile this module's kernels on two bars."""
-    forecast_portfolios(JointState(1), BankState(1), np.ones((1, 1)), tails=np.full(1, 0.05))
+    forecast_portfolios(scenarios_of(JointState(1), BankState(1)), np.ones((1, 1)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _worth(moves: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the moves (t, n) of portfolios (n, p) as (t, p); NaN where a held one is unknown."""
-    p = weights.shape[1]
-    out = np.zeros((moves.shape[0], p))
-    for t in range(moves.shape[0]):
-        line = out[t]
+def _worth(moves: FloatArray, weights: FloatArray, oldest: int) -> FloatArray:
+    """Return the moves (t, n) of portfolios (n, p) as (t, p), oldest first; NaN where a held is unknown."""
+    p, size = weights.shape[1], moves.shape[0]
+    out = np.zeros((size, p))
+    for t in range(size):
+        line = out[(t - oldest) % size]
         for i in range(moves.shape[1]):
             move, held = moves[t, i], weights[i]
             if np.isnan(move):
@@ -246,6 +270,7 @@ def _own(
 def _share_out(
     joint: FloatArray,
     moves: FloatArray,
+    oldest: int,
     bound: float,
     total: float,
     weights: FloatArray,
@@ -260,9 +285,10 @@ def _share_out(
     for t in range(joint.size):
         if joint[t] <= bound:
             found += 1
+            line = moves[(t + oldest) % joint.size]
             for i in range(marginal.size):
-                if not np.isnan(moves[t, i]):
-                    marginal[i] -= moves[t, i]
+                if not np.isnan(line[i]):
+                    marginal[i] -= line[i]
     for i in range(marginal.size):
         marginal[i] /= max(found, 1)
         sum_up += weights[i] * marginal[i]
@@ -275,15 +301,17 @@ def _forecast_all(
     weights: FloatArray,
     moves: FloatArray,
     past: FloatArray,
+    oldest: tuple[int, int],
     tails: FloatArray,
     c: FloatArray,
     var: FloatArray,
     es: FloatArray,
     marginal: FloatArray,
     ratio: FloatArray,
+    shares: bool,
 ) -> None:
     held = weights.T.copy()
-    joint, paths = _worth(moves, held).T.copy(), _worth(past, held)
+    joint, paths = _worth(moves, held, oldest[0]).T.copy(), _worth(past, held, oldest[1])
     p = weights.shape[0]
     known, residuals = np.empty(moves.shape[0]), np.empty((p, past.shape[0]))
     deviation, length = np.empty(p), np.zeros(p, dtype=np.int64)
@@ -306,4 +334,13 @@ def _forecast_all(
             lower, meaner, _ = _read_tail(second, length[k], tails[j])
             var[k, j] = max(0.0, -0.5 * (low + deviation[k] * lower))
             es[k, j] = max(0.0, -0.5 * (mean + deviation[k] * meaner))
-            _share_out(joint[k], moves, first[worst - 1], var[k, j], weights[k], marginal[k, j])
+            if shares:
+                _share_out(
+                    joint[k],
+                    moves,
+                    oldest[0],
+                    first[worst - 1],
+                    var[k, j],
+                    weights[k],
+                    marginal[k, j],
+                )

@@ -14,10 +14,9 @@ from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.adapt import explained
-from quarterdeck.risk.core.bank import BankState
 from quarterdeck.risk.core.clusters import PairState, cluster_scale, correlation_within, groups_of
 from quarterdeck.risk.core.condition import ConditionWeights, learned_from, nothing_learned
-from quarterdeck.risk.core.joint import JointState, PortfolioForecast, forecast_portfolios
+from quarterdeck.risk.core.joint import PortfolioForecast, Scenarios, forecast_portfolios
 from quarterdeck.risk.core.limits import banded_limit
 from quarterdeck.risk.model import (
     Adaptation,
@@ -88,9 +87,7 @@ class Clusters:
         for row in reader.rows("risk.clusters"):
             self._kept = msgspec.json.decode(row["kept"], type=Kept)
 
-    def refresh(
-        self, pairs: PairState, bank: BankState, joint: JointState, *, held: Mapping[str, Floats]
-    ) -> None:
+    def refresh(self, pairs: PairState, past: Scenarios, *, held: Mapping[str, Floats]) -> None:
         """See who moves together and forecast it: spread evenly, and as the deck holds it."""
         self._found = {
             self._symbols[rows[0]]: Found(rows, *correlation_within(pairs, rows))
@@ -105,7 +102,7 @@ class Clusters:
         self._forecast = None
         if self._found:
             flat = lines.reshape(-1, len(self._symbols))
-            self._forecast = forecast_portfolios(joint, bank, flat, tails=bank.tails)
+            self._forecast = forecast_portfolios(past, flat, shares=False)
 
     def lost(self, loss: Floats) -> dict[str, float]:
         """Return what each known cluster, spread evenly, lost in a bar over its 99 % VaR."""

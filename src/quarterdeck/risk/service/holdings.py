@@ -10,7 +10,7 @@ from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
 from quarterdeck.risk.core.bank import BankState
-from quarterdeck.risk.core.joint import JointState, PortfolioForecast, forecast_portfolios
+from quarterdeck.risk.core.joint import PortfolioForecast, Scenarios, forecast_portfolios
 from quarterdeck.risk.core.judgement import (
     JudgementState,
     judge_slice,
@@ -74,7 +74,7 @@ class Holdings:
             quantity_units=line[message.instrument],
         )
 
-    def refresh(self, bank: BankState, joint: JointState) -> None:
+    def refresh(self, bank: BankState, past: Scenarios) -> None:
         """Value what is held at the last closes and forecast its loss; changes no journaled state."""
         close = np.nan_to_num(bank.close)
         by_agent = {
@@ -87,9 +87,7 @@ class Holdings:
         if by_agent:
             together = np.sum(list(by_agent.values()), axis=0)
             self._weights = {DECK: np.asarray(together, dtype=np.float64), **by_agent}
-            self._forecast = forecast_portfolios(
-                joint, bank, np.array(list(self._weights.values())), tails=bank.tails
-            )
+            self._forecast = forecast_portfolios(past, np.array(list(self._weights.values())))
 
     def lost(self, returns: Floats) -> float | None:
         """Return what the deck lost in a bar over its gross value before it; None if it held nothing."""
