@@ -201,6 +201,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "risk.coverage_alarm_p": ("p-value", "Kupiec p-value of the last 500 bars below which a forecast is reported"),
     "risk.coverage_alarm_bars": ("bars", "recent judged bars needed before that"),
+    "risk.coverage_guard": (
+        "true or false",
+        "Whether a forecast's scale is corrected slowly while its hits are more than two standard errors off.",
+    ),
     "risk.breach_cluster_hits": (
         "losses",
         "Losses beyond the 99 % VaR in 20 judged bars from which on a `breach_cluster` event is raised.",
@@ -556,7 +560,10 @@ _UNSAID = {
 # Rig: what it does, and the counts of it that are shown, in order.
 RIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "simulation": (
-        "Whole decks from seeds, with faults; [what an event is](simulation.md).",
+        (
+            "Whole decks from seeds, with faults; [what an event is](simulation.md). A violation counts where it "
+            "was found; none is open: its seed is run again once it is mended."
+        ),
         ("seeds", "events", "effects", "lives", "violations"),
     ),
     "kill_loop": (

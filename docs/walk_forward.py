@@ -19,7 +19,7 @@ from quarterdeck.data import CLOSES_US20, path_of
 from quarterdeck.kernel.time import parse_rfc3339
 from quarterdeck.library.bars import read_bars, slices
 from quarterdeck.library.optimise import Limits
-from quarterdeck.library.walk_forward import Record, walked
+from quarterdeck.library.walk_forward import Record, walk_forward
 
 PAGE = Path(__file__).parent / "reference" / "portfolio.md"
 BEGIN, END = "<!-- walk-forward: begin -->\n", "<!-- walk-forward: end -->\n"
@@ -52,7 +52,7 @@ def returns_since(first: str) -> tuple[np.ndarray, int]:
 def record(returns: np.ndarray, objective: str) -> Record:
     """Return one row's figures."""
     cap = VOL_CAP / YEAR**0.5 if objective == "max-return" else None
-    return walked(
+    return walk_forward(
         returns,
         objective=objective,
         window=WINDOW,

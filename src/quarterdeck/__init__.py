@@ -15,15 +15,18 @@ if TYPE_CHECKING:
         Estimate,
         Group,
         Limits,
+        Optimum,
         RollingOptimizer,
         Sensitivity,
         View,
+        frontier,
         optimize,
         sensitivity,
     )
     from quarterdeck.library.regimes import RegimeDetector, RegimeHistory, detect_regimes
     from quarterdeck.library.risk import RiskForecast, RiskForecaster, forecast_risk
     from quarterdeck.library.talib import talib_indicator
+    from quarterdeck.library.walk_forward import Record, walk_forward
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "Estimate",
     "Group",
     "Limits",
+    "Optimum",
+    "Record",
     "RegimeDetector",
     "RegimeHistory",
     "RiskForecast",
@@ -43,11 +48,13 @@ __all__ = [
     "coarser",
     "detect_regimes",
     "forecast_risk",
+    "frontier",
     "optimize",
     "read_bars",
     "sensitivity",
     "slices",
     "talib_indicator",
+    "walk_forward",
 ]
 
 _LIBRARY = {
@@ -57,6 +64,8 @@ _LIBRARY = {
     "View": "optimise",
     "Group": "optimise",
     "Limits": "optimise",
+    "Optimum": "optimise",
+    "Record": "walk_forward",
     "RegimeDetector": "regimes",
     "RegimeHistory": "regimes",
     "RiskForecast": "risk",
@@ -66,11 +75,13 @@ _LIBRARY = {
     "coarser": "bars",
     "detect_regimes": "regimes",
     "forecast_risk": "risk",
+    "frontier": "optimise",
     "optimize": "optimise",
     "read_bars": "bars",
     "sensitivity": "optimise",
     "slices": "bars",
     "talib_indicator": "talib",
+    "walk_forward": "walk_forward",
 }
 
 
@@ -78,7 +89,10 @@ def __getattr__(name: str) -> object:
     """Load a library name on first use."""
     if name not in _LIBRARY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"quarterdeck.library.{_LIBRARY[name]}"), name)
+    found: object = getattr(import_module(f"quarterdeck.library.{_LIBRARY[name]}"), name)
+    # The next use finds it here: looking a module up anew took a twentieth of an optimisation.
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -41,10 +41,12 @@ from quarterdeck.risk.model import (
     GetRiskEvents,
     GetRiskNow,
     LimitsChanged,
+    MultiplierChanged,
     RiskEventKind,
     RiskEventRaised,
 )
 from quarterdeck.risk.service import RiskService, now, records
+from quarterdeck.risk.service.multipliers import TOLD_FROM, Multipliers
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.config import (
     USUAL_OBJECTIVES,
@@ -229,6 +231,44 @@ def test_every_change_of_a_limit_has_its_causes_its_model_and_what_is_expected_o
             assert change.position_limit_units - change.previous_units <= most + 1
 
 
+def test_every_change_of_a_multiplier_has_its_record_and_they_follow_one_another(
+    line: Line,
+) -> None:
+    told: dict[tuple[str, str], float] = {}
+    for number, change in enumerate(of(line, MultiplierChanged), start=1):
+        assert isinstance(change, MultiplierChanged)
+        key = (change.kind.value, change.subject)
+        assert (change.number, change.previous) == (number, told.get(key))
+        assert 0.0 < change.multiplier <= 1.0
+        assert change.multiplier != change.previous
+        assert 1 <= len(change.effects) <= 3
+        told[key] = change.multiplier
+    assert len(told) > len(FEED.symbols)
+    assert len(line.store.all("risk_multiplier_changes")) == number
+    for view in line.risk.risks(GetRisk(), OPERATOR).instruments:
+        # What is in force is what was told last.
+        assert view.multiplier == told["size", view.symbol]
+    prevailing = line.risk.market_condition.prevailing()
+    assert prevailing is not None
+    assert abs(told["condition", prevailing[0].value] - prevailing[1].held) < TOLD_FROM
+    fresh = Multipliers()
+    fresh.load(line.store.reader())
+    assert vars(fresh) == vars(line.risk.multipliers)
+
+
+@pytest.mark.parametrize("guard", [False, True])
+def test_the_guard_of_coverage_is_switched_on_by_the_configuration(guard: bool) -> None:
+    risk = RiskService(
+        symbols=("A",),
+        quantity_scales=(0,),
+        config=RiskSection(coverage_guard=guard),
+        capital_units=CAPITAL,
+        hard_units=HARD,
+        gross_ratio=1.5,
+    )
+    assert risk.arrays()["filters.guarded"].tolist() == [guard, guard]
+
+
 def test_var_breaches_are_about_as_rare_as_promised(line: Line) -> None:
     breaches = [
         event
@@ -348,6 +388,7 @@ def test_a_restart_at_any_slice_goes_on_bit_for_bit(cut: int, covariance: str) -
         "risk_condition_weights",
         "risk_condition_changes",
         "risk_deck_forecasts",
+        "risk_multiplier_changes",
         "portfolio_proposals",
     ):
         assert after.store.all(table) == whole.store.all(table), table

@@ -25,7 +25,7 @@ from quarterdeck.cli.optimise_views import (
     print_walk,
 )
 from quarterdeck.kernel.errors import InvalidInput
-from quarterdeck.kernel.time import rfc3339
+from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.library.bars import Bars, read_bars
 from quarterdeck.library.optimise import (
     Constraints,
@@ -263,6 +263,7 @@ def _answer(
         "observations": observations,
         "repaired": found.repaired,
         "solver": found.solver,
+        "span_from": rfc3339(Nanos(int(history.instants[0]))),
         "as_of": rfc3339(history.as_of),
     }
 
@@ -282,6 +283,7 @@ def _table(found: Optimum, *, symbols: tuple[str, ...], answer: dict[str, object
         "kkt_residual",
         "repaired",
         "solver",
+        "span_from",
         "as_of",
     ):
         value = answer[name]

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from quarterdeck.library.optimise import Constraints, Estimate, Limits
-from quarterdeck.library.walk_forward import walked
+from quarterdeck.library.walk_forward import walk_forward
 from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.frontier import efficient
 from quarterdeck.portfolio.core.optimum import Optimum
@@ -41,7 +41,7 @@ def print_walk(returns: Floats, terms: WalkTerms, *, as_json: bool) -> int:
     for name in dict.fromkeys((terms.objective, "equal-weight")):
         own = name == terms.objective
         rows[name] = asdict(
-            walked(
+            walk_forward(
                 returns,
                 objective=name,
                 window=terms.window,

@@ -165,6 +165,8 @@ def _plan_lines(plan: Answer) -> list[str]:
         )
     if not plan["trades"]:
         lines.append("nothing to trade")
+    if plan["warning"] is not None:
+        lines.append(f"warning: {plan['warning']}")
     return [*lines, plan["tax_note"]]
 
 

@@ -12,6 +12,7 @@ from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.estimate import sample_moments
 from quarterdeck.portfolio.core.estimates import Estimate, View, estimated
+from quarterdeck.portfolio.core.frontier import LEAST_POINTS, MOST_POINTS, efficient
 from quarterdeck.portfolio.core.optimum import Optimum
 from quarterdeck.portfolio.core.polytope import Constraints, Group
 from quarterdeck.portfolio.core.resample import Sensitivity, sensitivity_of
@@ -35,9 +36,12 @@ __all__ = [
     "Estimate",
     "Group",
     "Limits",
+    "Optimum",
     "RollingOptimizer",
     "Sensitivity",
     "View",
+    "frontier",
+    "numbers",
     "optimize",
     "sensitivity",
 ]
@@ -63,7 +67,7 @@ def optimize(
     the objectives of ``RESTRICTED``, ``confidence`` with min-cvar. The answer's ``warning`` says why the
     estimate is weak, where it is.
     """
-    returns, repaired = _numbers(returns), 0.0
+    returns, repaired = numbers(returns), 0.0
     if estimate is None:
         mean, covariance = sample_moments(returns)
         observations = float(len(returns))
@@ -95,7 +99,7 @@ def optimize(
     )
 
 
-def _numbers(returns: FloatArray) -> FloatArray:
+def numbers(returns: FloatArray) -> FloatArray:
     """Return what was given as an array of float64; whole numbers and lists are taken, text is not."""
     try:
         return np.asarray(returns, dtype=np.float64)
@@ -121,7 +125,7 @@ def sensitivity(
     the same draws on every machine. ``mean`` of the answer is the resampled portfolio. A question that
     is refused for the history itself is refused here; draws without an answer are counted.
     """
-    returns = _numbers(returns)
+    returns = numbers(returns)
 
     def answer(rows: IntArray) -> FloatArray | None:
         how = estimate
@@ -148,6 +152,32 @@ def sensitivity(
         estimate=estimate,
     )
     return sensitivity_of(len(returns), answer, draws=draws, seed=seed, block=block)
+
+
+def frontier(
+    returns: FloatArray,
+    *,
+    points: int = 24,
+    max_weight: float = 1.0,
+    estimate: Estimate | None = None,
+) -> tuple[Optimum, ...]:
+    """Return efficient long-only portfolios of ``returns`` (t, n), calmest first, per period.
+
+    They are evenly spaced in volatility, each with the highest return at its own; the last is the one
+    of the highest return whatever its risk.
+    """
+    if not LEAST_POINTS <= points <= MOST_POINTS:
+        raise InvalidInput.of("points", points, f"{LEAST_POINTS} to {MOST_POINTS}")
+    returns = numbers(returns)
+    if estimate is None:
+        mean, covariance = sample_moments(returns)
+        observations = float(len(returns))
+    else:
+        mean, covariance, _, observations = estimated(returns, estimate)
+    return tuple(
+        replace(one, observations=int(observations + 1e-9), covariance=covariance)
+        for one in efficient(mean, covariance, points=points, max_weight=max_weight)
+    )
 
 
 class RollingOptimizer:

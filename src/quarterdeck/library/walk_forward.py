@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
-from quarterdeck.library.optimise import Estimate, Limits, optimize
+from quarterdeck.library.optimise import Estimate, Limits, numbers, optimize
 from quarterdeck.portfolio.core.polytope import Constraints
-from quarterdeck.portfolio.core.walk_forward import Record, record_of, walk_forward
+from quarterdeck.portfolio.core.walk_forward import Record, record_of
+from quarterdeck.portfolio.core.walk_forward import walk_forward as walk_of
 
-__all__ = ["Record", "walked"]
+__all__ = ["Record", "walk_forward"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-def walked(
+def walk_forward(
     returns: FloatArray,
     *,
     objective: str,
@@ -59,5 +60,5 @@ def walked(
             return None
         return found.weights
 
-    walk = walk_forward(returns, decide, window=window, every=every, cost=cost)
+    walk = walk_of(numbers(returns), decide, window=window, every=every, cost=cost)
     return record_of(walk, periods_per_year=periods_per_year)

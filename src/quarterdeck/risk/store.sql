@@ -156,6 +156,20 @@ CREATE TABLE risk_stop_changes (
   effects TEXT NOT NULL,  -- hashed
   model TEXT NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE risk_multiplier_changes (
+  number INTEGER PRIMARY KEY,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  kind TEXT NOT NULL,  -- hashed
+  subject TEXT NOT NULL,  -- hashed
+  previous REAL,  -- hashed
+  multiplier REAL NOT NULL,  -- hashed
+  factors TEXT NOT NULL,  -- hashed
+  because TEXT NOT NULL,  -- hashed
+  effects TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL,  -- hashed
+  loss99_units INTEGER  -- hashed
+) STRICT;
 CREATE TABLE risk_streaks (
   agent TEXT PRIMARY KEY,  -- hashed
   streak INTEGER NOT NULL,  -- hashed
@@ -342,6 +356,10 @@ UNION ALL
 SELECT slice, at, 'stop', agent, printf('%.2f', previous), printf('%.2f', distance), because,
 effects, model, NULL, number FROM risk_stop_changes WHERE slice < :before
 UNION ALL
+SELECT slice, at, 'multiplier', subject || ' ' || kind, printf('%.3f', previous),
+printf('%.3f', multiplier), because, effects, model, loss99_units, number
+FROM risk_multiplier_changes WHERE slice < :before
+UNION ALL
 SELECT slice, at, 'response', subject, NULL, response || ' ' || state, reason, '[]', NULL, NULL,
 number FROM risk_responses WHERE slice < :before
 ) ORDER BY slice DESC, kind, number DESC LIMIT :limit
@@ -401,3 +419,14 @@ SELECT COALESCE(MAX(number), 0) AS number FROM risk_stop_changes
 
 -- stop_changes --
 SELECT * FROM risk_stop_changes WHERE number < :before ORDER BY number DESC LIMIT :limit
+
+-- multiplier_change_saved --
+INSERT INTO risk_multiplier_changes
+(number, at, slice, kind, subject, previous, multiplier, factors, because, effects, model, loss99_units)
+VALUES (:number, :at, :slice, :kind, :subject, :previous, :multiplier, :factors, :because, :effects,
+:model, :loss99_units)
+
+-- latest_multipliers --
+SELECT kind, subject, multiplier, factors, number FROM risk_multiplier_changes
+WHERE number IN (SELECT MAX(number) FROM risk_multiplier_changes GROUP BY kind, subject)
+ORDER BY kind, subject

@@ -7,46 +7,61 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from quarterdeck.kernel.messages import Message
 
 
 class Subscription:
-    """One subscriber's bounded queue; when it is full the oldest are dropped and counted."""
+    """One subscriber's bounded queue of steps; when it is full the oldest are dropped and counted.
+
+    ``capacity`` and ``dropped`` count messages.
+    """
 
     def __init__(self, bus: Bus, *, capacity: int) -> None:
         self._bus = bus
         self._capacity = capacity
-        self._queue: deque[tuple[int, Message]] = deque()
+        self._queue: deque[tuple[int, Sequence[Message]]] = deque()
+        self._held = 0
         self._arrived = asyncio.Event()
         self.dropped = 0
 
     def put(self, number: int, messages: Sequence[Message]) -> None:
         """Take the messages of one committed step."""
-        for message in messages:
-            if len(self._queue) >= self._capacity:
-                self._queue.popleft()
-                self.dropped += 1
-            self._queue.append((number, message))
+        self._queue.append((number, messages))
+        self._held += len(messages)
+        while self._held > self._capacity:
+            _, oldest = self._queue.popleft()
+            self._held -= len(oldest)
+            self.dropped += len(oldest)
         self._arrived.set()
 
-    async def next(self) -> list[tuple[int, Message]]:
-        """Wait for at least one message and return all that are there, with their steps."""
+    async def steps(self) -> list[tuple[int, Sequence[Message]]]:
+        """Wait for at least one step and return all that are there, each with its messages."""
         while not self._queue:
             self._arrived.clear()
             await self._arrived.wait()
-        return self.taken()
+        taken, self._held = list(self._queue), 0
+        self._queue.clear()
+        return taken
+
+    async def next(self) -> list[tuple[int, Message]]:
+        """Wait for at least one message and return all that are there, with their steps."""
+        return _each(await self.steps())
 
     def taken(self) -> list[tuple[int, Message]]:
         """Return all messages that are there, with their steps, without waiting."""
-        taken = list(self._queue)
+        taken, self._held = list(self._queue), 0
         self._queue.clear()
-        return taken
+        return _each(taken)
 
     def close(self) -> None:
         """Stop receiving."""
         self._bus.forget(self)
+
+
+def _each(steps: Iterable[tuple[int, Sequence[Message]]]) -> list[tuple[int, Message]]:
+    return [(number, message) for number, messages in steps for message in messages]
 
 
 class Bus:

@@ -216,7 +216,8 @@ class RiskSection(_Section, frozen=True):
     ``size_band_fraction`` is the change that the size multiplier must make;
     ``stressed_regime_multiplier`` scales it while the regime is volatile or a breakdown;
     ``coverage_alarm_p`` is the p-value of Kupiec's test of the last 500 bars below which a forecast
-    is reported, once ``coverage_alarm_bars`` of them are judged; ``breach_cluster_hits`` losses
+    is reported, once ``coverage_alarm_bars`` of them are judged, and ``coverage_guard`` whether their
+    scale is corrected slowly where their coverage fails; ``breach_cluster_hits`` losses
     beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
     ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
     instrument of ``concentration_event_fraction``. The other thresholds are those of their events.
@@ -230,6 +231,7 @@ class RiskSection(_Section, frozen=True):
     drawdown_event_fraction: Fraction = 0.10
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
     coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
+    coverage_guard: bool = False
     breach_cluster_hits: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
     stale_after_bars: PositiveInt = 2
     concentration_event_fraction: Fraction = 0.7

@@ -68,6 +68,7 @@ def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         "expected_gain": answer.expected_gain,
         "net_gain": answer.net_gain,
         "reason": answer.reason,
+        "warning": answer.warning,
         "trades": lines,
     }
     return fitted(reply, lists=("trades",))

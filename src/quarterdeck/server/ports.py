@@ -59,8 +59,8 @@ class Subscription(Protocol):
 
     dropped: int
 
-    async def next(self) -> list[tuple[int, Message]]:
-        """Wait for at least one message and return all that are there, with their steps."""
+    async def steps(self) -> list[tuple[int, Sequence[Message]]]:
+        """Wait for at least one step and return all that are there, each with its messages."""
         ...
 
     def close(self) -> None:

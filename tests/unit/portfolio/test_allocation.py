@@ -10,7 +10,7 @@ import pytest
 
 from quarterdeck.agents.model import TaskFinished
 from quarterdeck.app.bookkeeping import ExecutionAccounts
-from quarterdeck.execution.model import CapitalMoved
+from quarterdeck.execution.model import CapitalMoved, MoveCapital
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.vocabulary import Side, TaskType
@@ -186,6 +186,25 @@ def test_on_approval_it_waits_and_advice_is_never_carried() -> None:
     assert deck.shown().allocation is None
     with pytest.raises(Conflict, match="no allocation"):
         deck.send(EndAllocation(reason="again"))
+
+
+def test_what_waits_is_no_longer_due_once_the_shares_are_near_enough() -> None:
+    deck = ready(drift=0.3)
+    deck.walk(1)
+    assert deck.shown().due is not None
+    for place, move in enumerate(deck.shown().moves):
+        deck.send(
+            MoveCapital(
+                idempotency_key=f"by hand {place}",
+                from_agent=move.from_agent,
+                to_agent=move.to_agent,
+                amount=move.amount,
+                reason="a person's own decision",
+            )
+        )
+    deck.walk(1)
+    assert deck.shown().due is None
+    assert "no longer due" in str(deck.shown().last)
 
 
 def test_too_little_history_and_agents_without_risk_are_refused_by_name() -> None:

@@ -96,3 +96,21 @@ def test_nothing_warns_behind_the_answer() -> None:
                     continue
                 assert np.isfinite(found.weights).all()
                 assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_the_frontier_and_the_walk_are_in_the_library_and_refuse_what_is_bad() -> None:
+    edge = qd.frontier(returns(), points=5, max_weight=0.6)
+    assert len(edge) == 5
+    calm = qd.optimize(returns(), objective="min-volatility", limits=qd.Limits(max_weight=0.6))
+    assert edge[0].weights == pytest.approx(calm.weights, abs=1e-7)
+    assert edge[0].observations == 300
+    assert edge[0].warning is None
+    with pytest.raises(InvalidInput, match="2 to 200"):
+        qd.frontier(returns(), points=1)
+    with pytest.raises(InvalidInput, match=r"returns\[0, 0\]"):
+        qd.frontier(np.full((9, 2), np.nan))
+    terms = {"window": 100, "every": 20, "cost": 0.001}
+    walk = qd.walk_forward(returns().tolist(), objective="equal-weight", **terms)
+    assert walk.cost > 0.0
+    with pytest.raises(InvalidInput):
+        qd.walk_forward(returns(), objective="luck", **terms)

@@ -10,7 +10,6 @@ from docs import walk_forward as page
 
 import quarterdeck as qd
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
-from quarterdeck.library.walk_forward import walked
 from quarterdeck.portfolio.core.walk_forward import record_of, walk_forward
 
 RETURNS = 0.01 * np.random.default_rng(0).standard_normal((300, 4)) + 0.0005
@@ -43,11 +42,11 @@ def test_what_comes_later_changes_nothing_before() -> None:
 
 def test_costs_cost_and_months_without_an_answer_are_counted() -> None:
     terms = {"objective": "max-sharpe", "window": 60, "every": 20}
-    free, dear = (walked(RETURNS, cost=cost, **terms) for cost in (0.0, 0.01))
+    free, dear = (qd.walk_forward(RETURNS, cost=cost, **terms) for cost in (0.0, 0.01))
     assert free.growth > dear.growth
     assert free.turnover == dear.turnover
     assert dear.cost > 0.0
-    falling = walked(-np.abs(RETURNS), cost=0.0, **terms)
+    falling = qd.walk_forward(-np.abs(RETURNS), cost=0.0, **terms)
     assert falling.unanswered == 12
     assert falling.growth == 0.0
     assert falling.sharpe is None
@@ -62,7 +61,7 @@ def test_bad_questions_are_refused() -> None:
     with pytest.raises(InvalidInput, match="window"):
         walk_forward(RETURNS, hold, window=1, every=1, cost=0.0)
     with pytest.raises(InvalidInput, match="objective"):
-        walked(RETURNS, objective="best", window=60, every=20, cost=0.0)
+        qd.walk_forward(RETURNS, objective="best", window=60, every=20, cost=0.0)
     assert (
         record_of(
             walk_forward(RETURNS, hold, window=20, every=1, cost=0.0), periods_per_year=252

@@ -1668,7 +1668,7 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
-/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
 export interface RebalancePlan {
   readonly agent: string;
   readonly target: string;
@@ -1691,6 +1691,10 @@ export interface RebalancePlan {
   readonly kkt_residual: number | null;
   readonly realised: Decimal;
   readonly tax_note: string;
+  readonly solver: string | null;
+  readonly span_from: string | null;
+  readonly span_to: string | null;
+  readonly warning: string | null;
 }
 
 /** Where a rebalance stands; all but the first three are final. */
@@ -2044,13 +2048,14 @@ export interface RiskResponsesView {
   readonly next: number | null;
 }
 
-/** What a portfolio is expected to return and how far to vary, per year. ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing. ``sharpe`` is over no risk-free rate, null without a volatility. */
+/** What a portfolio is expected to return and how far to vary, per year. ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing. ``sharpe`` is over no risk-free rate, null without a volatility. ``optimality_gap`` bounds how much more could be returned at its volatility, relative; null where nothing was optimised. */
 export interface RiskReturn {
   readonly name: string;
   readonly expected_return: number;
   readonly volatility: number;
   readonly sharpe: number | null;
   readonly weights: Readonly<Record<string, number>>;
+  readonly optimality_gap: number | null;
 }
 
 /** What a risk event or a response concerns. */

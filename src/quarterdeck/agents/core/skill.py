@@ -101,7 +101,7 @@ class Skills:
         took_ms: float,
         slice_index: int,
     ) -> tuple[SkillKey, ...]:
-        """Take in one outcome; return the records that changed.
+        """Take in one outcome and score the agent anew; return the records that changed.
 
         Parameters
         ----------
@@ -118,35 +118,53 @@ class Skills:
         slice_index : int
             The present slice, from which outcomes fade.
         """
+        changed = self.add(
+            agent, kind, regime, quality=quality, took_ms=took_ms, slice_index=slice_index
+        )
+        return (*changed, *self.rescored(agent, kind, slice_index=slice_index, besides=changed))
+
+    def add(
+        self,
+        agent: AgentId,
+        kind: TaskType,
+        regime: Regime | None,
+        *,
+        quality: float | None,
+        took_ms: float,
+        slice_index: int,
+    ) -> list[SkillKey]:
+        """Take in one outcome as :meth:`note` does, but leave the scores for :meth:`rescored`."""
         usual = self.records.get((EVERYBODY, kind, ANY), Skill())
         value = 0.0
         changed: list[SkillKey] = []
         if quality is not None:
             value = worth(quality=quality, took_ms=took_ms, usual_ms=usual.duration_ms)
             changed.append((EVERYBODY, kind, ANY))
-            self.records[EVERYBODY, kind, ANY] = usual._replace(
-                trials=usual.trials + 1, duration_ms=_moved(usual, took_ms), slice=slice_index
+            moved = _moved(usual, took_ms)
+            self.records[EVERYBODY, kind, ANY] = Skill(
+                usual.weight, usual.gain, usual.trials + 1, slice_index, moved, usual.score_ppm
             )
         for name in (ANY,) if regime is None else (ANY, regime.value):
-            old = self.records.get((agent, kind, name), Skill(slice=slice_index))
+            key = (agent, kind, name)
+            old = self.records.get(key) or Skill(slice=slice_index)
             left = decay(slice_index - old.slice)
             fresh = Skill(
-                weight=old.weight * left + 1.0,
-                gain=old.gain * left + value,
-                trials=old.trials + 1,
-                slice=slice_index,
-                duration_ms=old.duration_ms if quality is None else _moved(old, took_ms),
-                score_ppm=old.score_ppm,
+                old.weight * left + 1.0,
+                old.gain * left + value,
+                old.trials + 1,
+                slice_index,
+                old.duration_ms if quality is None else _moved(old, took_ms),
+                old.score_ppm,
             )
-            self._put((agent, kind, name), fresh)
-            changed.append((agent, kind, name))
-        return (*changed, *self._rescored(agent, kind, slice_index=slice_index, besides=changed))
+            self._put(key, fresh)
+            changed.append(key)
+        return changed
 
     def refreshed(self, slice_index: int) -> Iterator[SkillKey]:
         """Let every record fade to ``slice_index`` and yield those whose score that changes."""
         for agent, kind in sorted({(agent, kind) for agent, kind, _ in self.records}):
             if agent != EVERYBODY:
-                yield from self._rescored(agent, kind, slice_index=slice_index, besides=())
+                yield from self.rescored(agent, kind, slice_index=slice_index, besides=())
 
     def score_ppm(self, agent: AgentId, kind: TaskType, regime: Regime | None) -> int:
         """Return what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""
@@ -166,9 +184,10 @@ class Skills:
                 return record.duration_ms
         return None
 
-    def _rescored(
+    def rescored(
         self, agent: AgentId, kind: TaskType, *, slice_index: int, besides: Iterable[SkillKey]
     ) -> tuple[SkillKey, ...]:
+        """Score an agent's records of ``kind`` as of ``slice_index``; return those that changed ``besides``."""
         overall = self.records[agent, kind, ANY]
         changed: list[SkillKey] = []
         for name in self._regimes[agent, kind]:

@@ -227,8 +227,9 @@ def _rows(
     rows: list[FloatArray] = []
     ends, names = [], []
     belongs = np.zeros((len(constraints.groups), n))
-    for place, group in enumerate(constraints.groups):
-        belongs[place, list(group.members)] = 1.0
+    # One assignment for all groups: one for each took a thirtieth of a whole optimisation.
+    places = [place for place, group in enumerate(constraints.groups) for _ in group.members]
+    belongs[places, [member for group in constraints.groups for member in group.members]] = 1.0
     rows.extend(belongs if m == n else belongs @ spread)
     held = (belongs @ offset).tolist()
     for group, already in zip(constraints.groups, held, strict=True):
@@ -249,8 +250,9 @@ def _rows(
 
 def _check(n: int, constraints: Constraints) -> None:
     for group in constraints.groups:
-        whole = all(0 <= member < n for member in group.members)
-        if not group.members or not whole or len(set(group.members)) != len(group.members):
+        members = group.members
+        whole = bool(members) and min(members) >= 0 and max(members) < n
+        if not whole or len(set(members)) != len(members):
             accepted = f"different places from 0 to {n - 1}, at least one"
             raise InvalidInput.of(f"group {group.name}", group.members, accepted)
         if not (math.isfinite(group.low) and math.isfinite(group.high) and group.low <= group.high):

@@ -22,7 +22,8 @@ class RiskReturn(msgspec.Struct, frozen=True, kw_only=True):
     """What a portfolio is expected to return and how far to vary, per year.
 
     ``weights`` leaves out what is below a millionth; what they lack of 1 is cash, which earns nothing.
-    ``sharpe`` is over no risk-free rate, null without a volatility.
+    ``sharpe`` is over no risk-free rate, null without a volatility. ``optimality_gap`` bounds how much more
+    could be returned at its volatility, relative; null where nothing was optimised.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RiskReturn(msgspec.Struct, frozen=True, kw_only=True):
     volatility: float
     sharpe: float | None
     weights: dict[str, float]
+    optimality_gap: float | None = None
 
 
 class FrontierView(Answer, frozen=True):

@@ -191,7 +191,8 @@ class RebalancePlan(Answer, frozen=True):
     ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in
     money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the
     ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's
-    condition is from holding, as a share of the cost. ``realised`` adds up what sales would realise;
+    condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of
+    the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise;
     taxes are not counted, which ``tax_note`` says.
     """
 
@@ -216,6 +217,10 @@ class RebalancePlan(Answer, frozen=True):
     kkt_residual: float | None
     realised: Decimal
     tax_note: str
+    solver: str | None = None
+    span_from: str | None = None
+    span_to: str | None = None
+    warning: str | None = None
 
 
 class ProposeRebalance(Command, frozen=True):

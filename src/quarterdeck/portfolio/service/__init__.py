@@ -27,6 +27,7 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import BarsClosed, Floats, Instrument, Ints
 from quarterdeck.portfolio.core.attribution import Book, totals
 from quarterdeck.portfolio.core.budget import Budget
+from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.sums import published
@@ -71,6 +72,15 @@ class Outlook:
 
     mean: Floats
     covariance: Floats
+    observations: int
+    span_from: Nanos
+    span_to: Nanos
+
+    @property
+    def warning(self) -> str | None:
+        """Why the covariance is weak, or null."""
+        condition = condition_number(self.covariance)
+        return weakness(self.mean.size, observations=self.observations, condition=condition)
 
 
 class PortfolioService:
@@ -273,7 +283,14 @@ class PortfolioService:
             market = self._against.benchmark.weights
             prior = prior_of(self._config, covariance, market=market)
             mean = self.convictions.mean(covariance, prior=prior)
-        return Outlook(mean=mean, covariance=covariance)
+        turn = int(self._moments.count[0]) % self._config.window_bars
+        return Outlook(
+            mean=mean,
+            covariance=covariance,
+            observations=self._config.window_bars,
+            span_from=Nanos(int(self._instants[turn])),
+            span_to=Nanos(int(self._instants[turn - 1])),
+        )
 
     def deviation(self, row: int) -> float:
         """Return the deviation of an instrument's return per bar; 0 until the window is full."""

@@ -165,29 +165,35 @@ class AllocationService:
         self._save(step)
 
     def _look(self, step: Step) -> None:
-        """See at a session's first close whether it is due; move capital, or wait to be approved."""
+        """See at a session's first close whether it is due; move capital, or wait to be approved.
+
+        What waits is no longer due once the turnover has fallen below what was asked for.
+        """
         standing = self._standing
-        if standing is None or standing.due is not None:
+        if standing is None:
             return
-        asked = standing.allocation
+        asked, waits = standing.allocation, standing.due is not None
         if asked.every is None and asked.drift is None:
             return
-        if asked.every is not None and period_of(step.at, asked.every) <= period_of(
-            standing.since, asked.every
-        ):
+        every = None if waits else asked.every
+        if every is not None and period_of(step.at, every) <= period_of(standing.since, every):
             return
         try:
             apart = self._apart(asked, self._best(asked))
         except DomainError as refusal:
-            self._came_to(standing, refusal.message, step)
+            if not waits:
+                self._came_to(standing, refusal.message, step)
             return
         if asked.drift is not None and apart < asked.drift:
-            if asked.every is not None:
-                self._came_to(standing, f"turnover {apart:.4f} is below {asked.drift:g}", step)
-            return
-        if asked.mode is Mode.AUTOMATIC:
+            told = f"turnover {apart:.4f} is below {asked.drift:g}"
+            if waits:
+                standing.due = None
+                self._came_to(standing, f"no longer due: {told}", step)
+            elif asked.every is not None:
+                self._came_to(standing, told, step)
+        elif asked.mode is Mode.AUTOMATIC:
             self._came_to(standing, self._carry("by its mandate", DECK_CALLER, step), step)
-        else:
+        elif not waits:
             standing.due = f"{rfc3339(step.at)}: turnover {apart:.4f}"
             self._came_to(standing, f"proposed, {asked.mode.value}", step)
 

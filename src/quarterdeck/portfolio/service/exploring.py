@@ -122,7 +122,10 @@ def frontier_answer(question: FrontierQuestion) -> FrontierView:
     return replace(
         view,
         frontier=tuple(
-            _point(str(place), one.weights, basis=basis, sample=sample)
+            replace(
+                _point(str(place), one.weights, basis=basis, sample=sample),
+                optimality_gap=published(one.optimality_gap or 0.0),
+            )
             for place, one in enumerate(edge, 1)
         ),
     )

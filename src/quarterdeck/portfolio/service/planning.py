@@ -40,6 +40,8 @@ from quarterdeck.runtime.policy import DECK_CALLER
 MOST_BARS = 5_000
 MOST_AVERSION = 1_000_000.0
 NO_AVERSION = "no risk aversion is stated, and only a maximum Sharpe target implies one"
+SOLVER = "coordinate-descent"
+"""What finds the no-trade region."""
 NO_OUTLOOK = "the window of joint returns is not full yet"
 TAX_NOTE = (
     "Taxes are not counted: what sales would realise at average cost is shown beside the plan, and "
@@ -198,6 +200,10 @@ def plan_of(
         kkt_residual=residual,
         realised=_money(sum(realised(stake, traded) for stake, traded in pairs)),
         tax_note=TAX_NOTE,
+        solver=None if residual is None else SOLVER,
+        span_from=None if outlook is None else rfc3339(outlook.span_from),
+        span_to=None if outlook is None else rfc3339(outlook.span_to),
+        warning=None if outlook is None else outlook.warning,
     ), trades
 
 

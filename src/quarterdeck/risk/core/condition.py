@@ -241,6 +241,40 @@ def learned_from(weights: ConditionWeights, ratios: FloatArray) -> ConditionWeig
     return ConditionWeights(tuple(logs), tuple(losses), weights.bars + 1, held)
 
 
+def explained_weights(
+    weights: ConditionWeights, before: dict[str, float] | None, total: float
+) -> tuple[dict[str, float], tuple[tuple[str, float], ...]]:
+    """Return what each expert weighs over all rates, and the three largest causes of a change.
+
+    Each expert's cause is its part of the change of the mean, weight gained or lost times how far its
+    claim is from the mean before; with what bounds and pace leave out they add up to ``total``.
+
+    Examples
+    --------
+    >>> explained_weights(nothing_learned(Condition.CRISIS), None, -0.5)[1]
+    (('first value', -0.5),)
+    """
+    follow = _shares([-one / TAIL for one in weights.losses])
+    lines = [_shares(line) for line in weights.logs]
+    now = {
+        f"scale {m:g}": math.fsum(
+            trust * line[k] for trust, line in zip(follow, lines, strict=True)
+        )
+        for k, m in enumerate(MULTIPLIERS)
+    }
+    if before is None:
+        return now, (("first value", total),)
+    scales = dict(zip(now, MULTIPLIERS, strict=True))
+    mean = math.fsum(before[name] * m for name, m in scales.items())
+    found = [
+        (f"weight of {name}", (now[name] - before[name]) * (m - mean) / mean)
+        for name, m in scales.items()
+    ]
+    found.append(("bounds and pace", total - math.fsum(part for _, part in found)))
+    found.sort(key=lambda one: -abs(one[1]))
+    return now, tuple(found[:3])
+
+
 def _mixture(logs: list[tuple[float, ...]], losses: list[float]) -> float:
     """Return the mean multiplier of all experts and rates by their weights, in [0.5, 1]."""
     follow = _shares([-one / TAIL for one in losses])

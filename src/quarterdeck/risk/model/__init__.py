@@ -84,6 +84,11 @@ from quarterdeck.risk.model.limits import (
     LimitEffect,
     LimitsChanged,
 )
+from quarterdeck.risk.model.multipliers import (
+    MultiplierChanged,
+    MultiplierKind,
+    MultiplierTold,
+)
 from quarterdeck.risk.model.now import GetRiskBrief, GetRiskNow, RiskBrief, RiskNowView
 from quarterdeck.risk.model.stops import (
     GetStopChanges,
@@ -150,6 +155,9 @@ __all__ = [
     "LimitChangesView",
     "LimitEffect",
     "LimitsChanged",
+    "MultiplierChanged",
+    "MultiplierKind",
+    "MultiplierTold",
     "Points",
     "PolicyWeight",
     "RecentCoverageView",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -56,6 +57,7 @@ from quarterdeck.risk.service.events import RiskEvents
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.levels import Levels
 from quarterdeck.risk.service.limits import LearnedLimits
+from quarterdeck.risk.service.multipliers import Multipliers
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.scoring import parts_of
 from quarterdeck.risk.service.stressing import Stressing
@@ -102,6 +104,7 @@ class RiskService:
         "_instants": State.CHECKPOINTED,
         "market_condition": State.JOURNALED,
         "levels": State.JOURNALED,
+        "multipliers": State.JOURNALED,
         "credits": State.JOURNALED,
     }
 
@@ -120,7 +123,8 @@ class RiskService:
         self._symbols = symbols
         self.config = config
         self._constants = constants_for(timeframe)
-        self._filters = BankState(n, recursions=self._constants.recursions)
+        guarded = (config.coverage_guard,) * len(TAILS)
+        self._filters = BankState(n, guarded=guarded, recursions=self._constants.recursions)
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
@@ -138,6 +142,7 @@ class RiskService:
         self._instants = Instants()
         self.market_condition = MarketCondition()
         self.levels = Levels()
+        self.multipliers = Multipliers()
         self.responses = Responses(config, restrain=self._restrain)
         self.credits = Credits(
             config,
@@ -164,6 +169,7 @@ class RiskService:
         self.responses.load(reader)
         self.market_condition.load(reader)
         self.levels.load(reader)
+        self.multipliers.load(reader)
         self.credits.load(reader)
         self.clusters.load(reader)
 
@@ -298,15 +304,18 @@ class RiskService:
         with np.errstate(divide="ignore", invalid="ignore"):
             self._follow_market(loss / foreseen, slow, together, step)
         for row in bars.rows.tolist():
+            factors, var99 = self._factors(row), float(self._forecast[row, VAR99])
             self._limits.move(
                 row,
                 volatility=float(self._forecast[row, VOLATILITY]),
-                var99=float(self._forecast[row, VAR99]),
-                multiplier=self._multiplier(row),
+                var99=var99,
+                multiplier=math.prod(factors.values()),
                 response=self.responses.multiplier(self._symbols[row]),
                 condition=self.market_condition.multiplier(),
                 step=step,
             )
+            _, units = self._limits.in_force(row)
+            self.multipliers.size(self._symbols[row], factors, step, var99=var99, units=units)
         self._publish(slow, step)
 
     def _follow_market(
@@ -323,6 +332,9 @@ class RiskService:
             regimes=self.market_condition.regimes(),
         )
         self.market_condition.follow(signals, ratios, step)
+        prevailing = self.market_condition.prevailing()
+        if prevailing is not None:
+            self.multipliers.condition(*prevailing, step)
         parts = parts_of(
             self.held,
             condition=self.market_condition,
@@ -387,9 +399,12 @@ class RiskService:
         row = self._symbols.index(name)
         return self.held.may_lose_in(row, float(self._forecast[row, VAR99]))
 
-    def _multiplier(self, row: int) -> float:
-        response = self.responses.multiplier(self._symbols[row])
-        return float(self._scaling[row]) * self._limits.stress(row) * response
+    def _factors(self, row: int) -> dict[str, float]:
+        return {
+            "volatility": float(self._scaling[row]),
+            "regime": self._limits.stress(row),
+            "risk events": self.responses.multiplier(self._symbols[row]),
+        }
 
     def _publish(self, slow: Floats, step: Step) -> None:
         volatility = self._forecast[:, VOLATILITY]
@@ -445,7 +460,7 @@ class RiskService:
             es95=line[ES95] if known else None,
             var99=line[VAR99] if known else None,
             es99=line[ES99] if known else None,
-            multiplier=self._multiplier(row) if known else None,
+            multiplier=math.prod(self._factors(row).values()) if known else None,
             position_limit=None if units is None else from_units(units, MONEY_SCALE),
             limit_version=version,
             coverage=_held(self._judgement, row, self._hits[row].tolist()) if coverage else (),

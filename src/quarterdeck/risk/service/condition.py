@@ -75,6 +75,10 @@ class MarketCondition:
         """Return what the present condition scales learned limits by; 1 before there is one."""
         return 1.0 if self._present is None else self._weights[self._present].held
 
+    def prevailing(self) -> tuple[Condition, ConditionWeights] | None:
+        """Return the condition in force and what was learned of it; ``None`` before there is one."""
+        return None if self._present is None else (self._present, self._weights[self._present])
+
     def share(self, condition: Condition) -> float | None:
         """Return the share of a condition; ``None`` before there are figures."""
         return None if self._shares is None else self._shares[CONDITIONS.index(condition)]

@@ -355,3 +355,19 @@ CREATE TABLE performance_measures (
   number INTEGER PRIMARY KEY,
   cells BLOB NOT NULL
 ) STRICT;
+
+-- Why sizes and what a condition scales limits by have changed, of which earlier runs begin here.
+CREATE TABLE risk_multiplier_changes (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  slice INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  previous REAL,
+  multiplier REAL NOT NULL,
+  factors TEXT NOT NULL,
+  because TEXT NOT NULL,
+  effects TEXT NOT NULL,
+  model TEXT NOT NULL,
+  loss99_units INTEGER
+) STRICT;

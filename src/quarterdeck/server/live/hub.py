@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 
 import msgspec
 
@@ -101,12 +100,12 @@ class Hub:
         self.following.set()
         try:
             while True:
-                batch = await subscription.next()
+                batch = await subscription.steps()
                 if subscription.dropped != lost:
                     lost = subscription.dropped
                     self._begin_anew()
-                for _, pairs in groupby(batch, key=lambda pair: pair[0]):
-                    self.apply([message for _, message in pairs])
+                for _, messages in batch:
+                    self.apply(messages)
                     await asyncio.sleep(0)
                 if self._wanted and not self.streams and self._ports.health.ready():
                     with suppress(DomainError):
