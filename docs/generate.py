@@ -560,8 +560,10 @@ _UNSAID = {
 # Rig: what it does, and the counts of it that are shown, in order.
 RIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "simulation": (
-        "Whole decks from seeds, with faults; [what an event is](simulation.md). A violation counts where it "
-        "was found; none is open: its seed is run again once it is mended.",
+        (
+            "Whole decks from seeds, with faults; [what an event is](simulation.md). A violation counts where it "
+            "was found; none is open: its seed is run again once it is mended."
+        ),
         ("seeds", "events", "effects", "lives", "violations"),
     ),
     "kill_loop": (

@@ -28,7 +28,7 @@ const RECORDS: ReadonlyArray<Column<PerformanceView>> = [
 ];
 
 function unmeasured(row: MeasuresView): string {
-  return row.observations < row.need ? `${row.observations} of ${row.need} bars needed` : "undefined where nothing varies";
+  return row.observations < row.need ? `${row.observations} of ${row.need} bars needed` : "not defined where nothing varies";
 }
 
 const MEASURES: ReadonlyArray<Column<MeasuresView>> = [
@@ -93,7 +93,7 @@ const HISTORY: ReadonlyArray<Column<ProposalRecord>> = [
   { name: "Weights", wrap: true, show: (row) => <span className="text-muted">{Object.entries(row.weights).filter(([, weight]) => weight >= 0.0005).sort(([, a], [, b]) => b - a).map(([symbol, weight]) => `${symbol} ${percent(weight, 1)}`).join(", ")}</span> },
   { name: "Return", right: true, show: (row) => percent(row.expected_return, 1, { sign: true }) },
   { name: "Volatility", right: true, show: (row) => percent(row.volatility, 1) },
-  { name: "Sharpe", right: true, show: (row) => <Maybe text={fixed(row.sharpe)} why="undefined at zero volatility" /> },
+  { name: "Sharpe", right: true, show: (row) => <Maybe text={fixed(row.sharpe)} why="not defined at zero volatility" /> },
   { name: "Turnover", right: true, show: (row) => <Maybe text={percent(row.turnover, 1)} why="the first of its kind" /> },
 ];
 
