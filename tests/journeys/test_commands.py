@@ -495,6 +495,16 @@ def test_the_decks_portfolios_are_shown_with_their_risk_from_the_command_line(
     assert "draws" in said(deck, "portfolio", "sensitivity", "--draws", "1", status=1)
 
 
+def test_what_was_earned_for_the_risk_is_shown_from_the_command_line(deck: RunningDeck) -> None:
+    shown = told(deck, "risks", "metrics")
+    assert shown["benchmark"].startswith("equal weights of ")
+    subjects = [one["subject"] for one in shown["measures"]]
+    assert subjects[0] == "deck"
+    assert len(subjects) == len(set(subjects)) > 1
+    lines = said(deck, "risks", "metrics")
+    assert all(f"\n{subject}" in lines for subject in subjects)
+
+
 def test_a_drill_proves_the_stop_beside_trading(deck: RunningDeck) -> None:
     before = deck.get("/gate/stop")
     drill = told(deck, "drill")

@@ -51,7 +51,7 @@ def get_stuck(number, frame):
         sum(range(10_000))
     (marks / "free").touch()
 
-signal.signal(signal.SIGUSR1, get_stuck)
+signal.signal(signal.SIGUSR2, get_stuck)
 sys.exit(main(sys.argv[3:]))
 """
 CONFIG = """
@@ -256,7 +256,7 @@ def test_a_stop_from_another_process_is_in_force_while_the_servers_loop_is_stuck
     flag = deck.data_dir / "stop.flag"
     before = stopflag.seen(flag)
     answers: list[Json] = []
-    os.kill(deck.process.pid, signal.SIGUSR1)
+    os.kill(deck.process.pid, signal.SIGUSR2)
     wait_for((folder / "stuck").exists, "the loop is stuck")
     # These wait in the stuck server's socket, sent before the stop and judged after it.
     threads = [
@@ -292,6 +292,29 @@ def test_a_stop_from_another_process_is_in_force_while_the_servers_loop_is_stuck
     assert deck.get("/gate/stop")["accepted_since"] == 0
     assert rearm(deck)["stopped"] is False
     assert order(deck, key, "again")["decision"]["status"] == "accepted"
+
+
+def test_a_signal_stops_trading_while_the_servers_loop_is_stuck(
+    deck: RunningDeck, folder: Path
+) -> None:
+    key = agent_key(deck, "signalled")
+    flag, free = deck.data_dir / "stop.flag", folder / "free"
+    free.unlink(missing_ok=True)
+    (folder / "stuck").unlink(missing_ok=True)
+    before = raised(flag)
+    os.kill(deck.process.pid, signal.SIGUSR2)
+    wait_for((folder / "stuck").exists, "the loop is stuck")
+    os.kill(deck.process.pid, signal.SIGUSR1)
+    wait_for(lambda: stopflag.seen(flag) > before, "the deck has raised and seen it", seconds=2.0)
+    assert not free.exists(), "the loop was free again before the flag was raised"
+    wait_for(free.exists, "the loop is free again")
+    wait_for(lambda: deck.get("/gate/stop")["reason"] == stopflag.SIGNALLED, "it is recorded")
+    shown = deck.get("/gate/stop")
+    assert (shown["stopped"], shown["epoch"], shown["by"]) == (True, before + 1, "operator")
+    assert shown["accepted_since"] == 0
+    assert order(deck, key, "signalled")["decision"]["code"] == "STALE_EPOCH"
+    assert not (deck.data_dir / "stop.reason").exists()
+    assert rearm(deck)["stopped"] is False
 
 
 def raised(flag: Path) -> int:

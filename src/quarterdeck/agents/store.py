@@ -353,6 +353,8 @@ def _factors(task: Task) -> str | None:
 
 
 def _text(value: Json | tuple[str, ...]) -> str:
+    if not value:
+        return "[]" if isinstance(value, tuple) else "{}"
     return msgspec.json.encode(value).decode()
 
 

@@ -366,7 +366,10 @@ class Deck:
     async def _stop_flag(self) -> AsyncIterator[None]:
         loop, stop = asyncio.get_running_loop(), self.engine.stop
         stop.open(new_run=not self.plan.folder.holds_a_run())
-        stop.watch(lambda _: loop.call_soon_threadsafe(self.stop_watch.raised.set))
+        stop.watch(
+            lambda _: loop.call_soon_threadsafe(self.stop_watch.raised.set),
+            signalled=self.plan.folder.stop_reason,
+        )
         try:
             yield
         finally:

@@ -10,7 +10,10 @@ from quarterdeck.kernel.errors import InvalidInput
 def demo(options: argparse.Namespace) -> int:
     """Run a deck in the foreground."""
     from quarterdeck.runtime import kernels
+    from quarterdeck.runtime.stopflag import hold_signal
 
+    # Before any thread begins: all of them leave the signal to the one that stops trading.
+    hold_signal()
     # Before anything imports numpy or numba: they read the environment once.
     digest = kernels.prepare()
     from quarterdeck.cli import run

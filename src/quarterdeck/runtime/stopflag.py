@@ -11,6 +11,7 @@ import errno
 import fcntl
 import mmap
 import os
+import signal
 import struct
 import threading
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from quarterdeck.runtime.folder import write_whole
 
 SIZE = 4_096
 POLL_S = 0.005
+SIGNALS = frozenset({signal.SIGUSR1}) if hasattr(signal, "sigtimedwait") else frozenset()
+"""What raises the flag of a process that holds it back for that; not every system can wait for one."""
+SIGNALLED = "the signal SIGUSR1"
 _MAGIC = b"QDSTOP01"
 _WORD = struct.Struct("<Q")
 _RAISED, _SEEN, _MARK = 0, 8, 16
@@ -44,6 +48,7 @@ class StopFlag:
         self._running.acquire()
         self._thread: threading.Thread | None = None
         self._on_raise: Callable[[int], object] | None = None
+        self._reason: Path | None = None
 
     def open(self, *, new_run: bool) -> None:
         """Map the file; it is created for a new run only, since a lost flag means stopped."""
@@ -75,9 +80,13 @@ class StopFlag:
         with self._lock:
             return raise_flag(self._path)
 
-    def watch(self, on_raise: Callable[[int], object]) -> None:
-        """Start the thread that answers a raise within 5 ms even while the event loop is stuck."""
-        self._on_raise = on_raise
+    def watch(self, on_raise: Callable[[int], object], *, signalled: Path | None = None) -> None:
+        """Start the thread that answers a raise within 5 ms even while the event loop is stuck.
+
+        With ``signalled`` it raises the flag itself when the process is sent SIGUSR1, and leaves the
+        reason there.
+        """
+        self._on_raise, self._reason = on_raise, signalled
         self._thread = threading.Thread(target=self._poll, name="stop-flag", daemon=True)
         self._thread.start()
 
@@ -99,8 +108,23 @@ class StopFlag:
             return False
         return (found.st_dev, found.st_ino) == self._mapped and found.st_size >= SIZE
 
+    def _signalled(self) -> None:
+        """Raise the flag for a signal; one that cannot be raised means stopped."""
+        assert self._reason is not None
+        try:
+            # Not under the lock of this process: whoever holds it may be who is stuck.
+            leave_reason(self._reason, epoch=raise_flag(self._path), reason=SIGNALLED)
+        except OSError:
+            self._lost = True
+            if self._on_raise is not None:
+                self._on_raise(-1)
+
     def _poll(self) -> None:
+        # Where it is not held back the signal ends the process, which trades no more either.
+        held = self._reason is not None and signal.pthread_sigmask(signal.SIG_BLOCK, ()) & SIGNALS
         while not self._running.acquire(timeout=POLL_S):
+            if held and signal.sigtimedwait(SIGNALS, 0) is not None:
+                self._signalled()
             view = self._map
             if view is None or self._lost:
                 continue
@@ -116,6 +140,11 @@ class StopFlag:
                 _WORD.pack_into(view, _SEEN, raised)
                 if self._on_raise is not None:
                     self._on_raise(raised)
+
+
+def hold_signal() -> None:
+    """Keep SIGUSR1 for the thread of the flag: called before there is any other, which inherits that."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def _check(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from quarterdeck.agents.model import (
+    AgentState,
     BoundScope,
     Claim,
     ClaimWork,
@@ -111,6 +112,24 @@ def test_what_an_agent_is_worth_is_written_once_for_many_reports(deck) -> None:
     written = [statement for statement, _ in deck.last.rows]
     assert written.count("agents.outcomes_saved") == 1
     assert written.count("agents.skill_saved") == 2
+    assert memory(deck.restarted()) == memory(deck.service)
+
+
+def test_failures_in_a_row_count_inside_a_batch_too(deck_with) -> None:
+    deck = deck_with(AgentsSection(retry_base_ms=0, quarantine_failures=2))
+    deck.outside("ann", "c", slots=20)
+    for _ in range(3):
+        deck.task("c")
+    got = claims(deck, "ann", most=3)
+    reports = tuple(
+        Report(
+            task_id=c.task_id, lease_token=c.lease_token, failed=n < 2, reason="no" if n < 2 else ""
+        )
+        for n, c in enumerate(got)
+    )
+    deck.do("complete_many", CompleteMany(reports=reports), "ann")
+    assert deck.service.members["ann"].state is AgentState.QUARANTINED
+    assert deck.service.board.outcomes["ann"].streak == 0, "the last one was good"
     assert memory(deck.restarted()) == memory(deck.service)
 
 

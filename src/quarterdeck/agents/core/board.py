@@ -313,7 +313,7 @@ class Board:
         return change
 
     def _put(self, task: Task, before: Task | None) -> Change:
-        ended = ended_attempt(task, before)
+        ended, streak = ended_attempt(task, before), 0
         if before is None:
             _count(self.open_of, task.owner, by=1)
         else:
@@ -324,8 +324,9 @@ class Board:
             if before.agent is not None and ended:
                 completed, failed, streak = self.outcomes.get(before.agent, Outcomes())
                 good = task.state is TaskState.COMPLETED
+                streak = 0 if good else streak + 1
                 self.outcomes[before.agent] = Outcomes(
-                    completed + good, failed + (not good), 0 if good else streak + 1
+                    completed + good, failed + (not good), streak
                 )
         self.counts[task.state] += 1
         self.tasks[task.task_id] = task
@@ -333,7 +334,7 @@ class Board:
             self.findings[task.agent or task.by] = found_by(task)
         self._index(task)
         was = before.state if before is not None else None
-        return Change(task, was, ended)
+        return Change(task, was, ended, streak)
 
     def _index(self, task: Task) -> None:
         if task.entry is not None and not task.state.final:

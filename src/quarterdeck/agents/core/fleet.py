@@ -17,13 +17,15 @@ from quarterdeck.maths.arrays import Ints
 UNKNOWN_PPM = 750_000
 """What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
 TYPES = tuple(TaskType)
+MAX_FITS = 4_096
+"""For how many demands it is kept in mind whether there is anybody."""
 
 
 class Fleet:
     """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
 
     __slots__ = (
-        "_demands", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
+        "_demands", "_fits", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -37,10 +39,13 @@ class Fleet:
         self.able_from: Ints = np.zeros(1, dtype=np.int64)
         self.able: Ints = np.zeros(0, dtype=np.int64)
         self._demands: dict[Demand, int] = {}
+        # Whether there is anybody for a demand, as long as no agent changes.
+        self._fits: dict[Demand, bool] = {}
         self._stale = False
 
     def set_agent(self, agent: Agent) -> None:
         """Take up an agent, new or changed."""
+        self._fits.clear()
         place = self.index.get(agent.name)
         if place is None:
             place = self.index[agent.name] = len(self.known)
@@ -103,10 +108,12 @@ class Fleet:
 
     def has_for(self, demand: Demand) -> bool:
         """Return whether there is an agent for ``demand``, at work or not."""
-        row = self._demands.get(demand)
-        if row is not None and self.may[row].any():
-            return True
-        return any(agent.fits(demand) for agent in self.known)
+        found = self._fits.get(demand)
+        if found is None:
+            if len(self._fits) >= MAX_FITS:
+                self._fits.clear()
+            found = self._fits[demand] = any(agent.fits(demand) for agent in self.known)
+        return found
 
     def refresh(self) -> None:
         """Find out anew who can do what, after an agent or a demand has changed."""

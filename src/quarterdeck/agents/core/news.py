@@ -22,7 +22,7 @@ from quarterdeck.kernel.time import MILLISECOND, Nanos
 
 def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
     """Return what is said of ``change`` at market time ``at``; a renewal says nothing."""
-    task, was, _ = change
+    task, was = change.task, change.was
     news: list[Message] = []
     if was is None:
         news.append(

@@ -101,7 +101,7 @@ class Skills:
         took_ms: float,
         slice_index: int,
     ) -> tuple[SkillKey, ...]:
-        """Take in one outcome; return the records that changed.
+        """Take in one outcome and score the agent anew; return the records that changed.
 
         Parameters
         ----------
@@ -118,6 +118,22 @@ class Skills:
         slice_index : int
             The present slice, from which outcomes fade.
         """
+        changed = self.add(
+            agent, kind, regime, quality=quality, took_ms=took_ms, slice_index=slice_index
+        )
+        return (*changed, *self.rescored(agent, kind, slice_index=slice_index, besides=changed))
+
+    def add(
+        self,
+        agent: AgentId,
+        kind: TaskType,
+        regime: Regime | None,
+        *,
+        quality: float | None,
+        took_ms: float,
+        slice_index: int,
+    ) -> list[SkillKey]:
+        """Take in one outcome as :meth:`note` does, but leave the scores for :meth:`rescored`."""
         usual = self.records.get((EVERYBODY, kind, ANY), Skill())
         value = 0.0
         changed: list[SkillKey] = []
@@ -142,13 +158,13 @@ class Skills:
             )
             self._put(key, fresh)
             changed.append(key)
-        return (*changed, *self._rescored(agent, kind, slice_index=slice_index, besides=changed))
+        return changed
 
     def refreshed(self, slice_index: int) -> Iterator[SkillKey]:
         """Let every record fade to ``slice_index`` and yield those whose score that changes."""
         for agent, kind in sorted({(agent, kind) for agent, kind, _ in self.records}):
             if agent != EVERYBODY:
-                yield from self._rescored(agent, kind, slice_index=slice_index, besides=())
+                yield from self.rescored(agent, kind, slice_index=slice_index, besides=())
 
     def score_ppm(self, agent: AgentId, kind: TaskType, regime: Regime | None) -> int:
         """Return what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""
@@ -168,9 +184,10 @@ class Skills:
                 return record.duration_ms
         return None
 
-    def _rescored(
+    def rescored(
         self, agent: AgentId, kind: TaskType, *, slice_index: int, besides: Iterable[SkillKey]
     ) -> tuple[SkillKey, ...]:
+        """Score an agent's records of ``kind`` as of ``slice_index``; return those that changed ``besides``."""
         overall = self.records[agent, kind, ANY]
         changed: list[SkillKey] = []
         for name in self._regimes[agent, kind]:

@@ -202,9 +202,11 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
 class Change(NamedTuple):
     """A task after a change and the state it was in before, ``None`` if it is new.
 
-    ``ended`` if the change ended an attempt with a result or without.
+    ``ended`` if the change ended an attempt with a result or without; ``streak`` is then how many of its
+    agent's attempts have ended without one in a row.
     """
 
     task: Task
     was: TaskState | None
     ended: bool = False
+    streak: int = 0

@@ -24,11 +24,17 @@ REFRESH_SLICES = 20
 """How often records that nobody added to are let fade."""
 
 
-def note_outcome(service: AgentsService, task: Task, agent: AgentId, *, step: Step) -> None:
+Noted = dict[tuple[AgentId, TaskType], dict[SkillKey, None]]
+"""The records that outcomes have changed, by whose they are and of which type."""
+
+
+def note_outcome(
+    service: AgentsService, task: Task, agent: AgentId, noted: Noted, *, step: Step
+) -> None:
     """Take in how an attempt of ``agent`` ended; what trading is worth shows some bars later."""
     if _to_be_judged(service, task, agent, step=step):
         return
-    changed = service.skills.note(
+    changed = service.skills.add(
         agent,
         task.type,
         _regime_of(service, task),
@@ -36,7 +42,14 @@ def note_outcome(service: AgentsService, task: Task, agent: AgentId, *, step: St
         took_ms=_took_ms(task, step),
         slice_index=step.slice,
     )
-    _take_up(service, changed, step=step)
+    noted.setdefault((agent, task.type), {}).update(dict.fromkeys(changed))
+
+
+def take_in(service: AgentsService, noted: Noted, *, step: Step) -> None:
+    """Score everybody anew of whom outcomes were noted: once, however many there were."""
+    for (agent, kind), keys in noted.items():
+        more = service.skills.rescored(agent, kind, slice_index=step.slice, besides=keys)
+        _take_up(service, (*keys, *more), step=step)
 
 
 def judge(service: AgentsService, *, step: Step) -> None:

@@ -27,18 +27,19 @@ PARTITION = "paper"
 def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> None:
     """Write every change and say what it means; who failed too often in a row is quarantined."""
     service.seen_at = step.machine_at
+    noted: scoring.Noted = {}
     for change in changes:
         store.save_task(change, step)
         if change.ended:
             done = change.task.state is TaskState.COMPLETED
             name = change.task.agent if done else change.task.failed_by
             if name is not None:
-                outcomes = service.board.outcomes[name]
                 store.save_outcomes(name, service.board.outcomes, step)
-                scoring.note_outcome(service, change.task, name, step=step)
-                _quarantine(service, name, outcomes.streak, step=step)
+                scoring.note_outcome(service, change.task, name, noted, step=step)
+                _quarantine(service, name, change.streak, step=step)
         for message in news.news_of(change, at=step.at, slice_index=step.slice):
             step.say(message)
+    scoring.take_in(service, noted, step=step)
 
 
 def _quarantine(service: AgentsService, name: AgentId, streak: int, *, step: Step) -> None:

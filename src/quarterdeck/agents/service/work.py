@@ -82,8 +82,7 @@ def submit_many(service: AgentsService, command: SubmitTasks, step: Step) -> Sub
                 accepted=error.accepted,
             ) from None
     _require_room(service, made)
-    for task in made:
-        tell(service, service.board.add(task), step=step)
+    tell(service, [one for task in made for one in service.board.add(task)], step=step)
     return SubmittedAnswer(task_ids=tuple(task.task_id for task in made))
 
 
@@ -247,29 +246,34 @@ def renew(service: AgentsService, command: RenewLease, step: Step) -> ClaimAnswe
 
 def complete(service: AgentsService, command: CompleteWork, step: Step) -> TaskView:
     """Take the holder's result or failure; a report that comes again changes nothing."""
-    return views.explained(
-        _settle(service, command, step), service.board, machine_at=step.machine_at
-    )
+    task, changes = _settled(service, command, step)
+    tell(service, changes, step=step)
+    return views.explained(task, service.board, machine_at=step.machine_at)
 
 
 def complete_many(service: AgentsService, command: CompleteMany, step: Step) -> SettledAnswer:
     """Take several reports, each by itself: one that is refused changes nothing."""
     intake.whole(len(command.reports), field="reports", least=1, most=intake.MAX_CLAIMS)
-    settled: list[Settled] = []
+    settled, changes = list[Settled](), list[Change]()
     for report in command.reports:
         try:
-            task = _settle(service, report, step)
+            task, more = _settled(service, report, step)
             settled.append(Settled(task_id=task.task_id, state=task.state))
+            changes += more
         except DomainError as refusal:
             settled.append(Settled(task_id=report.task_id[:80], state=None, code=refusal.code))
+    tell(service, changes, step=step)
     return SettledAnswer(settled=tuple(settled))
 
 
-def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -> Task:
+def _settled(
+    service: AgentsService, report: CompleteWork | Report, step: Step
+) -> tuple[Task, Sequence[Change]]:
+    """Take one report; return the task after it and what is to be told, nothing if it came before."""
     task = intake.existing(service.board.tasks, report.task_id)
     caller, at, machine_at = step.caller.identity, step.at, step.machine_at
     if lease.is_settled(task, report.lease_token, agent=caller):
-        return task
+        return task, ()
     lease.require_holder(task, report.lease_token, agent=caller, machine_at=machine_at)
     reason = intake.text(
         report.reason, field="reason", longest=intake.MAX_REASON, empty=not report.failed
@@ -285,8 +289,7 @@ def _settle(service: AgentsService, report: CompleteWork | Report, step: Step) -
         )
     else:
         changes = service.board.complete(task, result, at=at, machine_at=machine_at)
-    tell(service, changes, step=step)
-    return changes[0].task
+    return changes[0].task, changes
 
 
 def cancel(service: AgentsService, command: CancelTask, step: Step) -> TaskView:

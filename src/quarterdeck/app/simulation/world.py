@@ -126,7 +126,12 @@ class OutsideFlag(StopFlag):
         self.on_own()
         return word
 
-    def watch(self, on_raise: Callable[[int], object]) -> None:
+    def watch(
+        self,
+        on_raise: Callable[[int], object],
+        *,
+        signalled: Path | None = None,  # noqa: ARG002
+    ) -> None:
         """Remember whom to tell."""
         self.on_raise = on_raise
 
@@ -142,7 +147,12 @@ class DrillFlag(StopFlag):
         ASIDE.set(True)
         super().open(new_run=new_run)
 
-    def watch(self, on_raise: Callable[[int], object]) -> None:
+    def watch(
+        self,
+        on_raise: Callable[[int], object],
+        *,
+        signalled: Path | None = None,  # noqa: ARG002
+    ) -> None:
         """Look every few virtual milliseconds until it is closed."""
         loop, known = asyncio.get_running_loop(), self.raised()
 
