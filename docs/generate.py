@@ -168,7 +168,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "breakers.error_minutes": ("minutes of market time", "How long such an order counts; for its bar at least."),
     "breakers.drawdown_soft_fraction": ("fraction of peak equity", "From here below the peak only reducing orders pass, until the cool-down; then the peak begins anew."),
     "breakers.drawdown_hard_fraction": ("fraction of peak equity", "From here below the peak nothing passes until a person closes the breaker."),
-    "breakers.loop_calls": ("orders", "So often the same order in a row, in one bar or after a refusal, opens the loop breaker."),
+    "breakers.loop_calls": ("orders", "So often the same order in a row, in one bar or after a refusal, or the same signal in one bar, opens the loop breaker."),
     "breakers.loop_cancels": ("orders", "So many orders cancelled in their own bar open the loop breaker."),
     "breakers.loop_executions": ("fills", "So often the same fill in a row opens the loop breaker."),
     "breakers.volume_spike_ratio": ("times the mean", "A bar of so many times the mean volume of 20 bars opens the instrument's breaker."),

@@ -6,7 +6,7 @@ from typing import Any
 
 from quarterdeck.execution.core.evidence import UNBOUNDED
 from quarterdeck.execution.model import BreakerKind, BreakerState, Code, Scope
-from quarterdeck.execution.service import breakers, capital
+from quarterdeck.execution.service import breakers, capital, signals
 from tests.simulation.planting import Mutant, Plant, around, nothing, without_control
 
 FRAGILE = (7, 3, 33, 21)
@@ -132,6 +132,12 @@ BREAKERS = (
         "any two orders in one instrument are the same call",
         around(breakers, "_call_of", by_symbol),
         ("breakers trip for cause",),
+        seeds=FRAGILE,
+    ),
+    Mutant(
+        "the same signal again and again is no loop",
+        around(signals, "watch_signal", nothing),
+        ("breakers trip",),
         seeds=FRAGILE,
     ),
     Mutant(

@@ -16,6 +16,7 @@ from quarterdeck.execution.model import (
     GetBreakers,
     ResetBreaker,
     Scope,
+    SubmitSignal,
 )
 from quarterdeck.kernel.errors import DomainError, NotFound
 from quarterdeck.kernel.messages import NumbersPublished
@@ -225,6 +226,42 @@ def test_one_order_a_bar_that_is_accepted_is_no_loop() -> None:
     for _ in range(9):
         assert deck.order("AAA", "buy", 1).status is OrderStatus.WORKING
         deck.bars(EVERY)
+
+
+def test_the_same_signal_again_and_again_in_one_bar_parks_the_agent() -> None:
+    deck = calm(loop_calls=3)
+
+    def say(number: int, strength: float = 0.5) -> None:
+        signal = SubmitSignal(
+            idempotency_key=f"s{number}",
+            symbol="AAA",
+            direction="long",
+            strength=strength,
+            horizon_bars=9,
+        )
+        deck.send(signal, "a")
+
+    for number in range(2):
+        say(number)
+        say(number + 10, 0.25 * number)
+    deck.bars(EVERY)
+    say(20)
+    say(21)
+    assert deck.ask(GetBreakers()).breakers == ()
+    deck.restart()
+    say(22)
+    view = found(deck, "loop")
+    assert (view.reason, view.evidence) == (
+        "the same signal came 3 times in one bar",
+        "long AAA 0.5 for 9 bars",
+    )
+    reset(deck, "loop")
+    say(23)
+    assert found(deck, "loop").state is BreakerState.CLOSED
+    deck.bars(EVERY)
+    for number in range(30, 33):
+        say(number)
+    assert found(deck, "loop").state is BreakerState.OPEN
 
 
 def test_orders_cancelled_in_their_own_bar_and_repeated_fills_are_loops() -> None:

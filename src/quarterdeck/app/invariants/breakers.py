@@ -28,6 +28,8 @@ from quarterdeck.execution.model import (
     OrderRefused,
     OrderView,
     Scope,
+    SignalEnded,
+    SignalStated,
 )
 from quarterdeck.kernel.messages import Message
 from quarterdeck.market.model import BarsClosed
@@ -51,6 +53,8 @@ class BreakersBook:
     opened: list[Key] = field(default_factory=list)
     told: dict[Key, BreakerState] = field(default_factory=dict)
     over: bool = False
+    reset: dict[Key, int] = field(default_factory=dict)
+    """The slice in which a breaker was last closed."""
 
     def hear(self, now: Moment, message: Message, *, by_person: bool) -> Verdict:
         """Follow one message, with the shadow as it is just before."""
@@ -71,6 +75,12 @@ class BreakersBook:
                 asked = message.reason == f"cancelled by {message.agent}"
                 if mine is not None and asked and not mine.ending and mine.slice == message.slice:
                     counts.cancelled(mine.agent, bar=message.slice, settings=settings)
+            case SignalStated() if message.agent in shadow.money:
+                key = (BreakerKind.LOOP, Scope.AGENT, str(message.agent))
+                if self.reset.get(key) != message.slice:
+                    counts.stated(message, settings=settings)
+            case SignalEnded():
+                counts.ended(message)
             case EquityMarked():
                 counts.marked(message, settings=settings)
                 self.over = True
@@ -150,6 +160,7 @@ class BreakersBook:
                 right = before is BreakerState.OPEN and waited >= settings.cool_down_bars
                 right = right and said.kind not in BY_PERSON
             case BreakerState.CLOSED:
+                self.reset[key] = said.slice
                 by_itself = before is BreakerState.HALF_OPEN and waited >= settings.probe_bars
                 right = by_itself or (by_person and before is not BreakerState.CLOSED)
         if right:
@@ -184,9 +195,12 @@ def read_breakers(connection: sqlite3.Connection, *, whole: bool) -> BreakersBoo
     """Return the book of what is on disk, by SQL of its own; what was counted is not there."""
     book = BreakersBook(whole=whole)
     for kind, scope, subject, state, slice_ in connection.execute(
-        "SELECT kind, scope, subject, state, slice FROM execution_breakers WHERE state <> 'closed'"
+        "SELECT kind, scope, subject, state, slice FROM execution_breakers"
     ):
         key = (BreakerKind(kind), Scope(scope), subject)
+        if state == BreakerState.CLOSED:
+            book.reset[key] = slice_
+            continue
         book.live[key] = (BreakerState(state), slice_)
         if state == BreakerState.HALF_OPEN:
             book.counts.tried.add(key)

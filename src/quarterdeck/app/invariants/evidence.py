@@ -23,6 +23,8 @@ from quarterdeck.execution.model import (
     OrderFilled,
     OrderView,
     Scope,
+    SignalEnded,
+    SignalStated,
 )
 from quarterdeck.market.model import BarsClosed
 
@@ -94,6 +96,7 @@ class Counts:
     peaks: dict[Key, Peak] = field(default_factory=dict)
     volumes: dict[int, deque[int]] = field(default_factory=dict)
     repeats: dict[str, Repeats] = field(default_factory=dict)
+    signals: dict[str, Call] = field(default_factory=dict)
     tried: set[Key] = field(default_factory=set)
     """The breakers that are half-open: one event opens them."""
     due: dict[Key, str] = field(default_factory=dict)
@@ -146,6 +149,26 @@ class Counts:
         mine.bar = bar
         if mine.cancels >= settings.churn:
             self._found(_loop(agent), f"{mine.cancels} orders cancelled in their bar")
+
+    def stated(self, said: SignalStated, *, settings: Settings) -> None:
+        """Count a signal that says what open ones of its agent have said in this bar."""
+        now = (
+            said.agent,
+            said.slice,
+            said.symbol,
+            said.direction,
+            said.strength,
+            said.expires_slice,
+        )
+        self.signals = {name: one for name, one in self.signals.items() if one[1] == said.slice}
+        self.signals[said.signal_id] = now
+        times = sum(one == now for one in self.signals.values())
+        if times >= settings.calls:
+            self._found(_loop(str(said.agent)), f"{times} equal signals")
+
+    def ended(self, said: SignalEnded) -> None:
+        """Forget a signal that is over."""
+        self.signals.pop(said.signal_id, None)
 
     def closed(self, bars: BarsClosed, *, shadow: Shadow, settings: Settings) -> None:
         """Hold a slice's bars against the closes and volumes before them."""

@@ -1,11 +1,11 @@
-"""The one who closes circuit breakers again, the one who drills the stop, and agents that try to."""
+"""Who closes circuit breakers again, who drills the stop, who sets the loop breaker off, and agents that try."""
 
 from __future__ import annotations
 
 import asyncio
 
 from quarterdeck.app.simulation.people import Door, Memory
-from quarterdeck.execution.model import BreakerKind, ResetBreaker, Scope, StartDrill
+from quarterdeck.execution.model import BreakerKind, ResetBreaker, Scope, StartDrill, SubmitSignal
 from quarterdeck.runtime.policy import OPERATOR_CALLER
 
 
@@ -23,6 +23,22 @@ async def warden(me: Memory, door: Door) -> None:
             )
         command = ResetBreaker(kind=kind, scope=scope, subject=subject, reason="looked at it")
         await door.submit(command, me.caller if me.chance.happens(0.2) else OPERATOR_CALLER)
+
+
+async def babbler(me: Memory, door: Door) -> None:
+    """Say the same signal a few times in a row, as an agent does that is caught in a loop."""
+    while door.open:
+        await asyncio.sleep(me.chance.between(0.05, 1.5))
+        symbol, horizon = me.chance.pick(me.symbols), 1 + me.chance.below(9)
+        for _ in range(1 + me.chance.below(4)):
+            signal = SubmitSignal(
+                idempotency_key=me.key(),
+                symbol=symbol,
+                direction="long",
+                strength=0.5,
+                horizon_bars=horizon,
+            )
+            await door.submit(signal, me.caller)
 
 
 async def drillmaster(me: Memory, door: Door) -> None:

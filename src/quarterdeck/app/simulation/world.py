@@ -31,7 +31,7 @@ from quarterdeck.app.simulation.people import Live, Memory, honest, hostile, ope
 from quarterdeck.app.simulation.space import SimSpace
 from quarterdeck.app.simulation.steward import steward, treasurer
 from quarterdeck.app.simulation.venue import SimVenue
-from quarterdeck.app.simulation.warden import drillmaster, warden
+from quarterdeck.app.simulation.warden import babbler, drillmaster, warden
 from quarterdeck.app.simulation.watch import Log
 from quarterdeck.crew import CREW
 from quarterdeck.execution.core.amounts import contract_of
@@ -430,6 +430,9 @@ class World:
             keeper = Memory("warden", symbols, self.chance.fork("warden"))
             keeper.tasks = list(boss.tasks)
             born.append((keeper, warden))
+            # It is one of the agents, whose own keys never get that far.
+            twin = Memory(boss.tasks[0], symbols, self.chance.fork("babbler"), serial=10**6)
+            born.append((twin, babbler))
         return born
 
 

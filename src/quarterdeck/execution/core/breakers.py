@@ -62,8 +62,8 @@ WATCHES: Mapping[BreakerKind, str] = {
     BreakerKind.ERROR_RATE: "the agent sent too many orders that no market could have let pass",
     BreakerKind.DRAWDOWN_SOFT: "the equity of the agent or of the deck is too far below its peak",
     BreakerKind.DRAWDOWN_HARD: "the equity of the agent or of the deck is much too far below its peak",
-    BreakerKind.LOOP: "the agent repeats itself: one call again and again, orders cancelled in their "
-    "own bar, or one execution again and again",
+    BreakerKind.LOOP: "the agent repeats itself: one order or signal again and again, orders cancelled in "
+    "their own bar, or one execution again and again",
     BreakerKind.VOLUME_SPIKE: "a bar of the instrument has many times its mean volume",
     BreakerKind.VOLATILITY_HALT: "the instrument moved too far from one close to the next",
 }

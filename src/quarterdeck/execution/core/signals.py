@@ -14,7 +14,8 @@ from quarterdeck.kernel.vocabulary import SignalStatus
 class Signal:
     """A signal that orders may name until the slice ``expires_slice`` has closed.
 
-    With ``expires_at`` no longer than until a slice closes at or after that market instant.
+    With ``expires_at`` no longer than until a slice closes at or after that market instant. ``call`` is
+    what was stated in ``slice``.
     """
 
     number: int
@@ -25,12 +26,34 @@ class Signal:
     status: SignalStatus = SignalStatus.RECEIVED
     final_at: Nanos | None = None
     expires_at: Nanos | None = None
+    slice: int = -1
+    call: str = ""
 
     def over(self, slice_: int, at: Nanos) -> bool:
         """Return whether it has expired once slice ``slice_`` has closed at ``at``."""
         return self.expires_slice <= slice_ or (
             self.expires_at is not None and self.expires_at <= at
         )
+
+
+def call_of(symbol: str, direction: str, *, strength: float, horizon_bars: int) -> str:
+    """Return what two signals have in common that say the same.
+
+    >>> call_of("AAA", "long", strength=0.5, horizon_bars=2)
+    'long AAA 0.5 for 2 bars'
+    """
+    # A negative nought says what nought says.
+    return f"{direction} {symbol} {strength + 0.0} for {horizon_bars} bars"
+
+
+def repeats(open_signals: dict[SignalId, Signal], signal: Signal) -> int:
+    """Return how often the agent of ``signal``, the newest one, has said it in its bar; once is 1."""
+    times = 0
+    for each in reversed(open_signals.values()):
+        if each.slice != signal.slice:
+            break
+        times += (each.agent, each.call) == (signal.agent, signal.call)
+    return times
 
 
 def stale(

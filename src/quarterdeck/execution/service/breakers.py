@@ -15,6 +15,7 @@ from quarterdeck.execution.core.breakers import (
     drawn_down,
 )
 from quarterdeck.execution.core.capital import scaled_peak
+from quarterdeck.execution.core.signals import Signal, repeats
 from quarterdeck.execution.core.windows import Market
 from quarterdeck.execution.model import (
     BreakerChanged,
@@ -106,6 +107,26 @@ def watch_cancel(desk: Desk, order: Order, *, again: bool, step: Step) -> None:
             order.agent,
             reason=reason,
             evidence=evidence,
+            step=step,
+        )
+
+
+def watch_signal(desk: Desk, signal: Signal, *, step: Step) -> None:
+    """Open the loop breaker of an agent that says the same signal again and again in one bar."""
+    if signal.agent not in desk.accounts:
+        return
+    breaker = desk.breakers.get(BreakerKind.LOOP, Scope.AGENT, signal.agent)
+    times = repeats(desk.signals, signal)
+    # What was said in the bar of a reset was looked at by the person who closed it.
+    if times >= desk.settings.calls and breaker.slice != step.slice:
+        reason = f"the same signal came {times} times in one bar"
+        _trip(
+            desk,
+            BreakerKind.LOOP,
+            Scope.AGENT,
+            signal.agent,
+            reason=reason,
+            evidence=signal.call,
             step=step,
         )
 

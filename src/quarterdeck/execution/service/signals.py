@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from quarterdeck.execution.core.book import Order
-from quarterdeck.execution.core.signals import Signal
+from quarterdeck.execution.core.signals import Signal, call_of
 from quarterdeck.execution.model import (
     CancelSignal,
     SignalEnded,
@@ -15,6 +15,7 @@ from quarterdeck.execution.model import (
     SignalView,
     SubmitSignal,
 )
+from quarterdeck.execution.service.breakers import watch_signal
 from quarterdeck.execution.service.checks import (
     MAX_REASON,
     MAX_REFERENCE,
@@ -58,6 +59,13 @@ def state(service: ExecutionService, command: SubmitSignal, step: Step) -> Signa
         symbol=command.symbol,
         expires_slice=step.slice + command.horizon_bars,
         expires_at=expires_at,
+        slice=step.slice,
+        call=call_of(
+            command.symbol,
+            command.direction,
+            strength=float(command.strength),
+            horizon_bars=command.horizon_bars,
+        ),
     )
     desk.signals[signal.signal_id] = signal
     row = {
@@ -89,6 +97,7 @@ def state(service: ExecutionService, command: SubmitSignal, step: Step) -> Signa
             expires_slice=signal.expires_slice,
         )
     )
+    watch_signal(desk, signal, step=step)
     return store.signal_view(row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from quarterdeck.execution.core.signals import Signal
+from quarterdeck.execution.core.signals import Signal, call_of
 from quarterdeck.execution.model import SignalStateView, SignalView
 from quarterdeck.kernel.ids import AgentId, SignalId
 from quarterdeck.kernel.time import Nanos, rfc3339
@@ -73,6 +73,13 @@ def read_signals(reader: Reader) -> dict[SignalId, Signal]:
             expires_slice=row["slice"] + row["horizon_bars"],
             status=SignalStatus(row["status"]),
             expires_at=row["expires_at"],
+            slice=row["slice"],
+            call=call_of(
+                row["symbol"],
+                row["direction"],
+                strength=row["strength"],
+                horizon_bars=row["horizon_bars"],
+            ),
         )
         for row in reader.rows("execution.open_signals")
     }
