@@ -57,12 +57,11 @@ sys.exit(main(sys.argv[3:]))
 CONFIG = """
 [limits]
 max_orders_per_bar = 1000000
-
+# How many trades lose within five bars depends on how fast a machine sends them.
 [breakers]
 rapid_losses = 1000000
 trades = 1000000
 """
-"""What the agents do to the stop is no business of a breaker, however fast they are."""
 
 
 @pytest.fixture(scope="module")

@@ -268,6 +268,7 @@ class Journal:
             # The last connection folds the log and removes it, with what a failed commit left there.
             self._connection.close()
             self._connection = None
+            self._sums.let_go()
 
 
 def write_steps(connection: sqlite3.Connection, sql: Sql, steps: list[Sequence[Row]]) -> None:

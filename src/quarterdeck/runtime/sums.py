@@ -58,6 +58,7 @@ class Sums:
         self._log, self._index = _log_of(core), core.with_name(f"{core.name}-shm")
         self._known, self._page_size = array("I"), 0
         self._file: IO[bytes] | None = None
+        self._looked_at: int | None = None
         self._salts = b""
         self._noted = 0
         self._lost = False
@@ -114,10 +115,8 @@ class Sums:
 
     def _committed(self) -> Committed | None:
         """Return what the log's index says is committed; ``None`` if that changes just now."""
-        try:
-            with self._index.open("rb", buffering=0) as file:
-                content = file.read(2 * INDEX_HEADER)
-        except FileNotFoundError:
+        content = self._index_head()
+        if content is None:
             return Committed(b"", 0, 0)
         first = content[:INDEX_HEADER]
         if len(content) < 2 * INDEX_HEADER or first != content[INDEX_HEADER:]:
@@ -125,6 +124,30 @@ class Sums:
         _, _, _, ready, _, size, frames = _INDEX.unpack_from(content)
         # The largest page size does not fit there, and is written as 1.
         return Committed(first[32:40], frames if ready else 0, 65_536 if size == 1 else size)
+
+    def _index_head(self) -> bytes | None:
+        """Return how the log's index begins, None if there is none.
+
+        The file is kept open: whoever closes any descriptor of it ends all locks that this process has
+        on it, SQLite's among them, and the next program from outside would cut it short under our feet.
+        """
+        try:
+            found = self._index.stat()
+        except FileNotFoundError:
+            return None
+        if self._looked_at is not None:
+            mine = os.fstat(self._looked_at)
+            if (mine.st_dev, mine.st_ino) != (found.st_dev, found.st_ino):
+                self.let_go()
+        if self._looked_at is None:
+            self._looked_at = os.open(self._index, os.O_RDONLY)
+        return os.pread(self._looked_at, 2 * INDEX_HEADER, 0)
+
+    def let_go(self) -> None:
+        """Close the log's index: only once no connection of this process needs its locks any more."""
+        if self._looked_at is not None:
+            os.close(self._looked_at)
+            self._looked_at = None
 
     def _changed(self, frames: int) -> array[int]:
         """Return page and sum, in turn, of each page in the frames from the noted ones on."""

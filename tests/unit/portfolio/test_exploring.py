@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -26,6 +27,7 @@ from quarterdeck.portfolio.model.exploring import (
     SensitivityView,
 )
 from quarterdeck.runtime.policy import OPERATOR_CALLER
+from quarterdeck.server.figures import frontier_reply, sensitivity_reply
 from tests.unit.portfolio.rebalancing_deck import RebalancingDeck
 
 
@@ -152,3 +154,15 @@ def test_an_instrument_without_a_bar_is_named_as_what_is_waited_for() -> None:
     deck.bars({0: 10_000, 2: 20_000})
     view = deck.portfolio.portfolio(GetPortfolio(), OPERATOR_CALLER).proposals[0]
     assert view.reason == "not enough data: 0 of 20 joint returns; no bar yet of BBB"
+
+
+def test_tools_tell_it_in_a_kilobyte() -> None:
+    deck = walked()
+    for reply, answer in (
+        (frontier_reply, edge(deck, points=200)),
+        (sensitivity_reply, scatter(deck, draws=5)),
+    ):
+        told = reply(answer, OPERATOR_CALLER)
+        assert len(msgspec.json.encode(told)) <= 1_024
+    assert "min-volatility" in str(frontier_reply(edge(deck), OPERATOR_CALLER)["targets"])
+    assert len(sensitivity_reply(scatter(deck, draws=5), OPERATOR_CALLER)["weights"]) == 3

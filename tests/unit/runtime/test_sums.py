@@ -6,6 +6,8 @@ import asyncio
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from array import array
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -69,6 +71,37 @@ class Writer:
         self.holding.close()
         self.sums.close()
         self.connection.close()
+        self.sums.let_go()
+
+
+LOCKED = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except OSError:
+        print("locked")
+"""
+"""Whoever gets this byte of a log's index takes the database for one that nobody has open, and cuts the
+index short: https://sqlite.org/walformat.html, section 2.3."""
+
+
+def test_a_look_at_the_log_s_index_leaves_the_locks_on_it(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+
+    def locked() -> bool:
+        command = [sys.executable, "-c", LOCKED, str(tmp_path / "core.db-shm")]
+        return subprocess.run(command, capture_output=True, check=True).stdout == b"locked\n"
+
+    writer.write(1, 2, 3)
+    assert locked()
+    assert writer.sums.log_bytes() > 0
+    writer.fold()
+    assert locked()
+    writer.cut()
+    assert locked()
+    writer.end()
+    assert not (tmp_path / "core.db-shm").exists()
 
 
 def flip(path: Path, offset: int) -> None:

@@ -67,11 +67,10 @@ def on_binding(
     ends = np.append(some.equal_right, np.where(above, some.rows_high, some.rows_low)[binding])
     k, size = free.size, free.size + met.shape[0]
     system, right = np.zeros((size, size)), np.empty(size)
-    carried = quadratic[free]
-    system[:k, :k] = carried[:, free]
+    system[:k, :k] = quadratic[np.ix_(free, free)]
     system[k:, :k] = met[:, free]
     system[:k, k:] = system[k:, :k].T
-    right[:k] = -linear[free] - carried @ x
+    right[:k] = -(linear + quadratic @ x)[free]
     right[k:] = ends - met @ x
     try:
         found = np.linalg.solve(system, right)

@@ -112,7 +112,8 @@ class QuadraticProgramme:
         """Return spread'S spread; the columns of spread are those of plus or minus unit matrices."""
         n = self.sigma.shape[0]
         if spread.shape[1] == n:
-            return np.asfortranarray(self.sigma)
+            # Symmetric: its transpose is itself, in the order of columns that the solver wants.
+            return self.sigma.T
         signs = [spread[0, first] for first in range(0, spread.shape[1], n)]
         return np.asfortranarray(np.kron(np.outer(signs, signs), self.sigma))
 
@@ -167,6 +168,9 @@ class QuadraticProgramme:
         for name in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
             setattr(solver.settings, name, tolerance)
         solver.settings.check_duality_gap = True
+        if tolerance == ROUGH:
+            # In units of the mean variance once is enough for a first answer; ten times takes longer.
+            solver.settings.preconditioner_iter = 1
         solver.settings.reg_lower_limit = 1e-14
         rows = bool(some.names)
         solver.setup(

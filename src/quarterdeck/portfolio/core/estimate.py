@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.rolling import put_about_mean
 from quarterdeck.portfolio.core.sums import scatter
 
 FloatArray = npt.NDArray[np.float64]
@@ -98,17 +98,13 @@ def sample_moments(returns: FloatArray) -> tuple[FloatArray, FloatArray]:
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.asarray(np.ones(t) @ returns / t, dtype=np.float64)
         sums = returns.T @ returns
-    squares = np.diag(sums)
     # What is not finite, or has no finite square, shows in its own square.
-    if not np.isfinite(squares).all():
+    done = put_about_mean(sums, mean, t, CANCELLED)
+    if done < 0:
         raise unusable(returns)
-    if (t * mean * mean <= CANCELLED * squares).all():
-        part = math.sqrt(t) * mean
-        sums -= np.outer(part, part)
-    else:
+    if not done:
         centred = returns - mean
-        sums = centred.T @ centred
-    sums /= t - 1
+        sums = centred.T @ centred / (t - 1)
     return mean, np.asarray(sums, dtype=np.float64)
 
 

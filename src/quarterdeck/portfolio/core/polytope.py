@@ -224,28 +224,25 @@ def _rows(
     constraints: Constraints, *, spread: FloatArray, offset: FloatArray
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     n, m = spread.shape
-    rows: list[FloatArray] = []
-    ends, names = [], []
-    belongs = np.zeros((len(constraints.groups), n))
+    groups = constraints.groups
+    belongs = np.zeros((len(groups), n))
     # One assignment for all groups: one for each took a thirtieth of a whole optimisation.
-    places = [place for place, group in enumerate(constraints.groups) for _ in group.members]
-    belongs[places, [member for group in constraints.groups for member in group.members]] = 1.0
-    rows.extend(belongs if m == n else belongs @ spread)
-    held = (belongs @ offset).tolist()
-    for group, already in zip(constraints.groups, held, strict=True):
-        ends.append((group.low - already, group.high - already))
-        names.append(f"group {group.name} between {group.low:g} and {group.high:g}")
+    places = [place for place, group in enumerate(groups) for _ in group.members]
+    belongs[places, [member for group in groups for member in group.members]] = 1.0
+    rows = [belongs if m == n else belongs @ spread]
+    ends = [(group.low, group.high) for group in groups]
+    names = [f"group {group.name} between {group.low:g} and {group.high:g}" for group in groups]
     if constraints.max_turnover is not None:
-        rows.append(np.append(np.ones(2 * n), np.zeros(m - 2 * n)))
+        rows.append(np.append(np.ones(2 * n), np.zeros(m - 2 * n))[None])
         ends.append((0.0, 2.0 * constraints.max_turnover))
         names.append(f"max_turnover {constraints.max_turnover:g}")
     if constraints.max_gross is not None:
-        rows.append(np.append(np.zeros(m - 2 * n), np.ones(2 * n)))
+        rows.append(np.append(np.zeros(m - 2 * n), np.ones(2 * n))[None])
         ends.append((0.0, constraints.max_gross))
         names.append(f"max_gross {constraints.max_gross:g}")
-    if not rows:
-        return np.zeros((0, m)), np.zeros((0, 2)), ()
-    return np.array(rows), np.array(ends, dtype=np.float64), tuple(names)
+    allowed = np.array(ends, dtype=np.float64).reshape(len(ends), 2)
+    allowed[: len(groups)] -= (belongs @ offset)[:, None]
+    return rows[0] if len(rows) == 1 else np.vstack(rows), allowed, tuple(names)
 
 
 def _check(n: int, constraints: Constraints) -> None:

@@ -122,6 +122,7 @@ def warm_up() -> None:
     for value in (0.01, 0.02, 0.03):
         moments.take(np.array([value, -value]))
     moments.rebase()
+    put_about_mean(np.eye(2), np.zeros(2), 2, 0.5)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -208,3 +209,27 @@ def _rebase(returns: FloatArray, mean: FloatArray, sums: FloatArray) -> None:
             x = centred[i, k]
             for j in range(n):
                 sums[i, j] += x * centred[j, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def put_about_mean(sums: FloatArray, mean: FloatArray, t: int, most: float) -> int:
+    """Turn the sums of products about 0 (n, n) of t periods into their covariance, in place.
+
+    One pass instead of an array for each step of it. 1 where that was done; 0, and nothing done, where
+    more than the share ``most`` of a sum of squares is its mean's; -1, and nothing done, where one is not
+    finite.
+    """
+    n = mean.size
+    part = np.empty(n)
+    safe = True
+    for i in range(n):
+        if not np.isfinite(sums[i, i]):
+            return -1
+        safe = safe and t * mean[i] * mean[i] <= most * sums[i, i]
+        part[i] = np.sqrt(t) * mean[i]
+    if not safe:
+        return 0
+    for i in range(n):
+        for j in range(n):
+            sums[i, j] = (sums[i, j] - part[i] * part[j]) / (t - 1)
+    return 1

@@ -448,7 +448,9 @@ class RiskService:
         have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
         stale = int(self._missed[row]) >= self.config.stale_after_bars
         known = have >= MIN_RESIDUALS and not stale
-        reason = None if known else f"not enough data: {have} of {MIN_RESIDUALS} residuals"
+        lacking = f"not enough data: {have} of {MIN_RESIDUALS} residuals"
+        # What was learned before it went stale stays in force; before that there is nothing learned.
+        reason = None if known else f"{lacking}; only the limits that persons set hold"
         if have >= MIN_RESIDUALS and not known:
             reason = f"stale: no bar for {self._missed[row]} slices"
         line = self._forecast[row].tolist()

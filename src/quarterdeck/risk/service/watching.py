@@ -105,18 +105,23 @@ class Lookout:
             for level, tail in enumerate(TAILS):
                 judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
                 least = p if judged and (least is None or p < least) else least
+                concerned = Concerned(
+                    RiskScope.INSTRUMENT, symbol, detail=f"{100 - round(100 * tail)} %"
+                )
+                beyond = judged >= least_bars and 1.0 - p >= 1.0 - alarm
+                if beyond == self._events.marked(RiskEventKind.COVERAGE, concerned.shown):
+                    # Nothing has changed, as nearly always: the words are not put together.
+                    continue
+                text = (
+                    f"VaR does not hold: {hits} of the last {judged} bars lost more, "
+                    f"{tail:.0%} were promised"
+                )
                 self._events.mark(
                     RiskEventKind.COVERAGE,
-                    Concerned(RiskScope.INSTRUMENT, symbol, detail=f"{100 - round(100 * tail)} %"),
+                    concerned,
                     step,
-                    beyond=judged >= least_bars and 1.0 - p >= 1.0 - alarm,
-                    evidence=Evidence(
-                        1.0 - p,
-                        1.0 - alarm,
-                        f"VaR does not hold: {hits} of the last {judged} bars lost more, "
-                        f"{tail:.0%} were promised",
-                        probability=p,
-                    ),
+                    beyond=beyond,
+                    evidence=Evidence(1.0 - p, 1.0 - alarm, text, probability=p),
                 )
             found[symbol] = least
         step.say(NumbersPublished(name="risk.coverage_p", values=found))
