@@ -194,8 +194,7 @@ def test_no_order_is_accepted_after_a_stop_has_returned_while_four_agents_submit
     # What was working has been cancelled and never fills.
     assert deck.get("/orders?status=working")["orders"] == []
     assert rearm(deck)["stopped"] is False
-    after = order(deck, traders[0].key, "after")["decision"]
-    assert after["status"] == "accepted", after
+    assert order(deck, traders[0].key, "after")["decision"]["status"] == "accepted"
 
 
 def test_re_arming_needs_the_epoch_that_is_in_force(deck: RunningDeck) -> None:
