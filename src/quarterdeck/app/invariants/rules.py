@@ -170,15 +170,20 @@ def accepted_within_limits(now: Moment, said: OrderAccepted) -> Verdict:
     )
     if after * price * contract.unit_value > most:
         return _wrong("position limit", f"{order.order_id} leads to {after} {order.symbol}")
-    if money.day_open - shadow.equity(money) >= money.day_open * terms.loss_parts // PARTS:
+    holding = now.desk.ledger.funding(order.agent)
+    equity = shadow.equity(money) - holding
+    if money.day_open - equity >= money.day_open * terms.loss_parts // PARTS:
         return _wrong("daily loss", f"{order.order_id} opens after the day's loss")
-    return _covered(shadow, order.agent, asked, order=order)
+    return _covered(shadow, order.agent, asked, order=order, holding=holding)
 
 
-def _covered(shadow: Shadow, agent: str, asked: Working, *, order: OrderView) -> Verdict:
-    """Return whether gross exposure and cash cover everything in the worst case."""
+def _covered(
+    shadow: Shadow, agent: str, asked: Working, *, order: OrderView, holding: int
+) -> Verdict:
+    """Return whether gross exposure and cash cover everything in the worst case, ``holding`` paid."""
     terms, money = shadow.terms, shadow.money[agent]
-    equity, gross, claimed, shorts = shadow.equity(money), 0, 0, 0
+    equity, cash = shadow.equity(money) - holding, money.cash - holding
+    gross, claimed, shorts = 0, 0, 0
     order_id, replaced = order.order_id, shadow.working.get(order.replaces or "")
     mine = [w for w in shadow.working.values() if w.agent == agent and w is not replaced]
     mine = [w for w in (*mine, asked) if w.counted]
@@ -195,8 +200,8 @@ def _covered(shadow: Shadow, agent: str, asked: Working, *, order: OrderView) ->
             claimed += max(0, opening) * shadow.contracts[row].unit_fee
     if gross * PARTS > equity * terms.gross_parts:
         return _wrong("gross exposure", f"{order_id}: {gross} against {equity}")
-    if claimed > money.cash - 2 * shorts:
-        return _wrong("buying power", f"{order_id}: {claimed} against {money.cash} - 2 x {shorts}")
+    if claimed > cash - 2 * shorts:
+        return _wrong("buying power", f"{order_id}: {claimed} against {cash} - 2 x {shorts}")
     return None
 
 
