@@ -1,4 +1,4 @@
-"""A database damaged while no deck ran: refused after an orderly end, opened stopped after a crash."""
+"""A database damaged while no deck ran: refused, and without its sums opened stopped."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_file_that_changed_after_an_orderly_end_is_refused_in_one_line(tmp_pat
         assert not again.get("/overview")["stop"]["stopped"]
 
 
-def test_books_that_a_crash_left_and_somebody_changed_open_stopped_and_say_why(
+def test_books_that_a_crash_left_and_somebody_changed_are_refused_and_without_sums_open_stopped(
     tmp_path: Path,
 ) -> None:
     data_dir = tmp_path / "deck"
@@ -59,6 +59,12 @@ def test_books_that_a_crash_left_and_somebody_changed_open_stopped_and_say_why(
         time.sleep(0.01)
     deck.kill()
     damaged(data_dir)
+    refused = start(data_dir, "--speed", "max")
+    assert refused.finish() == 1
+    said = "".join(refused.said).strip().splitlines()[-1]
+    assert said.startswith("quarterdeck: core.db was changed while no deck ran: ")
+    assert "remove core.sums" in said
+    (data_dir / "core.sums").unlink()
     with opened(start(data_dir, "--speed", "max")) as again:
         stop = again.get("/overview")["stop"]
         assert stop["stopped"]

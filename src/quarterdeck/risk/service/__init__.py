@@ -182,7 +182,7 @@ class RiskService:
                 self.held.fill(message, step)
                 if step.kind is not StepKind.SLICE:
                     # A remote venue fills between two slices; what is held then is what the next bar moves.
-                    self.held.refresh(self._filters, scenarios_of(self._joint, self._filters))
+                    self._refresh()
                 self._follow_fill(message, step)
                 self.events.follow_trade(message, step, most=self.config.losing_streak_trades)
             case OrderAccepted() | OrderRefused():
