@@ -28,7 +28,7 @@ from quarterdeck.execution.core.pace_registry import BARS, PACE, PREMISES
 from quarterdeck.execution.core.scene import (
     UNBOUNDED,
     Scene,
-    gross_rooms,
+    gross_room,
 )
 from quarterdeck.execution.model import Code
 from quarterdeck.kernel.vocabulary import Clock
@@ -93,9 +93,10 @@ def _money(scene: Scene, intent: Intent) -> tuple[int, ...]:
     if unit is not None:
         room = scene.position_limit // unit - scene.same
         position = room if room > 0 else 0
-    if has_account:
-        most = scene.equity * limits.max_gross_exposure_ratio // PARTS
-        (gross,) = gross_rooms(scene, (most - scene.sums.gross + scene.part.gross,))
+    if has_account and unit is not None:
+        left = scene.equity * limits.max_gross_exposure_ratio // PARTS
+        most = (left - scene.sums.gross + scene.part.gross) // unit
+        gross = gross_room(scene, most)
     rate = UNBOUNDED if scene.orders_in_bar < limits.max_orders_per_bar else 0
     if has_account and scene.loss >= scene.loss_limit:
         loss = scene.closing

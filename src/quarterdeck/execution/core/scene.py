@@ -248,16 +248,17 @@ def gross_rooms(scene: Scene, lefts: tuple[int | None, ...]) -> list[int]:
 
     What only reduces passes whatever is left; ``None`` is no limit.
     """
-    unit, same, other, closing = scene.unit, scene.same, scene.other, scene.closing
-    rooms = []
-    for left in lefts:
-        if left is None or unit is None:
-            rooms.append(UNBOUNDED)
-            continue
-        most = left // unit
-        room = most - same
-        rooms.append(room if other <= most and room > closing else closing)
-    return rooms
+    unit = scene.unit
+    return [
+        UNBOUNDED if left is None or unit is None else gross_room(scene, left // unit)
+        for left in lefts
+    ]
+
+
+def gross_room(scene: Scene, most: int) -> int:
+    """Return the largest quantity whose worst case in this instrument is at most ``most`` units."""
+    room = most - scene.same
+    return room if scene.other <= most and room > scene.closing else scene.closing
 
 
 def worst_price(intent: Intent, price: int | None, *, collar_parts: int) -> int | None:

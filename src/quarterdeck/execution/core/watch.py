@@ -25,23 +25,25 @@ WATCHED = 20
 class Watch:
     """The last decisions' durations, and both of the machine's clocks at the last bar."""
 
-    __slots__ = ("_at", "_monotonic_s", "_took")
+    __slots__ = ("_at", "_median_ms", "_monotonic_s", "_took")
 
     def __init__(self) -> None:
         self._took: deque[float] = deque(maxlen=WATCHED)
+        self._median_ms: int | None = None
         self._at: Nanos | None = None
         self._monotonic_s = 0.0
 
     def took(self, seconds: float) -> None:
         """Note how long a decision took."""
         self._took.append(seconds)
+        self._median_ms = None
 
     @property
     def median_ms(self) -> int | None:
         """Whole milliseconds that half of the decisions took or more; ``None`` before enough were taken."""
-        if len(self._took) < WATCHED:
-            return None
-        return int(sorted(self._took)[WATCHED // 2] * 1_000)
+        if self._median_ms is None and len(self._took) == WATCHED:
+            self._median_ms = int(sorted(self._took)[WATCHED // 2] * 1_000)
+        return self._median_ms
 
     def mark(self, now: Nanos, *, monotonic_s: float) -> None:
         """Note where both clocks stand."""
