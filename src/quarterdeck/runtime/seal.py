@@ -83,6 +83,9 @@ class Seal:
 
     def _open(self) -> None:
         if not self._core.exists():
+            # What they told of is gone, and a new database is judged by its own.
+            self._seal.unlink(missing_ok=True)
+            sums.path_of(self._core).unlink(missing_ok=True)
             return
         sealed = read_seal(self._seal)
         if sealed is None:

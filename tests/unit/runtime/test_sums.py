@@ -190,6 +190,19 @@ def test_an_orderly_end_hands_its_seal_on_to_the_sums_of_the_next_run(tmp_path: 
     assert judged(core) == (core.stat().st_size // PAGE, 0, None)
 
 
+def test_sums_and_seal_of_a_database_that_is_gone_judge_no_other(tmp_path: Path) -> None:
+    core, seal = tmp_path / "core.db", tmp_path / "core.seal"
+    write_sums(path_of(core), array("I", [7, 8, 9]), page_size=PAGE)
+    seal.write_bytes(b"of another")
+
+    async def start() -> None:
+        async with Seal(core, seal=seal, whole=lambda: False, step=lambda: 1):
+            assert not seal.exists()
+            assert not path_of(core).exists()
+
+    asyncio.run(start())
+
+
 def test_a_batch_that_was_not_synced_whole_counts_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "core.sums"
     write_sums(path, array("I", [7, 0, 9]), page_size=PAGE)
