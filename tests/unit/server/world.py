@@ -218,6 +218,7 @@ BRIEF = risk.RiskBrief(
     adaptation=risk.Adaptation.LIVE,
     credit=Decimal("75375.1875"),
     credit_share=0.5,
+    deck_credit=Decimal("150000.5"),
     stop_distance=4.08,
     clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),
@@ -240,7 +241,7 @@ NOW = risk.RiskNowView(
     ),
     forecasts=risk.RisksView(instruments=()),
     holdings=risk.HoldingsView(subjects=(), coverage=()),
-    credits=risk.CreditsView(mode=risk.Adaptation.LIVE, agents=()),
+    credits=risk.CreditsView(mode=risk.Adaptation.LIVE, deck=None, agents=()),
     clusters=risk.ClustersView(clusters=()),
     standing=(),
 )
