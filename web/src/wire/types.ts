@@ -906,6 +906,43 @@ export interface FiresView {
   readonly next: number | null;
 }
 
+/** The latest fit of one instrument, and the weight it has earned. ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
+export interface FitView {
+  readonly symbol: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly accepted: boolean;
+  readonly reason: string;
+  readonly loss: number | null;
+  readonly plain_loss: number | null;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
+  readonly model: string;
+  readonly weight95: number | null;
+  readonly weight99: number | null;
+}
+
+/** ``every_bars`` is how often the deck fits by itself, 0 for never: then there is no such expert. */
+export interface FitsView {
+  readonly every_bars: number;
+  readonly fits: ReadonlyArray<FitView>;
+}
+
+/** A GJR-GARCH(1,1) with Student shocks of one instrument's log returns. With e = r - mean the variance is h <- base + (shock + fall_shock 1{e<0}) e**2 + memory h. */
+export interface FittedGjr {
+  readonly symbol: string;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
+}
+
 /** Risk and return at the last close by the deck's own estimate, per year. ``frontier`` has the highest return at evenly spaced volatilities, calmest first, with no weight above ``max_weight``; ``targets`` what each objective would hold now; ``held`` what the account holds, null without equity, and ``account`` whose it is. Without a full window, or where the estimate fails, what is missing is empty and ``reason`` says why. */
 export interface FrontierView {
   readonly at: string;
@@ -2554,6 +2591,12 @@ export interface SystemView {
   readonly journal: JournalView;
   readonly versions: Readonly<Record<string, string>>;
   readonly audit_head: string | null;
+}
+
+/** Hand in fits; each that is sound is an expert of its instrument from the next bar on. ``model`` says what fitted them, with its version. */
+export interface TakeFits {
+  readonly fits: ReadonlyArray<FittedGjr>;
+  readonly model: string;
 }
 
 /** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
