@@ -1312,6 +1312,7 @@ export interface MarketLine {
 
 /** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
 export interface MarketRegimeView {
+  readonly timeframe: string;
   readonly regime: Regime;
   readonly probability: number | null;
   readonly breadth: Readonly<Record<string, number>>;
@@ -1811,6 +1812,7 @@ export interface RegimeCalibration {
 
 /** How confidence has held, by instrument. */
 export interface RegimeCalibrationView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeCalibration>;
 }
 
@@ -1872,9 +1874,10 @@ export interface RegimeView {
   readonly need: number;
 }
 
-/** Present regimes by instrument. */
+/** Present regimes by instrument; ``timeframes`` are all that can be asked for, the feed's first. */
 export interface RegimesView {
   readonly timeframe: string;
+  readonly timeframes: ReadonlyArray<string>;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
