@@ -24,6 +24,7 @@ KERNEL_MODULES = (
     "quarterdeck.agents.core.lanes",
     "quarterdeck.agents.core.matching",
     "quarterdeck.market.core.indicators",
+    "quarterdeck.market.core.sub_bars",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
     "quarterdeck.risk.core.clusters",
