@@ -283,6 +283,33 @@ class BenchmarkEntry(_Section, frozen=True):
     weight: Fraction
 
 
+class GroupEntry(_Section, frozen=True):
+    """Instruments, or the sector of that name, whose weights together lie between two ends."""
+
+    name: str
+    low: float
+    high: float
+    symbols: tuple[str, ...] = ()
+
+
+class LimitsOfMandate(_Section, frozen=True):
+    """What the weights of a mandate's objective must keep to, as ``limits`` of its route."""
+
+    min_weight: float = 0.0
+    max_weight: float | None = None
+    groups: tuple[GroupEntry, ...] = ()
+    max_turnover: float | None = None
+    max_change: float | None = None
+    costs: bool = False
+    max_gross: float | None = None
+    max_assets: int | None = None
+    whole_lots: bool = False
+    vol_cap: float | None = None
+    confidence: float | None = None
+    risk_budget: dict[str, float] | None = None
+    benchmark: dict[str, float] | None = None
+
+
 class MandateEntry(_Section, frozen=True):
     """A mandate that begins when its agent joins; what persons change or end later stands.
 
@@ -305,6 +332,7 @@ class MandateEntry(_Section, frozen=True):
     horizon_bars: int | None = None
     risk_aversion: float | None = None
     approve_within_bars: int = 5
+    limits: LimitsOfMandate = LimitsOfMandate()
 
 
 class PortfolioSection(_Section, frozen=True):
