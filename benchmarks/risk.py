@@ -314,7 +314,7 @@ CLAIMS = {
     "credit_above_human_limits": "0",
     "cluster_above_human_limits": "0",
     "damaged_worst_loss": "at most 1.1",
-    "damaged_worst_loss_with_false_moves": "reported; of bars that no forecast can foresee, too",
+    "damaged_worst_loss_without_false_moves": "at most 1.1",
     "damaged_stale_forecasts": "0",
 }
 

@@ -245,6 +245,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "names",
         "Coarser timeframes than the feed's own (`5m`, `15m`, `1h`, `4h`, `1d`, `1w`) on which indicators and regimes are kept too.",
     ),
+    "market.session": (
+        "`HH:MM-HH:MM ZONE`",
+        "When coarser bars are made, such as `09:30-16:00 America/New_York`, UTC without a zone: none spans its end, and bars outside it are in none. Empty: whole days in UTC.",
+    ),
+    "market.stamps": (
+        "word",
+        "What a slice's time is: the `begin` or the `close` of its bars. `feed` believes the feed: `close` for the embedded intraday bars, `begin` for all else.",
+    ),
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",

@@ -253,9 +253,11 @@ class RiskSection(_Section, frozen=True):
 
 
 class MarketSection(_Section, frozen=True):
-    """Coarser timeframes that indicators and regimes are kept of too, such as ``1h`` or ``1w``."""
+    """Coarser timeframes that indicators and regimes are kept of too, and how their bars are made."""
 
     timeframes: tuple[str, ...] = ()
+    session: str = ""
+    stamps: Literal["feed", "begin", "close"] = "feed"
 
 
 class RegimeSection(_Section, frozen=True):

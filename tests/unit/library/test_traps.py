@@ -16,7 +16,7 @@ from quarterdeck.library.bars import Bars, coarser, read_bars, slices
 from quarterdeck.library.regimes import RegimeDetector, detect_regimes
 from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.regime.core.detector import Bars as Arrays
-from quarterdeck.regime.core.detector import batch_features
+from quarterdeck.regime.core.detector import aligned, batch_features
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
 
 SHARED = Path(
@@ -92,7 +92,7 @@ def test_an_unadjusted_split_looks_like_a_crash_and_passes() -> None:
     aapl = of(shared("equity_1d_us"), "AAPL")
     split = int(np.searchsorted(aapl.ts, parse_rfc3339("2014-06-09T00:00:00Z")))
     assert aapl.close[split] < aapl.close[split - 1] / 5
-    arrays = Arrays(aapl.open, aapl.high, aapl.low, aapl.close, aapl.volume)
+    arrays = aligned(aapl.open, aapl.high, aapl.low, aapl.close, aapl.volume)
     features = batch_features(arrays, batch_indicators(aapl.high, aapl.low, aapl.close))
     assert np.isfinite(features[MIN_BARS - 1 :]).all()
     told = detect_regimes(aapl)["AAPL"]
@@ -126,7 +126,7 @@ def walk(count: int, *, volume: float) -> Arrays:
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, count)))
     before = np.concatenate((close[:1], close[:-1]))
     high, low = np.maximum(close, before) * 1.002, np.minimum(close, before) * 0.998
-    return Arrays(before, high, low, close, np.full(count, volume))
+    return aligned(before, high, low, close, np.full(count, volume))
 
 
 @pytest.mark.parametrize("volume", [0.0, np.nan, 1e12])

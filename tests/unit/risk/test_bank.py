@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.kernel.errors import InvalidInput
-from quarterdeck.risk.core import bank as risk_bank
+from quarterdeck.risk.core import filters
 from quarterdeck.risk.core.backtest import HitCounts, christoffersen, kupiec
 from quarterdeck.risk.core.bank import (
     COLUMNS,
@@ -19,7 +19,6 @@ from quarterdeck.risk.core.bank import (
     ES99,
     EXPERTS,
     MIN_CLOSES,
-    MIN_RESIDUALS,
     RECURSIONS,
     VAR95,
     VAR99,
@@ -30,6 +29,7 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
+from quarterdeck.risk.core.filters import MIN_RESIDUALS
 from quarterdeck.risk.core.mixing import learn_from, weigh
 from quarterdeck.risk.core.recursion import Recursion, range_proxy
 
@@ -236,6 +236,43 @@ def test_after_a_jump_the_forecast_rises_at_once_and_returns(factor: float) -> N
     assert out[1_400, VOLATILITY] < 2.0 * out[999, VOLATILITY]
 
 
+def with_false(factor: float, at: int = 1_000) -> FloatArray:
+    close = walk(1_100, seed=8)
+    close[at] *= factor
+    return close
+
+
+def test_a_rise_beyond_belief_may_come_back_and_that_is_the_loss() -> None:
+    close = with_false(10.0)
+    risk, plain = batch_risk(close), batch_risk(walk(1_100, seed=8))
+    loss = 1.0 - close[1_001] / close[1_000]
+    for var, es in ((VAR95, ES95), (VAR99, ES99)):
+        assert 0.9 < risk[1_000, var] < risk[1_000, es] < 1.0
+        # The way back is foreseen as well as the bar would have been without the false price.
+        way = (1.0 - risk[1_000, var]) * close[1_000] / close[999]
+        assert way == pytest.approx(1.0 - plain[999, var], rel=1e-12)
+    assert loss < risk[1_000, VAR99]
+    # The way back is a crash to the filters, but a bounded one.
+    assert (risk[1_010:, VAR99] < 2.0 * plain[1_010:, VAR99]).all()
+
+
+def test_a_return_from_a_false_fall_and_a_rise_that_is_believable_are_not_doubted() -> None:
+    for factor in (0.1, 2.0):
+        risk = batch_risk(with_false(factor))
+        assert (risk[999:, VAR99] < 0.6).all()
+
+
+def test_experts_are_not_judged_by_a_bar_whose_price_was_in_doubt() -> None:
+    close = with_false(10.0)
+    state, out = BankState(1), np.full((1, COLUMNS), np.nan)
+    regrets = []
+    for price in close[:1_003]:
+        update_bank(state, np.zeros(1, dtype=np.int64), close=np.array([price]), out=out)
+        regrets.append(state.regret.copy())
+    assert np.array_equal(regrets[1_000], regrets[1_001])
+    assert not np.array_equal(regrets[1_001], regrets[1_002])
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0, 0.0, 1e200])
 def test_a_price_that_is_none_is_no_observation(bad: float) -> None:
     close = walk(500, seed=10)
@@ -318,7 +355,7 @@ def test_no_arrangement_of_the_input_compiles_the_kernel_again() -> None:
     rows.flags.writeable = close.flags.writeable = False
     update_bank(state, rows, close=close, out=out)
     batch_risk(close)
-    assert len(risk_bank._advance.signatures) == 1
+    assert len(filters.advance.signatures) == 1
 
 
 def bars_of(close: FloatArray, *, seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:

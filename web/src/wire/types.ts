@@ -2069,7 +2069,7 @@ export interface RiskTimelineView {
   readonly next: number | null;
 }
 
-/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so. */
+/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. It also says where a rise is beyond belief, so that the loss is that of the way back. */
 export interface RiskView {
   readonly symbol: string;
   readonly volatility: number | null;

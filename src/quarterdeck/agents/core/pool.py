@@ -250,17 +250,18 @@ class Pool:
         room = self.fleet.rooms[agents]
         called: set[int] = set()
         bands = self._lane[self._lane_of[places], 4]
-        for band in np.unique(bands):
-            whole = int(band) < len(PRESSING)
+        for band in sorted(set(bands.tolist())):
+            whole = band < len(PRESSING)
             free = np.maximum(room[:, 2 if whole else 1] - room[:, 0], 0)
             slots = np.repeat(np.arange(agents.size), np.minimum(free, MAX_SLOTS_EACH))
             slots = slots[:MAX_ROUND]
             mine = places[bands == band]
             if not slots.size:
                 continue
-            lanes = self._lane[self._lane_of[mine]]
-            may = self.fleet.may[np.ix_(lanes[:, 0], agents[slots])]
-            worth = (self.fleet.scores[np.ix_(lanes[:, 2], agents[slots])] + 1) * may
+            lanes, able = self._lane[self._lane_of[mine]], agents[slots]
+            # Twice by rows and columns: a round is on the way of every single task, and np.ix_ costs more.
+            may = self.fleet.may[lanes[:, 0]][:, able]
+            worth = (self.fleet.scores[lanes[:, 2]][:, able] + 1) * may
             holder = np.empty(mine.size, dtype=np.int64)
             price = np.empty(slots.size, dtype=np.int64)
             matching.auction(np.ascontiguousarray(worth), ROUND_STEP_PPM, holder, price)

@@ -21,6 +21,7 @@ from quarterdeck.regime.core.calibration import (
 )
 from quarterdeck.regime.core.detector import (
     Bars,
+    aligned,
     recent_closes,
 )
 from quarterdeck.regime.core.market_wide import CORRELATION_BARS, market_wide
@@ -147,7 +148,7 @@ class RegimeService:
         turns: dict[str, list[Turn]] = {name: [] for name in self._coarser}
         turns[self._track.timeframe] = self._track.absorb(
             bars.rows,
-            Bars(bars.open, bars.high, bars.low, bars.close, bars.volume),
+            aligned(bars.open, bars.high, bars.low, bars.close, bars.volume),
             bars.indicators,
             at=bars.at,
             index=bars.index,
@@ -164,7 +165,7 @@ class RegimeService:
         for made in bars.coarser:
             turns[made.timeframe] += self._coarser[made.timeframe].absorb(
                 made.rows,
-                Bars(made.open, made.high, made.low, made.close, made.volume),
+                Bars(made.open, made.high, made.low, made.close, made.volume, made.variance),
                 made.indicators,
                 at=bars.at,
                 index=bars.index,

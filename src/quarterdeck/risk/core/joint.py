@@ -21,7 +21,8 @@ from numba import njit
 
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.maths.arrays import ArrayState
-from quarterdeck.risk.core.bank import BASE, MIN_RESIDUALS, RESIDUAL_BOUND, SEED_RETURNS, BankState
+from quarterdeck.risk.core.bank import BankState
+from quarterdeck.risk.core.filters import BASE, MIN_RESIDUALS, RESIDUAL_BOUND, SEED_RETURNS
 from quarterdeck.risk.core.recursion import slow_step, variance_step
 
 FloatArray = npt.NDArray[np.float64]

@@ -101,7 +101,8 @@ class CoverageView(Answer, frozen=True):
 class RiskView(Answer, frozen=True):
     """The forecast of one instrument for its next bar; losses are positive fractions of price.
 
-    Every number is null until ``have`` reaches ``need`` residuals; ``reason`` then says so.
+    Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason``
+    then says so. It also says where a rise is beyond belief, so that the loss is that of the way back.
     """
 
     symbol: str

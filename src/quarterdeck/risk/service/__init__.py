@@ -19,7 +19,6 @@ from quarterdeck.risk.core.bank import (
     COLUMNS,
     ES95,
     ES99,
-    MIN_RESIDUALS,
     VAR95,
     VAR99,
     VOLATILITY,
@@ -29,6 +28,7 @@ from quarterdeck.risk.core.bank import (
 )
 from quarterdeck.risk.core.clusters import PairState, follow_pairs
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
+from quarterdeck.risk.core.filters import MIN_RESIDUALS
 from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice, scenarios_of
 from quarterdeck.risk.core.judgement import (
     JudgementState,
@@ -453,6 +453,11 @@ class RiskService:
         reason = None if known else f"{lacking}; only the limits that persons set hold"
         if have >= MIN_RESIDUALS and not known:
             reason = f"stale: no bar for {self._missed[row]} slices"
+        doubt = float(self._filters.doubt[row])
+        if known and doubt > 0.0:
+            reason = (
+                f"in doubt: {math.exp(doubt):.3g} times the last close; the loss is the way back"
+            )
         line = self._forecast[row].tolist()
         version, units = self._limits.in_force(row)
         return RiskView(

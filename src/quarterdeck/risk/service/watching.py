@@ -8,8 +8,9 @@ import numpy.typing as npt
 from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.market.model import Floats, Ints
 from quarterdeck.performance.model import AgentScored
-from quarterdeck.risk.core.bank import BASE, WINDOW, BankState
+from quarterdeck.risk.core.bank import WINDOW, BankState
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
+from quarterdeck.risk.core.filters import BASE
 from quarterdeck.risk.core.judgement import JudgementState, latest_hits, recent_coverage
 from quarterdeck.risk.core.watch import (
     WatchState,
