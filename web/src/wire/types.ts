@@ -828,7 +828,7 @@ export interface FactorRow {
   readonly exposure: number | null;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent, because together they do most so. ``moved_from`` is who had set it aside before. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
@@ -843,10 +843,12 @@ export interface Factors {
   readonly worth_s: number;
   readonly past_due: boolean;
   readonly considered: ReadonlyArray<Contender>;
+  readonly promised: boolean;
+  readonly moved_from: string | null;
 }
 
 /** What becomes of a task when something it depends on fails. */
-export type FailurePolicy = "fail" | "run" | "skip";
+export type FailurePolicy = "cancel" | "fail" | "run" | "skip";
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
@@ -2739,7 +2741,7 @@ export interface Triggers {
   readonly regime_change: boolean;
 }
 
-/** Do what has come due by machine time; the deck's own clock says so. */
+/** Do what has come due by machine time, leases and expiries too; the deck's own clock says so. */
 export interface TurnSchedules {
 }
 
