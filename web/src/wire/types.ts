@@ -1242,9 +1242,10 @@ export interface MandateView {
   readonly target: TargetFound | null;
 }
 
-/** All mandates, by name. */
+/** All mandates, by name, and those that wait for their agent to join. */
 export interface MandatesView {
   readonly mandates: ReadonlyArray<MandateView>;
+  readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
@@ -2738,6 +2739,12 @@ export interface WaitView {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly worst_ms: number;
+}
+
+/** A mandate of the configuration that does nothing, because its agent has not joined. */
+export interface WaitingMandate {
+  readonly name: string;
+  readonly agent: string;
 }
 
 /** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */
