@@ -205,6 +205,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "true or false",
         "Whether a forecast's scale is corrected slowly while its hits are more than two standard errors off.",
     ),
+    "risk.fitted_every_bars": (
+        "bars",
+        "How often a GJR is fitted to each instrument in a process of its own, as one more expert; 0 for never. Needs `arch`.",
+    ),
     "risk.breach_cluster_hits": (
         "losses",
         "Losses beyond the 99 % VaR in 20 judged bars from which on a `breach_cluster` event is raised.",

@@ -102,6 +102,12 @@ GOOD: dict[str, Json] = {
     "POST /portfolio/rebalances/{rebalance_id}/abort": {"reason": "r"},
     "POST /risk/adaptation": {"mode": "live", "reason": "r"},
     "POST /risk/adaptation/reset": {"reason": "r", "agent": None},
+    "POST /risk/fits": {
+        "fits": [
+            {"symbol": "SPX", "mean": 0.0, "base": 1e-6, "shock": 0.03, "fall_shock": 0.1, "memory": 0.9, "freedom": 8.0},
+        ],
+        "model": "m",
+    },
     "POST /risk/stress": {"shocks": {"IBM": -0.2}, "others": -0.1},
     "POST /risk/responses/{response_id}/lift": {"reason": "r"},
     "POST /session/links": {},

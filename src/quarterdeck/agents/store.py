@@ -223,11 +223,12 @@ def read_keys(reader: Reader) -> list[Key]:
     return [msgspec.convert(_parsed(row, "scopes"), Key) for row in reader.rows("agents.keys")]
 
 
-def read_tasks(reader: Reader, *, finished: int) -> list[Task]:
-    """Return all open tasks and the last ``finished`` that are not."""
+def read_tasks(reader: Reader, *, finished: int, lost: int) -> list[Task]:
+    """Return all open tasks, the last ``finished`` that are done or not needed, and ``lost`` that failed."""
     rows = [
         *reader.rows("agents.open_tasks"),
         *reader.rows("agents.finished_tasks", limit=finished),
+        *reader.rows("agents.lost_tasks", limit=lost),
     ]
     return [task_of(row) for row in rows]
 

@@ -213,7 +213,11 @@ SELECT * FROM work_regimes ORDER BY symbol
 SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
-SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
+SELECT * FROM tasks WHERE finish_order IS NOT NULL AND state NOT IN ('failed', 'dead')
+ORDER BY finish_order DESC LIMIT :limit
+
+-- lost_tasks --
+SELECT * FROM tasks WHERE state IN ('failed', 'dead') ORDER BY +finish_order DESC LIMIT :limit
 
 -- last_monitoring --
 SELECT * FROM tasks WHERE finish_order IN (
@@ -284,6 +288,7 @@ SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :
 -- outcomes_by_type --
 SELECT type AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(state = 'failed' AND attempt = 0) AS never_begun,
   SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
@@ -291,6 +296,7 @@ FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
 -- outcomes_by_agent --
 SELECT agent AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(state = 'failed' AND attempt = 0) AS never_begun,
   SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after AND agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000

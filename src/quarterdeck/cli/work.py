@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
         case "report":
             answer = ask(options.data_dir, "GET", "/work/report")
             now = ask(options.data_dir, "GET", "/work")
-            lines = [*_standing(now), *_report(answer)]
+            lines = [*standing(now, head="now"), *_report(answer)]
             answer = {"now": now, "report": answer}
         case "timeline":
             answer = ask(options.data_dir, "GET", "/work/timeline?limit=40")
@@ -52,10 +52,11 @@ def _types(answer: Answer) -> list[str]:
     return lines
 
 
-def _standing(now: Answer) -> list[str]:
+def standing(now: Answer, *, head: str) -> list[str]:
+    """Return how work stands: what is open, how full the fleet is, how long the oldest has waited."""
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
-    lines = [f"now       {counts or 'no task'}; {used} in use"]
+    lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
     for row in now["queues"]:
         if row["ready"]:
             bound = "" if row["longest_ms"] is None else f" of at most {row['longest_ms'] / 1e3:g}"

@@ -220,7 +220,8 @@ class RiskSection(_Section, frozen=True):
     scale is corrected slowly where their coverage fails; ``breach_cluster_hits`` losses
     beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
     ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
-    instrument of ``concentration_event_fraction``. The other thresholds are those of their events.
+    instrument of ``concentration_event_fraction``. ``fitted_every_bars`` is how often a fitted GJR is made
+    anew as one more expert, 0 for never. The other thresholds are those of their events.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
@@ -232,6 +233,7 @@ class RiskSection(_Section, frozen=True):
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
     coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     coverage_guard: bool = False
+    fitted_every_bars: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     breach_cluster_hits: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
     stale_after_bars: PositiveInt = 2
     concentration_event_fraction: Fraction = 0.7

@@ -829,7 +829,7 @@ export interface FactorRow {
   readonly exposure: number | null;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent, because together they do most so. ``moved_from`` is who had set it aside before. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
@@ -844,10 +844,12 @@ export interface Factors {
   readonly worth_s: number;
   readonly past_due: boolean;
   readonly considered: ReadonlyArray<Contender>;
+  readonly promised: boolean;
+  readonly moved_from: string | null;
 }
 
 /** What becomes of a task when something it depends on fails. */
-export type FailurePolicy = "fail" | "run" | "skip";
+export type FailurePolicy = "cancel" | "fail" | "run" | "skip";
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
@@ -905,6 +907,43 @@ export interface FireView {
 export interface FiresView {
   readonly fires: ReadonlyArray<FireView>;
   readonly next: number | null;
+}
+
+/** The latest fit of one instrument, and the weight it has earned. ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
+export interface FitView {
+  readonly symbol: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly accepted: boolean;
+  readonly reason: string;
+  readonly loss: number | null;
+  readonly plain_loss: number | null;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
+  readonly model: string;
+  readonly weight95: number | null;
+  readonly weight99: number | null;
+}
+
+/** ``every_bars`` is how often the deck fits by itself, 0 for never: then there is no such expert. */
+export interface FitsView {
+  readonly every_bars: number;
+  readonly fits: ReadonlyArray<FitView>;
+}
+
+/** A GJR-GARCH(1,1) with Student shocks of one instrument's log returns. With e = r - mean the variance is h <- base + (shock + fall_shock 1{e<0}) e**2 + memory h. */
+export interface FittedGjr {
+  readonly symbol: string;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
 }
 
 /** Risk and return at the last close by the deck's own estimate, per year. ``frontier`` has the highest return at evenly spaced volatilities, calmest first, with no weight above ``max_weight``; ``targets`` what each objective would hold now; ``held`` what the account holds, null without equity, and ``account`` whose it is. Without a full window, or where the estimate fails, what is missing is empty and ``reason`` says why. */
@@ -1286,6 +1325,7 @@ export interface MarketLine {
 
 /** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
 export interface MarketRegimeView {
+  readonly timeframe: string;
   readonly regime: Regime;
   readonly probability: number | null;
   readonly breadth: Readonly<Record<string, number>>;
@@ -1786,6 +1826,7 @@ export interface RegimeCalibration {
 
 /** How confidence has held, by instrument. */
 export interface RegimeCalibrationView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeCalibration>;
 }
 
@@ -1847,9 +1888,10 @@ export interface RegimeView {
   readonly need: number;
 }
 
-/** Present regimes by instrument. */
+/** Present regimes by instrument; ``timeframes`` are all that can be asked for, the feed's first. */
 export interface RegimesView {
   readonly timeframe: string;
+  readonly timeframes: ReadonlyArray<string>;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
@@ -2588,6 +2630,12 @@ export interface SystemView {
   readonly audit_head: string | null;
 }
 
+/** Hand in fits; each that is sound is an expert of its instrument from the next bar on. ``model`` says what fitted them, with its version. */
+export interface TakeFits {
+  readonly fits: ReadonlyArray<FittedGjr>;
+  readonly model: string;
+}
+
 /** A target found within limits, with its certificate; return and volatility are per year. ``optimality_gap`` and ``kkt_residual`` are as in a proposal; with ``max_assets`` or ``whole_lots`` the gap is against the best portfolio without them. ``warning`` says why the estimate is weak. */
 export interface TargetFound {
   readonly at: string;
@@ -2697,7 +2745,7 @@ export interface Triggers {
   readonly regime_change: boolean;
 }
 
-/** Do what has come due by machine time; the deck's own clock says so. */
+/** Do what has come due by machine time, leases and expiries too; the deck's own clock says so. */
 export interface TurnSchedules {
 }
 

@@ -192,6 +192,27 @@ class Pool:
         names = [self._at[place] for place in taken[:given].tolist()]
         return [name for name in names if name is not None], told
 
+    def told(self, agent: AgentId, task: Task, *, machine_at: Nanos) -> Ints:
+        """Return what :meth:`pick` tells of a ready task that ``agent`` gets out of its order."""
+        self.fleet.refresh()
+        place, fleet = self._places[task.task_id], self.fleet
+        lane, index = int(self._lane_of[place]), fleet.index[agent]
+        past = self.is_due(task, machine_at=machine_at)
+        whole = bool(self._lane[lane, 1]) or past
+        told = np.zeros(matching.TOLD + 2 * matching.TOP, dtype=np.int64)
+        top = np.empty(matching.TOP, dtype=np.int64)
+        worth = np.empty(matching.TOP, dtype=np.int64)
+        matching.best_agent(
+            lane, task.number, int(whole), self._lane, fleet.able_from, fleet.able, fleet.rooms,
+            fleet.scores, self.policy.seed, top, worth,
+        )  # fmt: skip
+        rooms = fleet.rooms[fleet.able_to(task.demand)]
+        told[0] = fleet.scores[self._lane[lane, 2], index] - fleet.rooms[index, 3]
+        told[4] = np.count_nonzero(rooms[:, 0] < rooms[:, 2 if whole else 1])
+        told[5] = past
+        told[matching.TOLD :: 2], told[matching.TOLD + 1 :: 2] = top, worth
+        return told
+
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]

@@ -13,7 +13,6 @@ from quarterdeck.agents.core import contents, intake, lease, moving, roster, vie
 from quarterdeck.agents.core.task import Agent, Birth, Change, Task
 from quarterdeck.agents.core.why import Choice
 from quarterdeck.agents.model import (
-    AgentState,
     CancelTask,
     Claim,
     ClaimAnswer,
@@ -210,17 +209,17 @@ def _taken_over(
 ) -> tuple[Claim, ...]:
     """Move a task that a busy or resting agent has only set aside to ``agent`` if it is idle."""
     board, at, machine_at = service.board, step.at, step.machine_at
-    if agent.state is not AgentState.READY or board.held_by(agent.name):
-        return ()
     task = moving.movable(board, agent)
     if task is None:
         return ()
     tell(service, board.revoke(task, machine_at=machine_at), step=step)
+    free, holder = board.tasks[task.task_id], task.agent or agent.name
+    choice = why.moved(free, agent, board.ready, holder=holder, machine_at=machine_at)
     changes = board.lease(
-        board.tasks[task.task_id],
+        free,
         agent.name,
-        because=f"moved from {task.agent}, which had not begun it, to {agent.name}, which was idle",
-        factors=None,
+        because=choice.because,
+        factors=choice.factors,
         at=at,
         machine_at=machine_at,
         begun=begun,
