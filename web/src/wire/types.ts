@@ -150,7 +150,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -167,6 +167,7 @@ export interface AllocationView {
   readonly reason: string | null;
   readonly due: string | null;
   readonly last: string | null;
+  readonly cvar: number | null;
 }
 
 /** Let a proposed rebalance be traded. */
@@ -1297,9 +1298,10 @@ export interface MandateView {
   readonly target: TargetFound | null;
 }
 
-/** All mandates, by name. */
+/** All mandates, by name, and those that wait for their agent to join. */
 export interface MandatesView {
   readonly mandates: ReadonlyArray<MandateView>;
+  readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
@@ -2308,7 +2310,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2318,6 +2320,8 @@ export interface SetAllocation {
   readonly drift?: number | null;
   readonly min_share?: number;
   readonly max_share?: number;
+  readonly vol_cap?: number | null;
+  readonly confidence?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
@@ -2801,6 +2805,12 @@ export interface WaitView {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly worst_ms: number;
+}
+
+/** A mandate of the configuration that does nothing, because its agent has not joined. */
+export interface WaitingMandate {
+  readonly name: string;
+  readonly agent: string;
 }
 
 /** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */
