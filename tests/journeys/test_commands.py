@@ -461,6 +461,21 @@ def test_an_account_is_watched_over_and_rebalanced_from_the_command_line(deck: R
     assert (plan["agent"], plan["target"]) == ("trend", "fixed weights")
     assert all(trade["verdict"] in ("accepted", "refused") for trade in plan["trades"])
     assert "Taxes are not counted" in said(deck, "rebalance", "plan", "trend", *target)
+    within = (
+        "--objective",
+        "min-volatility",
+        "--group",
+        "x=AAPL+IBM:0.1:0.4",
+        "--max-turnover",
+        "0.2",
+    )
+    assert "target found by" in said(deck, "rebalance", "plan", "trend", *within)
+    found = told(deck, "rebalance", "plan", "trend", *within)["found"]
+    assert 0.1 - 1e-9 <= found["weights"]["AAPL"] + found["weights"]["IBM"] <= 0.4 + 1e-9
+    wrong = ("--objective", "min-volatility", "--group", "x=AAPL:0.1")
+    assert "NAME=A+B:LOW:HIGH" in said(deck, "rebalance", "plan", "trend", *wrong, status=1)
+    unknown = ("--objective", "min-volatility", "--group", "x=ZZZ:0:1")
+    assert "no instrument 'ZZZ'" in said(deck, "rebalance", "plan", "trend", *unknown, status=1)
     terms = ("rebalance", "mandate", "core", "trend", *target, "--mode", "approval")
     assert told(deck, *terms)["mandate"]["mode"] == "approval"
     assert "asking only" in said(deck, "rebalance", "mandates")

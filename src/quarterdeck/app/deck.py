@@ -29,6 +29,7 @@ from quarterdeck.app.fingerprint import fingerprint_here
 from quarterdeck.app.front import Front, facts_of
 from quarterdeck.app.invariants.guard import Guard
 from quarterdeck.app.lowdisk import LowDisk
+from quarterdeck.app.nightly import night_shift
 from quarterdeck.app.own_worker import own_worker
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.plan import Plan
@@ -266,6 +267,7 @@ class Deck:
             drilling(engine, self.parts),
             deadmen(engine, self.parts),
             clockwork(engine, self.parts),
+            *night_shift(engine, self.parts),
             Component(
                 "server",
                 self._served(),

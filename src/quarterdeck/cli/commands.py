@@ -221,6 +221,7 @@ def risks(options: argparse.Namespace) -> int:
         "credit": risks.credit,
         "clusters": risks.clusters,
         "metrics": risks.metrics,
+        "fits": risks.fits,
         "timeline": risks.timeline,
     }
     if options.action == "brief":

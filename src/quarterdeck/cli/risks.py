@@ -88,6 +88,15 @@ def metrics(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def fits(data_dir: Path, *, as_json: bool) -> int:
+    """Print the latest fit of every instrument, whether it was let in and what it weighs."""
+    found = ask(data_dir, "GET", "/risk/fits")
+    none = "risk.fitted_every_bars is 0: nothing is fitted"
+    if found["every_bars"]:
+        none = f"nothing was fitted yet; it is every {found['every_bars']} bars"
+    return _lines(found["fits"], _fit, none=none, as_json=as_json)
+
+
 def stress(data_dir: Path, *, shocks: Sequence[str], others: float, as_json: bool) -> int:
     """Print what is held would lose in every scenario, or in the one that is named."""
     if not shocks and not others:
@@ -137,6 +146,18 @@ def _lines(
     if not found:
         print(none)
     return 0
+
+
+def _fit(row: Answer) -> str:
+    state = "let in" if row["accepted"] else f"refused: {row['reason']}"
+    weights = [
+        f"{row[name]:.0%} of VaR {name[-2:]}" for name in ("weight95", "weight99") if row[name]
+    ]
+    persistence = row["shock"] + row["fall_shock"] / 2 + row["memory"]
+    return (
+        f"{row['at']}  {row['symbol']:<8} {state}; persistence {persistence:.4f}, "
+        f"{', '.join(weights) or 'not heard yet'}; {row['model']}"
+    )
 
 
 def _event(row: Answer) -> str:

@@ -10,12 +10,14 @@ from quarterdeck.risk.model import (
     ConditionView,
     CreditChangesView,
     CreditsView,
+    FitsView,
     GetClusterChanges,
     GetClusters,
     GetCondition,
     GetConditionChanges,
     GetCredit,
     GetCreditChanges,
+    GetFits,
     GetHoldingsRisk,
     GetLimitChanges,
     GetRisk,
@@ -43,6 +45,7 @@ from quarterdeck.risk.model import (
     StopChangesView,
     StressesView,
     StressView,
+    TakeFits,
 )
 from quarterdeck.risk.service import RiskService, now, records
 from quarterdeck.runtime.policy import Caller, Effect, Operation, Permission
@@ -98,6 +101,16 @@ def reset_adaptation(service: RiskService, command: ResetAdaptation, step: Step)
     if command.agent is None:
         service.clusters.forget(step)
     return view
+
+
+def fits(service: RiskService, _query: GetFits, _caller: Caller) -> FitsView:
+    """Return the latest fit of every instrument."""
+    return service.fitting.view()
+
+
+def take_fits(service: RiskService, command: TakeFits, step: Step) -> FitsView:
+    """Judge fits that are handed in, and let the sound ones in from the next bar on."""
+    return service.fitting.take(command, step)
 
 
 OPERATIONS = (
@@ -310,6 +323,28 @@ OPERATIONS = (
         input=ResetAdaptation,
         output=CreditsView,
         function=reset_adaptation,
+    ),
+    Operation(
+        name="risk.fits",
+        summary="The latest fit of every instrument, whether it was let in, and what it weighs.",
+        permission=Permission.READ,
+        effect=Effect.VIEW,
+        method="GET",
+        path="/risk/fits",
+        input=GetFits,
+        output=FitsView,
+        function=fits,
+    ),
+    Operation(
+        name="risk.fits_taken",
+        summary="Hand in fitted GJR parameters, as the deck does by itself.",
+        permission=Permission.OPERATE,
+        effect=Effect.COMMAND,
+        method="POST",
+        path="/risk/fits",
+        input=TakeFits,
+        output=FitsView,
+        function=take_fits,
     ),
     Operation(
         name="risk.stress",

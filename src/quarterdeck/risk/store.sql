@@ -197,6 +197,27 @@ CREATE TABLE risk_deck_forecasts (
   var99 REAL,  -- hashed
   es99 REAL  -- hashed
 ) STRICT;
+CREATE TABLE risk_fits (
+  number INTEGER PRIMARY KEY,  -- hashed
+  slice INTEGER NOT NULL,  -- hashed
+  at INTEGER NOT NULL,  -- hashed
+  symbol TEXT NOT NULL,  -- hashed
+  accepted INTEGER NOT NULL,  -- hashed
+  reason TEXT NOT NULL,  -- hashed
+  loss REAL,  -- hashed
+  plain_loss REAL,  -- hashed
+  parameters TEXT NOT NULL,  -- hashed
+  model TEXT NOT NULL  -- hashed
+) STRICT;
+
+-- fit_saved --
+INSERT INTO risk_fits
+(number, slice, at, symbol, accepted, reason, loss, plain_loss, parameters, model)
+VALUES (:number, :slice, :at, :symbol, :accepted, :reason, :loss, :plain_loss, :parameters, :model)
+
+-- fits --
+SELECT slice, at, symbol, accepted, reason, loss, plain_loss, parameters, model
+FROM risk_fits ORDER BY number
 
 -- position_saved --
 INSERT INTO risk_positions (agent, instrument, quantity_units)

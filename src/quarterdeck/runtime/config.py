@@ -220,7 +220,8 @@ class RiskSection(_Section, frozen=True):
     scale is corrected slowly where their coverage fails; ``breach_cluster_hits`` losses
     beyond the 99 % VaR in 20 bars are an event, as is an instrument without a bar for
     ``stale_after_bars`` slices (it has no forecast then) and a share of the deck's VaR from one
-    instrument of ``concentration_event_fraction``. The other thresholds are those of their events.
+    instrument of ``concentration_event_fraction``. ``fitted_every_bars`` is how often a fitted GJR is made
+    anew as one more expert, 0 for never. The other thresholds are those of their events.
     """
 
     position_var99_budget_fraction: Fraction = 0.015
@@ -232,6 +233,7 @@ class RiskSection(_Section, frozen=True):
     coverage_alarm_p: Annotated[float, msgspec.Meta(gt=0.0, le=0.1)] = 0.001
     coverage_alarm_bars: Annotated[int, msgspec.Meta(ge=50, le=500)] = 250
     coverage_guard: bool = False
+    fitted_every_bars: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     breach_cluster_hits: Annotated[int, msgspec.Meta(ge=2, le=20)] = 3
     stale_after_bars: PositiveInt = 2
     concentration_event_fraction: Fraction = 0.7
@@ -281,6 +283,33 @@ class BenchmarkEntry(_Section, frozen=True):
     weight: Fraction
 
 
+class GroupEntry(_Section, frozen=True):
+    """Instruments, or the sector of that name, whose weights together lie between two ends."""
+
+    name: str
+    low: float
+    high: float
+    symbols: tuple[str, ...] = ()
+
+
+class LimitsOfMandate(_Section, frozen=True):
+    """What the weights of a mandate's objective must keep to, as ``limits`` of its route."""
+
+    min_weight: float = 0.0
+    max_weight: float | None = None
+    groups: tuple[GroupEntry, ...] = ()
+    max_turnover: float | None = None
+    max_change: float | None = None
+    costs: bool = False
+    max_gross: float | None = None
+    max_assets: int | None = None
+    whole_lots: bool = False
+    vol_cap: float | None = None
+    confidence: float | None = None
+    risk_budget: dict[str, float] | None = None
+    benchmark: dict[str, float] | None = None
+
+
 class MandateEntry(_Section, frozen=True):
     """A mandate that begins when its agent joins; what persons change or end later stands.
 
@@ -303,6 +332,7 @@ class MandateEntry(_Section, frozen=True):
     horizon_bars: int | None = None
     risk_aversion: float | None = None
     approve_within_bars: int = 5
+    limits: LimitsOfMandate = LimitsOfMandate()
 
 
 class PortfolioSection(_Section, frozen=True):

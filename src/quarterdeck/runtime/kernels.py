@@ -28,6 +28,7 @@ KERNEL_MODULES = (
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
     "quarterdeck.risk.core.clusters",
+    "quarterdeck.risk.core.fitted",
     "quarterdeck.risk.core.joint",
     "quarterdeck.risk.core.judgement",
     "quarterdeck.risk.core.validation",

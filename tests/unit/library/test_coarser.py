@@ -58,7 +58,7 @@ def test_real_minutes_make_the_same_quarters_at_once_and_by_way_of_five_minutes(
         ("1m", None, "longer than the bars' own"),
         ("5m", "9-5", "HH:MM-HH:MM"),
         ("5m", "25:00-26:00", "session"),
-        ("5m", "09:00-09:00", "session"),
+        ("5m", "09:00-24:01", "session"),
     ],
 )
 def test_what_cannot_be_made_is_refused(tmp_path, timeframe, session, names):

@@ -909,6 +909,43 @@ export interface FiresView {
   readonly next: number | null;
 }
 
+/** The latest fit of one instrument, and the weight it has earned. ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
+export interface FitView {
+  readonly symbol: string;
+  readonly at: string;
+  readonly slice: number;
+  readonly accepted: boolean;
+  readonly reason: string;
+  readonly loss: number | null;
+  readonly plain_loss: number | null;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
+  readonly model: string;
+  readonly weight95: number | null;
+  readonly weight99: number | null;
+}
+
+/** ``every_bars`` is how often the deck fits by itself, 0 for never: then there is no such expert. */
+export interface FitsView {
+  readonly every_bars: number;
+  readonly fits: ReadonlyArray<FitView>;
+}
+
+/** A GJR-GARCH(1,1) with Student shocks of one instrument's log returns. With e = r - mean the variance is h <- base + (shock + fall_shock 1{e<0}) e**2 + memory h. */
+export interface FittedGjr {
+  readonly symbol: string;
+  readonly mean: number;
+  readonly base: number;
+  readonly shock: number;
+  readonly fall_shock: number;
+  readonly memory: number;
+  readonly freedom: number;
+}
+
 /** Risk and return at the last close by the deck's own estimate, per year. ``frontier`` has the highest return at evenly spaced volatilities, calmest first, with no weight above ``max_weight``; ``targets`` what each objective would hold now; ``held`` what the account holds, null without equity, and ``account`` whose it is. Without a full window, or where the estimate fails, what is missing is empty and ``reason`` says why. */
 export interface FrontierView {
   readonly at: string;
@@ -959,6 +996,14 @@ export interface GroundingView {
 /** Grounding by agent. */
 export interface GroundingsView {
   readonly agents: ReadonlyArray<GroundingView>;
+}
+
+/** Instruments whose weights together lie between ``low`` and ``high``. Without ``symbols`` it is the configured sector of that name. */
+export interface GroupBounds {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  readonly symbols: ReadonlyArray<string>;
 }
 
 /** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. ``net`` counts short positions against long ones; ``volatility_ratio`` is the volatility foreseen over the usual one of what is held, and ``volatility_regime`` its word; ``concentration`` is the largest share of the 99 % VaR; ``volume_bars`` says how many bars of usual volume the least liquid position is, null where the volume of any is not known. */
@@ -1224,7 +1269,7 @@ export interface LoginLink {
   readonly url: string;
 }
 
-/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was. */
+/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was; ``target`` what was found last within its limits. */
 export interface MandateView {
   readonly mandate: SetMandate;
   readonly set_by: string;
@@ -1233,6 +1278,7 @@ export interface MandateView {
   readonly last: string | null;
   readonly last_at: string | null;
   readonly rebalance_id: string | null;
+  readonly target: TargetFound | null;
 }
 
 /** All mandates, by name. */
@@ -1278,6 +1324,7 @@ export interface MarketLine {
 
 /** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
 export interface MarketRegimeView {
+  readonly timeframe: string;
   readonly regime: Regime;
   readonly probability: number | null;
   readonly breadth: Readonly<Record<string, number>>;
@@ -1350,7 +1397,7 @@ export interface NewTask {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity";
+export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity" | "tracking";
 
 /** What may have happened. */
 export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
@@ -1671,7 +1718,7 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
-/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. ``found`` is the target within limits with its certificate; that of an objective without limits is with its proposal. */
 export interface RebalancePlan {
   readonly agent: string;
   readonly target: string;
@@ -1698,6 +1745,7 @@ export interface RebalancePlan {
   readonly span_from: string | null;
   readonly span_to: string | null;
   readonly warning: string | null;
+  readonly found: TargetFound | null;
 }
 
 /** Where a rebalance stands; all but the first three are final. */
@@ -1777,6 +1825,7 @@ export interface RegimeCalibration {
 
 /** How confidence has held, by instrument. */
 export interface RegimeCalibrationView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeCalibration>;
 }
 
@@ -1838,9 +1887,10 @@ export interface RegimeView {
   readonly need: number;
 }
 
-/** Present regimes by instrument. */
+/** Present regimes by instrument; ``timeframes`` are all that can be asked for, the feed's first. */
 export interface RegimesView {
   readonly timeframe: string;
+  readonly timeframes: ReadonlyArray<string>;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
@@ -1920,6 +1970,23 @@ export type Response = "notify" | "pause_agent" | "reduce_only" | "stop" | "tigh
 
 /** Where a response stands; what is carried out once is taken back where it was done. */
 export type ResponseState = "carried_out" | "lifted" | "over" | "standing";
+
+/** Limits of a target: ``groups``, turnover, cost, shorts, few instruments, whole lots. A ``min_weight`` below 0 allows shorts, ``max_gross`` bounds the sum of absolute weights, and ``max_weight`` is the configured one when omitted. ``max_turnover`` is half the sum of changes, beyond what is only invested out of cash, and ``max_change`` bounds each; both are from what the account holds when the target is found. ``costs`` takes the account's cost of trading, spread over the horizon, off the return of max-sharpe and max-return. ``vol_cap``, per year, goes with max-return, ``confidence`` with min-cvar, ``risk_budget`` with risk-parity, and ``benchmark``, the deck's where omitted, with tracking. */
+export interface Restrictions {
+  readonly min_weight: number;
+  readonly max_weight: number | null;
+  readonly groups: ReadonlyArray<GroupBounds>;
+  readonly max_turnover: number | null;
+  readonly max_change: number | null;
+  readonly costs: boolean;
+  readonly max_gross: number | null;
+  readonly max_assets: number | null;
+  readonly whole_lots: boolean;
+  readonly vol_cap: number | null;
+  readonly confidence: number | null;
+  readonly risk_budget: Readonly<Record<string, number>> | null;
+  readonly benchmark: Readonly<Record<string, number>> | null;
+}
 
 /** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
@@ -2245,7 +2312,7 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
-/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash). ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
+/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash); ``limits`` are what the weights of an objective must keep to: they are then found for this account, when the deck proposes and anew when a rebalance is due. ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
 export interface SetMandate {
   readonly name: string;
   readonly agent: string;
@@ -2257,6 +2324,7 @@ export interface SetMandate {
   readonly horizon_bars?: number | null;
   readonly risk_aversion?: number | null;
   readonly approve_within_bars?: number;
+  readonly limits?: Restrictions | null;
 }
 
 /** Bound the tasks of ``subject``: how many may be held at once, and how many given out a minute. A minute is machine time; where neither is named the bound is lifted. Work under way goes on. */
@@ -2557,6 +2625,30 @@ export interface SystemView {
   readonly journal: JournalView;
   readonly versions: Readonly<Record<string, string>>;
   readonly audit_head: string | null;
+}
+
+/** Hand in fits; each that is sound is an expert of its instrument from the next bar on. ``model`` says what fitted them, with its version. */
+export interface TakeFits {
+  readonly fits: ReadonlyArray<FittedGjr>;
+  readonly model: string;
+}
+
+/** A target found within limits, with its certificate; return and volatility are per year. ``optimality_gap`` and ``kkt_residual`` are as in a proposal; with ``max_assets`` or ``whole_lots`` the gap is against the best portfolio without them. ``warning`` says why the estimate is weak. */
+export interface TargetFound {
+  readonly at: string;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly expected_return: number | null;
+  readonly volatility: number;
+  readonly sharpe: number | null;
+  readonly cvar: number | null;
+  readonly optimality_gap: number | null;
+  readonly kkt_residual: number | null;
+  readonly solver: string;
+  readonly observations: number;
+  readonly span_from: string;
+  readonly span_to: string;
+  readonly condition: number | null;
+  readonly warning: string | null;
 }
 
 /** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */

@@ -106,10 +106,12 @@ ALL_DAY: Final = Session()
 def session_of(text: str, *, field: str) -> Session:
     """Return the session written as ``HH:MM-HH:MM ZONE``; UTC without a zone, all day for an empty text.
 
+    One that ends when it begins, such as 17:00-17:00, is a whole day from there.
+
     Raises
     ------
     InvalidInput
-        If it is written otherwise, has no length, or names a zone that does not exist.
+        If it is written otherwise, or names a zone that does not exist.
     """
     if not text:
         return ALL_DAY
@@ -119,7 +121,7 @@ def session_of(text: str, *, field: str) -> Session:
         ZoneInfo(zone or "UTC")
     except (ValueError, ZoneInfoNotFoundError, OSError):
         raise InvalidInput.of(field, text, ACCEPTED) from None
-    if begin == end or begin >= 1_440:
+    if begin >= 1_440:
         raise InvalidInput.of(field, text, ACCEPTED)
     length = (end - begin) % 1_440 or 1_440
     return Session(begin * 60 * SECOND, length * 60 * SECOND, zone or "UTC")

@@ -52,6 +52,7 @@ from quarterdeck.portfolio.model.rebalancing import (
     SetMandate,
     Triggers,
 )
+from quarterdeck.portfolio.model.restrictions import GroupBounds, Restrictions, TargetFound
 
 __all__ = [
     "PUBLISHED",
@@ -78,6 +79,7 @@ __all__ = [
     "GetRebalances",
     "GetRebalancing",
     "GetSensitivity",
+    "GroupBounds",
     "LegView",
     "MandateView",
     "MandatesView",
@@ -98,12 +100,14 @@ __all__ = [
     "RebalanceView",
     "RebalancesView",
     "RebalancingView",
+    "Restrictions",
     "RiskReturn",
     "SensitivityRow",
     "SensitivityView",
     "SetAllocation",
     "SetMandate",
     "ShareRow",
+    "TargetFound",
     "Triggers",
 ]
 

@@ -43,6 +43,8 @@ RECURSIONS: Final = (GJR, TWO_ROBUST, TWO_PLAIN, RANGE)
 """Of the first four experts, in order; the market's is ``two_robust`` times the market's factor."""
 PRIOR: Final = (0.05, 0.3, 0.05, 0.3, 0.3)
 """Weights before the first loss: the two that lost most before 2008 must earn theirs."""
+FITTED_PRIOR: Final = 0.3
+"""Of the fitted expert, where there is one; see ``fitted``."""
 MAX_LEVELS: Final = 8
 
 
@@ -55,6 +57,8 @@ class BankState(ArrayState):
         One less each confidence level; ``guarded`` (levels,) int64 is 1 where the guard works.
     prior, constants : ndarray of shape (experts,) and (recursions, 8), float64
         What each expert weighs at first (0 leaves it out), and the recursions' constants.
+    fits : ndarray of shape (n, 5), float64
+        Mean, base, shock, fall_shock and memory of each instrument's fit; NaN where there is none.
     close, slow : ndarray of shape (n,), float64
         Last close (NaN before the first) and slow variance of the log return.
     returns, moves : ndarray of shape (n,), int64
@@ -85,6 +89,7 @@ class BankState(ArrayState):
         levels: tuple[float, ...] = LEVELS,
         guarded: tuple[bool, ...] = (),
         recursions: tuple[Recursion, ...] = RECURSIONS,
+        fitted: bool = False,
     ) -> None:
         if n < 0:
             raise InvalidInput.of("n", n, "a number of instruments of at least 0")
@@ -93,11 +98,13 @@ class BankState(ArrayState):
             raise InvalidInput.of("guarded", guarded, f"one of each of {len(levels)} levels")
         if len(recursions) != len(RECURSIONS):
             raise InvalidInput.of("recursions", len(recursions), f"{len(RECURSIONS)} of them")
-        experts, m = len(EXPERTS), len(levels)
+        prior = (*PRIOR, FITTED_PRIOR) if fitted else PRIOR
+        experts, m = len(prior), len(levels)
         self.tails: FloatArray = np.array([round(1.0 - level, 12) for level in levels])
         self.guarded: IntArray = np.array(guarded or (False,) * m, dtype=np.int64)
-        self.prior: FloatArray = np.array(PRIOR)
+        self.prior: FloatArray = np.array(prior)
         self.constants: FloatArray = np.array(recursions).reshape(len(recursions), -1)
+        self.fits: FloatArray = np.full((n, 5), np.nan)
         self.close: FloatArray = np.full(n, np.nan)
         self.returns: IntArray = np.zeros(n, dtype=np.int64)
         self.moves: IntArray = np.zeros(n, dtype=np.int64)

@@ -12,6 +12,7 @@ from quarterdeck.risk.core import covariate
 from quarterdeck.risk.core.covariate import factor, features, market_step
 from quarterdeck.risk.core.mixing import guard_step, learn_from, weigh
 from quarterdeck.risk.core.recursion import (
+    FLOOR_SHARE,
     RANGE_RATE,
     RANGE_WEIGHT,
     range_proxy,
@@ -34,7 +35,10 @@ RANGED_SHARE: Final = 0.8
 """Share of bars with a usable range that the range's expert needs."""
 RANGED_RATE: Final = 1.0 / 250.0
 
-BASE, MARKET = 1, 4
+BASE, MARKET, FITTED = 1, 4, 5
+"""Places of experts; the fitted one is there only in a bank that was made with it."""
+MOST_FITTED: Final = 0.5
+"""The largest weight of the fitted expert: it is never trusted alone."""
 
 
 class Bank(NamedTuple):
@@ -44,6 +48,7 @@ class Bank(NamedTuple):
     guarded: IntArray
     prior: FloatArray
     constants: FloatArray
+    fits: FloatArray
     close: FloatArray
     returns: IntArray
     moves: IntArray
@@ -102,10 +107,12 @@ def _keep_residuals(i: int, r: float, bank: Bank) -> None:
         h = bank.variance[i, k]
         if bank.prior[k] == 0.0 or np.isnan(h):
             continue
-        z = 0.0
-        if r != 0.0:
+        z, e = 0.0, r
+        if k == FITTED:
+            e = r - bank.fits[i, 0]
+        if e != 0.0:
             # A move out of a dead calm (h = 0) is infinite and meets the bound.
-            z = min(max(r / np.sqrt(h), -RESIDUAL_BOUND), RESIDUAL_BOUND)
+            z = min(max(e / np.sqrt(h), -RESIDUAL_BOUND), RESIDUAL_BOUND)
         remember(bank.residuals[i, k], bank.ordered[i, k], bank.seen[i, k], z)
         bank.seen[i, k] += 1
 
@@ -142,6 +149,16 @@ def _range_input(i: int, x: float, v: float, bank: Bank) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def fitted_step(variance: float, r: float, fit: FloatArray, slow: float) -> float:
+    """Return the variance of a fitted GJR (mean, base, shock, fall_shock, memory) after ``r``."""
+    e = r - fit[0]
+    weight = fit[2]
+    if e < 0.0:
+        weight += fit[3]
+    return float(max(fit[1] + weight * e * e + fit[4] * variance, FLOOR_SHARE * slow))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _learn(i: int, r: float, v: float, bank: Bank) -> None:
     """Carry the slow variance and every recursion of instrument ``i`` through the return r."""
     x = r * r
@@ -166,6 +183,9 @@ def _learn(i: int, r: float, v: float, bank: Bank) -> None:
             bank.level[i, k], bank.variance[i, k] = variance_step(
                 bank.level[i, k], bank.variance[i, k], shock, down, slow, bank.constants[k]
             )
+    if bank.prior.size > FITTED:
+        # NaN, and so asleep, until a fit is let in.
+        bank.variance[i, FITTED] = fitted_step(bank.variance[i, FITTED], r, bank.fits[i], slow)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -182,6 +202,22 @@ def _follow_market(i: int, r: float, m: float, values: FloatArray, bank: Bank) -
     base = bank.variance[i, BASE]
     if features(bank.market, moments, base, bank.slow[i], values):
         bank.variance[i, MARKET] = base * factor(values)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _not_alone(weight: FloatArray) -> None:
+    """Leave the fitted expert at most half of the weights (experts,); the others share the rest."""
+    rest = 0.0
+    for k in range(FITTED):
+        rest += weight[k]
+    if weight.size <= FITTED or weight[FITTED] <= MOST_FITTED:
+        return
+    weight[FITTED] = MOST_FITTED
+    if rest > 0.0:
+        for k in range(FITTED):
+            weight[k] *= (1.0 - MOST_FITTED) / rest
+    else:
+        weight[BASE] = 1.0 - MOST_FITTED
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -202,11 +238,15 @@ def _forecast(i: int, shortfall: FloatArray, line: FloatArray, bank: Bank) -> No
             size = min(have, bank.ordered.shape[2])
             low, mean = tail(bank.ordered[i, k], size, bank.tails[j])
             deviation = np.sqrt(bank.variance[i, k])
-            quantile[k], shortfall[k] = deviation * low, deviation * mean
+            middle = 0.0
+            if k == FITTED:
+                middle = bank.fits[i, 0]
+            quantile[k], shortfall[k] = middle + deviation * low, middle + deviation * mean
         bank.mixed[i, j] = np.nan
         if not known:
             continue
         weigh(bank.regret[i, j], bank.weight[i, j], bank.gap[i, j], quantile, bank.prior)
+        _not_alone(bank.weight[i, j])
         mixed, worse, deviation = 0.0, 0.0, 0.0
         for k in range(bank.prior.size):
             if bank.weight[i, j, k] > 0.0:

@@ -99,6 +99,13 @@ def remember_slice(
     state.slices[0] += 1
 
 
+def log_returns(state: JointState, row: int) -> FloatArray:
+    """Return the known log returns (t,) of an instrument up to the last slice, oldest first."""
+    seen = int(state.slices[0])
+    simple = np.roll(state.returns[:seen, row], -_oldest(seen, OWN_WINDOW))
+    return np.asarray(np.log1p(simple[np.isfinite(simple)]))
+
+
 class Scenarios(NamedTuple):
     """What portfolios are forecast from, made once for all of a slice.
 

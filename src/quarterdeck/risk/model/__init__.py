@@ -52,6 +52,7 @@ from quarterdeck.risk.model.events import (
     RiskResponseView,
     RiskScope,
 )
+from quarterdeck.risk.model.fits import FitsView, FittedGjr, FitView, GetFits, TakeFits
 from quarterdeck.risk.model.forecasts import (
     PUBLISHED,
     ComponentRiskView,
@@ -130,6 +131,9 @@ __all__ = [
     "CreditChangesView",
     "CreditView",
     "CreditsView",
+    "FitView",
+    "FitsView",
+    "FittedGjr",
     "GateRestrained",
     "GetClusterChanges",
     "GetClusters",
@@ -137,6 +141,7 @@ __all__ = [
     "GetConditionChanges",
     "GetCredit",
     "GetCreditChanges",
+    "GetFits",
     "GetHoldingsRisk",
     "GetLimitChanges",
     "GetRisk",
@@ -192,5 +197,6 @@ __all__ = [
     "StressLossView",
     "StressView",
     "StressesView",
+    "TakeFits",
     "VolatilityRegime",
 ]

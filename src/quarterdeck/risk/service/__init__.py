@@ -10,15 +10,12 @@ import numpy as np
 
 from quarterdeck.execution.model import OrderAccepted, OrderFilled, OrderRefused
 from quarterdeck.kernel.messages import Message, NumbersPublished
-from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.market.model import BarsClosed, Floats, Ints
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
-from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
+from quarterdeck.risk.core.backtest import count_hits, no_counts
 from quarterdeck.risk.core.bank import (
     COLUMNS,
-    ES95,
-    ES99,
     VAR95,
     VAR99,
     VOLATILITY,
@@ -30,18 +27,12 @@ from quarterdeck.risk.core.clusters import PairState, follow_pairs
 from quarterdeck.risk.core.condition import MarketState, follow_closes, signals_of
 from quarterdeck.risk.core.filters import MIN_RESIDUALS
 from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice, scenarios_of
-from quarterdeck.risk.core.judgement import (
-    JudgementState,
-    judge_slice,
-    recently,
-    since_start,
-)
+from quarterdeck.risk.core.judgement import JudgementState, judge_slice
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.core.stress import Instants, past_of
 from quarterdeck.risk.core.timeframes import constants_for
 from quarterdeck.risk.core.watch import WatchState, correlations, usual_volume, watch_slice
 from quarterdeck.risk.model import (
-    CoverageView,
     GateRestrained,
     GetHoldingsRisk,
     GetRisk,
@@ -54,15 +45,16 @@ from quarterdeck.risk.service.clusters import Clusters
 from quarterdeck.risk.service.condition import MarketCondition
 from quarterdeck.risk.service.credit import Around, Credits
 from quarterdeck.risk.service.events import RiskEvents
+from quarterdeck.risk.service.fitting import Fitting
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.service.levels import Levels
 from quarterdeck.risk.service.limits import LearnedLimits
 from quarterdeck.risk.service.multipliers import Multipliers
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.scoring import parts_of
+from quarterdeck.risk.service.showing import held_so_far, risk_view
 from quarterdeck.risk.service.stressing import Stressing
 from quarterdeck.risk.service.watching import TAILS, Lookout
-from quarterdeck.risk.store import coverage_view
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
@@ -101,6 +93,7 @@ class RiskService:
         "_market": State.CHECKPOINTED,
         "_pairs": State.CHECKPOINTED,
         "clusters": State.JOURNALED,
+        "fitting": State.JOURNALED,
         "_instants": State.CHECKPOINTED,
         "market_condition": State.JOURNALED,
         "levels": State.JOURNALED,
@@ -124,11 +117,19 @@ class RiskService:
         self.config = config
         self._constants = constants_for(timeframe)
         guarded = (config.coverage_guard,) * len(TAILS)
-        self._filters = BankState(n, guarded=guarded, recursions=self._constants.recursions)
+        self._filters = BankState(
+            n,
+            guarded=guarded,
+            recursions=self._constants.recursions,
+            fitted=config.fitted_every_bars > 0,
+        )
         self._forecast: Floats = np.full((n, COLUMNS), np.nan)
         self._hits = no_counts(n, len(TAILS))
         self._judgement = JudgementState(n, len(TAILS))
         self._joint = JointState(n)
+        self.fitting = Fitting(
+            symbols, every=config.fitted_every_bars, bank=self._filters, joint=self._joint
+        )
         self.held = Holdings(symbols, quantity_scales=quantity_scales)
         self._scaling: Floats = np.full(n, np.nan)
         self._limits = LearnedLimits(
@@ -172,6 +173,7 @@ class RiskService:
         self.multipliers.load(reader)
         self.credits.load(reader)
         self.clusters.load(reader)
+        self.fitting.load(reader)
 
     def hear(self, message: Message, step: Step) -> None:
         """Forecast on each slice, follow regimes, watch drawdowns."""
@@ -220,11 +222,13 @@ class RiskService:
         """Copy a checkpoint in, bit for bit."""
         for name, array in self.arrays().items():
             np.copyto(array, arrays[name], casting="no")
+        self.fitting.restored()
         self._refresh()
 
     def absorb(self, bars: Message) -> None:
         """Judge the forecasts by one slice and run the filters on it, silently."""
         if isinstance(bars, BarsClosed):
+            self.fitting.enter()
             loss = 1.0 - bars.close / self._filters.close[bars.rows]
             count_hits(
                 self._hits,
@@ -445,45 +449,15 @@ class RiskService:
         )
 
     def _view(self, row: int, *, coverage: bool) -> RiskView:
-        have = min(int(self._filters.seen[row].max()), MIN_RESIDUALS)
-        stale = int(self._missed[row]) >= self.config.stale_after_bars
-        known = have >= MIN_RESIDUALS and not stale
-        lacking = f"not enough data: {have} of {MIN_RESIDUALS} residuals"
-        # What was learned before it went stale stays in force; before that there is nothing learned.
-        reason = None if known else f"{lacking}; only the limits that persons set hold"
-        if have >= MIN_RESIDUALS and not known:
-            reason = f"stale: no bar for {self._missed[row]} slices"
-        doubt = float(self._filters.doubt[row])
-        if known and doubt > 0.0:
-            reason = (
-                f"in doubt: {math.exp(doubt):.3g} times the last close; the loss is the way back"
-            )
-        line = self._forecast[row].tolist()
         version, units = self._limits.in_force(row)
-        return RiskView(
-            symbol=self._symbols[row],
-            volatility=line[VOLATILITY] if known else None,
-            var95=line[VAR95] if known else None,
-            es95=line[ES95] if known else None,
-            var99=line[VAR99] if known else None,
-            es99=line[ES99] if known else None,
-            multiplier=math.prod(self._factors(row).values()) if known else None,
-            position_limit=None if units is None else from_units(units, MONEY_SCALE),
-            limit_version=version,
-            coverage=_held(self._judgement, row, self._hits[row].tolist()) if coverage else (),
-            have=have,
-            need=MIN_RESIDUALS,
-            reason=reason,
+        return risk_view(
+            self._symbols[row],
+            self._forecast[row],
+            have=min(int(self._filters.seen[row].max()), MIN_RESIDUALS),
+            missed=int(self._missed[row]),
+            stale_after=self.config.stale_after_bars,
+            doubt=float(self._filters.doubt[row]),
+            multiplier=math.prod(self._factors(row).values()),
+            limit=(version, units),
+            coverage=held_so_far(self._judgement, row, self._hits[row]) if coverage else (),
         )
-
-
-def _held(state: JudgementState, row: int, hits: list[list[int]]) -> tuple[CoverageView, ...]:
-    """Return how the forecast of each tail has held; ``hits`` are the running counts by tail."""
-    return tuple(
-        coverage_view(
-            since_start(state, row, level, counts=HitCounts(*counts[:-1]), tail=tail),
-            recently(state, row, level, tail=tail),
-            tail=tail,
-        )
-        for level, (tail, counts) in enumerate(zip(TAILS, hits, strict=True))
-    )

@@ -371,3 +371,17 @@ CREATE TABLE risk_multiplier_changes (
   model TEXT NOT NULL,
   loss99_units INTEGER
 ) STRICT;
+
+-- Fits of the optional fitted expert, of which earlier runs had none.
+CREATE TABLE risk_fits (
+  number INTEGER PRIMARY KEY,
+  slice INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  symbol TEXT NOT NULL,
+  accepted INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  loss REAL,
+  plain_loss REAL,
+  parameters TEXT NOT NULL,
+  model TEXT NOT NULL
+) STRICT;
