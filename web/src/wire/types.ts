@@ -396,7 +396,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on`` names has ended: its results are what this task goes on with. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -409,6 +409,7 @@ export interface Claim {
   readonly lease_until: string;
   readonly because: string;
   readonly begun: boolean;
+  readonly depends_on: ReadonlyArray<string>;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
