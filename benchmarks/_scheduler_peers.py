@@ -1,4 +1,4 @@
-"""The deck and four task frameworks do the same work: 2 worker processes, no-op tasks, a producer.
+"""The deck and four task frameworks, one of them set up in two ways, do the same work: 2 worker processes, no-op tasks, a producer.
 
 Every worker reports what it did over one Unix datagram socket, which costs all of them the same. As a
 module this is also what the workers of each peer run.
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 TASKS, PROBES, WORKERS, BATCH = 2_000, 100, 2, 64
@@ -206,8 +207,8 @@ def celery_app() -> object:
 
 
 @contextmanager
-def celery(folder: Path) -> Iterator[Callable[[int], None]]:
-    """Celery on Redis with its append-only file synced every second, acknowledged late."""
+def celery(folder: Path, *, synced: str = "everysec") -> Iterator[Callable[[int], None]]:
+    """Celery on Redis, its append-only file synced every second or ``always``; acknowledged late."""
     port = free_port()
     server = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     if server is None:
@@ -226,7 +227,7 @@ def celery(folder: Path) -> Iterator[Callable[[int], None]]:
                 "--appendonly",
                 "yes",
                 "--appendfsync",
-                "everysec",
+                synced,
                 "--save",
                 "",
             )
@@ -398,7 +399,15 @@ def dbos_worker() -> None:
         time.sleep(60)
 
 
-PEERS = {"celery": celery, "dask": dask, "procrastinate": procrastinate, "dbos": dbos}
+SYNCED = ("celery_synced", "procrastinate", "dbos")
+"""Those that have a task on disk before a worker gets it, as the deck has."""
+PEERS = {
+    "celery": celery,
+    "celery_synced": partial(celery, synced="always"),
+    "dask": dask,
+    "procrastinate": procrastinate,
+    "dbos": dbos,
+}
 
 
 def trial(name: str) -> tuple[float, list[float]]:

@@ -25,7 +25,7 @@ from benchmarks._regimes import bulls, causality, real, simulated  # noqa: E402
 from benchmarks._regimes.scoring import balanced_accuracy  # noqa: E402
 from quarterdeck.market.model import INDICATOR_NAMES  # noqa: E402
 from quarterdeck.regime.core.detector import (  # noqa: E402
-    Bars,
+    aligned,
     nothing_found,
     regime_state,
     update_regimes,
@@ -48,7 +48,7 @@ def us_per_symbol_bar() -> float:
     state, out, head = regime_state(SYMBOLS), nothing_found(SYMBOLS), shipped_head()
     rows, took = np.arange(SYMBOLS), []
     for t in range(count):
-        bars = Bars(before[t], high[t], low[t], close[t], volume[t])
+        bars = aligned(before[t], high[t], low[t], close[t], volume[t])
         began = time.process_time()
         update_regimes(state, rows, bars, indicators, out, head=head)
         took.append(time.process_time() - began)

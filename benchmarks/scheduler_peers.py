@@ -2,7 +2,8 @@
 
 Two worker processes over sockets, no-op tasks of the same count, counted the same way. Throughput: from the
 first submission to the last task begun in a worker. Dispatch: one task at a time to idle workers. The deck syncs every step to disk before it
-answers; PostgreSQL syncs every commit; Redis syncs its file every second; dask keeps everything in memory.
+answers; PostgreSQL syncs every commit; Redis syncs its file every second, and always for ``celery_synced``; dask
+keeps everything in memory. Dispatch is held against the fastest of all, and of those as durable as the deck.
 Claims and completions of the deck are batched by as many as Celery prefetches.
 """
 
@@ -50,8 +51,9 @@ def measure() -> Figures:
         figures[f"{name}_dispatch_p99_ms"] = (
             1_000 * float(np.quantile(probes[name], 0.99)) if known else None
         )
-    best = [float(np.quantile(probes[name], 0.99)) for name in peers.PEERS if name in probes]
-    figures["dispatch_p99_vs_best_peer_ratio"] = own_p99 / min(best) if best else None
+    for those, among in (("best", tuple(peers.PEERS)), ("best_synced", peers.SYNCED)):
+        tails = [float(np.quantile(probes[name], 0.99)) for name in among if name in probes]
+        figures[f"dispatch_p99_vs_{those}_peer_ratio"] = own_p99 / min(tails) if tails else None
     return figures
 
 
@@ -64,6 +66,9 @@ if __name__ == "__main__":
                 f"vs_{name}_ratio": "at least 3, at equal or better durability"
                 for name in peers.PEERS
             }
-            | {"dispatch_p99_vs_best_peer_ratio": "at most 1"},
+            | {
+                f"dispatch_p99_vs_{those}_peer_ratio": "at most 1"
+                for those in ("best", "best_synced")
+            },
         )
     )

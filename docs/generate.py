@@ -253,6 +253,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "names",
         "Coarser timeframes than the feed's own (`5m`, `15m`, `1h`, `4h`, `1d`, `1w`) on which indicators and regimes are kept too.",
     ),
+    "market.session": (
+        "`HH:MM-HH:MM ZONE`",
+        "When coarser bars are made, such as `09:30-16:00 America/New_York`, UTC without a zone: none spans its end, and bars outside it are in none. Empty: whole days in UTC.",
+    ),
+    "market.stamps": (
+        "word",
+        "What a slice's time is: the `begin` or the `close` of its bars. `feed` believes the feed: `close` for the embedded intraday bars, `begin` for all else.",
+    ),
     "regime.jump_penalty": (
         "log share",
         "What a change of regime must be worth; larger means fewer changes.",
@@ -313,6 +321,23 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.mandates[].slices": ("bars", "Over how many the orders are spread, 1 to 100."),
     "portfolio.mandates[].horizon_bars": ("bars", "How long a rebalance is to last, 1 to 5,000; `every_bars` where none is given."),
     "portfolio.mandates[].risk_aversion": ("number", "Return that a unit of variance must bring, above 0; see the no-trade region."),
+    "portfolio.mandates[].limits.min_weight": ("fraction", "Least weight of an instrument; below 0 with shorts."),
+    "portfolio.mandates[].limits.max_weight": ("fraction", "Largest weight of an instrument; `portfolio.max_weight` where none is given."),
+    "portfolio.mandates[].limits.groups": ("", "What instruments weigh together, as `[[portfolio.mandates.limits.groups]]`; at most 100."),
+    "portfolio.mandates[].limits.groups[].name": ("text", "Its name; without `symbols` the sector of that name."),
+    "portfolio.mandates[].limits.groups[].low": ("fraction", "Least weight of all together."),
+    "portfolio.mandates[].limits.groups[].high": ("fraction", "Largest weight of all together."),
+    "portfolio.mandates[].limits.groups[].symbols": ("symbols", "Its instruments."),
+    "portfolio.mandates[].limits.max_turnover": ("fraction", "Largest half sum of weight changes of a rebalance, beyond what is only invested out of cash."),
+    "portfolio.mandates[].limits.max_change": ("fraction", "Largest change of a weight in a rebalance."),
+    "portfolio.mandates[].limits.costs": ("yes or no", "Take the cost of trading, spread over the horizon, off the return; `max-sharpe` and `max-return`."),
+    "portfolio.mandates[].limits.max_gross": ("fraction", "Largest sum of absolute weights, with shorts."),
+    "portfolio.mandates[].limits.max_assets": ("instruments", "Most that are held; not with `min-cvar`."),
+    "portfolio.mandates[].limits.whole_lots": ("yes or no", "Weights in whole lots, for at most 25 instruments; not with `min-cvar`."),
+    "portfolio.mandates[].limits.vol_cap": ("fraction a year", "Largest volatility; `max-return` needs it."),
+    "portfolio.mandates[].limits.confidence": ("fraction", "Of `min-cvar`; `portfolio.cvar_confidence` where none is given."),
+    "portfolio.mandates[].limits.risk_budget": ("fractions by symbol", "Shares of the risk, for `risk-parity`, in sum 1."),
+    "portfolio.mandates[].limits.benchmark": ("fractions by symbol", "Weights that `tracking` stays near; `portfolio.benchmark` where none are given."),
     "portfolio.mandates[].approve_within_bars": ("bars", "How long a proposal waits for a person, 1 to 5,000."),
     "portfolio.periods_per_year": ("bars per year", "By which returns, volatility and Sharpe ratios are annualised."),
     "agents.load_threshold_fraction": (
@@ -436,7 +461,8 @@ def configuration() -> str:
         sections.setdefault(table, (about, []))[1].append(row)
     parts = [CONFIGURATION_HEAD]
     for table, (about, rows) in sections.items():
-        title = f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
+        plain = table.replace("[]", "")
+        title = f"[[{plain}]]" if table.endswith("[]") else f"[{plain}]"
         parts.append(
             f"## `{title}`\n\n{_prose(about)}\n\n"
             "| key | default | accepted | unit | meaning |\n| --- | --- | --- | --- | --- |\n"

@@ -127,17 +127,21 @@ def switches(said: Ints) -> float:
 
 
 def walk_forward(
-    training: list[Floats], tests: list[Floats], refits: Ints, *, cap: float
+    training: list[Floats], tests: list[Floats], refits: Ints, *, cap: float, begun: int = 0
 ) -> list[Ints]:
-    """Return what is said of each test series from the first refit on; training is other symbols."""
+    """Return what is said of each test series from the first refit on; training is other symbols.
+
+    The first close of a test stands at bar ``begun`` of the training series.
+    """
     markets = [market_of(close) for close in tests]
-    said = [np.empty(one.x.size - refits[0], dtype=np.int64) for one in markets]
-    bounds = [*refits.tolist(), max(one.x.size for one in markets)]
+    said = [np.empty(one.x.size + begun - refits[0], dtype=np.int64) for one in markets]
+    bounds = [*refits.tolist(), max(one.x.size for one in markets) + begun]
     for cut, end in pairwise(bounds):
         weight, low, high = chosen([market_of(close[:cut]) for close in training], cap=cap)
         for one, out in zip(markets, said, strict=True):
-            whole = between(one.ruin[:end] + weight * one.average[:end], low, high)
-            out[cut - refits[0] : end - refits[0]] = whole[cut:]
+            seen = end - begun
+            whole = between(one.ruin[:seen] + weight * one.average[:seen], low, high)
+            out[cut - refits[0] : end - refits[0]] = whole[cut - begun :]
     return said
 
 
@@ -165,6 +169,24 @@ def sp500() -> Floats:
     return np.array([float(row[1]) for row in rows[1:]])
 
 
+def nasdaq(days: Ints) -> tuple[Floats, int]:
+    """Return the NASDAQ Composite 1999 to 2018 out of arch's wheel, and at which of ``days`` it begins.
+
+    Raises
+    ------
+    ValueError
+        If its days are not those of the stocks.
+    """
+    import arch.data.nasdaq
+
+    closes_ = arch.data.nasdaq.load()["Adj Close"].dropna()
+    own = closes_.index.to_numpy("datetime64[ns]").astype(np.int64)
+    begun = int(np.searchsorted(days, own[0]))
+    if not np.array_equal(days[begun : begun + own.size], own):
+        raise ValueError("the days of the NASDAQ are not those of the stocks")
+    return closes_.to_numpy(np.float64), begun
+
+
 def _baskets(paths: list[Floats], count: int) -> list[Floats]:
     """Return equal-weight baskets of 5 to 14 of some stocks."""
     rng = np.random.default_rng(11)
@@ -187,26 +209,37 @@ def _row(markets: list[Floats], said: list[Ints], start: int) -> tuple[float, fl
 
 
 def figures() -> dict[str, float]:
-    """Return REAL-BB: the S&P 500 told by what baskets taught, each stock by the other half."""
+    """Return REAL-BB: two indices told by what baskets taught, each stock by the other half.
+
+    The NASDAQ begins in 1999 and is told from the second refit on, when it has a past.
+    """
     days, paths = closes()
     refits = np.searchsorted(days, [parse_rfc3339(day) for day in REFITS])
     start, names = int(refits[0]), list(paths)
     index = [sp500()]
     stocks = [paths[name] for half in (1, 0) for name in names[half::2]]
-    said_index = walk_forward(_baskets(list(paths.values()), 40), index, refits, cap=INDEX_CAP)
+    baskets = _baskets(list(paths.values()), 40)
+    said_index = walk_forward(baskets, index, refits, cap=INDEX_CAP)
+    composite, begun = nasdaq(days)
+    later = refits[1:]
+    said_nasdaq = walk_forward(baskets, [composite], later, cap=INDEX_CAP, begun=begun)
     said_stocks: list[Ints] = []
     for half in (0, 1):
         seen = [paths[name] for name in names[half::2]]
         others = [paths[name] for name in names[1 - half :: 2]]
         said_stocks.extend(walk_forward(seen, others, refits, cap=STOCK_CAP))
     found: dict[str, float] = {}
-    for tag, markets, said in (("sp500", index, said_index), ("stocks", stocks, said_stocks)):
-        own, rate = _row(markets, said, start)
+    for tag, markets, said, first in (
+        ("sp500", index, said_index, start),
+        ("nasdaq", [composite], said_nasdaq, int(later[0]) - begun),
+        ("stocks", stocks, said_stocks, start),
+    ):
+        own, rate = _row(markets, said, first)
         found[f"bb_{tag}_balanced_accuracy"] = own
         found[f"bb_{tag}_switches_per_year"] = rate
         for name, band in (("ma200", 0.0), ("ma200_band", 0.03)):
-            peer = [ma_labels(np.log(close), band=band)[start:] for close in markets]
-            score, turns = _row(markets, peer, start)
+            peer = [ma_labels(np.log(close), band=band)[first:] for close in markets]
+            score, turns = _row(markets, peer, first)
             found[f"bb_{tag}_{name}_balanced_accuracy"] = score
             found[f"bb_{tag}_{name}_switches_per_year"] = turns
         found[f"bb_{tag}_minus_ma200"] = own - found[f"bb_{tag}_ma200_balanced_accuracy"]

@@ -33,6 +33,11 @@ def calibration_error(truth: Ints, posterior: Floats) -> float:
     )
 
 
+def log_loss(truth: Ints, posterior: Floats) -> float:
+    """Return the mean negative logarithm of what the true regime was given."""
+    return float(-np.log(np.maximum(posterior[np.arange(truth.size), truth], 1e-12)).mean())
+
+
 def selective_accuracy(truth: Ints, posterior: Floats, *, coverage: float = 0.8) -> float:
     """Return the accuracy on the ``coverage`` share of bars with the highest confidence."""
     confidence, right = posterior.max(axis=1), posterior.argmax(axis=1) == truth

@@ -7,7 +7,7 @@ import numpy as np
 from quarterdeck.data import CLOSES_US20, instruments_of, path_of
 from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats, Ints
-from quarterdeck.regime.core.detector import Bars, batch_features
+from quarterdeck.regime.core.detector import Bars, aligned, batch_features
 from quarterdeck.regime.core.labels import ex_post_labels
 
 SIGNS_SEED = 20_040_818
@@ -41,7 +41,7 @@ def bars_of(close: Floats, *, ranged: int | None = None) -> Bars:
     before = np.concatenate((close[:1], close[:-1]))
     unknown = np.full(close.size, np.nan)
     if ranged is None:
-        return Bars(before, np.maximum(before, close), np.minimum(before, close), close, unknown)
+        return aligned(before, np.maximum(before, close), np.minimum(before, close), close, unknown)
     draws = np.random.default_rng([SIGNS_SEED, 1, ranged])
     x, y = np.log(before), np.log(close)
     move = y - x
@@ -55,7 +55,7 @@ def bars_of(close: Floats, *, ranged: int | None = None) -> Bars:
         for _ in range(2)
     )
     high, low = 0.5 * (start + y + up), 0.5 * (start + y - down)
-    return Bars(np.exp(start), np.exp(high), np.exp(low), close, unknown)
+    return aligned(np.exp(start), np.exp(high), np.exp(low), close, unknown)
 
 
 def rows_of(bars: Bars, *, first: int = 0) -> tuple[Floats, Ints]:

@@ -18,7 +18,7 @@ from benchmarks._regimes.training import Recipe, trained
 from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.maths.arrays import Floats, Ints
 from quarterdeck.regime.core.decoder import decode_kernel
-from quarterdeck.regime.core.detector import Bars, batch_features
+from quarterdeck.regime.core.detector import aligned, batch_features
 from quarterdeck.regime.core.head import BOUND, Head, head_kernel
 
 FAMILIES = "ABC"
@@ -39,7 +39,7 @@ class Rows(NamedTuple):
 def rows_of_path(path: Path, table: Floats, hazard: Floats) -> tuple[Floats, Ints, Floats]:
     """Return what the sim head sees of one path, its regimes and its log closes."""
     o, h, low, c = (np.exp(column) * 100.0 for column in path[:4])
-    bars = Bars(o, h, low, c, np.full(c.size, np.nan))
+    bars = aligned(o, h, low, c, np.full(c.size, np.nan))
     features = batch_features(bars, batch_indicators(h, low, c))[:, :-1]
     found = filtered(path, table, hazard)
     logs = np.log(np.maximum(found[:, :8], 1e-6))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.library.bars import Bars, coarser, read_bars, slices
+    from quarterdeck.library.indicators import IndicatorStream, indicators
     from quarterdeck.library.optimise import (
         Constraints,
         Estimate,
@@ -34,6 +35,7 @@ __all__ = [
     "Constraints",
     "Estimate",
     "Group",
+    "IndicatorStream",
     "Limits",
     "Optimum",
     "Record",
@@ -49,6 +51,7 @@ __all__ = [
     "detect_regimes",
     "forecast_risk",
     "frontier",
+    "indicators",
     "optimize",
     "read_bars",
     "sensitivity",
@@ -63,6 +66,7 @@ _LIBRARY = {
     "Estimate": "optimise",
     "View": "optimise",
     "Group": "optimise",
+    "IndicatorStream": "indicators",
     "Limits": "optimise",
     "Optimum": "optimise",
     "Record": "walk_forward",
@@ -76,6 +80,7 @@ _LIBRARY = {
     "detect_regimes": "regimes",
     "forecast_risk": "risk",
     "frontier": "optimise",
+    "indicators": "indicators",
     "optimize": "optimise",
     "read_bars": "bars",
     "sensitivity": "optimise",

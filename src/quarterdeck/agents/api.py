@@ -430,7 +430,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="schedules.turn",
-        summary="Fire what has come due by machine time, as the deck does by itself.",
+        summary="Do what has come due by machine time, as the deck does by itself: schedules, leases, expiries.",
         permission=Permission.OPERATE,
         effect=Effect.COMMAND,
         method="POST",

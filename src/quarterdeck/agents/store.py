@@ -43,6 +43,11 @@ def save_agent(agent: Agent, step: Step) -> None:
     )
 
 
+def save_missed(agent: Agent, step: Step) -> None:
+    """Write whether work was kept in vain for ``agent``."""
+    step.write("agents.agent_missed", name=agent.name, missed=int(agent.missed))
+
+
 def save_outcomes(name: AgentId, known: Mapping[AgentId, Outcomes], step: Step) -> None:
     """Write how the attempts of the agent called ``name`` have ended by the end of the step."""
     step.put("agents.outcomes_saved", name, row=lambda: {"name": name, **known[name]._asdict()})
@@ -200,7 +205,7 @@ def read_agents(reader: Reader) -> list[Agent]:
     return [
         msgspec.convert(
             _parsed(row, "capabilities", "scopes", "accepts", "markets")
-            | {"builtin": bool(row["builtin"])},
+            | {"builtin": bool(row["builtin"]), "missed": bool(row["missed"])},
             Agent,
         )
         for row in reader.rows("agents.agents")
@@ -223,11 +228,12 @@ def read_keys(reader: Reader) -> list[Key]:
     return [msgspec.convert(_parsed(row, "scopes"), Key) for row in reader.rows("agents.keys")]
 
 
-def read_tasks(reader: Reader, *, finished: int) -> list[Task]:
-    """Return all open tasks and the last ``finished`` that are not."""
+def read_tasks(reader: Reader, *, finished: int, lost: int) -> list[Task]:
+    """Return all open tasks, the last ``finished`` that are done or not needed, and ``lost`` that failed."""
     rows = [
         *reader.rows("agents.open_tasks"),
         *reader.rows("agents.finished_tasks", limit=finished),
+        *reader.rows("agents.lost_tasks", limit=lost),
     ]
     return [task_of(row) for row in rows]
 

@@ -16,7 +16,8 @@ CREATE TABLE agents (
   accepts TEXT NOT NULL,  -- hashed
   markets TEXT NOT NULL,  -- hashed
   cost_units INTEGER,  -- hashed
-  autonomy TEXT NOT NULL  -- hashed
+  autonomy TEXT NOT NULL,  -- hashed
+  missed INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -136,12 +137,15 @@ CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy)
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
   capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
   markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
+
+-- agent_missed --
+UPDATE agents SET missed = :missed WHERE name = :name
 
 -- outcomes_saved --
 UPDATE agents SET completed = :completed, failed = :failed, streak = :streak WHERE name = :name
@@ -213,7 +217,11 @@ SELECT * FROM work_regimes ORDER BY symbol
 SELECT * FROM tasks WHERE state IN ('blocked', 'delayed', 'unmatchable', 'ready', 'leased') ORDER BY number
 
 -- finished_tasks --
-SELECT * FROM tasks WHERE finish_order IS NOT NULL ORDER BY finish_order DESC LIMIT :limit
+SELECT * FROM tasks WHERE finish_order IS NOT NULL AND state NOT IN ('failed', 'dead')
+ORDER BY finish_order DESC LIMIT :limit
+
+-- lost_tasks --
+SELECT * FROM tasks WHERE state IN ('failed', 'dead') ORDER BY +finish_order DESC LIMIT :limit
 
 -- last_monitoring --
 SELECT * FROM tasks WHERE finish_order IN (
@@ -284,6 +292,7 @@ SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :
 -- outcomes_by_type --
 SELECT type AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(state = 'failed' AND attempt = 0) AS never_begun,
   SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
@@ -291,6 +300,7 @@ FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
 -- outcomes_by_agent --
 SELECT agent AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
+  SUM(state = 'failed' AND attempt = 0) AS never_begun,
   SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after AND agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000

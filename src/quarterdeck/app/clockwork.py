@@ -1,4 +1,4 @@
-"""The clock of the schedules that count in machine time."""
+"""What comes due by machine time alone: schedules, the ends of leases, retries, late tasks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from quarterdeck.agents.model import TurnSchedules
 from quarterdeck.app.engine import Engine
 from quarterdeck.app.parts import Capabilities
 from quarterdeck.kernel.errors import Overloaded
-from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.runtime.pacer import FeedState
 from quarterdeck.runtime.policy import DECK_CALLER
 from quarterdeck.runtime.supervisor import Component
 
+STILL = (FeedState.PAUSED, FeedState.ENDED)
 LOOK_S = 0.25
-"""How often the schedules are looked at."""
+"""How often it is looked at what is due."""
 
 
 def clockwork(engine: Engine, parts: Capabilities) -> Component:
-    """Return the component that turns the schedules."""
-    schedules = parts.agents.schedules_by_clock
-
-    def over() -> bool:
-        now = engine.wall.now()
-        return any(at <= now for at in schedules(Clock.MACHINE))
+    """Return the component that does what is due when no bar comes and nobody asks."""
+    sequencer, virtual = engine.sequencer, engine.virtual
+    clock = virtual or engine.wall
 
     async def run() -> None:
         while True:
-            if over():
+            # A closed run ends leases with its bars alone, and its clock stands between them.
+            opened = sequencer.first_outside is not None
+            if opened and virtual is not None and engine.pacer.status().state in STILL:
+                virtual.rest(LOOK_S)
+            if parts.agents.due_by_clock(clock.now(), tasks=opened):
                 # Refused for want of room it is looked at again: what is due stays due.
                 with suppress(Overloaded):
                     await engine.sequencer.submit(TurnSchedules(), DECK_CALLER)

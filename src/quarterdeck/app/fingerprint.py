@@ -17,7 +17,7 @@ from quarterdeck.maths.arrays import Floats
 from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.optimise import max_sharpe
 from quarterdeck.portfolio.core.solve import Limits, solve
-from quarterdeck.regime.core.detector import Bars, batch_regimes
+from quarterdeck.regime.core.detector import aligned, batch_regimes
 from quarterdeck.regime.store import shipped_head
 from quarterdeck.risk.core.bank import batch_bank
 
@@ -34,7 +34,9 @@ def numeric_fingerprint() -> str:
     low = np.minimum(close, before) * (0.998 - 0.001 * np.cos(place))
     indicators = batch_indicators(high, low, close)
     volume = 1e6 * (1.5 + np.sin(place / 5.0))
-    regimes = batch_regimes(Bars(before, high, low, close, volume), indicators, head=shipped_head())
+    regimes = batch_regimes(
+        aligned(before, high, low, close, volume), indicators, head=shipped_head()
+    )
     # Ten of them make a market.
     o, top, bottom, end = (np.tile(part[:, None], (1, 10)) for part in (before, high, low, close))
     risk = batch_bank(end, ohl=(o, top, bottom))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.adapters.feeds.listing import listed, timeframe_of
+from quarterdeck.adapters.feeds.listing import at_close, listed, timeframe_of
 from quarterdeck.agents import api as agents_api
 from quarterdeck.agents import model as agents_model
 from quarterdeck.agents.core import agenda
@@ -23,6 +23,7 @@ from quarterdeck.kernel.messages import Message
 from quarterdeck.kernel.money import MONEY_SCALE, to_units
 from quarterdeck.market import api as market_api
 from quarterdeck.market import model as market_model
+from quarterdeck.market.core.sessions import session_of
 from quarterdeck.market.model import Instrument
 from quarterdeck.market.service import MarketService
 from quarterdeck.performance import api as performance_api
@@ -132,7 +133,11 @@ class Capabilities:
         config, symbols, timeframe = plan.config, plan.feed.symbols, timeframe_of(plan.feed)
         self.instruments = listed(plan.feed)
         self.market = MarketService(
-            instruments=self.instruments, timeframe=timeframe, coarser=config.market.timeframes
+            instruments=self.instruments,
+            timeframe=timeframe,
+            coarser=config.market.timeframes,
+            session=session_of(config.market.session, field="market.session"),
+            at_close=at_close(plan.feed, config.market.stamps),
         )
         self.regime = RegimeService(
             symbols=symbols,

@@ -12,6 +12,7 @@ from quarterdeck.app.parts import Capabilities
 from quarterdeck.app.succession import insist_same_tables, insist_whole, succeed
 from quarterdeck.crew import CREW
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.time import Nanos
 from quarterdeck.runtime import manifest
 from quarterdeck.runtime.checkpoints import Checkpoints, catch_up
 from quarterdeck.runtime.database import ConnectionReader
@@ -80,7 +81,9 @@ class Recovery:
             engine.virtual.at_slice(cursor)
         self._guard.at_start(reader)
         catch_up(self._checkpoints, reader, cursor=cursor, absorb=self._absorb)
-        stopped_at = int(reader.rows("runtime.last_step")[0]["machine_at"])
+        stopped_at = Nanos(int(reader.rows("runtime.last_step")[0]["machine_at"]))
+        if engine.virtual is not None:
+            engine.virtual.not_before(stopped_at)
         return False, max(0, engine.wall.now() - stopped_at)
 
     def _identify(

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Options:
     last: int
     timeframe: str | None
     session: str | None
+    stamps: Literal["begin", "close"] | None
     talib: tuple[str, ...]
     plot: Path | None
     as_json: bool
@@ -111,9 +113,12 @@ def _read(options: Options) -> Bars:
         raise InvalidInput.of("--last", options.last, "1 bar or more")
     bars = read_bars(options.file, symbols=options.symbols)
     if options.timeframe is not None:
-        bars = coarser(bars, options.timeframe, session=options.session)
+        stamps = options.stamps or "begin"
+        bars = coarser(bars, options.timeframe, session=options.session, stamps=stamps)
     elif options.session is not None:
         raise InvalidInput.of("--session", options.session, "only together with --timeframe")
+    elif options.stamps is not None:
+        raise InvalidInput.of("--stamps", options.stamps, "only together with --timeframe")
     if options.plot is not None and len(bars.symbols) != 1:
         names = ", ".join(bars.symbols)
         raise InvalidInput.of("--plot", names, "one symbol; choose it with --symbols")

@@ -427,6 +427,7 @@ def _analytic(options: argparse.Namespace, which: str) -> int:
         last=options.last,
         timeframe=options.timeframe,
         session=options.session,
+        stamps=options.stamps,
         talib=tuple(options.talib or ()),
         plot=options.plot,
         as_json=options.json,

@@ -28,10 +28,13 @@ Answer = dict[str, Any]
 
 def status(data_dir: Path, *, as_json: bool) -> int:
     """Print what runs, in which state and why."""
+    from quarterdeck.cli.work import standing
+
     deck = running_deck(data_dir)
     system, stop = call_deck(deck, "GET", "/system"), call_deck(deck, "GET", "/gate/stop")
+    work = call_deck(deck, "GET", "/work")
     if as_json:
-        print(json.dumps({"system": system, "stop": stop}, indent=2))
+        print(json.dumps({"system": system, "stop": stop, "work": work}, indent=2))
         return 0
     feed = system["feed"]
     version, run = system["versions"]["quarterdeck"], system["run"]["run"]
@@ -39,6 +42,7 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     print(f"feed      {feed['state']}  slice {feed['slice'] + 1} of {feed['slices']}  {feed['at']}")
     print(f"trading   {_stop_line(stop)}")
     print(f"audit     {_head_line(system['audit_head'])}")
+    print("\n".join(standing(work, head="work")))
     for part in system["components"]:
         since = (part["since"] or "-")[:19]
         print(f"{part['name']:<14}{part['phase']:<10}{since:<20} {part['detail']}".rstrip())

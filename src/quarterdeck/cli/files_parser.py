@@ -103,12 +103,18 @@ def _analytic(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeframe",
         metavar="T",
-        help="make coarser bars first: 1m, 5m, 15m, 1h, 4h or 1d (default the file's own bars)",
+        help="make coarser bars first: 1m, 5m, 15m, 1h, 4h, 1d or 1w (default the file's own bars)",
     )
     parser.add_argument(
         "--session",
-        metavar="HH:MM-HH:MM",
-        help="with --timeframe: only this part of each day, in UTC; no bar spans its end",
+        metavar="'HH:MM-HH:MM [ZONE]'",
+        help="with --timeframe: only this part of each day, in UTC or a zone such as "
+        "America/New_York; no bar spans its end",
+    )
+    parser.add_argument(
+        "--stamps",
+        choices=("begin", "close"),
+        help="with --timeframe: what a bar's time in the file is (default begin)",
     )
     parser.add_argument(
         "--last",

@@ -24,6 +24,10 @@ def run(options: argparse.Namespace) -> int:
         case "mandates":
             found = ask(folder, "GET", "/portfolio/mandates")
             lines = [_mandate_line(row) for row in found["mandates"]]
+            lines += [
+                f"{row['name']}: does nothing yet, its agent {row['agent']} has not joined"
+                for row in found["waiting"]
+            ]
             return _told(found, lines or ["no mandate is set"], options)
         case "plan":
             body = {"agent": options.agent, **_target(options)}
@@ -65,7 +69,7 @@ def _moved(options: argparse.Namespace) -> int:
     return _told(found, [line], options)
 
 
-def weights(text: str) -> dict[str, float]:
+def weights(text: str, *, option: str = "--weights") -> dict[str, float]:
     """Return the weights in ``A=0.6,B=0.4``."""
     found: dict[str, float] = {}
     for part in text.split(","):
@@ -75,7 +79,7 @@ def weights(text: str) -> dict[str, float]:
         except ValueError:
             value = float("nan")
         if not equals or not symbol.strip() or value != value or symbol.strip() in found:
-            raise InvalidInput.of("--weights", part, "each symbol once, as AAPL=0.6,IBM=0.4")
+            raise InvalidInput.of(option, part, "each symbol once, as AAPL=0.6,IBM=0.4")
         found[symbol.strip()] = value
     return found
 
@@ -86,7 +90,41 @@ def _target(options: argparse.Namespace) -> Answer:
         "weights": None if options.weights is None else weights(options.weights),
         "horizon_bars": options.horizon,
         "risk_aversion": options.risk_aversion,
+        "limits": _limits(options),
     }
+
+
+PLAIN = ("min_weight", "max_weight", "max_turnover", "max_change", "max_gross", "vol_cap")
+"""Limits that are typed as they are sent."""
+
+
+def _limits(options: argparse.Namespace) -> Answer | None:
+    """Return the limits typed; None where none were."""
+    found: Answer = {
+        name: getattr(options, name)
+        for name in (*PLAIN, "confidence", "max_assets", "costs", "whole_lots")
+        if getattr(options, name) not in (None, False)
+    }
+    for name in ("risk_budget", "benchmark"):
+        text = getattr(options, name)
+        if text is not None:
+            found[name] = weights(text, option=f"--{name.replace('_', '-')}")
+    if options.group:
+        found["groups"] = [_group(text) for text in options.group]
+    return found or None
+
+
+def _group(text: str) -> Answer:
+    name, _, rest = text.partition("=")
+    parts = rest.split(":")
+    try:
+        low, high = (float(end) for end in parts[1:])
+    except ValueError:
+        low = high = float("nan")
+    if not name or low != low or high != high:
+        raise InvalidInput.of("--group", text, "NAME=A+B:LOW:HIGH, or NAME=:LOW:HIGH of a sector")
+    symbols = [one for one in parts[0].split("+") if one]
+    return {"name": name, "symbols": symbols, "low": low, "high": high}
 
 
 def _mandate(options: argparse.Namespace) -> Answer:
@@ -117,6 +155,8 @@ def _told(found: Answer, lines: Sequence[str], options: argparse.Namespace) -> i
 def _mandate_line(row: Answer) -> str:
     mandate = row["mandate"]
     target = mandate["objective"] or "fixed weights"
+    if mandate["limits"] is not None:
+        target += " within limits"
     triggers = ", ".join(
         f"{name} {value}"
         for name, value in mandate["triggers"].items()
@@ -143,6 +183,7 @@ def _rebalance_line(row: Answer) -> str:
 
 def _plan_lines(plan: Answer) -> list[str]:
     gain = plan["reason"] if plan["net_gain"] is None else f"{plan['net_gain']:.2f} net of cost"
+    found = plan["found"]
     lines = [
         (
             f"{plan['agent']} to {plan['target']}: equity {_money(plan['equity'])}, drift {plan['drift']:.4f}, "
@@ -165,9 +206,19 @@ def _plan_lines(plan: Answer) -> list[str]:
         )
     if not plan["trades"]:
         lines.append("nothing to trade")
+    if found is not None:
+        lines.append(_found_line(found))
     if plan["warning"] is not None:
         lines.append(f"warning: {plan['warning']}")
     return [*lines, plan["tax_note"]]
+
+
+def _found_line(found: Answer) -> str:
+    gap = "no gap" if found["optimality_gap"] is None else f"gap {found['optimality_gap']:.1e}"
+    return (
+        f"target found by {found['solver']}, {gap}, volatility {found['volatility']:.2%} a year, "
+        f"from {found['observations']} returns of {found['span_from']} to {found['span_to']}"
+    )
 
 
 def _money(amount: str) -> str:

@@ -6,8 +6,11 @@ import argparse
 
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
 
-SHARED = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
-OBJECTIVES = (*SHARED, "max-return", "min-cvar")
+OBJECTIVES = (
+    "min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight", "max-return", "min-cvar",
+)  # fmt: skip
+TRACKING = "tracking"
+"""What only an account can be brought to, within limits of its own."""
 
 
 def add_rebalance(subparsers: Commands) -> None:
@@ -28,6 +31,7 @@ def add_rebalance(subparsers: Commands) -> None:
     mandate.add_argument("agent", help="whose account")
     for action in (plan, mandate):
         _target(action)
+        _limits(action)
     _terms(mandate)
     end = actions.add_parser("end", help="let an account go, aborting what is under way")
     propose = actions.add_parser("propose", help="make a mandate's rebalance due now")
@@ -53,7 +57,9 @@ def add_rebalance(subparsers: Commands) -> None:
 
 def _target(action: argparse.ArgumentParser) -> None:
     target = action.add_mutually_exclusive_group(required=True)
-    target.add_argument("--objective", choices=OBJECTIVES, help="what the weights are best for")
+    target.add_argument(
+        "--objective", choices=(*OBJECTIVES, TRACKING), help="what the weights are best for"
+    )
     target.add_argument(
         "--weights", metavar="A=0.6,B=0.4", help="fixed weights; what is left is cash"
     )
@@ -63,6 +69,34 @@ def _target(action: argparse.ArgumentParser) -> None:
     action.add_argument(
         "--risk-aversion", type=float, metavar="N", help="what a unit of variance has to bring"
     )
+
+
+def _limits(action: argparse.ArgumentParser) -> None:
+    numbers = (
+        ("--min-weight", "least weight of an instrument, below 0 with shorts"),
+        ("--max-weight", "largest weight of an instrument (default portfolio.max_weight)"),
+        ("--max-turnover", "largest half sum of weight changes, beyond what cash is invested"),
+        ("--max-change", "largest change of a weight"),
+        ("--max-gross", "largest sum of absolute weights, with shorts"),
+        ("--vol-cap", "largest volatility a year, for max-return"),
+        ("--confidence", "of min-cvar"),
+    )
+    for name, text in numbers:
+        action.add_argument(name, type=float, metavar="X", help=text)
+    action.add_argument(
+        "--group", action="append", default=[], metavar="NAME=A+B:LOW:HIGH",
+        help="what instruments weigh together; NAME=:LOW:HIGH is the sector of that name",
+    )  # fmt: skip
+    for name, text in (
+        ("--risk-budget", "shares of the risk, for risk-parity"),
+        ("--benchmark", "weights to stay near, for tracking (default the deck's benchmark)"),
+    ):
+        action.add_argument(name, metavar="A=0.6,B=0.4", help=text)
+    action.add_argument("--max-assets", type=int, metavar="N", help="most instruments held")
+    action.add_argument(
+        "--costs", action="store_true", help="take the cost of trading off the return"
+    )
+    action.add_argument("--whole-lots", action="store_true", help="weights in whole lots")
 
 
 def _terms(action: argparse.ArgumentParser) -> None:

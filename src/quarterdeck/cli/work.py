@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import urllib.parse
 
 from quarterdeck.cli.console import Answer, ask
@@ -21,10 +22,25 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "list":
+            query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
+            answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
+            lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
+        case "redrive" | "cancel":
+            path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
+            body: Answer = {"reason": options.reason}
+            if options.action == "redrive":
+                body["idempotency_key"] = f"redrive-{secrets.token_hex(8)}"
+            answer = ask(options.data_dir, "POST", path, body)
+            lines = [_task(answer)]
+        case "pause" | "drain" | "resume":
+            path = f"/agents/{urllib.parse.quote(options.agent, safe='')}/{options.action}"
+            answer = ask(options.data_dir, "POST", path, {"reason": options.reason})
+            lines = [f"{answer['agent']} is {answer['presence']} and holds {answer['held']} tasks"]
         case "report":
             answer = ask(options.data_dir, "GET", "/work/report")
             now = ask(options.data_dir, "GET", "/work")
-            lines = [*_standing(now), *_report(answer)]
+            lines = [*standing(now, head="now"), *_report(answer)]
             answer = {"now": now, "report": answer}
         case "timeline":
             answer = ask(options.data_dir, "GET", "/work/timeline?limit=40")
@@ -43,6 +59,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _task(row: Answer) -> str:
+    return (
+        f"{row['task_id']}  {row['state']:<12}{row['priority']:<9}{row['type']:<13}{row['title']}"
+        f"  ({row['why']})"
+    )
+
+
 def _types(answer: Answer) -> list[str]:
     lines: list[str] = []
     for one in answer["types"]:
@@ -52,10 +75,11 @@ def _types(answer: Answer) -> list[str]:
     return lines
 
 
-def _standing(now: Answer) -> list[str]:
+def standing(now: Answer, *, head: str) -> list[str]:
+    """Return how work stands: what is open, how full the fleet is, how long the oldest has waited."""
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
-    lines = [f"now       {counts or 'no task'}; {used} in use"]
+    lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
     for row in now["queues"]:
         if row["ready"]:
             bound = "" if row["longest_ms"] is None else f" of at most {row['longest_ms'] / 1e3:g}"

@@ -34,6 +34,9 @@ EURUSD_1H = "eurusd_1h"
 ES_TRADES = "es_trades"
 """The 500,000 trades that the bars of ``es_1m`` and ``es_1s`` are made from: ts, price, size."""
 
+AT_CLOSE = (ES_1M, ES_1S, EURUSD_1H)
+"""Files whose bars are stamped with their close; the others name a session by its midnight."""
+
 INDEX = "index, traded as a notional instrument"
 STOCK = "stock"
 FUTURE = "future"

@@ -71,11 +71,12 @@ def detect_regimes(bars: Bars) -> dict[str, RegimeHistory]:
     found = {}
     for index, symbol in enumerate(bars.symbols):
         rows = np.flatnonzero(bars.symbol_index == index)
-        one = detector.Bars(
+        one = detector.aligned(
             *(
                 np.ascontiguousarray(column[rows])
                 for column in (bars.open, bars.high, bars.low, bars.close, bars.volume)
-            )
+            ),
+            variance=None if bars.variance is None else np.ascontiguousarray(bars.variance[rows]),
         )
         indicators = batch_indicators(one.high, one.low, one.close)
         told = detector.batch_regimes(one, indicators, head=shipped_head())
@@ -102,13 +103,16 @@ class RegimeDetector:
     ) -> tuple[RegimeNow, ...]:
         """Take one closed bar of each instrument in ``rows`` (all by default); tell all regimes.
 
-        ``bars`` are open, high, low, close and volume (NaN where unknown), one value for each row.
+        ``bars`` are open, high, low, close and volume (NaN where unknown), one value for each row, and, of
+        bars made of finer ones, the variance of the log price within each as ``coarser`` tells it.
         """
         n = self._state.bars.size
         at = np.arange(n, dtype=np.int64) if rows is None else np.asarray(rows, dtype=np.int64)
-        if len(bars) != 5:
-            raise InvalidInput.of("bars", len(bars), "open, high, low, close and volume")
-        one = detector.Bars(*(np.array(column, dtype=np.float64, ndmin=1) for column in bars))
+        if len(bars) not in (5, 6):
+            accepted = "open, high, low, close, volume and perhaps the variance within the bar"
+            raise InvalidInput.of("bars", len(bars), accepted)
+        columns = [np.array(column, dtype=np.float64, ndmin=1) for column in bars]
+        one = detector.aligned(*columns[:5], variance=columns[5] if len(columns) == 6 else None)
         for name, column in zip(("open", "high", "low", "close"), one, strict=False):
             if column.shape != at.shape or not (np.isfinite(column) & (column > 0.0)).all():
                 raise InvalidInput.of(name, column, "one finite positive price for each row")
@@ -116,8 +120,9 @@ class RegimeDetector:
             one.high < np.maximum(one.open, one.close)
         ).any():
             raise InvalidInput.of("high, low", (one.high, one.low), "low <= open, close <= high")
-        if one.volume.shape != at.shape:
-            raise InvalidInput.of("volume", one.volume, "one value for each row")
+        for name, column in (("volume", one.volume), ("variance", one.variance)):
+            if column.shape != at.shape or np.isinf(column).any() or (column < 0.0).any():
+                raise InvalidInput.of(name, column, "one value of 0 or more for each row, or NaN")
         update_indicators(self._indicators, at, one.high, one.low, one.close, self._values)
         detector.update_regimes(
             self._state, at, one, self._values, self._found, head=shipped_head()

@@ -88,7 +88,10 @@ class SliceArrived(Message, frozen=True):
 
 
 class CoarserBars(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars of a coarser timeframe that closed with a slice; shapes as in ``BarsClosed``."""
+    """Bars of a coarser timeframe that closed with a slice; shapes as in ``BarsClosed``.
+
+    ``variance`` (m,) is that of the log price within the bar, as the feed's own bars tell it.
+    """
 
     timeframe: str
     rows: Ints
@@ -97,6 +100,7 @@ class CoarserBars(msgspec.Struct, frozen=True, kw_only=True):
     low: Floats
     close: Floats
     volume: Floats
+    variance: Floats
     indicators: Floats
 
 

@@ -16,6 +16,7 @@ from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.core.forming import NOT_FORMING, Forming
 from quarterdeck.market.core.indicators import indicator_state, update_indicators
 from quarterdeck.market.core.ring import RING_BARS, BarRing
+from quarterdeck.market.core.sessions import ALL_DAY, Session
 from quarterdeck.market.core.sound import sound_bars
 from quarterdeck.market.core.timeframes import TIMEFRAMES, length_of
 from quarterdeck.market.model import (
@@ -63,6 +64,7 @@ class MarketService:
         "_missed": State.CHECKPOINTED,
         "_closes": State.CHECKPOINTED,
         "_coarser": State.CHECKPOINTED,
+        "_back": State.FIXED,
     }
 
     def __init__(
@@ -71,6 +73,8 @@ class MarketService:
         instruments: tuple[Instrument, ...],
         timeframe: str,
         coarser: tuple[str, ...] = (),
+        session: Session = ALL_DAY,
+        at_close: bool = False,
     ) -> None:
         n = len(instruments)
         self._instruments = instruments
@@ -85,8 +89,11 @@ class MarketService:
         fine = length_of(timeframe)
         check_coarser(coarser, timeframe=timeframe, fine=fine)
         self._coarser = {
-            name: Forming(n, length=TIMEFRAMES[name], fine=fine) for name in dict.fromkeys(coarser)
+            name: Forming(n, length=TIMEFRAMES[name], fine=fine, session=session)
+            for name in dict.fromkeys(coarser)
         }
+        # From a slice's time to when its bars begin.
+        self._back = fine if at_close else 0
 
     def load(self, reader: Reader) -> None:
         """Nothing is journaled: bars come again from the feed."""
@@ -198,10 +205,11 @@ class MarketService:
                 low=np.ascontiguousarray(made.prices[:, 2]),
                 close=np.ascontiguousarray(made.prices[:, 3]),
                 volume=np.ascontiguousarray(made.prices[:, 4]),
+                variance=made.variance,
                 indicators=made.values,
             )
             for timeframe, one in self._coarser.items()
-            for made in one.carry(arrived.rows, arrived.at, prices)
+            for made in one.carry(arrived.rows, arrived.at - self._back, prices)
         )
 
     def _sound(self, arrived: SliceArrived) -> SliceArrived:

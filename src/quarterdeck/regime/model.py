@@ -112,9 +112,10 @@ class RegimeView(Answer, frozen=True):
 
 
 class RegimesView(Answer, frozen=True):
-    """Present regimes by instrument."""
+    """Present regimes by instrument; ``timeframes`` are all that can be asked for, the feed's first."""
 
     timeframe: str
+    timeframes: tuple[str, ...]
     instruments: tuple[RegimeView, ...]
 
 
@@ -195,9 +196,10 @@ class RegimeStatisticsView(Answer, frozen=True):
 
 
 class GetRegimeCalibration(Query, frozen=True):
-    """Ask how the confidence has held, for one symbol or for all."""
+    """Ask how the confidence has held, for one symbol or for all, on one timeframe."""
 
     symbol: str | None = None
+    timeframe: str | None = None
 
 
 class CalibrationLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,11 +224,14 @@ class RegimeCalibration(msgspec.Struct, frozen=True, kw_only=True):
 class RegimeCalibrationView(Answer, frozen=True):
     """How confidence has held, by instrument."""
 
+    timeframe: str
     instruments: tuple[RegimeCalibration, ...]
 
 
 class GetMarketRegime(Query, frozen=True):
-    """Ask for the regime of the market as a whole."""
+    """Ask for the regime of the market as a whole, on one timeframe."""
+
+    timeframe: str | None = None
 
 
 class MarketRegimeView(Answer, frozen=True):
@@ -239,6 +244,7 @@ class MarketRegimeView(Answer, frozen=True):
     null where fewer than two instruments have as many bars.
     """
 
+    timeframe: str
     regime: Regime
     probability: float | None
     breadth: dict[str, float]

@@ -260,9 +260,11 @@ class RiskSection(_Section, frozen=True):
 
 
 class MarketSection(_Section, frozen=True):
-    """Coarser timeframes that indicators and regimes are kept of too, such as ``1h`` or ``1w``."""
+    """Coarser timeframes that indicators and regimes are kept of too, and how their bars are made."""
 
     timeframes: tuple[str, ...] = ()
+    session: str = ""
+    stamps: Literal["feed", "begin", "close"] = "feed"
 
 
 class RegimeSection(_Section, frozen=True):
@@ -284,6 +286,33 @@ class BenchmarkEntry(_Section, frozen=True):
 
     symbol: str
     weight: Fraction
+
+
+class GroupEntry(_Section, frozen=True):
+    """Instruments, or the sector of that name, whose weights together lie between two ends."""
+
+    name: str
+    low: float
+    high: float
+    symbols: tuple[str, ...] = ()
+
+
+class LimitsOfMandate(_Section, frozen=True):
+    """What the weights of a mandate's objective must keep to, as ``limits`` of its route."""
+
+    min_weight: float = 0.0
+    max_weight: float | None = None
+    groups: tuple[GroupEntry, ...] = ()
+    max_turnover: float | None = None
+    max_change: float | None = None
+    costs: bool = False
+    max_gross: float | None = None
+    max_assets: int | None = None
+    whole_lots: bool = False
+    vol_cap: float | None = None
+    confidence: float | None = None
+    risk_budget: dict[str, float] | None = None
+    benchmark: dict[str, float] | None = None
 
 
 class MandateEntry(_Section, frozen=True):
@@ -308,6 +337,7 @@ class MandateEntry(_Section, frozen=True):
     horizon_bars: int | None = None
     risk_aversion: float | None = None
     approve_within_bars: int = 5
+    limits: LimitsOfMandate = LimitsOfMandate()
 
 
 class PortfolioSection(_Section, frozen=True):

@@ -203,6 +203,8 @@ class Journal:
             self._pending.popleft()
             self._durable = number
             self._on_commit(number, messages)
+        # The newest first: an agent that a step woke waits for its work, who asked for the step only to hear.
+        for number, *_ in reversed(batch):
             self._wake(number)
         self.commits += 1
         self.steps += size

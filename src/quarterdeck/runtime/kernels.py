@@ -24,6 +24,7 @@ KERNEL_MODULES = (
     "quarterdeck.agents.core.lanes",
     "quarterdeck.agents.core.matching",
     "quarterdeck.market.core.indicators",
+    "quarterdeck.market.core.sub_bars",
     "quarterdeck.regime.core.detector",
     "quarterdeck.risk.core.bank",
     "quarterdeck.risk.core.clusters",
@@ -40,6 +41,7 @@ KERNEL_MODULES = (
     "quarterdeck.portfolio.core.no_trade",
     "quarterdeck.portfolio.core.nonnegative",
     "quarterdeck.portfolio.core.parity",
+    "quarterdeck.portfolio.core.pivoting",
     "quarterdeck.portfolio.core.rolling",
 )
 """Modules that expose ``warm_up()``, which calls each of their kernels once on tiny input."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from quarterdeck.agents.model import ClaimAnswer, ClaimWork, TaskReady
+from quarterdeck.agents.model import ClaimAnswer, ClaimWork, TaskAssigned, TaskReady
 from quarterdeck.execution.model import OrderView
 from quarterdeck.kernel.errors import InvalidInput, Overloaded, Unavailable
 from quarterdeck.kernel.ids import AgentId
@@ -29,6 +29,13 @@ Called = Callable[[Sequence[AgentId]], Sequence[AgentId]]
 """Which of the agents that wait should ask now."""
 
 
+def _is_work(message: Message) -> bool:
+    """Return whether ``message`` tells of work for somebody: what is only set aside may move."""
+    return isinstance(message, TaskReady) or (
+        isinstance(message, TaskAssigned) and not message.begun
+    )
+
+
 class Bell:
     """Wakes those who wait for work and for whom there is some; a ring is a hint, never a promise."""
 
@@ -42,7 +49,7 @@ class Bell:
         """Ring when the present step is over, if it made work ready."""
         if self._about_to_ring or not self._waiting:
             return
-        if any(isinstance(message, TaskReady) for message in messages):
+        if any(_is_work(message) for message in messages):
             self._about_to_ring = True
             asyncio.get_running_loop().call_soon(self._ring_once)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,6 +26,7 @@ MAX_DECIMAL_POWER = 30
 
 Request = TypeVar("Request", bound=Command | Query)
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
+_OTHER = re.compile(r"Invalid enum value '?(?P<word>.*?)'?", re.DOTALL)
 _NAMED = re.compile(r"(?:required field|unknown field) `(?P<name>.*)`")
 
 
@@ -294,6 +296,25 @@ def _check_decimal(field: str, value: Decimal) -> None:
         raise InvalidInput.of(field, value, accepted)
 
 
+def _words_of(kind: type[msgspec.Struct], field: str) -> str | None:
+    """Return the words that ``field`` may be, such as ``tasks[0].priority``; None if it has none."""
+    at: type = kind
+    for name in field.split("."):
+        if not issubclass(at, msgspec.Struct):
+            return None
+        known = {one.encode_name: one.type for one in msgspec.structs.fields(at)}
+        at = next(_within(known.get(name.partition("[")[0])), str)
+    return ", ".join(str(one.value) for one in at) if issubclass(at, Enum) else None
+
+
+def _within(hint: object) -> Iterator[type]:
+    """Yield the structs and enumerations that a type is or holds."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct | Enum):
+        yield hint
+    for part in get_args(hint):
+        yield from _within(part)
+
+
 def not_accepted(
     text: str, found: Mapping[str, object], *, kind: type[msgspec.Struct]
 ) -> InvalidInput:
@@ -316,6 +337,10 @@ def not_accepted(
     top = re.split(r"[.\[]", field)[0]
     value = found.get(top)
     shown = "" if value is None else str(value)[:80]
+    other = _OTHER.fullmatch(what)
+    words = None if other is None else _words_of(kind, field)
+    if other is not None and words is not None:
+        return InvalidInput.of(field[:80], other["word"], words)
     accepted = what.replace("Expected ", "").replace("`", "")
     return InvalidInput(
         f"{field[:80]}: {what.replace('`', '')[:200]}",

@@ -6,8 +6,10 @@ import asyncio
 import errno
 import socket
 from types import TracebackType
+from typing import cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.server.http import WebApp
@@ -63,6 +65,46 @@ def bound(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Gathered:
+    """A transport that sends what is written in one turn of the loop together.
+
+    An answer is written as a head and a body. Sent one by one, each costs a call of the system and wakes
+    the client, which then waits for the other.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` at the end of this turn."""
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        """Send what was written, then close."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written.clear()
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection, each answer in one piece."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        super().connection_made(cast("asyncio.Transport", Gathered(transport)))
+
+
 class HttpServer:
     """Accepts connections from entry to exit; :meth:`run` keeps the application current.
 
@@ -104,7 +146,7 @@ class HttpServer:
             server_header=False,
             date_header=True,
             proxy_headers=False,
-            http="httptools",
+            http=Connection,
             ws="websockets-sansio",
             ws_max_size=MAX_WS_BYTES,
             ws_per_message_deflate=False,

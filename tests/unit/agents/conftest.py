@@ -270,7 +270,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "pending": board._pending,
         "held": (board._held, set(board.set_aside)),
         "ready": board.ready.content(),
-        "finished": list(board._finished),
+        "finished": (list(board._finished), list(board._lost)),
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
         "findings": board.findings,

@@ -159,8 +159,8 @@ def test_a_delayed_task_starts_at_its_instant(deck) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "becomes", "below"),
-    [(FailurePolicy.FAIL, "failed", "failed"), (FailurePolicy.SKIP, "skipped", "ready"),
-     (FailurePolicy.RUN, "ready", "blocked")],
+    [(FailurePolicy.FAIL, "failed", "failed"), (FailurePolicy.CANCEL, "cancelled", "failed"),
+     (FailurePolicy.SKIP, "skipped", "ready"), (FailurePolicy.RUN, "ready", "blocked")],
 )  # fmt: skip
 def test_each_failure_policy_does_what_it_says(deck, policy, becomes, below) -> None:
     deck.outside("ann", "c")

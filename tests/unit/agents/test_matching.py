@@ -10,7 +10,7 @@ from quarterdeck.agents.core import matching
 from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.model import GetTaskWhy, Verdict
 from quarterdeck.agents.service import reading
-from quarterdeck.kernel.vocabulary import Priority
+from quarterdeck.kernel.vocabulary import Priority, TaskType
 from quarterdeck.runtime.config import AgentsSection, LongestWaits, PriorityWeights
 from tests.unit.agents.test_work import held
 
@@ -183,6 +183,38 @@ def test_a_round_calls_those_for_whom_there_is_work_and_keeps_it_for_them(deck_w
     # Bob asks first, and would have the older task, but then nobody could do the other one.
     assert held(deck.claim("bob")).task_id == rare.task_id
     assert held(deck.claim("ann")).task_id == common.task_id
+
+
+def test_the_factors_of_what_a_round_gave_are_those_of_that_task(deck_with) -> None:
+    deck = deck_with(AgentsSection(hold_ms=2_000))
+    for name, capabilities in (("ann", "c"), ("bob", "cd")):
+        deck.outside(name, *capabilities, slots=1)
+    common = deck.task("c", type=TaskType.ANALYSIS)
+    rare = deck.task("d", type=TaskType.OPTIMIZATION)
+    deck.service.board.ready.fleet.set_score("bob", TaskType.ANALYSIS, 400_000)
+    deck.service.board.ready.fleet.set_score("bob", TaskType.OPTIMIZATION, 500_000)
+    deck.service.called(["ann", "bob"])
+    claim = held(deck.claim("bob"))
+    assert claim.task_id == rare.task_id
+    assert "kept for it out of 2 ready" in claim.because
+    factors = why(deck, rare.task_id).factors
+    assert (factors.promised, factors.score_ppm, factors.able) == (True, 500_000, 1)
+    assert [seen.agent for seen in factors.considered] == ["bob"]
+    held(deck.claim("ann"))
+    (bob,) = why(deck, common.task_id, agent="bob").agents
+    assert bob.verdict is Verdict.NO_ROOM
+
+
+def test_why_not_another_names_what_both_scored(deck_with) -> None:
+    deck = deck_with(AgentsSection(hold_ms=0))
+    for name in ("ann", "bob"):
+        deck.outside(name, "c")
+    task = deck.task("c", type=TaskType.ANALYSIS)
+    deck.service.board.ready.fleet.set_score("bob", TaskType.ANALYSIS, 400_000)
+    held(deck.claim("ann"))
+    (bob,) = why(deck, task.task_id, agent="bob").agents
+    assert bob.verdict is Verdict.OUTRUN
+    assert "it scored 0.40 against 0.75" in bob.text
 
 
 def test_what_a_round_keeps_is_anybodys_after_a_moment(deck_with) -> None:

@@ -39,6 +39,13 @@ def test_what_was_only_set_aside_moves_to_an_idle_agent_the_most_pressing_first(
     assert taken.begun
     assert taken.attempt == 2
     assert "moved from ann" in taken.because
+    factors = deck.service.board.tasks[taken.task_id].factors
+    assert (factors.agent, factors.moved_from, factors.held, factors.limit) == ("bob", "ann", 0, 7)
+    assert {c.agent: (c.held, c.limit) for c in factors.considered} == {
+        "ann": (6, 7),
+        "bob": (0, 7),
+    }
+    assert deck.restarted().board.tasks[taken.task_id].factors == factors
     assert [m.agent for m in deck.said if isinstance(m, TaskAssigned)] == ["bob"]
     old = next(claim for claim in claims if claim.task_id == taken.task_id)
     with pytest.raises(Conflict) as refusal:
@@ -54,6 +61,15 @@ def test_only_an_idle_agent_takes_over_and_only_from_a_full_one(deck) -> None:
     assert deck.claim("bob").claim is None
     deck.outside("cat", "c")
     assert deck.claim("cat").claim is None
+
+
+def test_an_idle_agent_that_waits_is_called_for_what_may_move_to_it(deck) -> None:
+    filled(deck)
+    deck.outside("dan", "d")
+    assert [m.begun for m in deck.said if isinstance(m, TaskAssigned)] == [False] * 7
+    assert deck.service.called(["ann", "bob", "dan"]) == ("bob",)
+    assert deck.claim("bob").claim is not None
+    assert deck.service.called(["ann", "bob", "dan"]) == ()
 
 
 def test_begun_work_is_never_taken(deck) -> None:

@@ -70,6 +70,18 @@ def test_waits_throughput_and_outcomes_are_those_of_the_tasks(deck) -> None:
     assert told(deck, tasks=1).tasks == 1
 
 
+def test_what_was_never_begun_is_nobody_s_failure(deck) -> None:
+    deck.outside("ann", "c")
+    for _ in range(3):
+        done(deck, "ann", 0, 1)
+    first = deck.task(max_attempts=1)
+    deck.task(depends_on=(first.task_id,))
+    claim = deck.claim("ann").claim
+    deck.complete("ann", claim.task_id, claim.lease_token, failed=True, reason="no")
+    (research,) = told(deck).types
+    assert (research.completed, research.failed, research.success_fraction) == (3, 2, 0.75)
+
+
 def test_the_load_of_every_agent_and_what_has_not_begun_are_shown(deck) -> None:
     deck.outside("ann", "c", slots=4)
     deck.outside("bob", "c", slots=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,12 @@ from quarterdeck.agents.model import (
     ClaimWork,
     FailurePolicy,
     PauseAgent,
+    RedriveTask,
     RenewLease,
     ResumeAgent,
     SetWorkBound,
 )
-from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.errors import DomainError, NotFound
 from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 from quarterdeck.runtime.config import AgentsSection, ScheduleEntry
 from quarterdeck.runtime.database import state_digest
@@ -60,7 +62,7 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
                 strategy=("", "a")[pick % 7 % 2],
             )
         case "dependent" if tasks:
-            policy = tuple(FailurePolicy)[pick % 3]
+            policy = tuple(FailurePolicy)[pick % 4]
             deck.task("c", depends_on=(tasks[pick % len(tasks)],), on_failure=policy)
         case "claim":
             deck.claim(who)
@@ -169,4 +171,26 @@ def test_finished_tasks_are_forgotten_alike(monkeypatch) -> None:
         deck.complete("ann", task.task_id, claim.lease_token)
         assert memory(deck.restarted()) == memory(deck.service)
     assert sum(task.state.final for task in deck.service.board.tasks.values()) == 3
+    deck.connection.close()
+
+
+def test_what_failed_may_be_driven_again_however_much_was_done_since(monkeypatch) -> None:
+    monkeypatch.setattr(board_module, "MAX_FINISHED_KEPT", 3)
+    monkeypatch.setattr("quarterdeck.agents.service.MAX_FINISHED_KEPT", 3)
+    monkeypatch.setattr(board_module, "MAX_LOST_KEPT", 2)
+    monkeypatch.setattr("quarterdeck.agents.service.MAX_LOST_KEPT", 2)
+    deck = opened()
+    lost = []
+    for n in range(9):
+        deck.task("d", max_attempts=1)
+        deck.pass_seconds(1)
+        claim = deck.claim("ann").claim
+        deck.complete("ann", claim.task_id, claim.lease_token, failed=n % 3 == 0, reason="no")
+        lost += [claim.task_id] if n % 3 == 0 else []
+        assert memory(deck.restarted()) == memory(deck.service)
+    deck.service = deck.restarted()
+    again = RedriveTask(idempotency_key="r", task_id=lost[1], reason="mended")
+    assert deck.do("redrive", again).state == "ready"
+    with pytest.raises(NotFound):
+        deck.do("redrive", RedriveTask(idempotency_key="s", task_id=lost[0], reason="mended"))
     deck.connection.close()

@@ -261,6 +261,8 @@ def test_an_agent_removes_only_its_own(deck) -> None:
         ),
         ({"kind": "event", "event": "drift_exceeded", "subject": "m", "over": float("nan")}, "trigger.over"),
         ({"kind": "event", "event": "regime_changed", "over": 0.5}, "trigger.over"),
+        ({"kind": "event", "event": "regime_changed", "value": "sunny"}, "trigger.value"),
+        ({"kind": "event", "event": "alert_raised", "value": "volatile"}, "trigger.value"),
     ],
 )  # fmt: skip
 def test_a_trigger_that_says_too_little_or_too_much_is_refused_by_name(deck, fields, field) -> None:
@@ -278,6 +280,29 @@ def test_a_task_that_would_be_refused_is_refused_with_the_schedule(deck) -> None
         with pytest.raises(InvalidInput) as refusal:
             add(deck, task=task, kind="interval", clock=Clock.MACHINE, every_s=10)
         assert refusal.value.field == field
+
+
+def test_what_is_due_by_machine_time_alone_needs_neither_bars_nor_claims(deck) -> None:
+    deck.outside("ann", "c", slots=4)
+    held = deck.task(lease_s=10)
+    claim = deck.claim("ann").claim
+    late, rests = deck.task(expires_s=20), deck.task(delay_s=15)
+
+    def due(*, tasks: bool = True) -> bool:
+        return deck.service.due_by_clock(deck.machine_at, tasks=tasks)
+
+    assert not due()
+    deck.pass_seconds(11)
+    assert due()
+    assert not due(tasks=False)
+    turn(deck)
+    assert deck.state_of(held.task_id) == "ready"
+    with pytest.raises(Conflict):
+        deck.complete("ann", claim.task_id, claim.lease_token)
+    deck.pass_seconds(10)
+    turn(deck)
+    assert [deck.state_of(one.task_id) for one in (late, rests)] == ["cancelled", "ready"]
+    assert not due()
 
 
 def test_the_machine_clock_is_that_of_the_step(deck) -> None:

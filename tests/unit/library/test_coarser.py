@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from quarterdeck.adapters.feeds.listing import listed
+from quarterdeck.adapters.feeds.replay import open_replay
 from quarterdeck.data import ES_1M, path_of
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.library.bars import coarser, read_bars
+from quarterdeck.market.core.sessions import session_of
 from quarterdeck.market.core.timeframes import SECOND, TIMEFRAMES
+from quarterdeck.market.service import MarketService
+from tests.unit.stages import arrived
 
 
 def minutes(tmp_path, times: list[str]):
@@ -51,9 +56,9 @@ def test_real_minutes_make_the_same_quarters_at_once_and_by_way_of_five_minutes(
     [
         ("2m", None, "timeframe"),
         ("1m", None, "longer than the bars' own"),
-        ("5m", "9-5", "13:30-20:00"),
+        ("5m", "9-5", "HH:MM-HH:MM"),
         ("5m", "25:00-26:00", "session"),
-        ("5m", "09:00-09:00", "session"),
+        ("5m", "09:00-24:01", "session"),
     ],
 )
 def test_what_cannot_be_made_is_refused(tmp_path, timeframe, session, names):
@@ -73,3 +78,38 @@ def test_symbols_stay_apart(tmp_path):
     found = coarser(read_bars(path), "5m")
     assert [found.symbols[k] for k in found.symbol_index.tolist()] == ["A", "B"]
     np.testing.assert_array_equal(found.close, [3.0, 4.0])
+
+
+@pytest.mark.parametrize("session", ["", "17:00-15:15 America/Chicago", "13:30-20:00"])
+def test_the_deck_makes_of_minutes_stamped_with_their_close_the_hours_of_the_library(session: str):
+    feed = open_replay(ES_1M)
+    assert feed.at_close
+    market = MarketService(
+        instruments=listed(feed),
+        timeframe="1m",
+        coarser=("1h",),
+        session=session_of(session, field="market.session"),
+        at_close=feed.at_close,
+    )
+    made = [
+        bar for index in range(len(feed)) for bar in market.closed(arrived(feed, index)).coarser
+    ]
+    whole = coarser(read_bars(path_of(ES_1M)), "1h", session=session or None, stamps="close")
+    assert len(made) in (len(whole), len(whole) + 1)
+    for k, bar in enumerate(made[: len(whole)]):
+        assert bar.open[0] == whole.open[k]
+        assert bar.high[0] == whole.high[k]
+        assert bar.low[0] == whole.low[k]
+        assert bar.close[0] == whole.close[k]
+        assert bar.variance[0] == whole.variance[k]
+    # The first trade came at 17:00 in Chicago: the bar of the first hour holds sixty minutes.
+    if not session:
+        minutes_of_it = np.flatnonzero(feed.instants <= whole.ts[0]).size
+        assert bool((feed.instants[:minutes_of_it] > whole.ts[0] - TIMEFRAMES["1h"]).all())
+        assert whole.open[0] == feed.slice(0).open[0]
+
+
+def test_what_stamps_may_be():
+    bars = read_bars(path_of(ES_1M))
+    with pytest.raises(InvalidInput, match="stamps"):
+        coarser(bars, "1h", stamps="middle")

@@ -16,7 +16,7 @@ from quarterdeck.library.bars import Bars, coarser, read_bars, slices
 from quarterdeck.library.regimes import RegimeDetector, detect_regimes
 from quarterdeck.market.core.indicators import batch_indicators
 from quarterdeck.regime.core.detector import Bars as Arrays
-from quarterdeck.regime.core.detector import batch_features
+from quarterdeck.regime.core.detector import aligned, batch_features
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
 
 SHARED = Path(
@@ -92,7 +92,7 @@ def test_an_unadjusted_split_looks_like_a_crash_and_passes() -> None:
     aapl = of(shared("equity_1d_us"), "AAPL")
     split = int(np.searchsorted(aapl.ts, parse_rfc3339("2014-06-09T00:00:00Z")))
     assert aapl.close[split] < aapl.close[split - 1] / 5
-    arrays = Arrays(aapl.open, aapl.high, aapl.low, aapl.close, aapl.volume)
+    arrays = aligned(aapl.open, aapl.high, aapl.low, aapl.close, aapl.volume)
     features = batch_features(arrays, batch_indicators(aapl.high, aapl.low, aapl.close))
     assert np.isfinite(features[MIN_BARS - 1 :]).all()
     told = detect_regimes(aapl)["AAPL"]
@@ -126,7 +126,7 @@ def walk(count: int, *, volume: float) -> Arrays:
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, count)))
     before = np.concatenate((close[:1], close[:-1]))
     high, low = np.maximum(close, before) * 1.002, np.minimum(close, before) * 0.998
-    return Arrays(before, high, low, close, np.full(count, volume))
+    return aligned(before, high, low, close, np.full(count, volume))
 
 
 @pytest.mark.parametrize("volume", [0.0, np.nan, 1e12])
@@ -167,3 +167,59 @@ def test_a_file_of_closes_alone_that_is_too_short_is_undetermined_with_its_reaso
     assert told.confidence(-1) is None
     now = RegimeDetector(1).update([np.array([1.0])] * 4 + [np.array([np.nan])])
     assert now[0].reason == f"not enough data: 1 of {MIN_BARS} bars"
+
+
+@needs_shared
+def test_minutes_of_quotes_are_priced_where_trades_were() -> None:
+    quotes, trades = shared("equity_1m_quote_us_2013-10"), shared("equity_1m_us_2013-10")
+    for symbol in ("BAC", "SPY"):
+        quoted, traded = of(quotes, symbol), of(trades, symbol)
+        both, here, there = np.intersect1d(quoted.ts, traded.ts, return_indices=True)
+        assert both.size > 2_000
+        assert quoted.spread is not None
+        off = np.abs(quoted.close[here] - traded.close[there])
+        # Outside regular hours quotes are wide.
+        assert (off / traded.close[there]).max() < 0.1
+        assert np.median(off) <= 0.02
+    told = detect_regimes(quotes)["SPY"]
+    assert np.isfinite(told.probabilities[MIN_BARS - 1 :]).all()
+
+
+@needs_shared
+def test_seconds_in_which_an_exchange_quoted_one_side_have_no_price(tmp_path) -> None:
+    import duckdb
+
+    # Every real quote here is of one side, 0 standing for the other.
+    path, target = SHARED / "tick_quotes_bac_2013-10-07_first_hour.parquet", tmp_path / "q.parquet"
+    part = "coalesce({how} FILTER ({side} > 0), 0) AS {side}_{name}"
+    hows = {"open": "arg_min({0}, ts)", "high": "max({0})", "low": "min({0})"}
+    sides = ", ".join(
+        part.format(how=how.format(side), side=side, name=name)
+        for side in ("bid", "ask")
+        for name, how in (hows | {"close": "arg_max({0}, ts)"}).items()
+    )
+    duckdb.execute(
+        f"COPY (SELECT date_trunc('second', ts) AS ts, 'BAC.' || exchange AS symbol, {sides} "
+        f"FROM read_parquet('{path}') WHERE exchange IN ('N', 'Q', 'C') GROUP BY 1, 2 ORDER BY 1) "
+        f"TO '{target}' (FORMAT parquet)"
+    )
+    bars = read_bars(target, repair="drop")
+    assert bars.one_sided > 100
+    assert len(bars) > 500
+    assert bars.dropped < len(bars) / 10
+    # A side of 0 would put the middle at half the price.
+    assert np.abs(bars.close / 13.9 - 1.0).max() < 0.05
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["fx_1m_gbpusd_2012-02", "fx_1h_eurusd_oanda"])
+def test_currency_quotes_without_volume_are_told_on_several_timeframes(name: str) -> None:
+    # A minute in which the bid closed above the ask is refused by its row, and dropped when asked to.
+    bars = read_bars(SHARED / f"{name}.parquet", repair="drop")
+    assert bars.dropped < len(bars) / 50
+    assert np.isnan(bars.volume).all()
+    hours = coarser(bars, "4h", session="17:00-17:00 America/New_York")
+    for symbol, history in detect_regimes(hours).items():
+        assert symbol in bars.symbols
+        assert np.isfinite(history.probabilities[MIN_BARS:]).all()
+    assert (hours.variance > 0.0).mean() > 0.99

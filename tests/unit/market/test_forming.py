@@ -9,7 +9,8 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.core.forming import Forming
 from quarterdeck.market.core.indicators import batch_indicators
-from quarterdeck.market.core.timeframes import DAY, SECOND, TIMEFRAMES, aggregated
+from quarterdeck.market.core.sessions import DAY, SECOND
+from quarterdeck.market.core.timeframes import TIMEFRAMES, aggregated
 from quarterdeck.market.model import GetIndicators, SliceArrived
 from quarterdeck.market.service import MarketService
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR

@@ -19,6 +19,7 @@ from quarterdeck.regime.core.detector import (
     UNDETERMINED,
     Bars,
     Found,
+    aligned,
     batch_regimes,
     nothing_found,
     regime_state,
@@ -45,7 +46,7 @@ def bars_of(log_close: Floats, seed: int = 0) -> Floats:
 
 
 def with_volume(bars: Floats) -> Bars:
-    return Bars(*bars, 1e6 * (1.5 + np.sin(np.arange(bars.shape[1]) / 3.0)))
+    return aligned(*bars, 1e6 * (1.5 + np.sin(np.arange(bars.shape[1]) / 3.0)))
 
 
 def detected(bars: Floats) -> tuple[Ints, Floats]:
@@ -190,7 +191,7 @@ def test_live_slices_with_gaps_and_a_restart_give_the_bits_of_the_whole_history(
         rows = np.flatnonzero(rng.random(3) < 0.9).astype(np.int64)
         for row in rows:
             indicators[row] = ready[row][taken[row]]
-        now = Bars(*(np.array([bars[r][k][taken[r]] for r in rows]) for k in range(5)))
+        now = Bars(*(np.array([bars[r][k][taken[r]] for r in rows]) for k in range(6)))
         update_regimes(state, rows, now, indicators, out, head=HEAD)
         for row in rows:
             for ours, theirs in zip(out, whole[row], strict=True):
@@ -223,7 +224,7 @@ def test_rows_that_are_not_increasing_indices_are_refused(rows: list[int]) -> No
         update_regimes(
             state,
             np.array(rows, dtype=np.int64),
-            Bars(two, two, two, two, two),
+            aligned(two, two, two, two, two),
             np.ones((2, 11)),
             nothing_found(2),
             head=HEAD,
@@ -233,7 +234,7 @@ def test_rows_that_are_not_increasing_indices_are_refused(rows: list[int]) -> No
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
     state, row, one = regime_state(1), np.zeros(1, dtype=np.int64), np.ones(1)
-    bar, values, out = Bars(one, one, one, one, one), np.ones((1, 11)), nothing_found(1)
+    bar, values, out = aligned(one, one, one, one, one), np.ones((1, 11)), nothing_found(1)
     longer, wider = bar._replace(high=np.ones(2)), Found(out.labels, np.ones((1, 9)), out.shares)
     for bars, indicators, into in (
         (longer, values, out),
@@ -247,6 +248,6 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 
 def test_warming_up_changes_nothing_and_an_empty_history_has_no_labels() -> None:
     warm_up()
-    found = batch_regimes(Bars(*np.empty((5, 0))), np.empty((0, 11)), head=HEAD)
+    found = batch_regimes(aligned(*np.empty((5, 0))), np.empty((0, 11)), head=HEAD)
     assert found.labels.shape == (0,)
     assert found.posterior.shape == (0, 8)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from quarterdeck.market.core.indicators import batch_indicators
-from quarterdeck.regime.core.detector import Bars, batch_features
+from quarterdeck.regime.core.detector import Bars, aligned, batch_features
 from quarterdeck.regime.core.features import FEATURES, MIN_BARS
 
 Floats = npt.NDArray[np.float64]
@@ -20,7 +20,7 @@ def market(seed: int) -> Bars:
     opens = np.concatenate((x[:1], x[:-1])) + rng.normal(0.0, 0.002, BARS)
     wick = np.abs(rng.normal(0.0, 0.004, (2, BARS)))
     high, low = np.maximum(opens, x) + wick[0], np.minimum(opens, x) - wick[1]
-    return Bars(*(50.0 * np.exp(v) for v in (opens, high, low, x)), rng.uniform(1e5, 1e6, BARS))
+    return aligned(*(50.0 * np.exp(v) for v in (opens, high, low, x)), rng.uniform(1e5, 1e6, BARS))
 
 
 def slow_mean(values: Floats, weights: Floats) -> float:
@@ -155,3 +155,27 @@ def test_unknown_volume_says_nothing() -> None:
         found = batch_features(bars._replace(volume=silent), indicators)
         assert (found[MIN_BARS - 1 :, -1] == 0.0).all()
         assert found[:, :-1].tobytes() == whole[:, :-1].tobytes()
+
+
+def test_sub_bars_speak_in_the_ranges_alone_and_a_bar_without_any_by_its_own_range() -> None:
+    plain = market(3)
+    indicators = batch_indicators(plain.high, plain.low, plain.close)
+    found = batch_features(plain, indicators)
+    h, low, o, c = (np.log(v) for v in (plain.high, plain.low, plain.open, plain.close))
+    own = np.maximum(0.5 * (h - low) ** 2 - (2.0 * np.log(2.0) - 1.0) * (c - o) ** 2, 0.0)
+    same = batch_features(plain._replace(variance=own), indicators)
+    np.testing.assert_allclose(same, found, rtol=1e-9, atol=1e-9)
+    # Five times the variance in the last twenty bars shows in both ranges and nowhere else.
+    more = own.copy()
+    more[-20:] *= 5.0
+    louder = batch_features(plain._replace(variance=more), indicators)
+    ranges = [FEATURES.index("range_5"), FEATURES.index("range_20")]
+    others = [k for k in range(len(FEATURES)) if k not in ranges]
+    assert (louder[-1, ranges] > found[-1, ranges] + 0.3).all()
+    np.testing.assert_array_equal(louder[:, others], found[:, others])
+    # A bar that has none in between falls back on its own range.
+    some = own.copy()
+    some[::2] = np.nan
+    np.testing.assert_allclose(
+        batch_features(plain._replace(variance=some), indicators), found, rtol=1e-9, atol=1e-9
+    )

@@ -190,3 +190,18 @@ def test_a_coarser_timeframe_has_the_regimes_of_its_own_bars_kept_and_queryable(
     assert again.regimes(GetRegimes(timeframe="1w"), OPERATOR) == view
     with pytest.raises(InvalidInput, match="1d, 1w"):
         regime.regimes(GetRegimes(timeframe="1h"), OPERATOR)
+    # What has been said of weeks is held against weeks, and breadth is of weeks.
+    held = regime.calibration(GetRegimeCalibration(timeframe="1w"), OPERATOR)
+    assert held.timeframe == "1w"
+    assert all(0 < one.judged < 150 and one.error is None for one in held.instruments)
+    assert again.calibration(GetRegimeCalibration(timeframe="1w"), OPERATOR) == held
+    days = regime.calibration(GetRegimeCalibration(), OPERATOR)
+    assert (days.timeframe, days.instruments[0].judged) == ("1d", 500)
+    together = regime.market(GetMarketRegime(timeframe="1w"), OPERATOR)
+    shares = [one.regime for one in view.instruments]
+    assert together.timeframe == "1w"
+    assert together.breadth == {name.value: shares.count(name) / len(shares) for name in REGIMES}
+    for wrong in (GetMarketRegime(timeframe="2w"), GetRegimeCalibration(timeframe="1m")):
+        ask = regime.market if isinstance(wrong, GetMarketRegime) else regime.calibration
+        with pytest.raises(InvalidInput, match="timeframe"):
+            ask(wrong, OPERATOR)

@@ -9,11 +9,13 @@ import logging
 import pytest
 from starlette.routing import Route
 
+from quarterdeck.agents.model import SubmitTasks
 from quarterdeck.kernel.errors import NotEnoughData, Overloaded
 from quarterdeck.market.model import GetInstruments
 from quarterdeck.runtime.config import ServerSection
 from quarterdeck.runtime.policy import Permission, Topic
 from quarterdeck.server.http import UndeclaredPermission, declared_or_refuse
+from quarterdeck.server.reading import not_accepted
 from tests.unit.server.world import FULL_KEY, READ_KEY, World, ask, bearer, post, request
 
 ORDER = {"idempotency_key": "k1", "symbol": "AAPL", "side": "buy", "quantity": "5"}
@@ -74,6 +76,21 @@ def test_a_query_parameter_that_is_not_accepted_is_named(
     assert answer.status == 422
     assert answer.json()["field"] == field
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_word_that_is_none_of_those_known_is_refused_with_all_of_them(world: World) -> None:
+    task = {"idempotency_key": "k", "type": "party", "title": "t", "capability": "c"}
+    one = post(world, "/api/v1/tasks", task, headers=bearer(FULL_KEY)).json()
+    assert one["accepted"] == "analysis, trading, monitoring, optimization, research"
+    query = request(world, "GET", "/api/v1/orders?status=lost", headers=bearer(READ_KEY)).json()
+    assert query["accepted"].startswith("held, ")
+    for where, accepted in (
+        ("tasks[1].on_failure", "fail, cancel, skip, run"),
+        ("tasks[0].nothing.of", "Invalid enum value 'x'"),
+        ("tasks[0].type.of", "Invalid enum value 'x'"),
+    ):
+        refusal = not_accepted(f"Invalid enum value 'x' - at `$.{where}`", {}, kind=SubmitTasks)
+        assert (refusal.field, refusal.accepted) == (where, accepted)
 
 
 def test_lists_in_a_query_repeat_or_separate_by_commas(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from quarterdeck.kernel.errors import Unavailable
-from quarterdeck.server.serve import HttpServer
+from quarterdeck.server.serve import Gathered, HttpServer
 from tests.unit.server.world import READ_KEY, WORK_KEY, World, bars_closed, bearer
 
 
@@ -47,6 +47,51 @@ def test_a_free_port_is_found_and_told() -> None:
             assert "server" not in answer.headers
             head = await http.head("/livez")
             assert (head.status_code, head.content) == (200, b"")
+
+    serving(World(), talk)
+
+
+class Wire(asyncio.Transport):
+    """Keeps what was sent, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.sent.append(b"closed")
+
+
+def test_what_is_written_in_one_turn_is_sent_in_one_piece_and_before_the_end() -> None:
+    async def run() -> None:
+        wire = Wire()
+        gathered = Gathered(wire)
+        gathered.write(b"head ")
+        gathered.write(b"body")
+        await asyncio.sleep(0)
+        gathered.write(b"bye")
+        gathered.close()
+        await asyncio.sleep(0)
+        assert wire.sent == [b"head body", b"bye", b"closed"]
+
+    asyncio.run(run())
+
+
+def test_pipelined_requests_are_answered_in_order_and_a_closing_one_whole() -> None:
+    asked = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    async def talk(server: HttpServer) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(asked + asked.replace(b"/livez", b"/readyz"))
+        async with asyncio.timeout(10):
+            answers = await reader.readuntil(b'"ready"')
+        assert b'"alive"' in answers
+        writer.close()
+        closing = await raw(server, asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert closing.endswith(b"}")
 
     serving(World(), talk)
 

@@ -383,6 +383,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         market.GetBars: lambda q, c: market.BarsView(symbol=q.symbol, timeframe="1d", bars=bars),
         regime.GetRegimes: lambda q, c: regime.RegimesView(
+            timeframes=("1d",),
             timeframe="1d",
             instruments=tuple(
                 regime.RegimeView(
@@ -404,6 +405,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
         regime.GetMarketRegime: lambda q, c: regime.MarketRegimeView(
+            timeframe="1d",
             regime=Regime.TRENDING_UP,
             probability=0.5,
             breadth={Regime.TRENDING_UP.value: 1.0},

@@ -5,6 +5,7 @@ import { DASH, REGIME_ORDER, count, exact, fixed, percent, price, words } from "
 import { Maybe, RegimeName, regimeColour } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
+import { withQuery } from "../wire/rest";
 import type { IndicatorView, IndicatorsView, InstrumentView, InstrumentsView, MarketRegimeView, RegimeCalibration, RegimeCalibrationView, RegimeChangeView, RegimeChangesView, RegimeStatistics, RegimeStatisticsView, RegimeView, RegimesView } from "../wire/types";
 
 const INSTRUMENTS: ReadonlyArray<Column<InstrumentView>> = [
@@ -51,7 +52,7 @@ function Shares({ row }: { row: RegimeView }) {
 const REGIMES: ReadonlyArray<Column<RegimeView>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Regime", show: (row) => <RegimeName regime={row.regime} {...(row.reason === null ? {} : { detail: row.reason })} /> },
-  { name: "Confidence", hint: "The calibrated probability of the regime", show: (row) => row.level === null ? <Maybe text={DASH} why={row.reason ?? "none"} /> : `${words(row.level)} (${percent(row.confidence, 0)})` },
+  { name: "Confidence", hint: "The calibrated probability of the regime", show: (row) => row.level === null ? <Maybe text={DASH} why={row.reason ?? "none"} /> : <span className="whitespace-nowrap">{words(row.level)} ({percent(row.confidence, 0)})</span> },
   { name: "Evidence", show: (row) => <Shares row={row} /> },
   { name: "For", right: true, show: (row) => `${count(row.duration_bars)} bars` },
   { name: "Since", right: true, show: (row) => <When at={row.since} why={row.reason ?? "not yet"} /> },
@@ -103,7 +104,7 @@ function Whole({ data }: { data: MarketRegimeView }) {
 }
 
 /** How often each regime of one instrument came, how long it lasted and what followed it. */
-function Figures({ symbols }: { symbols: ReadonlyArray<string> }) {
+function Figures({ symbols, timeframe }: { symbols: ReadonlyArray<string>; timeframe: string | null }) {
   const [chosen, choose] = useState<string | null>(null);
   const symbol = chosen ?? symbols[0];
   if (symbol === undefined) return null;
@@ -113,38 +114,57 @@ function Figures({ symbols }: { symbols: ReadonlyArray<string> }) {
     </select>
   );
   return (
-    <ViewPanel<RegimeStatisticsView> title="Regime statistics" path={`/regimes/statistics/${encodeURIComponent(symbol)}`} className="shrink-0" aside={select} note={(data) => `bars of ${data.timeframe}`}>
+    <ViewPanel<RegimeStatisticsView> title="Regime statistics" path={withQuery(`/regimes/statistics/${encodeURIComponent(symbol)}`, { timeframe })} className="shrink-0" aside={select} note={(data) => `bars of ${data.timeframe}`}>
       {(data) => <Table label="Regime statistics" columns={STATISTICS} rows={data.regimes} rowKey={(row) => row.regime} empty="No regime yet." />}
     </ViewPanel>
   );
 }
 
-function Statistics() {
+function Statistics({ timeframe }: { timeframe: string | null }) {
   const data = useView<InstrumentsView>("/instruments", { moving: false }).data;
-  return data === undefined ? null : <Figures symbols={data.instruments.map((one) => one.symbol)} />;
+  return data === undefined ? null : <Figures symbols={data.instruments.map((one) => one.symbol)} timeframe={timeframe} />;
+}
+
+/** Which bars all panels but the instruments' speak of; nothing to choose where the feed's own are the only ones. */
+function Timeframe({ timeframe, choose }: { timeframe: string | null; choose: (timeframe: string) => void }) {
+  const data = useView<RegimesView>("/regimes", { moving: false }).data;
+  if (data === undefined || data.timeframes.length < 2) return null;
+  return (
+    <label className="ml-auto flex items-baseline gap-2 whitespace-nowrap text-muted">
+      Bars of
+      <select className="field h-7" value={timeframe ?? data.timeframes[0]} onChange={(event) => choose(event.target.value)}>
+        {data.timeframes.map((one) => <option key={one}>{one}</option>)}
+      </select>
+    </label>
+  );
 }
 
 export default function Market() {
+  const [timeframe, choose] = useState<string | null>(null);
+  const asked = { timeframe };
   return (
     <>
-      <PageTitle note="what is traded, how it moves, and in which regime">Market</PageTitle>
-      <ViewPanel<RegimesView> title="Regimes" path="/regimes" className="shrink-0">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <PageTitle note="what is traded, how it moves, and in which regime">Market</PageTitle>
+        <Timeframe timeframe={timeframe} choose={choose} />
+      </div>
+      <ViewPanel<RegimesView> title="Regimes" path={withQuery("/regimes", asked)} className="shrink-0" note={(data) => `bars of ${data.timeframe}`}>
         {(data) => <Table label="Regimes" columns={REGIMES} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
-      <ViewPanel<MarketRegimeView> title="All instruments together" path="/regimes/market" className="shrink-0" note={(data) => `breadth over ${count(data.instruments)} instruments`}>
+      <ViewPanel<MarketRegimeView> title="All instruments together" path={withQuery("/regimes/market", asked)} className="shrink-0" note={(data) => `breadth over ${count(data.instruments)} instruments, bars of ${data.timeframe}`}>
         {(data) => <Whole data={data} />}
       </ViewPanel>
-      <ViewPanel<IndicatorsView> title="Indicators" path="/indicators" className="shrink-0" note={() => "at the last close"}>
+      <ViewPanel<IndicatorsView> title="Indicators" path={withQuery("/indicators", asked)} className="shrink-0" note={() => "at the last close"}>
         {(data) => <Table label="Indicators" columns={INDICATORS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
-      <Statistics />
-      <ViewPanel<RegimeCalibrationView> title="Calibration" path="/regimes/calibration" className="shrink-0" note={() => "confidence against labels that became known"}>
+      <Statistics timeframe={timeframe} />
+      <ViewPanel<RegimeCalibrationView> title="Calibration" path={withQuery("/regimes/calibration", asked)} className="shrink-0" note={(data) => `confidence against labels that became known, bars of ${data.timeframe}`}>
         {(data) => <Table label="Calibration" columns={CALIBRATION} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<InstrumentsView> title="Instruments" path="/instruments" className="shrink-0">
         {(data) => <Table label="Instruments" columns={INSTRUMENTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
-      <PagedPanel<RegimeChangesView> title="Regime changes" path="/regimes/changes" className="shrink-0">
+      <PagedPanel<RegimeChangesView> key={timeframe} title="Regime changes" path="/regimes/changes" query={asked} className="shrink-0">
         {(data) => <Table label="Regime changes" columns={CHANGES} rows={data.changes} rowKey={(row) => row.number} empty="No regime has changed yet." />}
       </PagedPanel>
     </>

@@ -67,7 +67,7 @@ const SCATTER: ReadonlyArray<Column<SensitivityRow>> = [
   { name: "95 %", right: true, show: (row) => percent(row.high, 1) },
 ];
 
-const SHORT: Readonly<Record<Objective, string>> = { "max-sharpe": "Sharpe", "min-volatility": "Volatility", "risk-parity": "Parity", "hrp": "HRP", "equal-weight": "Equal", "max-return": "Return", "min-cvar": "CVaR" };
+const SHORT: Readonly<Record<Objective, string>> = { "max-sharpe": "Sharpe", "min-volatility": "Volatility", "risk-parity": "Parity", "hrp": "HRP", "equal-weight": "Equal", "max-return": "Return", "min-cvar": "CVaR", "tracking": "Tracking" };
 
 export function SensitivityPanel() {
   const [objective, choose] = useState<Objective>("max-sharpe");

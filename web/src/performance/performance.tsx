@@ -122,7 +122,8 @@ const FACTORS: ReadonlyArray<Column<FactorRow>> = [
 const MANDATES: ReadonlyArray<Column<MandateView>> = [
   { name: "Mandate", lead: true, show: (row) => row.mandate.name },
   { name: "Agent", show: (row) => row.mandate.agent },
-  { name: "Target", show: (row) => words(row.mandate.objective ?? "fixed weights") },
+  { name: "Target", show: (row) => `${words(row.mandate.objective ?? "fixed weights")}${row.mandate.limits === null ? "" : " within limits"}` },
+  { name: "Found", wrap: true, hint: "The target found last within the mandate's limits", show: (row) => row.target === null ? DASH : Object.entries(row.target.weights).filter(([, weight]) => Math.abs(weight) >= 0.0005).map(([symbol, weight]) => `${symbol} ${percent(weight, 1)}`).join(", ") },
   { name: "Mode", show: (row) => words(row.mandate.mode) },
   { name: "Due by", wrap: true, show: (row) => Object.entries(row.mandate.triggers).filter(([, value]) => value !== null && value !== false).map(([name, value]) => `${words(name)} ${String(value)}`).join(", ") || "asking only" },
   { name: "State", wrap: true, show: (row) => row.held !== null ? <span className="text-warn">held: {row.held}</span> : <span className="text-muted">{row.last ?? "nothing was due yet"}</span> },
@@ -197,7 +198,10 @@ export default function Performance() {
       <ViewsPanel />
       <AllocationPanel />
       <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
-        {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
+        {(data) => (<>
+          <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />
+          {data.waiting.map((row) => <p key={row.name} className="px-3 pb-2 text-xs text-warn">The mandate {row.name} of the configuration does nothing yet: its agent {row.agent} has not joined.</p>)}
+        </>)}
       </ViewPanel>
       <PagedPanel<RebalancesView> title="Rebalances" path="/portfolio/rebalances" className="shrink-0">
         {(data) => <Table label="Rebalances" columns={REBALANCES} rows={data.rebalances} rowKey={(row) => row.number} empty="No account was rebalanced yet." />}

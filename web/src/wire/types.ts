@@ -150,7 +150,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -167,6 +167,7 @@ export interface AllocationView {
   readonly reason: string | null;
   readonly due: string | null;
   readonly last: string | null;
+  readonly cvar: number | null;
 }
 
 /** Let a proposed rebalance be traded. */
@@ -395,7 +396,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on`` names has ended: its results are what this task goes on with. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -408,6 +409,7 @@ export interface Claim {
   readonly lease_until: string;
   readonly because: string;
   readonly begun: boolean;
+  readonly depends_on: ReadonlyArray<string>;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
@@ -831,7 +833,7 @@ export interface FactorRow {
   readonly exposure: number | null;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent, because together they do most so. ``moved_from`` is who had set it aside before. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
@@ -846,10 +848,12 @@ export interface Factors {
   readonly worth_s: number;
   readonly past_due: boolean;
   readonly considered: ReadonlyArray<Contender>;
+  readonly promised: boolean;
+  readonly moved_from: string | null;
 }
 
 /** What becomes of a task when something it depends on fails. */
-export type FailurePolicy = "fail" | "run" | "skip";
+export type FailurePolicy = "cancel" | "fail" | "run" | "skip";
 
 /** Where the feed is; ``speed`` is bars per second, null for as fast as the deck keeps up. */
 export interface FeedView {
@@ -996,6 +1000,14 @@ export interface GroundingView {
 /** Grounding by agent. */
 export interface GroundingsView {
   readonly agents: ReadonlyArray<GroundingView>;
+}
+
+/** Instruments whose weights together lie between ``low`` and ``high``. Without ``symbols`` it is the configured sector of that name. */
+export interface GroupBounds {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  readonly symbols: ReadonlyArray<string>;
 }
 
 /** What one agent, or the whole deck, may lose in the next bar, in money; null where unknown. It takes 250 bars common to everything held. ``net`` counts short positions against long ones; ``volatility_ratio`` is the volatility foreseen over the usual one of what is held, and ``volatility_regime`` its word; ``concentration`` is the largest share of the 99 % VaR; ``volume_bars`` says how many bars of usual volume the least liquid position is, null where the volume of any is not known. */
@@ -1276,7 +1288,7 @@ export interface LoginLink {
   readonly url: string;
 }
 
-/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was. */
+/** A mandate as it stands; ``held`` says why it does nothing until it is set again. ``last`` is what its last trigger came to, ``last_at`` when that was; ``target`` what was found last within its limits. */
 export interface MandateView {
   readonly mandate: SetMandate;
   readonly set_by: string;
@@ -1285,11 +1297,13 @@ export interface MandateView {
   readonly last: string | null;
   readonly last_at: string | null;
   readonly rebalance_id: string | null;
+  readonly target: TargetFound | null;
 }
 
-/** All mandates, by name. */
+/** All mandates, by name, and those that wait for their agent to join. */
 export interface MandatesView {
   readonly mandates: ReadonlyArray<MandateView>;
+  readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
@@ -1330,6 +1344,7 @@ export interface MarketLine {
 
 /** All instruments together. ``regime`` is the one with the largest mean probability over the instruments that have one, and ``undetermined`` where that is flatter than the decoder's bound; ``breadth`` is the share of instruments in each regime. ``dispersion`` is the standard deviation across instruments of the log return over 20 bars, ``correlation`` the mean pairwise correlation of the last 60 log returns; null where fewer than two instruments have as many bars. */
 export interface MarketRegimeView {
+  readonly timeframe: string;
   readonly regime: Regime;
   readonly probability: number | null;
   readonly breadth: Readonly<Record<string, number>>;
@@ -1402,7 +1417,7 @@ export interface NewTask {
 }
 
 /** What a portfolio is optimal for. */
-export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity";
+export type Objective = "equal-weight" | "hrp" | "max-return" | "max-sharpe" | "min-cvar" | "min-volatility" | "risk-parity" | "tracking";
 
 /** What may have happened. */
 export type Occasion = "alert_raised" | "drift_exceeded" | "regime_changed";
@@ -1723,7 +1738,7 @@ export interface RearmView {
   readonly confirmation: string;
 }
 
-/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. */
+/** What separates an account from its target and what it would take and bring to go there. ``turnover`` is half the sum of absolute weight changes, cash included. ``expected_gain`` is in money over ``horizon_bars``, before ``cost``; ``net_gain`` after it; both are null with the ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise; taxes are not counted, which ``tax_note`` says. ``found`` is the target within limits with its certificate; that of an objective without limits is with its proposal. */
 export interface RebalancePlan {
   readonly agent: string;
   readonly target: string;
@@ -1750,6 +1765,7 @@ export interface RebalancePlan {
   readonly span_from: string | null;
   readonly span_to: string | null;
   readonly warning: string | null;
+  readonly found: TargetFound | null;
 }
 
 /** Where a rebalance stands; all but the first three are final. */
@@ -1829,6 +1845,7 @@ export interface RegimeCalibration {
 
 /** How confidence has held, by instrument. */
 export interface RegimeCalibrationView {
+  readonly timeframe: string;
   readonly instruments: ReadonlyArray<RegimeCalibration>;
 }
 
@@ -1890,9 +1907,10 @@ export interface RegimeView {
   readonly need: number;
 }
 
-/** Present regimes by instrument. */
+/** Present regimes by instrument; ``timeframes`` are all that can be asked for, the feed's first. */
 export interface RegimesView {
   readonly timeframe: string;
+  readonly timeframes: ReadonlyArray<string>;
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
@@ -1972,6 +1990,23 @@ export type Response = "notify" | "pause_agent" | "reduce_only" | "stop" | "tigh
 
 /** Where a response stands; what is carried out once is taken back where it was done. */
 export type ResponseState = "carried_out" | "lifted" | "over" | "standing";
+
+/** Limits of a target: ``groups``, turnover, cost, shorts, few instruments, whole lots. A ``min_weight`` below 0 allows shorts, ``max_gross`` bounds the sum of absolute weights, and ``max_weight`` is the configured one when omitted. ``max_turnover`` is half the sum of changes, beyond what is only invested out of cash, and ``max_change`` bounds each; both are from what the account holds when the target is found. ``costs`` takes the account's cost of trading, spread over the horizon, off the return of max-sharpe and max-return. ``vol_cap``, per year, goes with max-return, ``confidence`` with min-cvar, ``risk_budget`` with risk-parity, and ``benchmark``, the deck's where omitted, with tracking. */
+export interface Restrictions {
+  readonly min_weight: number;
+  readonly max_weight: number | null;
+  readonly groups: ReadonlyArray<GroupBounds>;
+  readonly max_turnover: number | null;
+  readonly max_change: number | null;
+  readonly costs: boolean;
+  readonly max_gross: number | null;
+  readonly max_assets: number | null;
+  readonly whole_lots: boolean;
+  readonly vol_cap: number | null;
+  readonly confidence: number | null;
+  readonly risk_budget: Readonly<Record<string, number>> | null;
+  readonly benchmark: Readonly<Record<string, number>> | null;
+}
 
 /** Give an agent work again that was paused, drained or quarantined. */
 export interface ResumeAgent {
@@ -2278,7 +2313,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2288,6 +2323,8 @@ export interface SetAllocation {
   readonly drift?: number | null;
   readonly min_share?: number;
   readonly max_share?: number;
+  readonly vol_cap?: number | null;
+  readonly confidence?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
@@ -2299,7 +2336,7 @@ export interface SetLimit {
   readonly subject?: string;
 }
 
-/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash). ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
+/** Let the deck watch over an agent's account, or change how it does; it is let go by ``end``. The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left is cash); ``limits`` are what the weights of an objective must keep to: they are then found for this account, when the deck proposes and anew when a rebalance is due. ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is what a unit of variance costs in return, per the same time; the one that the target implies where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal waits. */
 export interface SetMandate {
   readonly name: string;
   readonly agent: string;
@@ -2311,6 +2348,7 @@ export interface SetMandate {
   readonly horizon_bars?: number | null;
   readonly risk_aversion?: number | null;
   readonly approve_within_bars?: number;
+  readonly limits?: Restrictions | null;
 }
 
 /** Bound the tasks of ``subject``: how many may be held at once, and how many given out a minute. A minute is machine time; where neither is named the bound is lifted. Work under way goes on. */
@@ -2619,6 +2657,24 @@ export interface TakeFits {
   readonly model: string;
 }
 
+/** A target found within limits, with its certificate; return and volatility are per year. ``optimality_gap`` and ``kkt_residual`` are as in a proposal; with ``max_assets`` or ``whole_lots`` the gap is against the best portfolio without them. ``warning`` says why the estimate is weak. */
+export interface TargetFound {
+  readonly at: string;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly expected_return: number | null;
+  readonly volatility: number;
+  readonly sharpe: number | null;
+  readonly cvar: number | null;
+  readonly optimality_gap: number | null;
+  readonly kkt_residual: number | null;
+  readonly solver: string;
+  readonly observations: number;
+  readonly span_from: string;
+  readonly span_to: string;
+  readonly condition: number | null;
+  readonly warning: string | null;
+}
+
 /** Where a task stands; the last five are final. ``DELAYED`` waits for an instant, ``UNMATCHABLE`` for an agent that fits, ``DEAD`` failed with too many agents, ``SKIPPED`` was not needed. */
 export type TaskState = "blocked" | "cancelled" | "completed" | "dead" | "delayed" | "failed" | "leased" | "ready" | "skipped" | "unmatchable";
 
@@ -2710,7 +2766,7 @@ export interface Triggers {
   readonly regime_change: boolean;
 }
 
-/** Do what has come due by machine time; the deck's own clock says so. */
+/** Do what has come due by machine time, leases and expiries too; the deck's own clock says so. */
 export interface TurnSchedules {
 }
 
@@ -2752,6 +2808,12 @@ export interface WaitView {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly worst_ms: number;
+}
+
+/** A mandate of the configuration that does nothing, because its agent has not joined. */
+export interface WaitingMandate {
+  readonly name: string;
+  readonly agent: string;
 }
 
 /** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */

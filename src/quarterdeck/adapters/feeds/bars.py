@@ -26,8 +26,10 @@ class Bars:
     ``ts`` is UTC nanoseconds and ascends within a symbol; ``symbol_index`` points into ``symbols``.
     Prices are finite and positive with ``low <= open, close <= high``. ``volume`` is NaN where the
     file gives none, ``spread`` is the quoted ask less the bid, in price, NaN likewise, and ``None`` for a
-    file without that column. With ``closes_only`` open, high and low repeat the close. A bar the file does
-    not have is not there: no row is ever made up. ``dropped`` counts the bars a repair left out.
+    file without that column. With ``closes_only`` open, high and low repeat the close. ``variance`` is that of
+    the log price within bars made of finer ones, ``None`` for a file's own. A bar the file does not have is
+    not there: no row is ever made up. ``dropped`` counts the bars a repair left out, ``one_sided`` those of
+    quotes that had a bid or an ask alone.
     """
 
     ts: Longs
@@ -41,6 +43,8 @@ class Bars:
     dropped: int
     closes_only: bool
     spread: Floats | None = None
+    variance: Floats | None = None
+    one_sided: int = 0
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -60,6 +64,8 @@ class Bars:
             dropped=self.dropped,
             closes_only=self.closes_only,
             spread=None if self.spread is None else frozen(self.spread[rows]),
+            variance=None if self.variance is None else frozen(self.variance[rows]),
+            one_sided=self.one_sided,
         )
 
 

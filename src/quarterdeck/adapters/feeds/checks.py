@@ -27,7 +27,8 @@ class RawBars:
     """Bars as read: cells that could not be read are marked, nothing else has been judged.
 
     ``row`` is the row of the file; ``unreadable`` marks bars with such a cell, ``first`` is the
-    first such cell in file order, and ``malformed`` counts rows that gave no bar at all.
+    first such cell in file order, and ``malformed`` counts rows that gave no bar at all. ``one_sided``
+    counts bars of quotes without bid or ask, which are not among these.
     """
 
     row: Longs
@@ -44,6 +45,7 @@ class RawBars:
     malformed: int
     closes_only: bool
     spread: Floats | None = None
+    one_sided: int = 0
 
 
 def accepted_bars(raw: RawBars, *, file: str) -> Bars:
@@ -72,6 +74,8 @@ def _bars(raw: RawBars, kept: Mask, *, file: str) -> Bars:
     dropped = raw.malformed + int(kept.size - np.count_nonzero(kept))
     if not kept.any():
         why = "has no rows" if dropped == 0 else f"has no true row ({dropped} dropped)"
+        if raw.one_sided and dropped == 0:
+            why = f"has no bar with both bid and ask ({raw.one_sided} with one)"
         raise refused_file(file, why, accepted="at least one bar")
     used, numbered = np.unique(raw.symbol_index[kept], return_inverse=True)
     close = frozen(raw.close[kept])
@@ -91,6 +95,7 @@ def _bars(raw: RawBars, kept: Mask, *, file: str) -> Bars:
         dropped=dropped,
         closes_only=raw.closes_only,
         spread=None if raw.spread is None else frozen(raw.spread[kept]),
+        one_sided=raw.one_sided,
     )
 
 

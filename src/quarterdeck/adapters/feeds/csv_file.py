@@ -22,11 +22,13 @@ from quarterdeck.adapters.feeds.layout import (
     ACCEPTED_VOLUME,
     OPTIONAL,
     PRICES,
+    QUOTES,
     Layout,
     check_symbol_count,
     is_symbol,
     layout_of,
 )
+from quarterdeck.adapters.feeds.quotes import middle_of, two_sided
 from quarterdeck.adapters.feeds.refusal import Fault, refused_file
 
 CHUNK_ROWS = 16_384
@@ -98,6 +100,7 @@ class _Gathered:
         self._ts_reader = TsReader()
         self._codes: dict[str, int] = {}
         self._symbols: list[str] = list(layout.wide_symbols or ())
+        self._two_sided: list[Mask] = []
         self._parts: list[tuple[Longs, Longs, Indices, Floats, Mask]] = []
 
     def add(self, chunk: Sequence[list[str]]) -> None:
@@ -142,8 +145,9 @@ class _Gathered:
             np.concatenate([part[k] for part in parts], axis=-1) for k in range(5)
         )
         closes_only = depth == 1
+        spread = self._layout.quoted or "spread" in self._layout.columns
         close = values[0] if closes_only else values[3]
-        return RawBars(
+        raw = RawBars(
             row=row,
             ts=ts,
             symbol_index=index,
@@ -157,8 +161,9 @@ class _Gathered:
             first=self.first,
             malformed=self._malformed,
             closes_only=closes_only,
-            spread=values[5] if "spread" in self._layout.columns and not closes_only else None,
+            spread=values[5] if spread and not closes_only else None,
         )
+        return two_sided(raw, np.concatenate(self._two_sided)) if self._two_sided else raw
 
     def _note(self, fault: Fault) -> None:
         if self.first is None or fault.row < self.first.row:
@@ -188,18 +193,27 @@ class _Gathered:
             at = int(np.argmax(unnamed))
             faults.append(Fault(int(rows[at]), "symbol", cells["symbol"][at], ACCEPTED_SYMBOL))
         unreadable = unreadable | unnamed
-        values = np.full((6, ts.size), np.nan)
-        for k, name in enumerate((*PRICES, *OPTIONAL)):
+        quoted = self._layout.quoted
+        found: dict[str, Floats] = {}
+        for name in QUOTES if quoted else (*PRICES, *OPTIONAL):
             if name not in cells:
                 continue
             texts = cells[name]
-            if name in OPTIONAL:
+            if quoted or name in OPTIONAL:
                 texts = tuple(text or "nan" for text in texts)
-            values[k], bad = _floats(texts)
+            found[name], bad = _floats(texts)
             if bad:
                 accepted = _ACCEPTED.get(name, ACCEPTED_PRICE)
                 faults.append(Fault(int(rows[bad[0]]), name, texts[bad[0]], accepted))
                 unreadable[bad] = True
+        values = np.full((6, ts.size), np.nan)
+        if quoted:
+            middle = middle_of(found)
+            values[:4], values[5] = middle.prices, middle.spread
+            self._two_sided.append(middle.two_sided | unreadable)
+        else:
+            for k, name in enumerate((*PRICES, *OPTIONAL)):
+                values[k] = found.get(name, values[k])
         return rows, ts, np.where(unnamed, 0, index).astype(np.int32), values, unreadable
 
     def _wide(

@@ -1,4 +1,4 @@
-"""What a file's columns say it is: long bars or wide closes."""
+"""What a file's columns say it is: long bars, bars of quotes, or wide closes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ PRICES = ("open", "high", "low", "close")
 REQUIRED = ("ts", "symbol", *PRICES)
 OPTIONAL = ("volume", "spread")
 KNOWN = (*REQUIRED, *OPTIONAL)
+QUOTES = tuple(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)
+SIZES = ("bid_size", "ask_size")
 
 ACCEPTED_HEADER = (
-    "ts, symbol, open, high, low, close[, volume][, spread], or ts and one column per symbol"
+    "ts, symbol, open, high, low, close[, volume][, spread], the same with bid_open to ask_close for the "
+    "prices, or ts and one column per symbol"
 )
 ACCEPTED_SYMBOL = f"1 to {MAX_SYMBOL_CHARACTERS} printable characters without space around them"
 ACCEPTED_PRICE = "a finite number above 0"
@@ -25,10 +28,11 @@ ACCEPTED_VOLUME = "a finite number of at least 0, or nothing"
 
 
 class Layout(NamedTuple):
-    """The columns in file order, and the symbols when each has its own column."""
+    """The columns in file order, the symbols when each has its own, and whether prices are quotes."""
 
     columns: tuple[str, ...]
     wide_symbols: tuple[str, ...] | None
+    quoted: bool = False
 
 
 def is_symbol(text: str) -> bool:
@@ -51,8 +55,9 @@ def layout_of(header: Sequence[str], *, file: str) -> Layout:
     if "ts" not in seen:
         raise refused_file(file, "is missing", accepted=ACCEPTED_HEADER, column="ts")
     if "symbol" in seen or _looks_long(columns):
-        _check_long(columns, file=file)
-        return Layout(columns, None)
+        quoted = any(name in QUOTES for name in columns)
+        _check_long(columns, quoted=quoted, file=file)
+        return Layout(columns, None, quoted)
     symbols = tuple(name for name in columns if name != "ts")
     if not symbols:
         raise refused_file(file, "is the only column", accepted=ACCEPTED_HEADER, column="ts")
@@ -70,15 +75,17 @@ def check_symbol_count(count: int, *, file: str) -> None:
 
 def _looks_long(columns: Sequence[str]) -> bool:
     # OPEN and LOW are tickers, so capitals alone prove nothing; three of the four words do.
-    if any(name in (*OPTIONAL, *PRICES) for name in columns):
+    if any(name in (*OPTIONAL, *PRICES, *QUOTES) for name in columns):
         return True
     return sum(name.lower() in PRICES for name in columns) >= 3 or "Symbol" in columns
 
 
-def _check_long(columns: Sequence[str], *, file: str) -> None:
-    for name in REQUIRED:
+def _check_long(columns: Sequence[str], *, quoted: bool, file: str) -> None:
+    required = ("ts", "symbol", *QUOTES) if quoted else REQUIRED
+    known = (*required, *SIZES) if quoted else KNOWN
+    for name in required:
         if name not in columns:
             raise refused_file(file, "is missing", accepted=ACCEPTED_HEADER, column=name)
     for name in columns:
-        if name not in KNOWN:
+        if name not in known:
             raise refused_file(file, "is not known", accepted=ACCEPTED_HEADER, column=name)

@@ -33,6 +33,11 @@ def timeframe_of(feed: ReplayFeed) -> str:
     return usual_distance(feed.instants)
 
 
+def at_close(feed: ReplayFeed, stamps: str) -> bool:
+    """Return whether a slice's time is its bars' close; ``stamps`` ``feed`` believes the feed."""
+    return feed.at_close if stamps == "feed" else stamps == "close"
+
+
 def usual_distance(instants: npt.NDArray[np.int64]) -> str:
     """Return the most common distance between ascending instants, as ``15s``, ``5m``, ``1h`` or ``1d``.
 

@@ -20,6 +20,7 @@ from quarterdeck.adapters.feeds.layout import (
     is_symbol,
     layout_of,
 )
+from quarterdeck.adapters.feeds.quotes import middle_of, two_sided
 from quarterdeck.adapters.feeds.refusal import Fault, refused_file
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _read(connection: DuckDBPyConnection, path: Path, *, file: str, max_bars: in
         at = int(np.argmax(untimed))
         first = Fault(at + 1, "ts", shown(at), ACCEPTED)
     if layout.wide_symbols is None:
+        if layout.quoted:
+            return _quotes(columns["s0"], values, ts=ts, untimed=untimed, first=first, file=file)
         return _long(columns["s0"], values, ts=ts, untimed=untimed, first=first, file=file)
     return _wide(layout.wide_symbols, values, ts=ts, untimed=untimed, first=first)
 
@@ -190,6 +193,24 @@ def _long(
         closes_only=False,
         spread=None if spread is None else _plain(spread),
     )
+
+
+def _quotes(
+    names: npt.NDArray[np.generic],
+    values: dict[str, np.ma.MaskedArray[tuple[int], np.dtype[np.float64]]],
+    *,
+    ts: Longs,
+    untimed: Mask,
+    first: Fault | None,
+    file: str,
+) -> RawBars:
+    """Return the bars in the middle of bid and ask, without those that lack one."""
+    middle = middle_of({name: _plain(column) for name, column in values.items()})
+    told = dict(zip(PRICES, middle.prices, strict=True)) | {"spread": middle.spread}
+    masked = {name: np.ma.asarray(column) for name, column in told.items()}
+    raw = _long(names, masked, ts=ts, untimed=untimed, first=first, file=file)
+    # What cannot be read at all is refused, whatever its sides.
+    return two_sided(raw, middle.two_sided | raw.unreadable)
 
 
 def _wide(

@@ -17,7 +17,7 @@ import numpy as np
 from quarterdeck.adapters.feeds.bars import Bars, Floats, Longs, frozen, slice_order
 from quarterdeck.adapters.feeds.files import Repair, only, read_bars
 from quarterdeck.adapters.feeds.trades import BarTrades, TradeTape, read_trades
-from quarterdeck.data import DAILY_US, ES_TRADES, NAMES, TRADED, instruments_of, path_of
+from quarterdeck.data import AT_CLOSE, DAILY_US, ES_TRADES, NAMES, TRADED, instruments_of, path_of
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import TradesArrived
@@ -70,7 +70,10 @@ class RawSlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplayFeed:
-    """Bars in slice order; made by ``open_replay`` or ``replay_of``."""
+    """Bars in slice order; made by ``open_replay`` or ``replay_of``.
+
+    ``at_close`` says that a slice's time is the close of its bars, not their beginning.
+    """
 
     instruments: tuple[InstrumentFacts, ...]
     digest: str
@@ -85,6 +88,7 @@ class ReplayFeed:
     _volume: Floats
     _spread: Floats | None = None
     _trades: BarTrades | None = None
+    at_close: bool = False
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -153,6 +157,7 @@ def open_replay(
     about = {known.symbol: (known.kind, known.currency) for known in instruments_of(name)}
     bars = read_bars(path_of(name))
     feed = replay_of(bars, symbols=symbols, start=start, end=end, about=about)
+    feed = replace(feed, at_close=name in AT_CLOSE)
     step = TRADED.get(name)
     return feed if step is None else feed.with_trades(read_trades(path_of(ES_TRADES)), step=step)
 

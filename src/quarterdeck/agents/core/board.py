@@ -21,6 +21,17 @@ from quarterdeck.kernel.vocabulary import TaskType
 
 MAX_FINISHED_KEPT = 1_000
 """How many finished tasks stay in memory, for repeated reports and for new dependents."""
+MAX_LOST_KEPT = 1_000
+"""How many more that failed or are dead stay, to be driven again."""
+LOST = (TaskState.FAILED, TaskState.DEAD)
+
+
+_ENDS = {
+    FailurePolicy.FAIL: TaskState.FAILED,
+    FailurePolicy.CANCEL: TaskState.CANCELLED,
+    FailurePolicy.SKIP: TaskState.SKIPPED,
+}
+"""How a task ends when something it depends on failed, unless it runs anyway."""
 
 
 def ended_attempt(task: Task, before: Task | None) -> bool:
@@ -64,6 +75,7 @@ class Board:
         self._dependents: dict[TaskId, list[TaskId]] = {}
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
+        self._lost: deque[TaskId] = deque()
         self.findings: dict[AgentId, int] = {}
         self._unmatchable: dict[TaskId, None] = {}
         self.set_aside: dict[TaskId, None] = {}
@@ -95,9 +107,9 @@ class Board:
             board._index(task)
             if not task.state.final:
                 _count(board.open_of, task.owner, by=1)
-        finished = [(task.finish_order, task.task_id) for task in known if task.finish_order]
-        for order, task_id in sorted(finished):
-            board._finished.append(task_id)
+        finished = [(task.finish_order, task) for task in known if task.finish_order]
+        for order, task in sorted(finished, key=lambda one: one[0]):
+            (board._lost if task.state in LOST else board._finished).append(task.task_id)
             board.last_finished = order
         board.counts = {state: counts.get(state, 0) for state in TaskState}
         board.outcomes = dict(outcomes)
@@ -288,8 +300,7 @@ class Board:
                         changes.append(self._put(freed, waiting))
                     continue
                 text = f"it depends on {cause.task_id}, which {_became(cause.state)}"
-                skip = waiting.on_failure is FailurePolicy.SKIP
-                state = TaskState.SKIPPED if skip else TaskState.FAILED
+                state = _ENDS[waiting.on_failure]
                 told = replace(waiting, reason=text)
                 changes.append(self._finish(told, state, at=at, machine_at=machine_at))
                 ended.append(changes[-1].task)
@@ -307,9 +318,11 @@ class Board:
             finish_order=self.last_finished,
         )
         change = self._put(after, before)
-        self._finished.append(task.task_id)
-        if len(self._finished) > MAX_FINISHED_KEPT:
-            del self.tasks[self._finished.popleft()]
+        lost = state in LOST
+        kept = self._lost if lost else self._finished
+        kept.append(task.task_id)
+        if len(kept) > (MAX_LOST_KEPT if lost else MAX_FINISHED_KEPT):
+            del self.tasks[kept.popleft()]
         return change
 
     def _put(self, task: Task, before: Task | None) -> Change:

@@ -8,11 +8,13 @@ from quarterdeck.agents.model import AgentState
 
 
 def movable(board: Board, agent: Agent) -> Task | None:
-    """Return the most pressing task that is only set aside and may move to the idle ``agent``.
+    """Return the most pressing task that is only set aside and may move to ``agent``, None unless that is idle.
 
     It comes from an agent that is filled to the load threshold or is not at work.
     """
     fleet, found = board.ready.fleet, list[Task]()
+    if agent.state is not AgentState.READY or board.held_by(agent.name):
+        return None
     for task_id in board.set_aside:
         task = board.tasks[task_id]
         if task.agent in (None, agent.name) or task.failed_by == agent.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quarterdeck.agents.core.board import Board
-from quarterdeck.agents.core.task import Agent, Change
+from quarterdeck.agents.core.task import Agent, Change, Task
 from quarterdeck.agents.model import (
     PUBLISHED,
     TaskAssigned,
@@ -42,17 +42,7 @@ def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
         case TaskState.READY:
             news.append(TaskReady(at=at, task_id=task.task_id, capability=task.capability))
         case TaskState.LEASED if task.agent is not None:
-            news.append(
-                TaskAssigned(
-                    at=at,
-                    slice=slice_index,
-                    task_id=task.task_id,
-                    type=task.type,
-                    agent=task.agent,
-                    attempt=task.attempt,
-                    because=task.because or "",
-                )
-            )
+            news.append(_assigned(task, task.agent, at=at, slice_index=slice_index))
         case TaskState.COMPLETED if task.agent is not None:
             started = task.started_machine_at or task.ready_machine_at
             finished = task.finished_machine_at or started
@@ -81,6 +71,19 @@ def news_of(change: Change, *, at: Nanos, slice_index: int) -> list[Message]:
         case _:
             pass
     return news
+
+
+def _assigned(task: Task, agent: AgentId, *, at: Nanos, slice_index: int) -> TaskAssigned:
+    return TaskAssigned(
+        at=at,
+        slice=slice_index,
+        task_id=task.task_id,
+        type=task.type,
+        agent=agent,
+        attempt=task.attempt,
+        because=task.because or "",
+        begun=task.begun,
+    )
 
 
 def numbers_of(board: Board, agents: Mapping[AgentId, Agent]) -> tuple[NumbersPublished, ...]:

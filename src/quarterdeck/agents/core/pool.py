@@ -192,6 +192,27 @@ class Pool:
         names = [self._at[place] for place in taken[:given].tolist()]
         return [name for name in names if name is not None], told
 
+    def told(self, agent: AgentId, task: Task, *, machine_at: Nanos) -> Ints:
+        """Return what :meth:`pick` tells of a ready task that ``agent`` gets out of its order."""
+        self.fleet.refresh()
+        place, fleet = self._places[task.task_id], self.fleet
+        lane, index = int(self._lane_of[place]), fleet.index[agent]
+        past = self.is_due(task, machine_at=machine_at)
+        whole = bool(self._lane[lane, 1]) or past
+        told = np.zeros(matching.TOLD + 2 * matching.TOP, dtype=np.int64)
+        top = np.empty(matching.TOP, dtype=np.int64)
+        worth = np.empty(matching.TOP, dtype=np.int64)
+        matching.best_agent(
+            lane, task.number, int(whole), self._lane, fleet.able_from, fleet.able, fleet.rooms,
+            fleet.scores, self.policy.seed, top, worth,
+        )  # fmt: skip
+        rooms = fleet.rooms[fleet.able_to(task.demand)]
+        told[0] = fleet.scores[self._lane[lane, 2], index] - fleet.rooms[index, 3]
+        told[4] = np.count_nonzero(rooms[:, 0] < rooms[:, 2 if whole else 1])
+        told[5] = past
+        told[matching.TOLD :: 2], told[matching.TOLD + 1 :: 2] = top, worth
+        return told
+
     def promised(self, agent: AgentId, *, machine_at: Nanos) -> TaskId | None:
         """Return the first task that a round promised to ``agent``, if it still has room for it."""
         now, index = machine_at // MICROSECOND, self.fleet.index[agent]
@@ -229,17 +250,18 @@ class Pool:
         room = self.fleet.rooms[agents]
         called: set[int] = set()
         bands = self._lane[self._lane_of[places], 4]
-        for band in np.unique(bands):
-            whole = int(band) < len(PRESSING)
+        for band in sorted(set(bands.tolist())):
+            whole = band < len(PRESSING)
             free = np.maximum(room[:, 2 if whole else 1] - room[:, 0], 0)
             slots = np.repeat(np.arange(agents.size), np.minimum(free, MAX_SLOTS_EACH))
             slots = slots[:MAX_ROUND]
             mine = places[bands == band]
             if not slots.size:
                 continue
-            lanes = self._lane[self._lane_of[mine]]
-            may = self.fleet.may[np.ix_(lanes[:, 0], agents[slots])]
-            worth = (self.fleet.scores[np.ix_(lanes[:, 2], agents[slots])] + 1) * may
+            lanes, able = self._lane[self._lane_of[mine]], agents[slots]
+            # Twice by rows and columns: a round is on the way of every single task, and np.ix_ costs more.
+            may = self.fleet.may[lanes[:, 0]][:, able]
+            worth = (self.fleet.scores[lanes[:, 2]][:, able] + 1) * may
             holder = np.empty(mine.size, dtype=np.int64)
             price = np.empty(slots.size, dtype=np.int64)
             matching.auction(np.ascontiguousarray(worth), ROUND_STEP_PPM, holder, price)

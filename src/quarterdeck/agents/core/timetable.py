@@ -22,7 +22,7 @@ from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, Overload
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import SECOND, Nanos, parse_rfc3339, rfc3339
-from quarterdeck.kernel.vocabulary import Clock
+from quarterdeck.kernel.vocabulary import REGIMES, Clock, Severity
 from quarterdeck.portfolio.model import DriftOf
 
 MAX_SCHEDULES = 500
@@ -188,6 +188,10 @@ def _event_checked(trigger: ScheduleTrigger) -> None:
         if given is not None:
             intake.text(given, field=f"trigger.{name}", longest=intake.MAX_LABEL)
     drift = trigger.event is Occasion.DRIFT_EXCEEDED
+    words = {Occasion.REGIME_CHANGED: REGIMES, Occasion.ALERT_RAISED: tuple(Severity)}
+    known = words.get(trigger.event) if trigger.event is not None else None
+    if known is not None and trigger.value is not None and trigger.value not in known:
+        raise InvalidInput.of("trigger.value", trigger.value, ", ".join(known))
     if drift and trigger.subject is None:
         raise InvalidInput.of("trigger.subject", None, "the objective or mandate whose drift it is")
     if drift and trigger.value not in (None, *(kind.value for kind in DriftOf)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from quarterdeck.agents.core import matching
 from quarterdeck.agents.core.fleet import TYPES, Fleet
 from quarterdeck.agents.core.policy import MICROSECOND, PRESSING
-from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.pool import MARGIN_PPM, Pool
 from quarterdeck.agents.core.task import Agent, Demand, Task
 from quarterdeck.agents.model import (
     AgentState,
@@ -33,13 +34,17 @@ _NONE = matching.NONE
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps."""
+    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps.
+
+    It was kept in vain for those who are ``missed``.
+    """
 
     task_id: TaskId | None
     because: str
     factors: Factors | None = None
     kept: bool = False
     bounded: bool = False
+    missed: tuple[AgentId, ...] = ()
 
 
 def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
@@ -76,10 +81,13 @@ def choose_many(
     if not len(pool):
         return [Choice(task_id=None, because=_nothing_for(agent))]
     promised = pool.promised(agent.name, machine_at=machine_at)
-    # What was promised goes first, and a bound may shut with every task that is given out.
-    most = 1 if promised is not None or pool.bounds.rules else most
+    if promised is not None:
+        # What was promised goes first.
+        scene = _Scene(agent, pool, machine_at=machine_at)
+        return [scene.choice(tasks[promised], promised=True)]
+    # A bound may shut with every task that is given out.
+    most = 1 if pool.bounds.rules else most
     names, told = pool.pick(agent.name, machine_at=machine_at, most=most)
-    names = names if promised is None else [promised]
     if not names:
         return [_nothing(agent, pool, told=told[0], machine_at=machine_at)]
     scene = _Scene(agent, pool, machine_at=machine_at)
@@ -88,8 +96,33 @@ def choose_many(
         task = tasks[name]
         factors = scene.factors(task, row)
         because = _sentence(agent, task, factors)
-        choices.append(Choice(task_id=name, because=because, factors=factors))
+        missed = _missed(agent, task, row, pool, machine_at=machine_at)
+        choices.append(Choice(task_id=name, because=because, factors=factors, missed=missed))
     return choices
+
+
+def _missed(
+    agent: Agent, task: Task, told: Sequence[int], pool: Pool, *, machine_at: Nanos
+) -> tuple[AgentId, ...]:
+    """Return for whom ``task``, which ``agent`` gets, was kept in vain: who was free and better, and did not ask.
+
+    Only just after that moment: of work that waits longer nobody can say for whom.
+    """
+    kept_ns = pool.policy.hold_ms * MILLISECOND
+    if not kept_ns <= machine_at - task.ready_machine_at < 2 * kept_ns:
+        return ()
+    best = told[matching.TOLD : matching.TOLD + 2 * matching.TOP]
+    known = pool.fleet.known
+    return tuple(
+        known[place].name
+        for place, worth in zip(best[::2], best[1::2], strict=True)
+        if place != _NONE and worth > told[0] + MARGIN_PPM and known[place].name != agent.name
+    )
+
+
+def moved(task: Task, agent: Agent, pool: Pool, *, holder: AgentId, machine_at: Nanos) -> Choice:
+    """Return ``task``, which ``holder`` had set aside and which is ready again, as the choice for ``agent``."""
+    return _Scene(agent, pool, machine_at=machine_at).choice(task, moved_from=holder)
 
 
 def _nothing(agent: Agent, pool: Pool, *, told: Ints, machine_at: Nanos) -> Choice:
@@ -230,8 +263,26 @@ def _judged(agent: Agent, task: Task, pool: Pool) -> tuple[Verdict, str]:
         text = f"{when} it held {held} of {limit} slots for work of this priority"
         return Verdict.NO_ROOM, f"{text}; {kept} are kept for urgent tasks" if kept else text
     if task.state is TaskState.READY:
-        return Verdict.CAN_TAKE, f"it may claim it now: {held} of {limit} slots in use"
-    return Verdict.OUTRUN, f"{when} it held {held} of {limit} slots, and did not ask first"
+        score = pool.fleet.scores[TYPES.index(task.type), pool.fleet.index[agent.name]] / 1e6
+        text = f"it may claim it now: {held} of {limit} slots in use; scores {score:.2f}"
+        return Verdict.CAN_TAKE, text
+    return Verdict.OUTRUN, f"{when} it held {held} of {limit} slots, and {_outdone(agent, task)}"
+
+
+def _outdone(agent: Agent, task: Task) -> str:
+    """Return what told ``agent`` from the one that got ``task``: who asked, and what each scored."""
+    factors = task.factors
+    if factors is None:
+        return "did not ask first"
+    text = "did not ask first"
+    if factors.promised:
+        text = f"a round kept it for {factors.agent}"
+    elif factors.moved_from is not None:
+        text = f"it moved to {factors.agent}, which was idle and asked"
+    scores = {seen.agent: seen.score_ppm / 1e6 for seen in factors.considered}
+    if agent.name in scores and factors.agent in scores:
+        text += f"; it scored {scores[agent.name]:.2f} against {scores[factors.agent]:.2f}"
+    return text
 
 
 def _room(agent: Agent, task: Task, pool: Pool) -> tuple[int, int, str]:
@@ -253,12 +304,14 @@ class _Scene:
         "_machine_at",
         "_place",
         "_policy",
+        "_pool",
         "_seen",
         "_taken",
     )
 
     def __init__(self, agent: Agent, pool: Pool, *, machine_at: Nanos) -> None:
         self._agent = agent
+        self._pool = pool
         self._fleet: Fleet = pool.fleet
         self._policy = pool.policy
         self._machine_at = machine_at
@@ -267,6 +320,15 @@ class _Scene:
         self._taken = 0
         # Nobody else's room changes meanwhile: who is able for a demand is looked at once.
         self._seen: dict[Demand, list[int]] = {}
+
+    def choice(
+        self, task: Task, *, promised: bool = False, moved_from: AgentId | None = None
+    ) -> Choice:
+        """Return a task that does not go by the order as the choice, with the factors and why."""
+        told = self._pool.told(self._agent.name, task, machine_at=self._machine_at).tolist()
+        made = replace(self.factors(task, told), promised=promised, moved_from=moved_from)
+        because = _sentence(self._agent, task, made)
+        return Choice(task_id=task.task_id, because=because, factors=made)
 
     def factors(self, task: Task, told: Sequence[int]) -> Factors:
         """Return the factors of the next task, of which ``matching.pick`` told so much."""
@@ -311,10 +373,18 @@ class _Scene:
 
 def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
     rank = "overdue" if factors.past_due else f"by priority {task.priority.value}, then age"
+    order = f"first of {factors.among} ready {rank}"
+    chosen = f"asked first of {factors.with_room} with room"
+    if factors.promised:
+        order = f"kept for it out of {factors.among} ready"
+        chosen = f"together those who waited do most so, {factors.with_room} with room"
+    elif factors.moved_from is not None:
+        order = f"moved from {factors.moved_from}, which had not begun it"
+        chosen = f"idle, one of {factors.with_room} with room"
     text = (
-        f"{agent.name} can do {', '.join(task.needs)}; first of {factors.among} ready {rank}; "
+        f"{agent.name} can do {', '.join(task.needs)}; {order}; "
         f"{factors.held + 1} of {factors.limit} slots in use; "
-        f"asked first of {factors.with_room} with room; scores {factors.score_ppm / 1e6:.2f}"
+        f"{chosen}; scores {factors.score_ppm / 1e6:.2f}"
     )
     if factors.regime is not None:
         text += f" in regime {factors.regime.value}"

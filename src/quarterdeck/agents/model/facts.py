@@ -51,6 +51,8 @@ class FailurePolicy(StrEnum):
     """What becomes of a task when something it depends on fails."""
 
     FAIL = "fail"
+    CANCEL = "cancel"
+    """It is cancelled: nobody failed at it."""
     SKIP = "skip"
     """It ends as skipped, and what depends on it goes on."""
     RUN = "run"
@@ -129,7 +131,10 @@ class TaskReady(Message, frozen=True):
 
 
 class TaskAssigned(Message, frozen=True):
-    """An agent claimed a task under a lease; ``because`` names the deciding factors."""
+    """An agent claimed a task under a lease; ``because`` names the deciding factors.
+
+    One that is not ``begun`` is only set aside and may move to an idle agent.
+    """
 
     at: Nanos
     slice: int
@@ -138,6 +143,7 @@ class TaskAssigned(Message, frozen=True):
     agent: AgentId
     attempt: int
     because: str
+    begun: bool = True
 
 
 class TaskFinished(Message, frozen=True):

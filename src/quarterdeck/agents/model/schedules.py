@@ -89,7 +89,7 @@ class RemoveSchedule(Command, frozen=True):
 
 
 class TurnSchedules(Command, frozen=True):
-    """Do what has come due by machine time; the deck's own clock says so."""
+    """Do what has come due by machine time, leases and expiries too; the deck's own clock says so."""
 
 
 class TurnedAnswer(Answer, frozen=True):

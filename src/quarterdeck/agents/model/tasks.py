@@ -68,6 +68,8 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
     turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says
     that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the
     agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room.
+    Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent,
+    because together they do most so. ``moved_from`` is who had set it aside before.
     """
 
     agent: AgentId
@@ -83,6 +85,8 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
     worth_s: int
     past_due: bool
     considered: tuple[Contender, ...]
+    promised: bool = False
+    moved_from: AgentId | None = None
 
 
 class AgentVerdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 from quarterdeck.agents import store
-from quarterdeck.agents.core import agenda, keys, news, roster, views
+from quarterdeck.agents.core import agenda, keys, moving, news, roster, views
 from quarterdeck.agents.core.agenda import Entry
-from quarterdeck.agents.core.board import MAX_FINISHED_KEPT, Board
+from quarterdeck.agents.core.board import MAX_FINISHED_KEPT, MAX_LOST_KEPT, Board
 from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.core.skill import Skills
 from quarterdeck.agents.core.task import Agent, Judgement, Key
@@ -106,7 +106,7 @@ class AgentsService:
         self.members = {agent.name: agent for agent in store.read_agents(reader)}
         self.issued = {key.prefix: key for key in store.read_keys(reader)}
         self.board = Board.restored(
-            store.read_tasks(reader, finished=MAX_FINISHED_KEPT),
+            store.read_tasks(reader, finished=MAX_FINISHED_KEPT, lost=MAX_LOST_KEPT),
             counts=store.read_counts(reader),
             outcomes=store.read_outcomes(reader),
             last_number=store.read_last_number(reader),
@@ -178,14 +178,19 @@ class AgentsService:
     def called(self, waiting: Sequence[AgentId]) -> tuple[AgentId, ...]:
         """Return which of the agents that wait for work should ask now, with a task kept for each."""
         known = [name for name in waiting if name in self.members]
-        return self.board.ready.hold_round(known, machine_at=self.seen_at)
+        called = self.board.ready.hold_round(known, machine_at=self.seen_at)
+        if not self.board.set_aside:
+            return called
+        resting = (self.members[name] for name in known if name not in called)
+        idle = [one.name for one in resting if moving.movable(self.board, one) is not None]
+        return tuple(sorted({*called, *idle}))
 
-    def schedules_by_clock(self, clock: Clock) -> tuple[Nanos, ...]:
-        """Return when each schedule that counts in ``clock`` is due next."""
-        return tuple(
-            one.next_at
+    def due_by_clock(self, now: Nanos, *, tasks: bool) -> bool:
+        """Return whether a schedule of machine time is due at ``now``, or of ``tasks`` the end of a wait."""
+        alarm = self.board.alarms.next() if tasks else None
+        return (alarm is not None and alarm < now) or any(
+            one.next_at is not None and one.next_at <= now and one.trigger.clock is Clock.MACHINE
             for one in self.schedules.values()
-            if one.next_at is not None and one.trigger.clock is clock
         )
 
     def held_claims(self, agent: AgentId) -> tuple[Claim, ...]:

@@ -117,7 +117,8 @@ async def report(
 
 
 def _outcome(row: Mapping[str, Any]) -> OutcomeView:
-    ended = int(row["completed"]) + int(row["failed"]) + int(row["dead"])
+    # What failed with a dependency was never worked on.
+    ended = int(row["completed"]) + int(row["failed"]) + int(row["dead"]) - int(row["never_begun"])
     names = ("tasks", "completed", "failed", "dead", "cancelled", "retries", "moves")
     return OutcomeView(
         name=str(row["name"]),

@@ -76,7 +76,10 @@ def remove(service: AgentsService, command: RemoveSchedule, step: Step) -> Sched
 
 
 def turn(service: AgentsService, command: TurnSchedules, step: Step) -> TurnedAnswer:  # noqa: ARG001
-    """Fire what has come due by machine time."""
+    """Do what has come due by machine time: leases, rests and tasks end, schedules fire."""
+    service.seen_at = step.machine_at
+    ended = service.board.expire(at=step.at, machine_at=step.machine_at)
+    tell(service, ended, step=step)
     return TurnedAnswer(fired=_turn(service, at=None, step=step))
 
 

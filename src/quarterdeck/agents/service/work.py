@@ -13,7 +13,6 @@ from quarterdeck.agents.core import contents, intake, lease, moving, roster, vie
 from quarterdeck.agents.core.task import Agent, Birth, Change, Task
 from quarterdeck.agents.core.why import Choice
 from quarterdeck.agents.model import (
-    AgentState,
     CancelTask,
     Claim,
     ClaimAnswer,
@@ -34,7 +33,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.agents.service.telling import PARTITION, birth_of, tell
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, Overloaded
-from quarterdeck.kernel.ids import TaskId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos
 from quarterdeck.runtime.sequencer import Step
 
@@ -156,6 +155,8 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
     tell(service, board.expire(at=at, machine_at=machine_at), step=step)
     # What just ended may have led to the agent's own quarantine.
     agent = service.members[agent.name]
+    if agent.missed:
+        board.ready.fleet.miss(replace(agent, missed=False))
     claims: list[Claim] = []
     while len(claims) < command.most:
         choices = why.choose_many(
@@ -167,6 +168,9 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
         claims.extend(_given(service, agent, choices, begun=command.start, step=step))
     if not claims:
         claims.extend(_taken_over(service, agent, step, begun=command.start))
+    if agent.missed:
+        # It is back once it has taken something; else it stays as it is written.
+        _note_missed(service, agent.name, step, missed=not claims)
     if claims:
         return ClaimAnswer(claim=claims[0], more=tuple(claims[1:]))
     due = board.alarms.next()
@@ -199,10 +203,22 @@ def _given(
             begun=begun,
         )
     tell(service, given, step=step)
+    for name in dict.fromkeys(name for choice in choices for name in choice.missed):
+        _note_missed(service, name, step, missed=True)
     for change in given:
         for bound in board.ready.bounds.started(change.task, step.machine_at):
             store.save_bound(bound, step)
     return [views.claim_of(change.task) for change in given]
+
+
+def _note_missed(service: AgentsService, name: AgentId, step: Step, *, missed: bool) -> None:
+    """Remember whether work was kept in vain for the agent ``name``; written where that is new."""
+    before = service.members[name]
+    after = replace(before, missed=missed)
+    service.board.ready.fleet.miss(after)
+    if before.missed is not missed:
+        service.members[name] = after
+        store.save_missed(after, step)
 
 
 def _taken_over(
@@ -210,17 +226,17 @@ def _taken_over(
 ) -> tuple[Claim, ...]:
     """Move a task that a busy or resting agent has only set aside to ``agent`` if it is idle."""
     board, at, machine_at = service.board, step.at, step.machine_at
-    if agent.state is not AgentState.READY or board.held_by(agent.name):
-        return ()
     task = moving.movable(board, agent)
     if task is None:
         return ()
     tell(service, board.revoke(task, machine_at=machine_at), step=step)
+    free, holder = board.tasks[task.task_id], task.agent or agent.name
+    choice = why.moved(free, agent, board.ready, holder=holder, machine_at=machine_at)
     changes = board.lease(
-        board.tasks[task.task_id],
+        free,
         agent.name,
-        because=f"moved from {task.agent}, which had not begun it, to {agent.name}, which was idle",
-        factors=None,
+        because=choice.because,
+        factors=choice.factors,
         at=at,
         machine_at=machine_at,
         begun=begun,

@@ -1,8 +1,8 @@
 """Coarser bars that form slice by slice, with the indicators of those that closed.
 
-Buckets are those of ``aggregated`` over whole days in UTC, weeks beginning on Monday, and slices carry
-the beginnings of their bars, as files do: a bucket is over once its last fine bar closed, or once the
-market is past it. A bucket without a bar does not exist, so a long halt leaves no bars behind.
+Buckets are those of ``aggregated``: a bucket is over once its last fine bar closed, or once the market
+is past it. A bucket without a bar does not exist, so a long halt leaves no bars behind, and what comes
+outside sessions is in none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from quarterdeck.market.core.indicators import (
     peek_indicators,
     update_indicators,
 )
-from quarterdeck.market.core.timeframes import begin_of
+from quarterdeck.market.core.sessions import ALL_DAY, Session
+from quarterdeck.market.core.sub_bars import variance_kernel
 from quarterdeck.market.model import INDICATOR_NAMES
 from quarterdeck.maths.arrays import ArrayState, Floats, Ints
 
@@ -27,33 +28,41 @@ NOT_FORMING: Final = -1
 class FormingState(ArrayState):
     """One coarser timeframe of ``n`` instruments.
 
-    ``begin`` (n,) is the forming bucket's first nanosecond; ``prices`` (n, 5) its open, high, low,
-    close and volume so far; ``closed`` (n,) the beginning of the last bucket that closed, -1 before
+    ``begin`` (n,) is the forming bucket's first nanosecond and ``end`` the first after it; ``prices``
+    (n, 5) its open, high, low, close and volume so far, ``variance`` (n,) that within it and ``last``
+    (n,) its last log close; ``closed`` (n,) the beginning of the last bucket that closed, -1 before
     the first; ``values`` (n, 11) the indicators at that close.
     """
 
-    __slots__ = ("begin", "closed", "prices", "values")
+    __slots__ = ("begin", "closed", "end", "last", "prices", "values", "variance")
 
     def __init__(self, n: int) -> None:
         self.begin: Ints = np.full(n, NOT_FORMING, dtype=np.int64)
+        self.end: Ints = np.full(n, NOT_FORMING, dtype=np.int64)
         self.closed: Ints = np.full(n, NOT_FORMING, dtype=np.int64)
+        self.variance: Floats = np.full(n, np.nan)
+        self.last: Floats = np.full(n, np.nan)
         self.prices: Floats = np.full((n, 5), np.nan)
         self.values: Floats = np.full((n, len(INDICATOR_NAMES)), np.nan)
 
 
 class Made(NamedTuple):
-    """Coarser bars that closed: ``rows`` (m,), ``prices`` (m, 5), ``values`` (n, 11) after them."""
+    """Coarser bars that closed: ``rows`` (m,), ``prices`` (m, 5), ``values`` (n, 11) after them.
+
+    ``variance`` (m,) is that of the log price within the bar, from its fine bars.
+    """
 
     rows: Ints
     prices: Floats
+    variance: Floats
     values: Floats
 
 
 class Forming:
     """A coarser timeframe: bars of ``length`` nanoseconds from bars of ``fine`` nanoseconds."""
 
-    def __init__(self, n: int, *, length: int, fine: int) -> None:
-        self.length, self.fine = length, fine
+    def __init__(self, n: int, *, length: int, fine: int, session: Session = ALL_DAY) -> None:
+        self.length, self.fine, self.session = length, fine, session
         self.state = FormingState(n)
         self.indicators = IndicatorState(n)
 
@@ -75,11 +84,16 @@ class Forming:
             First the buckets the market is past, then those that end with this slice.
         """
         made = self._close(at)
+        bucket = self.session.bucket(at, self.length)
+        if bucket is None:
+            return made
         state = self.state
         fresh = state.begin[rows] == NOT_FORMING
         new, more = rows[fresh], rows[~fresh]
-        state.begin[new] = begin_of(at, self.length)
+        state.begin[new], state.end[new] = bucket
         state.prices[new] = prices[fresh]
+        o, h, low, c = (np.ascontiguousarray(prices[:, k]) for k in range(4))
+        variance_kernel(rows, fresh, (o, h, low, c), state.variance, state.last)
         held, add = state.prices[more], prices[~fresh]
         state.prices[more] = np.stack(
             (
@@ -95,17 +109,17 @@ class Forming:
 
     def _close(self, until: int) -> list[Made]:
         state = self.state
-        over = (state.begin != NOT_FORMING) & (state.begin + self.length <= until)
+        over = (state.begin != NOT_FORMING) & (state.end <= until)
         rows = np.flatnonzero(over)
         if not rows.size:
             return []
-        prices = state.prices[rows]
+        prices, variance = state.prices[rows], state.variance[rows]
         high, low, close = (np.ascontiguousarray(prices[:, k]) for k in (1, 2, 3))
         update_indicators(self.indicators, rows, high, low, close, state.values)
         state.closed[rows] = state.begin[rows]
-        state.begin[rows] = NOT_FORMING
-        state.prices[rows] = np.nan
-        return [Made(rows, prices, state.values.copy())]
+        state.begin[rows] = state.end[rows] = NOT_FORMING
+        state.prices[rows] = state.variance[rows] = state.last[rows] = np.nan
+        return [Made(rows, prices, variance, state.values.copy())]
 
     def peeked(self) -> Floats:
         """Return the indicators (n, 11) as if the forming bars closed as they stand; NaN without one."""

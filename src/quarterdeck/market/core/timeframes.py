@@ -1,10 +1,10 @@
 """Coarser bars from the finest ones, within sessions.
 
 A coarse bar opens at the first and closes at the last fine bar of its bucket; high, low and volume are
-the bucket's. Buckets count from the beginning of the session, so that none spans a night: with a
-session that begins at 13:30 the hour is 13:30 to 14:30. A bucket without a fine bar does not exist;
-nothing is filled. The coarse bar is stamped with the close of its bucket, and is known only once a
-later fine bar, or the end of the session, says that the bucket is over.
+the bucket's. Buckets are those of ``sessions``, so that none spans a night: with a session that begins at
+13:30 the hour is 13:30 to 14:30. A bucket without a fine bar does not exist; nothing is filled. The
+coarse bar is stamped with the end of its bucket, and is known only once a later fine bar, or the end of
+the session, says that the bucket is over.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.market.core.sessions import ALL_DAY, DAY, MONDAY, SECOND, Session
+from quarterdeck.market.core.sub_bars import variances
 from quarterdeck.maths.arrays import Floats, Ints
-
-SECOND: Final = 1_000_000_000
-DAY: Final = 86_400 * SECOND
 
 TIMEFRAMES: Final[dict[str, int]] = {
     "1s": SECOND,
@@ -32,26 +31,6 @@ TIMEFRAMES: Final[dict[str, int]] = {
 """Names of timeframes and their length in nanoseconds."""
 
 
-_MONDAY: Final = 4 * DAY
-"""The first Monday after the epoch."""
-
-
-def begin_of(at: int, length: int) -> int:
-    """Return the beginning of the bucket of ``length`` nanoseconds around ``at``, UTC.
-
-    Weeks begin on Monday, everything shorter at midnight.
-
-    Examples
-    --------
-    >>> begin_of(9 * 60 * SECOND, TIMEFRAMES["5m"]) // (60 * SECOND)
-    5
-    >>> begin_of(10 * DAY, TIMEFRAMES["1w"]) // DAY
-    4
-    """
-    origin = _MONDAY if length > DAY else 0
-    return (at - origin) // length * length + origin
-
-
 def length_of(timeframe: str) -> int:
     """Return a timeframe's length in nanoseconds, of a whole number of s, m, h, d or w; 0 for others."""
     units = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": DAY, "w": 7 * DAY}
@@ -60,7 +39,10 @@ def length_of(timeframe: str) -> int:
 
 
 class Coarse(NamedTuple):
-    """Coarse bars, oldest first: ``ts`` the close of the bucket, ``fine_bars`` how many it holds."""
+    """Coarse bars, oldest first: ``ts`` the end of the bucket, ``fine_bars`` how many it holds.
+
+    ``variance`` is that of the log price within the bar, from its fine bars.
+    """
 
     ts: Ints
     open: Floats
@@ -68,6 +50,7 @@ class Coarse(NamedTuple):
     low: Floats
     close: Floats
     volume: Floats
+    variance: Floats
     fine_bars: Ints
 
 
@@ -80,8 +63,7 @@ def aggregated(
     volume: Floats,
     *,
     timeframe: str,
-    session_start: int = 0,
-    session_length: int = DAY,
+    session: Session = ALL_DAY,
 ) -> Coarse:
     """Return the bars of a coarser timeframe.
 
@@ -95,14 +77,13 @@ def aggregated(
         NaN where unknown; a bucket's volume is NaN when any of its bars' is.
     timeframe : str
         A name of ``TIMEFRAMES``.
-    session_start, session_length : int
-        When the session begins, in nanoseconds after midnight UTC, and how long it is; fine bars
-        outside it are left out. The whole day by default.
+    session : Session
+        Fine bars outside it are left out. The whole day by default.
 
     Raises
     ------
     InvalidInput
-        If a name, a length or the order of ``ts`` is wrong.
+        If the name or the order of ``ts`` is wrong.
 
     Examples
     --------
@@ -113,33 +94,43 @@ def aggregated(
     """
     if timeframe not in TIMEFRAMES:
         raise InvalidInput.of("timeframe", timeframe, ", ".join(TIMEFRAMES))
-    if not 0 <= session_start < DAY or not 0 < session_length <= DAY:
-        raise InvalidInput.of("session", (session_start, session_length), "a part of one day")
     columns = (open, high, low, close, volume)
     if any(column.shape != ts.shape for column in columns) or (np.diff(ts) <= 0).any():
         raise InvalidInput.of("ts", ts.shape, "ascending times, one price and volume each")
-    step = TIMEFRAMES[timeframe]
-    day, into = np.divmod(ts - session_start, DAY)
-    inside = into < session_length
-    if step > DAY:
-        begin = (ts[inside] - session_start - _MONDAY) // step * step + session_start + _MONDAY
-    else:
-        begin = day[inside] * DAY + session_start + into[inside] // step * step
+    inside, begin, end = _buckets(ts, TIMEFRAMES[timeframe], session)
     if begin.size == 0:
         none, nothing = np.empty(0), np.empty(0, dtype=np.int64)
-        return Coarse(nothing, none, none, none, none, none, nothing)
+        return Coarse(nothing, none, none, none, none, none, none, nothing)
     first = np.flatnonzero(np.diff(begin, prepend=begin[0] - 1))
     last = np.concatenate((first[1:], [begin.size])) - 1
     o, h, low_, c, v = (np.ascontiguousarray(column[inside]) for column in columns)
-    # A week ends with the session of its last day.
-    last_day = (begin[first] - session_start) // DAY * DAY + max(step - DAY, 0)
-    session_end = last_day + session_start + session_length
     return Coarse(
-        ts=np.minimum(begin[first] + step, session_end),
+        ts=end[first],
         open=o[first],
         high=np.maximum.reduceat(h, first),
         low=np.minimum.reduceat(low_, first),
         close=c[last],
         volume=np.add.reduceat(v, first),
+        variance=variances(o, h, low_, c, first),
         fine_bars=(last - first + 1).astype(np.int64),
     )
+
+
+def _buckets(ts: Ints, step: int, session: Session) -> tuple[Ints, Ints, Ints]:
+    """Return which instants lie inside sessions, and beginning and end of each one's bucket."""
+    if ts.size == 0:
+        return ts, ts, ts
+    # A week's session may begin up to eight days before the bar and end as much later.
+    days = np.arange(int(ts[0]) // DAY - 9, int(ts[-1]) // DAY + 10)
+    opening = np.array([session.opening(day) for day in days.tolist()], dtype=np.int64)
+    closing = np.array([session.closing(day) for day in days.tolist()], dtype=np.int64)
+    place = np.searchsorted(opening, ts, side="right") - 1
+    inside = np.flatnonzero(ts < closing[place])
+    at, place = ts[inside], place[inside]
+    if step < DAY:
+        begin = opening[place] + (at - opening[place]) // step * step
+        return inside, begin, np.minimum(begin + step, closing[place])
+    if step == DAY:
+        return inside, opening[place], closing[place]
+    into = (days[place] + session.overnight - MONDAY) % 7
+    return inside, opening[place - into], closing[place - into + 6]

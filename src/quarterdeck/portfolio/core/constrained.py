@@ -1,7 +1,8 @@
-"""Quadratic objectives under groups, turnover, costs, leverage and tracking, by an interior point.
+"""Quadratic objectives under groups, turnover, costs, leverage and tracking.
 
-The proof is ours: at the answer the gradient with the solver's multipliers gives a plane that no
-allowed portfolio lies below, whatever the solver believed. The largest Sharpe ratio, and the highest
+What binds is guessed first; where that goes in circles or cannot be proven an interior point answers.
+The proof is the same for both: at the answer the gradient with the solver's multipliers gives a plane
+that no allowed portfolio lies below, whatever the solver believed. The largest Sharpe ratio, and the highest
 return at a volatility cap, are the least of variance / 2 - t x return for one t, found by a bracketed
 secant.
 
@@ -23,7 +24,10 @@ import numpy.typing as npt
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core.binding import Rough, on_binding
+from quarterdeck.portfolio.core.linear import SOLVER as LINEAR
 from quarterdeck.portfolio.core.linear import linear_minimum
+from quarterdeck.portfolio.core.long_only import SOLVER as GUESSED
+from quarterdeck.portfolio.core.pivoting import Binding
 from quarterdeck.portfolio.core.polytope import FEASIBLE, Polytope, infeasible
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ class Solved:
     weights: FloatArray
     gap: float
     residual: float
+    solver: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +74,7 @@ class _Point:
     gain: float
     surplus: float
     residual: float
+    solver: str
 
 
 class QuadraticProgramme:
@@ -105,6 +111,7 @@ class QuadraticProgramme:
         self.excess = excess
         self.steepest = float(np.abs(self.net).max())
         self.quadratic = self._carried(spread)
+        self.binding = Binding(polytope)
         apart = polytope.offset - self.benchmark
         self.linear = spread.T @ (self.sigma @ apart) if apart.any() else np.zeros(spread.shape[1])
 
@@ -112,10 +119,9 @@ class QuadraticProgramme:
         """Return spread'S spread; the columns of spread are those of plus or minus unit matrices."""
         n = self.sigma.shape[0]
         if spread.shape[1] == n:
-            # Symmetric: its transpose is itself, in the order of columns that the solver wants.
-            return self.sigma.T
+            return self.sigma
         signs = [spread[0, first] for first in range(0, spread.shape[1], n)]
-        return np.asfortranarray(np.kron(np.outer(signs, signs), self.sigma))
+        return np.asarray(np.kron(np.outer(signs, signs), self.sigma), dtype=np.float64)
 
     def highest(self) -> _Point | None:
         """Return the allowed weights of the highest net return; None where there are none."""
@@ -129,7 +135,8 @@ class QuadraticProgramme:
         if x is None:
             return None
         none = np.zeros(some.equal.shape[0])
-        return self._point(x, 0.0, equal=none, prices=np.zeros(len(some.names)))
+        prices = np.zeros(len(some.names))
+        return self._point(x, 0.0, equal=none, prices=prices, solver=LINEAR)
 
     def at(self, t: float) -> _Point:
         """Return the least of variance / 2 - t x net return.
@@ -143,7 +150,10 @@ class QuadraticProgramme:
         # A large t would make every tolerance meaningless: the programme is solved in its own size.
         size = 1.0 / (1.0 + t * self.steepest)
         wanted = FINE if t else TOLERANCE
-        point = self._settled(self._solved(t, size, tolerance=ROUGH), t)
+        guessed = self.binding.least(self.quadratic, self.linear - t * self.net)
+        point = self._settled(guessed, t, solver=GUESSED)
+        if point is None or point.surplus * size > wanted:
+            point = self._settled(self._on_binding(t, size), t, solver=SOLVER)
         if point is not None and point.surplus * size <= wanted:
             return point
         found = self._solved(t, size, tolerance=wanted)
@@ -154,7 +164,8 @@ class QuadraticProgramme:
         if some.missed(x) > FEASIBLE:
             raise infeasible(some)
         prices = np.array(found.z_u) - np.array(found.z_l) if some.names else np.zeros(0)
-        point = self._point(x, t, equal=np.array(found.y) / size, prices=prices / size)
+        equal = np.array(found.y) / size
+        point = self._point(x, t, equal=equal, prices=prices / size, solver=SOLVER)
         if point.surplus * size > ACCEPTED:
             raise infeasible(some)
         return point
@@ -174,7 +185,8 @@ class QuadraticProgramme:
         solver.settings.reg_lower_limit = 1e-14
         rows = bool(some.names)
         solver.setup(
-            self.quadratic * size if t else self.quadratic,
+            # Symmetric: its transpose is itself, in the order of columns that the solver wants.
+            (self.quadratic * size if t else self.quadratic).T,
             (self.linear - t * self.net) * size,
             np.asfortranarray(some.equal),
             some.equal_right,
@@ -187,19 +199,29 @@ class QuadraticProgramme:
         solver.solve()
         return solver.result
 
-    def _settled(self, found: piqp.Result, t: float) -> _Point | None:
-        """Return the exact answer on what binds at a rough one, if it is allowed."""
-        some = self.polytope
+    def _on_binding(
+        self, t: float, size: float
+    ) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        """Return the exact answer, with its multipliers, on what binds at a rough one."""
+        found = self._solved(t, size, tolerance=ROUGH)
         rough = Rough(found.x, found.z_bl, found.z_bu, found.z_l, found.z_u)
         if not np.isfinite(rough.x).all():
             return None
-        exact = on_binding(self.quadratic, self.linear - t * self.net, some, rough)
+        return on_binding(self.quadratic, self.linear - t * self.net, self.polytope, rough)
+
+    def _settled(
+        self, exact: tuple[FloatArray, FloatArray, FloatArray] | None, t: float, *, solver: str
+    ) -> _Point | None:
+        """Return an answer on what was taken to bind with its proof, if it is allowed."""
+        some = self.polytope
         if exact is None or some.missed(exact[0]) > EXACT:
             return None
         x = np.clip(exact[0], some.lower, some.upper)
-        return self._point(x, t, equal=exact[1], prices=exact[2])
+        return self._point(x, t, equal=exact[1], prices=exact[2], solver=solver)
 
-    def _point(self, x: FloatArray, t: float, *, equal: FloatArray, prices: FloatArray) -> _Point:
+    def _point(
+        self, x: FloatArray, t: float, *, equal: FloatArray, prices: FloatArray, solver: str
+    ) -> _Point:
         some = self.polytope
         gradient = self.quadratic @ x + self.linear - t * self.net
         reduced = gradient + some.equal.T @ equal + some.rows.T @ prices
@@ -219,6 +241,7 @@ class QuadraticProgramme:
             gain=float(self.net @ x + self.excess @ some.offset),
             surplus=max(float(gradient @ x - floor), 0.0),
             residual=stray / size if size > 0.0 else 0.0,
+            solver=solver,
         )
 
 
@@ -228,7 +251,7 @@ def calmest(programme: QuadraticProgramme) -> Solved:
     least = max(point.variance - 2.0 * point.surplus, 0.0)
     # A variance of (nearly) none is the best there is: what is left is rounding.
     gap = 1.0 - math.sqrt(least / point.variance) if point.variance > 1e-14 else 0.0
-    return Solved(weights=point.weights, gap=gap, residual=point.residual)
+    return Solved(point.weights, gap=gap, residual=point.residual, solver=point.solver)
 
 
 def best_net_ratio(programme: QuadraticProgramme) -> Solved:
@@ -259,7 +282,8 @@ def best_net_ratio(programme: QuadraticProgramme) -> Solved:
     least = calm.variance - 2.0 * calm.surplus
     slack = point.surplus + abs(point.variance - t * point.gain)
     gap = slack / math.sqrt(point.variance * least) if least > 0.0 else 1.0
-    return Solved(weights=point.weights, gap=min(gap, 1.0), residual=point.residual)
+    gap = min(gap, 1.0)
+    return Solved(point.weights, gap=gap, residual=point.residual, solver=point.solver)
 
 
 def richest(programme: QuadraticProgramme, *, volatility_cap: float) -> Solved:
@@ -281,7 +305,7 @@ def richest(programme: QuadraticProgramme, *, volatility_cap: float) -> Solved:
         )
     top = programme.highest()
     if top is not None and top.variance <= cap:
-        return Solved(weights=top.weights, gap=0.0, residual=0.0)
+        return Solved(top.weights, gap=0.0, residual=0.0, solver=top.solver)
     point, t = _root(
         programme,
         1.0 / programme.steepest,
@@ -290,9 +314,8 @@ def richest(programme: QuadraticProgramme, *, volatility_cap: float) -> Solved:
     )
     best = point.gain + (point.surplus + 0.5 * max(cap - point.variance, 0.0)) / t
     scale = max(abs(best), 1e-300)
-    return Solved(
-        weights=point.weights, gap=max(best - point.gain, 0.0) / scale, residual=point.residual
-    )
+    gap = max(best - point.gain, 0.0) / scale
+    return Solved(point.weights, gap=gap, residual=point.residual, solver=point.solver)
 
 
 def _even(point: _Point, left: float) -> bool:

@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 class Drift(NamedTuple):
     """The three largest distances; ``None`` where one is not defined.
 
-    ``relative`` is over the assets with a target above 0, ``risk`` needs a covariance under which
+    ``relative`` is over the assets with a target other than 0, ``risk`` needs a covariance under which
     both portfolios have a variance.
     """
 
@@ -64,8 +64,8 @@ def drift_of(weights: FloatArray, target: FloatArray, covariance: FloatArray | N
     Drift(absolute=0.1, relative=0.2, risk=None)
     """
     away = np.abs(weights - target)
-    aimed = target > 0.0
-    relative = float((away[aimed] / target[aimed]).max()) if aimed.any() else None
+    aimed = target != 0.0
+    relative = float((away[aimed] / np.abs(target[aimed])).max()) if aimed.any() else None
     risk = None
     if covariance is not None:
         now, then = risk_shares(weights, covariance), risk_shares(target, covariance)

@@ -10,6 +10,7 @@ portfolio can be.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,6 @@ import numpy.typing as npt
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.constrained import (
-    SOLVER,
     QuadraticProgramme,
     Solved,
     best_net_ratio,
@@ -91,12 +91,12 @@ def solve_restricted(
         )
         size = max(abs(tail.cvar), 1e-300)
         gap = max(tail.cvar - tail.bound, 0.0) / size
-        found = Solved(weights=tail.weights, gap=gap, residual=gap)
-        return _answer(found, budget, moments=moments, limits=limits, solver=LINEAR, cvar=tail.cvar)
+        found = Solved(tail.weights, gap=gap, residual=gap, solver=LINEAR)
+        return _answer(found, budget, moments=moments, limits=limits, cvar=tail.cvar)
     solved = _quadratic(
         objective, moments=moments, limits=limits, constraints=constraints, budget=budget
     )
-    return _answer(solved, budget, moments=moments, limits=limits, solver=SOLVER, cvar=None)
+    return _answer(solved, budget, moments=moments, limits=limits, cvar=None)
 
 
 def _quadratic(
@@ -138,7 +138,7 @@ def _quadratic(
         weights = in_lots(weights, constraints=constraints, budget=budget, value=value)
     reached = value(weights)
     lost = max(reached - ideal, 0.0) / max(abs(reached), abs(ideal), 1e-300)
-    return Solved(weights=weights, gap=lost + solved.gap, residual=solved.residual)
+    return replace(solved, weights=weights, gap=lost + solved.gap)
 
 
 def _fewer(
@@ -225,7 +225,6 @@ def _answer(
     *,
     moments: tuple[FloatArray, FloatArray],
     limits: Limits,
-    solver: str,
     cvar: float | None,
 ) -> Optimum:
     return measured(
@@ -236,7 +235,7 @@ def _answer(
         optimality_gap=solved.gap,
         kkt_residual=solved.residual,
         ridge=0.0,
-        solver=solver,
+        solver=solved.solver,
         cvar=cvar,
     )
 

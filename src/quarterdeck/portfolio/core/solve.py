@@ -19,7 +19,6 @@ from quarterdeck.portfolio.core import long_only
 from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.certificate import kkt_residual
-from quarterdeck.portfolio.core.constrained import SOLVER as GENERAL
 from quarterdeck.portfolio.core.constrained import QuadraticProgramme, richest
 from quarterdeck.portfolio.core.nonnegative import gradient_of, proof_of
 from quarterdeck.portfolio.core.optimise import (
@@ -175,7 +174,7 @@ def _richest(
     # Where some portfolio has no risk the active set may have no answer; the general solver has.
     programme = QuadraticProgramme(covariance, mean, polytope=polytope_of(budget, Constraints()))
     found = richest(programme, volatility_cap=limits.vol_cap)
-    general = budget.repaired(found.weights), found.gap, found.residual, GENERAL
+    general = budget.repaired(found.weights), found.gap, found.residual, found.solver
     return general if own is None or found.gap < own[1] else own
 
 

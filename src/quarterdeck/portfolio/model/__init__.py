@@ -51,7 +51,9 @@ from quarterdeck.portfolio.model.rebalancing import (
     RebalancingView,
     SetMandate,
     Triggers,
+    WaitingMandate,
 )
+from quarterdeck.portfolio.model.restrictions import GroupBounds, Restrictions, TargetFound
 
 __all__ = [
     "PUBLISHED",
@@ -78,6 +80,7 @@ __all__ = [
     "GetRebalances",
     "GetRebalancing",
     "GetSensitivity",
+    "GroupBounds",
     "LegView",
     "MandateView",
     "MandatesView",
@@ -98,13 +101,16 @@ __all__ = [
     "RebalanceView",
     "RebalancesView",
     "RebalancingView",
+    "Restrictions",
     "RiskReturn",
     "SensitivityRow",
     "SensitivityView",
     "SetAllocation",
     "SetMandate",
     "ShareRow",
+    "TargetFound",
     "Triggers",
+    "WaitingMandate",
 ]
 
 
@@ -155,6 +161,13 @@ PUBLISHED = (
         subject="deck",
         clock=Clock.MARKET,
         meaning="turnover from the last max-sharpe proposal to the best weights at this close",
+    ),
+    Number(
+        name="portfolio.waiting_mandates_count",
+        unit="mandates",
+        subject="mandate",
+        clock=Clock.MARKET,
+        meaning="1 while the agent of a mandate of the configuration has not joined",
     ),
 )
 

@@ -17,3 +17,5 @@ class Objective(StrEnum):
     """Highest return at the configured volatility cap."""
     MIN_CVAR = "min-cvar"
     """Least mean loss of the worst periods."""
+    TRACKING = "tracking"
+    """Least volatility of the difference to a benchmark; a mandate's, never the deck's."""

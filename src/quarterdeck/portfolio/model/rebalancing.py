@@ -12,6 +12,7 @@ from quarterdeck.kernel.messages import Answer, Command, Message, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.portfolio.model.objectives import Objective
+from quarterdeck.portfolio.model.restrictions import Restrictions, TargetFound
 
 
 class Mode(StrEnum):
@@ -83,7 +84,8 @@ class SetMandate(Command, frozen=True):
     """Let the deck watch over an agent's account, or change how it does; it is let go by ``end``.
 
     The target is ``objective`` or fixed ``weights`` by symbol (what is not named is 0, what is left
-    is cash). ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a
+    is cash); ``limits`` are what the weights of an objective must keep to: they are then found for this
+    account, when the deck proposes and anew when a rebalance is due. ``slices`` is over how many bars the orders are spread. ``horizon_bars`` is how long a
     rebalance is thought to last, the configured ``every_bars`` when omitted. ``risk_aversion`` is
     what a unit of variance costs in return, per the same time; the one that the target implies
     where omitted and the target is maximum Sharpe. ``approve_within_bars`` is how long a proposal
@@ -100,6 +102,7 @@ class SetMandate(Command, frozen=True):
     horizon_bars: int | None = None
     risk_aversion: float | None = None
     approve_within_bars: int = 5
+    limits: Restrictions | None = None
 
 
 class EndMandate(Command, frozen=True):
@@ -116,7 +119,8 @@ class GetMandates(Query, frozen=True):
 class MandateView(Answer, frozen=True):
     """A mandate as it stands; ``held`` says why it does nothing until it is set again.
 
-    ``last`` is what its last trigger came to, ``last_at`` when that was.
+    ``last`` is what its last trigger came to, ``last_at`` when that was; ``target`` what was found last
+    within its limits.
     """
 
     mandate: SetMandate
@@ -126,18 +130,28 @@ class MandateView(Answer, frozen=True):
     last: str | None
     last_at: str | None
     rebalance_id: str | None
+    target: TargetFound | None = None
+
+
+class WaitingMandate(msgspec.Struct, frozen=True, kw_only=True):
+    """A mandate of the configuration that does nothing, because its agent has not joined."""
+
+    name: str
+    agent: str
 
 
 class MandatesView(Answer, frozen=True):
-    """All mandates, by name."""
+    """All mandates, by name, and those that wait for their agent to join."""
 
     mandates: tuple[MandateView, ...]
+    waiting: tuple[WaitingMandate, ...] = ()
 
 
 class ProposePortfolio(Query, frozen=True):
     """Ask what it would take to bring an account to a target; nothing changes.
 
-    ``agent`` is the caller where omitted; the target is ``objective`` or ``weights``, as in a mandate.
+    ``agent`` is the caller where omitted; the target is ``objective``, within ``limits``, or
+    ``weights``, as in a mandate.
     """
 
     agent: str | None = None
@@ -145,6 +159,7 @@ class ProposePortfolio(Query, frozen=True):
     weights: dict[str, float] | None = None
     horizon_bars: int | None = None
     risk_aversion: float | None = None
+    limits: Restrictions | None = None
 
 
 class DriftRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +208,8 @@ class RebalancePlan(Answer, frozen=True):
     ``reason`` where no risk aversion is known. ``kkt_residual`` is how far the no-trade region's
     condition is from holding, as a share of the cost, ``solver`` what found it. The covariance is that of
     the returns of ``span_from`` to ``span_to``; ``warning`` says why it is weak. ``realised`` adds up what sales would realise;
-    taxes are not counted, which ``tax_note`` says.
+    taxes are not counted, which ``tax_note`` says. ``found`` is the target within limits with its
+    certificate; that of an objective without limits is with its proposal.
     """
 
     agent: AgentId
@@ -221,6 +237,7 @@ class RebalancePlan(Answer, frozen=True):
     span_from: str | None = None
     span_to: str | None = None
     warning: str | None = None
+    found: TargetFound | None = None
 
 
 class ProposeRebalance(Command, frozen=True):

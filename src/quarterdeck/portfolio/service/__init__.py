@@ -90,6 +90,8 @@ class PortfolioService:
     state: ClassVar[Mapping[str, State]] = {
         "symbols": State.FIXED,
         "objectives": State.FIXED,
+        "sectors": State.FIXED,
+        "cap": State.FIXED,
         "_config": State.FIXED,
         "periods_per_year": State.FIXED,
         "_budget": State.FIXED,
@@ -135,6 +137,12 @@ class PortfolioService:
         self.periods_per_year = config.periods_per_year
         # A cap below 1/n admits no portfolio at all; equal weights are then the only sensible one.
         self._budget = Budget.of(n, lower=0.0, upper=max(config.max_weight, 1.0 / n))
+        self.cap = float(self._budget.upper[0])
+        told = self._against.benchmark
+        self.sectors = {
+            name: tuple(row for row, one in enumerate(told.sector_of) if one == sector)
+            for sector, name in enumerate(told.names)
+        }
         self._closes: Floats = np.full(n, np.nan)
         self._instants: Ints = np.zeros(config.window_bars, dtype=np.int64)
         self._moments = RollingMoments(config.window_bars, n=n)
@@ -338,7 +346,7 @@ class PortfolioService:
         return Sample(
             config=self._config,
             symbols=self.symbols,
-            cap=float(self._budget.upper[0]),
+            cap=self.cap,
             window=self._moments.window(),
             span_from=Nanos(int(self._instants[turn])),
             span_to=Nanos(int(self._instants[turn - 1])),

@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+import msgspec
+
 from quarterdeck.kernel.errors import DomainError, InvalidInput
-from quarterdeck.portfolio.model import Mode, Objective, Period, SetMandate, Triggers
+from quarterdeck.portfolio.model import (
+    Mode,
+    Objective,
+    Period,
+    Restrictions,
+    SetMandate,
+    Triggers,
+)
+from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.mandating import MAX_MANDATES, check_mandate
-from quarterdeck.runtime.config import MandateEntry
+from quarterdeck.runtime.config import LimitsOfMandate, MandateEntry
 
 Word = TypeVar("Word", bound=StrEnum)
 
 
 def mandates_of(
-    entries: Sequence[MandateEntry],
-    symbols: Sequence[str],
-    *,
-    objectives: Sequence[Objective],
-    every_bars: int,
+    entries: Sequence[MandateEntry], portfolio: PortfolioService, *, every_bars: int
 ) -> dict[str, SetMandate]:
     """Return the mandates by agent, or refuse one and say which key is wrong and what is accepted."""
     if len(entries) > MAX_MANDATES:
@@ -38,7 +44,7 @@ def mandates_of(
         names.add(entry.name)
         command = _command(entry, at)
         try:
-            check_mandate(command, symbols, objectives=objectives, every_bars=every_bars)
+            check_mandate(command, portfolio, every_bars=every_bars)
         except DomainError as refusal:
             key = (refusal.field or "name").removeprefix("triggers.")
             raise InvalidInput(
@@ -73,6 +79,9 @@ def _command(entry: MandateEntry, at: str) -> SetMandate:
         horizon_bars=entry.horizon_bars,
         risk_aversion=entry.risk_aversion,
         approve_within_bars=entry.approve_within_bars,
+        limits=None
+        if entry.limits == LimitsOfMandate()
+        else msgspec.convert(msgspec.to_builtins(entry.limits), Restrictions),
     )
 
 

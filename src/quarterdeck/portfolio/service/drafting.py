@@ -8,29 +8,96 @@ from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.portfolio.core.programme import Leg, Rebalance
 from quarterdeck.portfolio.core.triggers import due, session_of
-from quarterdeck.portfolio.model import DriftMeasured, DriftOf, Mode, RebalanceStatus
+from quarterdeck.portfolio.model import (
+    DriftMeasured,
+    DriftOf,
+    Mode,
+    ProposePortfolio,
+    RebalancePlan,
+    RebalanceStatus,
+)
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.planning import Aim, aim_of, plan_of, present_drift
 from quarterdeck.portfolio.service.programmes import Charge, Programmes
+from quarterdeck.portfolio.service.restricting import check_target, limits_of, target_within
 from quarterdeck.runtime.sequencer import Step
 
 INSIDE = "inside the no-trade region, or within a lot of the target"
 
 
 def aim(
-    portfolio: PortfolioService, symbols: Sequence[str], charge: Charge, *, every_bars: int
+    portfolio: PortfolioService,
+    symbols: Sequence[str],
+    charge: Charge,
+    accounts: Accounts,
+    *,
+    every_bars: int,
+    anew: bool,
 ) -> Aim:
-    """Return what a mandate aims at now, or refuse where there is no such portfolio."""
+    """Return what a mandate aims at now, or refuse where there is no such portfolio.
+
+    A target within limits is the one found last unless it is to be found ``anew``.
+    """
     mandate = charge.mandate
+    horizon = every_bars if mandate.horizon_bars is None else mandate.horizon_bars
+    limits = limits_of(mandate.objective, mandate.limits)
+    if limits is not None and mandate.objective is not None and (anew or charge.target is None):
+        # A target that cannot be found any more is nothing to go on aiming at.
+        charge.target = None
+        charge.target = target_within(
+            portfolio,
+            mandate.objective,
+            limits,
+            holdings=accounts.holdings(mandate.agent),
+            horizon_bars=horizon,
+            at=accounts.closed_at(),
+        )
     return aim_of(
         portfolio,
         symbols,
         objective=mandate.objective,
         weights=mandate.weights,
-        horizon_bars=every_bars if mandate.horizon_bars is None else mandate.horizon_bars,
+        horizon_bars=horizon,
         risk_aversion=mandate.risk_aversion,
+        within=None if limits is None else charge.target,
     )
+
+
+def asked_plan(
+    portfolio: PortfolioService,
+    accounts: Accounts,
+    query: ProposePortfolio,
+    *,
+    agent: str,
+    every_bars: int,
+) -> RebalancePlan:
+    """Return what it would take to bring an account to what was asked for; nothing changes."""
+    holdings, at = accounts.holdings(agent), accounts.closed_at()
+    horizon = every_bars if query.horizon_bars is None else query.horizon_bars
+    check_target(
+        portfolio,
+        objective=query.objective,
+        weights=query.weights,
+        limits=query.limits,
+        horizon_bars=horizon,
+        risk_aversion=query.risk_aversion,
+    )
+    limits, within = limits_of(query.objective, query.limits), None
+    if limits is not None and query.objective is not None:
+        within = target_within(
+            portfolio, query.objective, limits, holdings=holdings, horizon_bars=horizon, at=at
+        )
+    aimed = aim_of(
+        portfolio,
+        portfolio.symbols,
+        objective=query.objective,
+        weights=query.weights,
+        horizon_bars=horizon,
+        risk_aversion=query.risk_aversion,
+        within=within,
+    )
+    return plan_of(accounts, portfolio.outlook(), agent=agent, aim=aimed, at=at)[0]
 
 
 def count_session(charge: Charge, step: Step) -> bool:
@@ -70,7 +137,7 @@ def trigger_of(
         since=charge.since,
         sessions=charge.sessions,
         drift=drift,
-        turned=any(aimed.weights[row] > 0.0 for row in turned),
+        turned=any(aimed.weights[row] != 0.0 for row in turned),
         flow=abs(holdings.capital - charge.capital) / holdings.equity,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,16 +16,16 @@ from quarterdeck.portfolio.model import (
     EndMandate,
     MandateView,
     Mode,
-    Objective,
     ProposeRebalance,
     RebalanceStatus,
     RebalanceView,
     SetMandate,
 )
+from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.drafting import aim, draft
 from quarterdeck.portfolio.service.executing import end, withdraw
-from quarterdeck.portfolio.service.planning import check_terms
 from quarterdeck.portfolio.service.programmes import PARTITION, Charge, unknown
+from quarterdeck.portfolio.service.restricting import check_target
 from quarterdeck.portfolio.service.wording import mandate_view
 from quarterdeck.runtime.policy import Permission
 from quarterdeck.runtime.sequencer import Step
@@ -43,12 +42,7 @@ MAX_WAIT_BARS = 5_000
 
 def set_mandate(service: RebalancingService, command: SetMandate, step: Step) -> MandateView:
     """Begin to watch an account, or change how; a mandate that was held goes on."""
-    check_mandate(
-        command,
-        service.symbols,
-        objectives=service.portfolio.objectives,
-        every_bars=service.every_bars,
-    )
+    check_mandate(command, service.portfolio, every_bars=service.every_bars)
     service.accounts.holdings(command.agent)
     charges = service.programmes.charges
     for charge in charges.values():
@@ -114,7 +108,14 @@ def propose(service: RebalancingService, command: ProposeRebalance, step: Step) 
         service.accounts,
         service.portfolio,
         charge=charge,
-        aimed=aim(service.portfolio, service.symbols, charge, every_bars=service.every_bars),
+        aimed=aim(
+            service.portfolio,
+            service.symbols,
+            charge,
+            service.accounts,
+            every_bars=service.every_bars,
+            anew=True,
+        ),
         trigger=f"asked for by {step.caller.identity}",
         step=step,
     )
@@ -185,24 +186,18 @@ def _refuse_live(service: RebalancingService, name: str) -> None:
         )
 
 
-def check_mandate(
-    command: SetMandate,
-    symbols: Sequence[str],
-    *,
-    objectives: Sequence[Objective],
-    every_bars: int,
-) -> None:
+def check_mandate(command: SetMandate, portfolio: PortfolioService, *, every_bars: int) -> None:
     """Refuse terms that no account could be held to."""
     name = _text("name", command.name, most=MAX_NAME)
     if not name.isprintable():
         raise InvalidInput.of("name", name, "printable characters")
     check(command.triggers)
     horizon = command.horizon_bars
-    check_terms(
-        symbols,
-        objectives,
+    check_target(
+        portfolio,
         objective=command.objective,
         weights=command.weights,
+        limits=command.limits,
         horizon_bars=every_bars if horizon is None else horizon,
         risk_aversion=command.risk_aversion,
     )

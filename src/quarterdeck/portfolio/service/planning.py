@@ -32,6 +32,7 @@ from quarterdeck.portfolio.model import (
     Objective,
     ProposedTrade,
     RebalancePlan,
+    TargetFound,
 )
 from quarterdeck.portfolio.ports import Accounts, Holdings, Stake
 from quarterdeck.portfolio.service import Outlook, PortfolioService
@@ -58,6 +59,7 @@ class Aim:
     horizon_bars: int
     aversion: float | None
     reason: str | None
+    found: TargetFound | None = None
 
 
 def aim_of(
@@ -68,18 +70,25 @@ def aim_of(
     weights: Mapping[str, float] | None,
     horizon_bars: int,
     risk_aversion: float | None,
+    within: TargetFound | None = None,
 ) -> Aim:
-    """Return the target that an objective or fixed weights name at this close."""
+    """Return the target that an objective or fixed weights name at this close.
+
+    ``within`` is what was found for the objective within limits.
+    """
     check_terms(
         symbols,
-        portfolio.objectives,
+        tuple(Objective) if within is not None else portfolio.objectives,
         objective=objective,
         weights=weights,
         horizon_bars=horizon_bars,
         risk_aversion=risk_aversion,
     )
     outlook = portfolio.outlook()
-    if objective is not None:
+    if objective is not None and within is not None:
+        label = f"{objective.value} within limits"
+        found = np.array([within.weights[symbol] for symbol in symbols], dtype=np.float64)
+    elif objective is not None:
         label, found = objective.value, _best(portfolio, symbols, objective)
     else:
         assert weights is not None
@@ -98,6 +107,7 @@ def aim_of(
         horizon_bars=horizon_bars,
         aversion=aversion,
         reason=reason,
+        found=within,
     )
 
 
@@ -127,7 +137,7 @@ def check_terms(
         both = "none" if objective is None else "both"
         raise InvalidInput.of("objective", both, "either an objective or weights")
     if objective is not None and objective not in objectives:
-        accepted = f"one of portfolio.objectives: {', '.join(objectives)}"
+        accepted = f"one of portfolio.objectives: {', '.join(objectives)}; or one with limits"
         raise InvalidInput.of("objective", objective.value, accepted)
     if not 1 <= horizon_bars <= MOST_BARS:
         raise InvalidInput.of("horizon_bars", horizon_bars, f"1 to {MOST_BARS:,}")
@@ -204,6 +214,7 @@ def plan_of(
         span_from=None if outlook is None else rfc3339(outlook.span_from),
         span_to=None if outlook is None else rfc3339(outlook.span_to),
         warning=None if outlook is None else outlook.warning,
+        found=aim.found,
     ), trades
 
 
@@ -257,7 +268,7 @@ def _refuse_unpriced(holdings: Holdings, aim: Aim) -> None:
             f"{holdings.agent} has no equity to hold a portfolio with", code="NO_EQUITY"
         )
     for stake, weight in zip(holdings.stakes, aim.weights.tolist(), strict=True):
-        if weight > 0.0 and stake.price is None:
+        if weight != 0.0 and stake.price is None:
             raise DomainError(f"{stake.symbol} has no price yet", code="NO_PRICE")
 
 
@@ -295,7 +306,7 @@ def _rows(
                 target=published(target),
                 wanted=published(float(wanted[i])),
                 drift=published(weight - target),
-                relative=published((weight - target) / target) if target > 0.0 else None,
+                relative=published((weight - target) / abs(target)) if target else None,
                 risk_share=None if shares is None else published(float(shares[i])),
                 target_risk_share=None if aimed is None else published(float(aimed[i])),
             )

@@ -10,7 +10,7 @@ from quarterdeck.kernel.errors import NotFound
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.portfolio.core.programme import Leg, Rebalance
-from quarterdeck.portfolio.model import RebalanceMoved, SetMandate
+from quarterdeck.portfolio.model import RebalanceMoved, SetMandate, TargetFound
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
@@ -24,6 +24,7 @@ class Charge(msgspec.Struct):
 
     ``since`` is the close at which a trigger last came to something, ``sessions`` the UTC days with
     a bar after it and ``session`` the last of them; ``capital`` was paid in by then, in money units.
+    ``target`` is what was found last within its limits.
     """
 
     mandate: SetMandate
@@ -36,6 +37,7 @@ class Charge(msgspec.Struct):
     held: str | None = None
     last: str | None = None
     last_at: Nanos | None = None
+    target: TargetFound | None = None
 
 
 @dataclass(slots=True)

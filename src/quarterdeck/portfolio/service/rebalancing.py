@@ -9,8 +9,8 @@ import msgspec
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.model import OrderFilled, StopScope, TradingHalted
-from quarterdeck.kernel.errors import DomainError
-from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.errors import DomainError, NotFound
+from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.portfolio.core.programme import Rebalance
 from quarterdeck.portfolio.model import (
@@ -26,12 +26,14 @@ from quarterdeck.portfolio.model import (
     RebalancesView,
     RebalanceView,
     RebalancingView,
+    WaitingMandate,
 )
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.configured import mandates_of
 from quarterdeck.portfolio.service.drafting import (
     aim,
+    asked_plan,
     came_to,
     count_session,
     draft,
@@ -40,7 +42,7 @@ from quarterdeck.portfolio.service.drafting import (
 )
 from quarterdeck.portfolio.service.executing import advance, end, withdraw
 from quarterdeck.portfolio.service.mandating import hold, take_up
-from quarterdeck.portfolio.service.planning import aim_of, plan_of
+from quarterdeck.portfolio.service.planning import Aim
 from quarterdeck.portfolio.service.programmes import Charge, Programmes
 from quarterdeck.portfolio.service.wording import mandate_view, rebalance_view
 from quarterdeck.regime.model import RegimeChanged
@@ -82,12 +84,7 @@ class RebalancingService:
         self.every_bars = config.every_bars
         self.portfolio = portfolio
         self.accounts = accounts
-        self._configured = mandates_of(
-            config.mandates,
-            self.symbols,
-            objectives=portfolio.objectives,
-            every_bars=config.every_bars,
-        )
+        self._configured = mandates_of(config.mandates, portfolio, every_bars=config.every_bars)
         self.programmes = Programmes()
         # The instruments whose regime changed in this slice; never kept beyond the step.
         self._turned: set[int] = set()
@@ -114,8 +111,9 @@ class RebalancingService:
                 self._turned.add(message.instrument)
             case BarsClosed():
                 turned, self._turned = frozenset(self._turned), set()
+                self._tell_waiting(step)
                 if not message.warming_up:
-                    self._close(turned, step)
+                    self._close(turned, step, anew=message.index % self.every_bars == 0)
             case _:
                 pass
 
@@ -125,23 +123,35 @@ class RebalancingService:
         return MandatesView(
             mandates=tuple(
                 mandate_view(kept.charges[name], kept.live(name)) for name in sorted(kept.charges)
-            )
+            ),
+            waiting=tuple(
+                WaitingMandate(name=each.name, agent=each.agent)
+                for each in self._configured.values()
+                if not self._joined(each.agent)
+            ),
         )
+
+    def _joined(self, agent: str) -> bool:
+        try:
+            self.accounts.holdings(agent)
+        except NotFound:
+            return False
+        return True
+
+    def _tell_waiting(self, step: Step) -> None:
+        """Publish which configured mandates wait for their agent, so that silence is noticed."""
+        if self._configured:
+            waits = {
+                each.name: float(not self._joined(each.agent)) for each in self._configured.values()
+            }
+            step.say(NumbersPublished(name="portfolio.waiting_mandates_count", values=waits))
 
     def plan(self, query: ProposePortfolio, caller: Caller) -> RebalancePlan:
         """Return what it would take to bring an account to a target; nothing changes."""
         agent = caller.identity if query.agent is None else query.agent
-        self.accounts.holdings(agent)
-        aimed = aim_of(
-            self.portfolio,
-            self.symbols,
-            objective=query.objective,
-            weights=query.weights,
-            horizon_bars=self.every_bars if query.horizon_bars is None else query.horizon_bars,
-            risk_aversion=query.risk_aversion,
+        return asked_plan(
+            self.portfolio, self.accounts, query, agent=agent, every_bars=self.every_bars
         )
-        outlook, at = self.portfolio.outlook(), self.accounts.closed_at()
-        return plan_of(self.accounts, outlook, agent=agent, aim=aimed, at=at)[0]
 
     def rebalance(self, query: GetRebalance, _caller: Caller) -> RebalanceView:
         """Return one rebalance."""
@@ -190,14 +200,14 @@ class RebalancingService:
                 end(rebalance, RebalanceStatus.STOPPED, reason=why, step=step)
                 self._moved(rebalance, step)
 
-    def _close(self, turned: frozenset[int], step: Step) -> None:
+    def _close(self, turned: frozenset[int], step: Step, *, anew: bool) -> None:
         for rebalance in self.programmes.alive():
             self._carry_on(rebalance, step)
         for name in sorted(self.programmes.charges):
             charge = self.programmes.charges[name]
             counted = count_session(charge, step)
             idle = charge.held is None and self.programmes.live(name) is None
-            noted = idle and self._look(charge, turned, step)
+            noted = idle and self._look(charge, turned, step, anew=anew)
             if counted or noted:
                 self.programmes.save_charge(charge, step)
 
@@ -214,17 +224,21 @@ class RebalancingService:
             return
         self._moved(rebalance, step, before=before)
 
-    def _look(self, charge: Charge, turned: frozenset[int], step: Step) -> bool:
+    def _look(self, charge: Charge, turned: frozenset[int], step: Step, *, anew: bool) -> bool:
         """Look whether a mandate is due and act on it; return whether there is anything to note."""
         if self.accounts.closed(charge.mandate.agent) is not None:
             return False
+        before = charge.target
         try:
-            aimed = aim(self.portfolio, self.symbols, charge, every_bars=self.every_bars)
+            aimed = self._aim(charge, anew=anew)
             trigger = trigger_of(
                 charge, self.accounts, self.portfolio, aimed=aimed, turned=turned, step=step
             )
             if trigger is None:
-                return False
+                return charge.target != before
+            if charge.target is before is not None:
+                # Turnover, costs and lots are counted from what is held when it is traded.
+                aimed = self._aim(charge, anew=True)
             found = draft(
                 self.programmes,
                 self.accounts,
@@ -235,10 +249,21 @@ class RebalancingService:
                 step=step,
             )
         except DomainError as refusal:
-            return refused(charge, refusal, step)
+            return refused(charge, refusal, step) or charge.target != before
         if isinstance(found, Rebalance) and found.status is RebalanceStatus.RUNNING:
             self._carry_on(found, step)
-        return came_to(charge, self.accounts, trigger=trigger, found=found, step=step)
+        noted = came_to(charge, self.accounts, trigger=trigger, found=found, step=step)
+        return noted or charge.target != before
+
+    def _aim(self, charge: Charge, *, anew: bool) -> Aim:
+        return aim(
+            self.portfolio,
+            self.symbols,
+            charge,
+            self.accounts,
+            every_bars=self.every_bars,
+            anew=anew,
+        )
 
     def _moved(
         self, rebalance: Rebalance, step: Step, *, before: RebalanceStatus | None = None

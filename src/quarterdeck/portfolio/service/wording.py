@@ -23,6 +23,7 @@ def mandate_view(charge: Charge, live: Rebalance | None) -> MandateView:
         last=charge.last,
         last_at=None if charge.last_at is None else rfc3339(charge.last_at),
         rebalance_id=None if live is None else live.rebalance_id,
+        target=charge.target,
     )
 
 

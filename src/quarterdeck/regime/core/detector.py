@@ -66,13 +66,17 @@ class RegimeState(ArrayState):
 
 
 class Bars(NamedTuple):
-    """Aligned bars: ``open``, ``high``, ``low``, ``close`` finite and positive; NaN volume is unknown."""
+    """Aligned bars: ``open``, ``high``, ``low``, ``close`` finite and positive; NaN volume is unknown.
+
+    ``variance`` is that of the log price within the bar, from its sub-bars; NaN where there are none.
+    """
 
     open: Floats
     high: Floats
     low: Floats
     close: Floats
     volume: Floats
+    variance: Floats
 
 
 class Found(NamedTuple):
@@ -86,6 +90,20 @@ class Found(NamedTuple):
     labels: Ints
     posterior: Floats
     shares: Floats
+
+
+def aligned(
+    open: Floats,  # noqa: A002 - the four prices keep their market names
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    *,
+    variance: Floats | None = None,
+) -> Bars:
+    """Return bars of shape (m,); without ``variance`` they have no sub-bars."""
+    told = np.full(close.shape, np.nan) if variance is None else variance
+    return Bars(open, high, low, close, volume, told)
 
 
 def regime_state(n: int) -> RegimeState:
@@ -249,6 +267,8 @@ def batch_regimes(
 def warm_up() -> None:
     """Compile the kernels, or load them from the cache, by calling each once on one bar."""
     one, head = np.ones(1), even_head()
-    batch_regimes(Bars(one, one, one, one, one), np.ones((1, len(INDICATOR_COLUMNS))), head=head)
+    batch_regimes(
+        Bars(one, one, one, one, one, one), np.ones((1, len(INDICATOR_COLUMNS))), head=head
+    )
     contributions(head, np.ones(len(FEATURES)), 0)
     ex_post_labels(np.ones(2))

@@ -39,8 +39,9 @@ adx                   ADX(14) / 100
 di_balance            (+DI - -DI) / (+DI + -DI); 0 where neither moved
 macd_hist             MACD histogram / (close s)
 band_width            log of Bollinger band width to (middle s sqrt 20)
-range_n               log of root mean Garman-Klass variance over n (gap included) to its own norm,
-                      averaged as s is; n = 5 20
+range_n               log of root mean bar variance over n (gap included) to its own norm, averaged
+                      as s is; n = 5 20. A bar's variance is the sum over its sub-bars where it has
+                      any (``market.core.sub_bars``), else its own Garman-Klass variance
 volume                log of mean volume over 5 bars to its own slow mean; 0 where unknown or zero
 ====================  ============================================================================
 
@@ -161,7 +162,7 @@ def _log_ratio(value: float, unit: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _remember(
     seen: int,
-    bar: tuple[float, float, float, float, float],
+    bar: tuple[float, float, float, float, float, float],
     means: Floats,
     log_close: Floats,
     variance: Floats,
@@ -181,7 +182,9 @@ def _remember(
     o, h, l, c = np.log(bar[0]), np.log(bar[1]), np.log(bar[2]), np.log(bar[3])  # noqa: E741
     log_close[place] = c
     volume[volume.size - 1] = bar[4]
-    inside = max(0.5 * (h - l) ** 2 - (2.0 * np.log(2.0) - 1.0) * (c - o) ** 2, 0.0)
+    inside = bar[5]
+    if not inside >= 0.0:
+        inside = max(0.5 * (h - l) ** 2 - (2.0 * np.log(2.0) - 1.0) * (c - o) ** 2, 0.0)
     if seen > 0:
         weight = max(1.0 / seen, alpha)
         before = log_close[place - 1]
@@ -375,7 +378,7 @@ def _activity(variance: Floats, volume: Floats, means: Floats, out: Floats) -> N
 def features_kernel(
     rows: Ints,
     targets: Ints,
-    bars: tuple[Floats, Floats, Floats, Floats, Floats],
+    bars: tuple[Floats, Floats, Floats, Floats, Floats, Floats],
     indicators: Floats,
     sizes: tuple[int, int, float],
     seen: Ints,
@@ -393,8 +396,9 @@ def features_kernel(
         Dense instrument indices: each once in a live slice, 0 throughout one instrument's history.
     targets : ndarray of shape (m,), int64
         Rows of ``indicators`` to read and of ``out`` to write.
-    bars : tuple of five ndarrays of shape (m,), float64
-        Open, high, low, close, finite and positive, and volume, NaN where unknown.
+    bars : tuple of six ndarrays of shape (m,), float64
+        Open, high, low, close, finite and positive, volume, NaN where unknown, and the variance
+        within the bar, NaN where it has no sub-bars.
     indicators : ndarray of shape (k, 11), float64
         Market's indicators of the same closes, columns ``INDICATOR_COLUMNS``.
     sizes : tuple
@@ -407,7 +411,7 @@ def features_kernel(
     for i in range(rows.size):
         row, target = rows[i], targets[i]
         count = seen[row]
-        bar = (bars[0][i], bars[1][i], bars[2][i], bars[3][i], bars[4][i])
+        bar = (bars[0][i], bars[1][i], bars[2][i], bars[3][i], bars[4][i], bars[5][i])
         place = _remember(
             count,
             bar,

@@ -15,12 +15,11 @@ from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
 from quarterdeck.market.model import BarsClosed, Ints
 from quarterdeck.regime.core.calibration import (
     LEAST_JUDGED,
-    CalibrationState,
     calibration_of,
-    remember,
 )
 from quarterdeck.regime.core.detector import (
     Bars,
+    aligned,
     recent_closes,
 )
 from quarterdeck.regime.core.market_wide import CORRELATION_BARS, market_wide
@@ -66,7 +65,6 @@ class RegimeService:
         "_track": State.CHECKPOINTED,
         "_coarser": State.CHECKPOINTED,
         "_last": State.CHECKPOINTED,
-        "_calibration": State.CHECKPOINTED,
         "_number": State.JOURNALED,
         "_coarser_number": State.JOURNALED,
         "_errors": State.VIEW,
@@ -80,7 +78,7 @@ class RegimeService:
         timeframe: str,
         coarser: tuple[str, ...] = (),
     ) -> None:
-        n, head = len(symbols), shipped_head()
+        head = shipped_head()
         self._symbols = symbols
         self._config = config
         self._track = Track(symbols, timeframe=timeframe, config=config, head=head)
@@ -89,7 +87,6 @@ class RegimeService:
         }
         # The last slice heard.
         self._last: Ints = np.full(1, NEVER, dtype=np.int64)
-        self._calibration = CalibrationState(n)
         self._number = 0
         self._coarser_number = 0
         self._errors: dict[int, tuple[int, float | None]] = {}
@@ -125,8 +122,6 @@ class RegimeService:
     def arrays(self) -> dict[str, Array]:
         """Return the checkpointed arrays."""
         arrays: dict[str, Array] = {**self._track.arrays(), "last": self._last}
-        kept = self._calibration.arrays()
-        arrays.update({f"calibration.{name}": array for name, array in kept.items()})
         for timeframe, track in self._coarser.items():
             named = track.arrays()
             arrays.update({f"{timeframe}.{name}": array for name, array in named.items()})
@@ -147,24 +142,16 @@ class RegimeService:
         turns: dict[str, list[Turn]] = {name: [] for name in self._coarser}
         turns[self._track.timeframe] = self._track.absorb(
             bars.rows,
-            Bars(bars.open, bars.high, bars.low, bars.close, bars.volume),
+            aligned(bars.open, bars.high, bars.low, bars.close, bars.volume),
             bars.indicators,
             at=bars.at,
             index=bars.index,
         )
         self._last[0] = bars.index
-        sure = [self._track.confidence(row) for row in bars.rows.tolist()]
-        remember(
-            self._calibration,
-            bars.rows,
-            close=bars.close,
-            labels=self._track.found.labels[bars.rows],
-            confidence=np.array([np.nan if one is None else one for one in sure]),
-        )
         for made in bars.coarser:
             turns[made.timeframe] += self._coarser[made.timeframe].absorb(
                 made.rows,
-                Bars(made.open, made.high, made.low, made.close, made.volume),
+                Bars(made.open, made.high, made.low, made.close, made.volume, made.variance),
                 made.indicators,
                 at=bars.at,
                 index=bars.index,
@@ -207,10 +194,10 @@ class RegimeService:
         step.say(change)
 
     def _calibration_error(self, row: int) -> float | None:
-        verdicts = int(self._calibration.verdicts[row])
+        verdicts = int(self._track.calibration.verdicts[row])
         if self._errors.get(row, (NEVER, None))[0] != verdicts:
             # One more verdict comes every few bars, and nothing else moves it.
-            self._errors[row] = (verdicts, calibration_of(self._calibration, row).error)
+            self._errors[row] = (verdicts, calibration_of(self._track.calibration, row).error)
         return self._errors[row][1]
 
     def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
@@ -218,7 +205,9 @@ class RegimeService:
         track = self._of(query.timeframe)
         rows = range(len(self._symbols)) if query.symbol is None else [self._row(query.symbol)]
         return RegimesView(
-            timeframe=track.timeframe, instruments=tuple(track.view(row) for row in rows)
+            timeframe=track.timeframe,
+            timeframes=(self._track.timeframe, *self._coarser),
+            instruments=tuple(track.view(row) for row in rows),
         )
 
     async def changes(
@@ -268,11 +257,15 @@ class RegimeService:
 
     def calibration(self, query: GetRegimeCalibration, caller: Caller) -> RegimeCalibrationView:
         """Return how the confidence has held against the labels that became knowable."""
+        track = self._of(query.timeframe)
         rows = range(len(self._symbols)) if query.symbol is None else [self._row(query.symbol)]
-        return RegimeCalibrationView(instruments=tuple(self._calibrated(row) for row in rows))
+        return RegimeCalibrationView(
+            timeframe=track.timeframe,
+            instruments=tuple(self._calibrated(track, row) for row in rows),
+        )
 
-    def _calibrated(self, row: int) -> RegimeCalibration:
-        found = calibration_of(self._calibration, row)
+    def _calibrated(self, track: Track, row: int) -> RegimeCalibration:
+        found = calibration_of(track.calibration, row)
         return RegimeCalibration(
             symbol=self._symbols[row],
             judged=found.judged,
@@ -291,9 +284,10 @@ class RegimeService:
 
     def market(self, query: GetMarketRegime, caller: Caller) -> MarketRegimeView:
         """Return the regime of all instruments together."""
+        track = self._of(query.timeframe)
         last = range(len(self._symbols))
-        closes = [recent_closes(self._track.detector, row, CORRELATION_BARS + 1) for row in last]
-        found = market_wide(self._track.found.labels, self._track.found.posterior, closes)
+        closes = [recent_closes(track.detector, row, CORRELATION_BARS + 1) for row in last]
+        found = market_wide(track.found.labels, track.found.posterior, closes)
         best = int(found.mean.argmax())
         flat = found.mean[best] < self._config.abstain_below_share
         named = bool(found.instruments) and not flat
@@ -302,6 +296,7 @@ class RegimeService:
             none, spread = "no instrument has a regime yet", "the instruments do not agree"
             reason = spread if found.instruments else none
         return MarketRegimeView(
+            timeframe=track.timeframe,
             regime=REGIMES[best] if named else Regime.UNDETERMINED,
             probability=float(found.mean[best]) if found.instruments else None,
             breadth={r.value: float(s) for r, s in zip(REGIMES, found.breadth, strict=True)},

@@ -9,6 +9,7 @@ import numpy as np
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES, ConfidenceLevel, Regime
 from quarterdeck.market.model import Floats, Ints
+from quarterdeck.regime.core.calibration import CalibrationState, remember
 from quarterdeck.regime.core.detector import (
     NOT_ENOUGH_DATA,
     UNDETERMINED,
@@ -66,6 +67,7 @@ class Track:
         # The slice of each instrument's first label.
         self.labelled: Ints = np.full(n, NEVER, dtype=np.int64)
         self._history = HistoryState(n)
+        self.calibration = CalibrationState(n)
 
     def arrays(self) -> dict[str, Array]:
         """Return the whole state by name."""
@@ -74,7 +76,12 @@ class Track:
             "since": self._since,
             "labelled": self.labelled,
         }
-        for part, held in (("detector", self.detector), ("history", self._history)):
+        held_by = (
+            ("detector", self.detector),
+            ("history", self._history),
+            ("calibration", self.calibration),
+        )
+        for part, held in held_by:
             arrays.update({f"{part}.{name}": array for name, array in held.arrays().items()})
         return arrays
 
@@ -102,6 +109,14 @@ class Track:
             if self.labelled[row] == NEVER and label != NOT_ENOUGH_DATA:
                 self.labelled[row] = index
         count_slice(self._history, rows, self.found.labels[rows])
+        sure = [self.confidence(row) for row in rows.tolist()]
+        remember(
+            self.calibration,
+            rows,
+            close=bars.close,
+            labels=self.found.labels[rows],
+            confidence=np.array([np.nan if one is None else one for one in sure]),
+        )
         return turns
 
     def _turn(self, row: int, previous: Regime, first: int) -> Turn:

@@ -143,6 +143,8 @@ ALTER TABLE agents ADD COLUMN accepts TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE agents ADD COLUMN markets TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
+-- Nobody was missed before it was looked at who is.
+ALTER TABLE agents ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
