@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from benchmarks._regimes import peers
 from benchmarks._regimes.paths import Pool, path_of
-from benchmarks._regimes.pools import digest, embedded_pool, research_pool
+from benchmarks._regimes.pools import (
+    EMBEDDED_SERIES,
+    RESEARCH_SERIES,
+    digest,
+    embedded_pool,
+    research_pool,
+)
 from benchmarks._regimes.sim import (
     FAMILIES,
     TEST,
@@ -25,8 +31,10 @@ def figures() -> Figures:
     judged = research or embedded
     found: Figures = {
         "sim_pool": "research" if research else "embedded",
+        "sim_pool_series": " ".join(RESEARCH_SERIES if research else EMBEDDED_SERIES),
         "sim_pool_digest": digest(judged),
         "sim_pool_days": len(judged.days),
+        "sim_embedded_pool_series": " ".join(EMBEDDED_SERIES),
         "sim_embedded_pool_digest": digest(embedded),
     }
     training, tests = paths(judged)
