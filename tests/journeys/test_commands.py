@@ -343,6 +343,8 @@ def test_status_says_what_runs_in_which_state(deck: RunningDeck) -> None:
     lines = heads.read_text().splitlines() if heads.exists() else []
     assert status["system"]["audit_head"] in [None, *lines]
     assert status["stop"]["stopped"] is False
+    assert re.search(r"^work .* of all slots in use$", text, re.MULTILINE)
+    assert status["work"]["counts"] == deck.get("/work")["counts"]
 
 
 def test_doctor_passes_on_a_running_deck_and_names_the_mend_of_a_lost_flag(
@@ -540,6 +542,34 @@ def test_a_fresh_login_link_works_once_and_what_happens_at_the_door_is_recorded(
         assert browser.get(link).status_code == 403
     kinds = [record["kind"] for record in deck.get("/audit?limit=4")["records"]]
     assert kinds[:3] == ["login_failed", "login", "login_link_issued"]
+
+
+def test_work_is_listed_driven_again_and_cancelled_and_an_agent_drained(deck: RunningDeck) -> None:
+    told(deck, "keys", "create", "clerk", "--capabilities", "filing")
+    key = told(deck, "keys", "create", "clerk")["key"]
+    asked = {
+        "idempotency_key": "file", "type": "research", "title": "file it", "capability": "filing",
+        "max_attempts": 1,
+    }  # fmt: skip
+    task = deck.call("POST", "/tasks", asked)[1]["task_id"]
+    claim = deck.call("POST", "/tasks/claim", {}, key=key)[1]["claim"]
+    report = {"task_id": task, "lease_token": claim["lease_token"], "failed": True, "reason": "no"}
+    assert deck.call("POST", "/tasks/complete", report, key=key)[0] == 200
+    line = next(
+        one for one in said(deck, "work", "list", "--state", "failed").splitlines() if task in one
+    )
+    assert "file it" in line
+    assert "attempt 1 of 1 failed: clerk failed: no" in line
+    again = told(deck, "work", "redrive", task, "--reason", "mended")
+    assert (again["state"], again["attempt"]) == ("ready", 0)
+    assert "cancelled" in said(deck, "work", "cancel", again["task_id"], "--reason", "enough")
+    assert "TASK_NOT_FAILED" not in said(
+        deck, "work", "redrive", again["task_id"], "--reason", "x", status=1
+    )
+    for action, presence in (("drain", "paused"), ("resume", "ready"), ("pause", "paused")):
+        text = said(deck, "work", action, "clerk", "--reason", "holiday")
+        assert text == f"clerk is {presence} and holds 0 tasks\n"
+    assert "lost" in said(deck, "work", "list", "--state", "lost", status=1)
 
 
 def test_keys_are_created_listed_and_revoked(deck: RunningDeck, tmp_path: Path) -> None:

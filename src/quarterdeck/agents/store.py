@@ -43,6 +43,11 @@ def save_agent(agent: Agent, step: Step) -> None:
     )
 
 
+def save_missed(agent: Agent, step: Step) -> None:
+    """Write whether work was kept in vain for ``agent``."""
+    step.write("agents.agent_missed", name=agent.name, missed=int(agent.missed))
+
+
 def save_outcomes(name: AgentId, known: Mapping[AgentId, Outcomes], step: Step) -> None:
     """Write how the attempts of the agent called ``name`` have ended by the end of the step."""
     step.put("agents.outcomes_saved", name, row=lambda: {"name": name, **known[name]._asdict()})
@@ -200,7 +205,7 @@ def read_agents(reader: Reader) -> list[Agent]:
     return [
         msgspec.convert(
             _parsed(row, "capabilities", "scopes", "accepts", "markets")
-            | {"builtin": bool(row["builtin"])},
+            | {"builtin": bool(row["builtin"]), "missed": bool(row["missed"])},
             Agent,
         )
         for row in reader.rows("agents.agents")

@@ -16,7 +16,8 @@ CREATE TABLE agents (
   accepts TEXT NOT NULL,  -- hashed
   markets TEXT NOT NULL,  -- hashed
   cost_units INTEGER,  -- hashed
-  autonomy TEXT NOT NULL  -- hashed
+  autonomy TEXT NOT NULL,  -- hashed
+  missed INTEGER NOT NULL  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -136,12 +137,15 @@ CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy)
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
   capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
   markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
+
+-- agent_missed --
+UPDATE agents SET missed = :missed WHERE name = :name
 
 -- outcomes_saved --
 UPDATE agents SET completed = :completed, failed = :failed, streak = :streak WHERE name = :name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import urllib.parse
 
 from quarterdeck.cli.console import Answer, ask
@@ -21,6 +22,21 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "list":
+            query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
+            answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
+            lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
+        case "redrive" | "cancel":
+            path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
+            body: Answer = {"reason": options.reason}
+            if options.action == "redrive":
+                body["idempotency_key"] = f"redrive-{secrets.token_hex(8)}"
+            answer = ask(options.data_dir, "POST", path, body)
+            lines = [_task(answer)]
+        case "pause" | "drain" | "resume":
+            path = f"/agents/{urllib.parse.quote(options.agent, safe='')}/{options.action}"
+            answer = ask(options.data_dir, "POST", path, {"reason": options.reason})
+            lines = [f"{answer['agent']} is {answer['presence']} and holds {answer['held']} tasks"]
         case "report":
             answer = ask(options.data_dir, "GET", "/work/report")
             now = ask(options.data_dir, "GET", "/work")
@@ -41,6 +57,13 @@ def run(options: argparse.Namespace) -> int:
             lines = [_taken(answer)]
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines))
     return 0
+
+
+def _task(row: Answer) -> str:
+    return (
+        f"{row['task_id']}  {row['state']:<12}{row['priority']:<9}{row['type']:<13}{row['title']}"
+        f"  ({row['why']})"
+    )
 
 
 def _types(answer: Answer) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from quarterdeck.cli import work
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
 
@@ -32,6 +34,7 @@ def add_work(subparsers: Commands) -> None:
     bound.add_argument("--max-running", type=int, metavar="N", help="held at once")
     bound.add_argument("--per-minute", type=int, metavar="N", help="given out a machine minute")
     bound.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    changes = _changes(actions)
     report = actions.add_parser("report", help="how work stands, and how the last tasks went")
     timeline = actions.add_parser("timeline", help="when the last tasks began and ended")
     own = actions.add_parser(
@@ -47,7 +50,34 @@ def add_work(subparsers: Commands) -> None:
     )
     data_dir(own)
     own.set_defaults(command=work.run)
-    for action in (types, offer, shown, bound, report, timeline):
+    for action in (types, offer, shown, bound, *changes, report, timeline):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=work.run)
+
+
+def _changes(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> list[argparse.ArgumentParser]:
+    """Add what lists tasks and changes one of them, or an agent; return all of it."""
+    listed = actions.add_parser("list", help="the last tasks, for instance those that are dead")
+    listed.add_argument(
+        "--state", metavar="WORD", help="only these: ready, leased, dead, failed ..."
+    )
+    listed.add_argument("--limit", type=int, default=40, metavar="N", help="how many (default 40)")
+    redrive = actions.add_parser("redrive", help="put a dead or failed task into the queue anew")
+    cancel = actions.add_parser("cancel", help="cancel a task that is not final")
+    for action in (redrive, cancel):
+        action.add_argument("task", help="its id")
+        action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+    made = [listed, redrive, cancel]
+    for name, does in (
+        ("pause", "give an agent no further work"),
+        ("drain", "let an agent finish what it holds and give it nothing new"),
+        ("resume", "give an agent work again that was paused, drained or quarantined"),
+    ):
+        mood = actions.add_parser(name, help=does)
+        mood.add_argument("agent", help="its name")
+        mood.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
+        made.append(mood)
+    return made

@@ -26,6 +26,7 @@ MAX_DECIMAL_POWER = 30
 
 Request = TypeVar("Request", bound=Command | Query)
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
+_OTHER = re.compile(r"Invalid enum value '?(?P<word>.*?)'?", re.DOTALL)
 _NAMED = re.compile(r"(?:required field|unknown field) `(?P<name>.*)`")
 
 
@@ -347,8 +348,11 @@ def not_accepted(
     top = re.split(r"[.\[]", field)[0]
     value = found.get(top)
     shown = "" if value is None else str(value)[:80]
-    words = _words_of(kind, field) if what.startswith("Invalid enum value") else None
-    accepted = words or what.replace("Expected ", "").replace("`", "")
+    other = _OTHER.fullmatch(what)
+    words = None if other is None else _words_of(kind, field)
+    if other is not None and words is not None:
+        return InvalidInput.of(field[:80], other["word"], words)
+    accepted = what.replace("Expected ", "").replace("`", "")
     return InvalidInput(
         f"{field[:80]}: {what.replace('`', '')[:200]}",
         field=field[:80],

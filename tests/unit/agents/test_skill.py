@@ -87,6 +87,50 @@ def test_work_is_kept_a_moment_for_the_agent_that_does_it_better(deck_with) -> N
     assert fresh.board.ready == deck.service.board.ready
 
 
+def test_work_is_kept_in_vain_once_for_an_agent_that_is_gone(deck_with) -> None:
+    deck = deck_with(AgentsSection(retry_base_ms=0, hold_ms=5_000))
+    deck.outside("ann", "c", "x", slots=2)
+    deck.outside("bob", "c", "y", slots=2)
+    fleet = deck.service.board.ready.fleet
+    fleet.set_score("bob", KIND, 400_000)
+
+    def kept() -> bool:
+        """Whether the next task is kept from Bob, who takes it in any case."""
+        task = deck.task("c", type=KIND)
+        first = deck.claim("bob")
+        if first.claim is None:
+            deck.pass_seconds(5)
+        claim = first.claim or held(deck.claim("bob"))
+        deck.complete("bob", task.task_id, claim.lease_token, result={"score": 0.0})
+        fleet.set_score("bob", KIND, 400_000)
+        return first.kept
+
+    assert [kept() for _ in range(4)] == [True, False, False, False]
+    assert deck.service.members["ann"].missed
+    assert deck.restarted().members == deck.service.members
+    # She asks and there is nothing for her: she is not back yet, and nothing is written.
+    assert deck.claim("ann").claim is None
+    assert not deck.last.rows
+    assert not kept()
+    task = deck.task("x", type=KIND)
+    claim = held(deck.claim("ann"))
+    deck.complete("ann", task.task_id, claim.lease_token)
+    assert not deck.service.members["ann"].missed
+    assert deck.restarted().members == deck.service.members
+    assert kept(), "she is back"
+
+
+def test_nobody_is_missed_where_work_waits_for_a_free_slot(deck_with) -> None:
+    deck = deck_with(AgentsSection(retry_base_ms=0, hold_ms=5_000))
+    deck.outside("ann", "c")
+    deck.outside("bob", "c")
+    deck.service.board.ready.fleet.set_score("bob", KIND, 400_000)
+    deck.task("c", type=KIND)
+    deck.pass_seconds(11)
+    assert held(deck.claim("bob"))
+    assert not deck.service.members["ann"].missed
+
+
 def test_the_prevailing_regime_decides_which_record_counts(deck) -> None:
     deck.outside("ann", "c")
     for symbol in "ABC":

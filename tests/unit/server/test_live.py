@@ -318,6 +318,30 @@ def test_who_waits_for_work_is_woken_when_there_is_some(world: World) -> None:
     asyncio.run(run())
 
 
+def test_an_agent_that_watches_is_told_for_which_capability_there_is_work(world: World) -> None:
+    async def talk(socket: Socket) -> None:
+        socket.say(op="subscribe", topics=["ready"])
+        first = await socket.frame("ready")
+        assert (first["type"], first["data"]) == ("snapshot", {"capabilities": []})
+        kinds = ("research", "trading", "research")
+        world.bus.publish(
+            20, [TaskReady(at=START, task_id=TaskId(f"t{n}"), capability=c) for n, c in enumerate(kinds)]
+        )  # fmt: skip
+        delta = await socket.frame("ready")
+        assert (delta["type"], delta["seq"]) == ("delta", 2)
+        assert delta["data"] == {"capabilities": ["research", "trading"]}
+
+    live(world, talk, headers=bearer(FULL_KEY))
+
+
+def test_who_may_not_work_is_not_hinted_at_it(world: World) -> None:
+    async def talk(socket: Socket) -> None:
+        socket.say(op="subscribe", topics=["ready"])
+        assert (await socket.frame("error"))["code"] == "NOT_PERMITTED"
+
+    live(world, talk, headers=bearer(READ_KEY))
+
+
 def test_who_went_away_is_handed_no_work(world: World) -> None:
     async def run() -> None:
         app = world.app()

@@ -161,7 +161,7 @@ def test_a_conflict_is_a_refusal_too(world: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({**ORDER, "side": "hold"}, "side"), ({**ORDER, "side": "hold"}, "accepted: buy, sell"), ({**ORDER, "quantity": "NaN"}, "quantity"),
+        ({**ORDER, "side": "hold"}, "side"), ({**ORDER, "side": "hold"}, "'hold' is not accepted; expected buy, sell"), ({**ORDER, "quantity": "NaN"}, "quantity"),
         ({**ORDER, "quantity": "1e999"}, "quantity"), ({**ORDER, "colour": "red"}, "colour"),
         ({"symbol": "AAPL"}, "required"), ({**ORDER, "epoch": 2**70}, "epoch"),
         ({**ORDER, "symbol": "\0"}, "symbol"),

@@ -396,7 +396,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on`` names has ended: its results are what this task goes on with. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -409,6 +409,7 @@ export interface Claim {
   readonly lease_until: string;
   readonly because: string;
   readonly begun: boolean;
+  readonly depends_on: ReadonlyArray<string>;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
@@ -454,7 +455,7 @@ export interface ClusterChangesView {
   readonly next: number | null;
 }
 
-/** One cluster, named by its first member; null where not known yet. ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money. ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves. */
+/** One cluster, named by its first member; null where not known yet. ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money. ``levels`` and ``held_levels`` are the same at every level that is forecast. ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves. */
 export interface ClusterView {
   readonly cluster: string;
   readonly members: ReadonlyArray<string>;
@@ -469,6 +470,8 @@ export interface ClusterView {
   readonly held_es95: Decimal | null;
   readonly held_var99: Decimal | null;
   readonly held_es99: Decimal | null;
+  readonly levels: ReadonlyArray<LevelRisk>;
+  readonly held_levels: ReadonlyArray<LevelLoss>;
   readonly multiplier: number | null;
   readonly learned: number | null;
   readonly bars: number;
@@ -1019,6 +1022,7 @@ export interface HoldingsRiskView {
   readonly es95: Decimal | null;
   readonly var99: Decimal | null;
   readonly es99: Decimal | null;
+  readonly levels: ReadonlyArray<LevelLoss>;
   readonly components: ReadonlyArray<ComponentRiskView>;
 }
 
@@ -1161,6 +1165,20 @@ export interface LevelLimit {
   readonly unit: string;
   readonly clock: Clock;
   readonly code: Code;
+}
+
+/** VaR and ES of one confidence level in money; null where unknown. */
+export interface LevelLoss {
+  readonly level: number;
+  readonly var: Decimal | null;
+  readonly es: Decimal | null;
+}
+
+/** VaR and ES of one confidence level, as positive fractions of price; null where unknown. */
+export interface LevelRisk {
+  readonly level: number;
+  readonly var: number | null;
+  readonly es: number | null;
 }
 
 /** Take a standing response back; its event, while it lasts, is not answered again. */
@@ -2138,7 +2156,7 @@ export interface RiskTimelineView {
   readonly next: number | null;
 }
 
-/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. It also says where a rise is beyond belief, so that the loss is that of the way back. */
+/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
 export interface RiskView {
   readonly symbol: string;
   readonly volatility: number | null;
@@ -2146,6 +2164,7 @@ export interface RiskView {
   readonly es95: number | null;
   readonly var99: number | null;
   readonly es99: number | null;
+  readonly levels: ReadonlyArray<LevelRisk>;
   readonly multiplier: number | null;
   readonly position_limit: Decimal | null;
   readonly limit_version: number;

@@ -16,6 +16,8 @@ from quarterdeck.maths.arrays import Ints
 
 UNKNOWN_PPM = 750_000
 """What an agent's work is taken to be worth before anything is known of it: it is to be tried."""
+MISSED_COST = 2**40
+"""What is taken off the score of an agent that is missed: more than any score is."""
 TYPES = tuple(TaskType)
 MAX_FITS = 4_096
 """For how many demands it is kept in mind whether there is anybody."""
@@ -69,6 +71,13 @@ class Fleet:
         place = self.index.get(agent)
         if place is not None:
             matching.hold(self.rooms, place, by)
+            if self.known[place].missed:
+                self.rooms[place, 3] += MISSED_COST
+
+    def miss(self, agent: Agent) -> None:
+        """Take up whether ``agent`` is missed, of which nothing else has changed."""
+        self.known[self.index[agent.name]] = agent
+        self.hold(agent.name, 0)
 
     def set_score(self, agent: AgentId, kind: TaskType, ppm: int) -> None:
         """Set what a task of ``kind`` is worth in the hands of ``agent``, parts per million."""

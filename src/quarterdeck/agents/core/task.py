@@ -27,7 +27,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """Who may take which work; ``reason`` says why it is paused.
 
     ``accepts`` and ``markets`` are what it takes, all where they are empty; ``cost_units`` is what it charges
-    for a task in money units, None where it does not say.
+    for a task in money units, None where it does not say. Work was kept in vain for one that is ``missed``:
+    none is kept for it until it takes some again.
     """
 
     name: AgentId
@@ -44,6 +45,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[str, ...] = ()
     cost_units: int | None = None
     autonomy: Autonomy = Autonomy.PAPER
+    missed: bool = False
 
     def lacks(self, demand: Demand) -> tuple[str, ...]:
         """Return the capabilities that ``demand`` asks for and the agent has not."""

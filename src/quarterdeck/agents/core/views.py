@@ -183,6 +183,7 @@ def claim_of(task: Task) -> Claim:
         lease_until=rfc3339(task.lease_until),
         because=task.because,
         begun=task.begun,
+        depends_on=task.depends_on,
     )
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from quarterdeck.agents.core import matching
 from quarterdeck.agents.core.fleet import TYPES, Fleet
 from quarterdeck.agents.core.policy import MICROSECOND, PRESSING
-from quarterdeck.agents.core.pool import Pool
+from quarterdeck.agents.core.pool import MARGIN_PPM, Pool
 from quarterdeck.agents.core.task import Agent, Demand, Task
 from quarterdeck.agents.model import (
     AgentState,
@@ -34,13 +34,17 @@ _NONE = matching.NONE
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps."""
+    """The task chosen and by which factors, or none and why; ``kept`` if asking again soon helps.
+
+    It was kept in vain for those who are ``missed``.
+    """
 
     task_id: TaskId | None
     because: str
     factors: Factors | None = None
     kept: bool = False
     bounded: bool = False
+    missed: tuple[AgentId, ...] = ()
 
 
 def choose(agent: Agent, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at: Nanos) -> Choice:
@@ -92,8 +96,28 @@ def choose_many(
         task = tasks[name]
         factors = scene.factors(task, row)
         because = _sentence(agent, task, factors)
-        choices.append(Choice(task_id=name, because=because, factors=factors))
+        missed = _missed(agent, task, row, pool, machine_at=machine_at)
+        choices.append(Choice(task_id=name, because=because, factors=factors, missed=missed))
     return choices
+
+
+def _missed(
+    agent: Agent, task: Task, told: Sequence[int], pool: Pool, *, machine_at: Nanos
+) -> tuple[AgentId, ...]:
+    """Return for whom ``task``, which ``agent`` gets, was kept in vain: who was free and better, and did not ask.
+
+    Only just after that moment: of work that waits longer nobody can say for whom.
+    """
+    kept_ns = pool.policy.hold_ms * MILLISECOND
+    if not kept_ns <= machine_at - task.ready_machine_at < 2 * kept_ns:
+        return ()
+    best = told[matching.TOLD : matching.TOLD + 2 * matching.TOP]
+    known = pool.fleet.known
+    return tuple(
+        known[place].name
+        for place, worth in zip(best[::2], best[1::2], strict=True)
+        if place != _NONE and worth > told[0] + MARGIN_PPM and known[place].name != agent.name
+    )
 
 
 def moved(task: Task, agent: Agent, pool: Pool, *, holder: AgentId, machine_at: Nanos) -> Choice:

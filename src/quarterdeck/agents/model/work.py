@@ -105,7 +105,8 @@ class ClaimWork(Command, frozen=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A task under lease. ``lease_token`` must come back with every word about it.
 
-    One that is not ``begun`` may move to an idle agent until its lease is renewed.
+    One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on``
+    names has ended: its results are what this task goes on with.
     """
 
     task_id: TaskId
@@ -119,6 +120,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: str
     because: str
     begun: bool = True
+    depends_on: tuple[str, ...] = ()
 
 
 class ClaimAnswer(Answer, frozen=True):

@@ -33,7 +33,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.agents.service.telling import PARTITION, birth_of, tell
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, Overloaded
-from quarterdeck.kernel.ids import TaskId
+from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.time import MILLISECOND, Nanos
 from quarterdeck.runtime.sequencer import Step
 
@@ -155,6 +155,8 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
     tell(service, board.expire(at=at, machine_at=machine_at), step=step)
     # What just ended may have led to the agent's own quarantine.
     agent = service.members[agent.name]
+    if agent.missed:
+        board.ready.fleet.miss(replace(agent, missed=False))
     claims: list[Claim] = []
     while len(claims) < command.most:
         choices = why.choose_many(
@@ -166,6 +168,9 @@ def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer
         claims.extend(_given(service, agent, choices, begun=command.start, step=step))
     if not claims:
         claims.extend(_taken_over(service, agent, step, begun=command.start))
+    if agent.missed:
+        # It is back once it has taken something; else it stays as it is written.
+        _note_missed(service, agent.name, step, missed=not claims)
     if claims:
         return ClaimAnswer(claim=claims[0], more=tuple(claims[1:]))
     due = board.alarms.next()
@@ -198,10 +203,22 @@ def _given(
             begun=begun,
         )
     tell(service, given, step=step)
+    for name in dict.fromkeys(name for choice in choices for name in choice.missed):
+        _note_missed(service, name, step, missed=True)
     for change in given:
         for bound in board.ready.bounds.started(change.task, step.machine_at):
             store.save_bound(bound, step)
     return [views.claim_of(change.task) for change in given]
+
+
+def _note_missed(service: AgentsService, name: AgentId, step: Step, *, missed: bool) -> None:
+    """Remember whether work was kept in vain for the agent ``name``; written where that is new."""
+    before = service.members[name]
+    after = replace(before, missed=missed)
+    service.board.ready.fleet.miss(after)
+    if before.missed is not missed:
+        service.members[name] = after
+        store.save_missed(after, step)
 
 
 def _taken_over(

@@ -142,6 +142,8 @@ ALTER TABLE agents ADD COLUMN accepts TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE agents ADD COLUMN markets TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
+-- Nobody was missed before it was looked at who is.
+ALTER TABLE agents ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
@@ -385,3 +387,6 @@ CREATE TABLE risk_fits (
   parameters TEXT NOT NULL,
   model TEXT NOT NULL
 ) STRICT;
+
+-- What the deck was forecast to lose at levels besides 95 and 99 %.
+ALTER TABLE risk_deck_forecasts ADD COLUMN more TEXT;

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
-from quarterdeck.agents.model import GetWork
+from quarterdeck.agents.model import GetWork, TaskReady
 from quarterdeck.execution.model import GetGateNow
 from quarterdeck.kernel.errors import DomainError
 from quarterdeck.kernel.messages import Message, Query
@@ -28,6 +28,7 @@ from quarterdeck.server.live.streams import (
     EventStream,
     LatestStream,
     MarketStream,
+    ReadyStream,
     Stream,
 )
 from quarterdeck.server.ports import Ports
@@ -61,6 +62,7 @@ class Hub:
         self._instruments = by_symbol(ports.instruments)
         self._regimes: dict[str, Regime] = {}
         self._latest = {name: LatestStream() for name in LATEST}
+        self._ready = ReadyStream()
         self._slice = -1
         self._wanted = False
         self._missed = False
@@ -165,6 +167,7 @@ class Hub:
         self._market, self._equity, self._events = market, equity, told
         self.streams = {
             **self._latest,
+            "ready": self._ready,
             "market": market,
             "equity": equity,
             "events": told,
@@ -185,6 +188,8 @@ class Hub:
         for message in messages:
             if isinstance(message, BarsClosed):
                 self._slice = message.index
+            if isinstance(message, TaskReady):
+                self._ready.put(message.capability)
             event = event_of(message, self._instruments, slice_index=self._slice)
             if event is not None:
                 self._events.put(event)

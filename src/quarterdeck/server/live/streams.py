@@ -83,6 +83,13 @@ TOPICS: tuple[Topic, ...] = (
         interval_ms=250,
     ),
     Topic(
+        name="ready",
+        summary="Capabilities for which work has become ready: a hint to claim, never a promise.",
+        permission=Permission.WORK,
+        lossless=False,
+        interval_ms=100,
+    ),
+    Topic(
         name="events",
         summary="What happened; no event is ever left out.",
         permission=Permission.READ,
@@ -94,6 +101,7 @@ MARKET_ROWS = 300
 EQUITY_POINTS = 600
 EQUITY_ROWS = 600
 EVENT_ROWS = 1_000
+READY_ROWS = 500
 EVENTS_SHOWN = 100
 EVENTS_A_TURN = 100
 """Most events handed to one client before others have their turn."""
@@ -233,6 +241,37 @@ class EquityStream:
     def deltas(self, position: int) -> tuple[list[bytes], int] | None:
         """Return the new points as one delta."""
         return _joined(self._ring, position, key=b'{"points":[')
+
+
+class ReadyStream:
+    """The capabilities for which work became ready lately, each once."""
+
+    def __init__(self) -> None:
+        self._ring = Ring(READY_ROWS)
+
+    @property
+    def end(self) -> int:
+        """The position after the last row."""
+        return self._ring.end
+
+    def put(self, capability: str) -> None:
+        """Say that there is work for ``capability``."""
+        self._ring.append(msgspec.json.encode(capability))
+
+    def snapshot(self) -> bytes | None:
+        """Return the last capabilities: who has missed some is hinted at all of them."""
+        return _capabilities(self._ring.last(READY_ROWS))
+
+    def deltas(self, position: int) -> tuple[list[bytes], int] | None:
+        """Return the capabilities since ``position`` as one delta."""
+        rows = self._ring.since(position)
+        if rows is None:
+            return None
+        return ([_capabilities(rows)] if rows else []), self._ring.end
+
+
+def _capabilities(rows: Iterable[bytes]) -> bytes:
+    return b'{"capabilities":[' + b",".join(dict.fromkeys(rows)) + b"]}"
 
 
 class EventStream:
