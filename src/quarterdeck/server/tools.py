@@ -373,6 +373,7 @@ TELLINGS: Mapping[str, Telling] = {
             "weights": "fraction of equity by symbol; the rest is cash",
             "horizon_bars": "bars it is to last",
             "risk_aversion": "return a unit of variance must bring",
+            "limits": "what an objective's weights must keep to; a group without symbols is a sector",
         },
         reply=plan_reply,
         detail=True,
@@ -449,6 +450,9 @@ def _flat(
     inner = flat.get("properties")
     if isinstance(inner, dict):
         flat["properties"] = {name: _flat(part, components) for name, part in inner.items()}
+    items = flat.get("items")
+    if isinstance(items, dict):
+        flat["items"] = _flat(items, components)
     return flat
 
 
