@@ -175,6 +175,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "breakers.volatility_halt_fraction": ("fraction of price", "A move of so much from one close to the next opens the instrument's breaker."),
     "breakers.cool_down_bars": ("bars", "After so many an open breaker is tried again, half-open: one order a bar passes."),
     "breakers.probe_bars": ("bars", "A half-open breaker closes after so many without an event; one event opens it again."),
+    "risk.levels": (
+        "confidence levels",
+        "Levels of VaR and ES, up to 8 ascending from 0.5 to 0.999; 0.95 and 0.99 are always among them: limits rest on these.",
+    ),
     "risk.position_var99_budget_fraction": (
         "fraction of capital",
         "What one position may lose in a bar at 99 % value at risk; the learned position limit follows from it.",

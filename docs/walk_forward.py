@@ -18,13 +18,15 @@ import numpy as np
 from quarterdeck.data import CLOSES_US20, path_of
 from quarterdeck.kernel.time import parse_rfc3339
 from quarterdeck.library.bars import read_bars, slices
-from quarterdeck.library.optimise import Limits
+from quarterdeck.library.optimise import Constraints, Limits
 from quarterdeck.library.walk_forward import Record, walk_forward
 
 PAGE = Path(__file__).parent / "reference" / "portfolio.md"
 BEGIN, END = "<!-- walk-forward: begin -->\n", "<!-- walk-forward: end -->\n"
 WINDOW, EVERY, COST_BPS, YEAR = 504, 21, 10.0, 252
 VOL_CAP = 0.20
+FOLLOWERS = 10
+"""Stocks that tracking follows the equal weights of all with."""
 ROWS = (
     "equal-weight",
     "min-volatility",
@@ -33,6 +35,7 @@ ROWS = (
     "risk-parity",
     "hrp",
     "min-cvar",
+    "tracking",
 )
 
 
@@ -52,6 +55,8 @@ def returns_since(first: str) -> tuple[np.ndarray, int]:
 def record(returns: np.ndarray, objective: str) -> Record:
     """Return one row's figures."""
     cap = VOL_CAP / YEAR**0.5 if objective == "max-return" else None
+    n = returns.shape[1]
+    few = Constraints(benchmark=np.full(n, 1.0 / n), max_assets=FOLLOWERS)
     return walk_forward(
         returns,
         objective=objective,
@@ -59,6 +64,7 @@ def record(returns: np.ndarray, objective: str) -> Record:
         every=EVERY,
         cost=COST_BPS * 1e-4,
         limits=Limits(vol_cap=cap),
+        constraints=few if objective == "tracking" else None,
         periods_per_year=YEAR,
     )
 
@@ -79,7 +85,8 @@ def table() -> str:
     head = (
         f"{n} stocks, {len(returns) - WINDOW} sessions, the first decision on the first session of "
         f"1995, the last close 2022-12-28. Window {WINDOW} sessions, rebalanced every {EVERY}, "
-        f"{COST_BPS:g} bps of what is traded, max-return at a volatility of {VOL_CAP:.0%}.\n\n"
+        f"{COST_BPS:g} bps of what is traded, max-return at a volatility of {VOL_CAP:.0%}, "
+        f"tracking of equal weights with at most {FOLLOWERS} stocks.\n\n"
         "| objective | return a year | volatility | Sharpe | worst drawdown | turnover a year | "
         "cost a year | no answer |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
     )

@@ -75,6 +75,7 @@ GOOD: dict[str, Json] = {
     "POST /portfolio/allocation": {
         "mode": "approval", "objective": "min-volatility", "agents": ["trend", "breakout"], "sessions": 60,
         "every": "month", "drift": 0.05, "min_share": 0.1, "max_share": 0.9,
+        "vol_cap": None, "confidence": None,
     },
     "POST /portfolio/allocation/carry": {"reason": "r"},
     "POST /portfolio/allocation/end": {"reason": "r"},
@@ -386,6 +387,8 @@ OPTIONAL_HERE = {
     ("POST /portfolio/allocation", "drift"),
     ("POST /portfolio/allocation", "min_share"),
     ("POST /portfolio/allocation", "max_share"),
+    ("POST /portfolio/allocation", "vol_cap"),
+    ("POST /portfolio/allocation", "confidence"),
     ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),

@@ -222,6 +222,7 @@ def risks(options: argparse.Namespace) -> int:
         "clusters": risks.clusters,
         "metrics": risks.metrics,
         "fits": risks.fits,
+        "forecast": risks.forecast,
         "timeline": risks.timeline,
     }
     if options.action == "brief":

@@ -183,6 +183,8 @@ def _arranged(options: argparse.Namespace) -> Answer:
         "drift": options.drift,
         "min_share": options.min_share,
         "max_share": options.max_share,
+        "vol_cap": options.vol_cap,
+        "confidence": options.confidence,
     }
 
 

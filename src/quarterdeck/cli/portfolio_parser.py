@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
-from quarterdeck.cli.rebalance_parser import OBJECTIVES, SHARED
+from quarterdeck.cli.rebalance_parser import OBJECTIVES
 
 PARTS = ("agent", "strategy", "symbol", "sector", "regime")
 
@@ -55,7 +55,7 @@ def _allocation(
 ) -> tuple[argparse.ArgumentParser, ...]:
     allocate = actions.add_parser("allocate", help="let capital be shared out among agents")
     allocate.add_argument("agents", metavar="A,B", help="among whom")
-    allocate.add_argument("--objective", choices=SHARED, required=True)
+    allocate.add_argument("--objective", choices=OBJECTIVES, required=True)
     allocate.add_argument(
         "--sessions",
         type=int,
@@ -73,6 +73,11 @@ def _allocation(
     )
     for name, default in (("min-share", 0.0), ("max-share", 1.0)):
         allocate.add_argument(f"--{name}", type=float, default=default, metavar="FRACTION")
+    for name, text in (
+        ("vol-cap", "largest deviation of a session's return, for max-return"),
+        ("confidence", "of min-cvar"),
+    ):
+        allocate.add_argument(f"--{name}", type=float, metavar="X", help=text)
     carry = actions.add_parser("carry", help="move capital to the best shares now")
     end = actions.add_parser("end-allocation", help="share capital out no longer")
     for action in (carry, end):

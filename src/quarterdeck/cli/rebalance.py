@@ -24,6 +24,10 @@ def run(options: argparse.Namespace) -> int:
         case "mandates":
             found = ask(folder, "GET", "/portfolio/mandates")
             lines = [_mandate_line(row) for row in found["mandates"]]
+            lines += [
+                f"{row['name']}: does nothing yet, its agent {row['agent']} has not joined"
+                for row in found["waiting"]
+            ]
             return _told(found, lines or ["no mandate is set"], options)
         case "plan":
             body = {"agent": options.agent, **_target(options)}

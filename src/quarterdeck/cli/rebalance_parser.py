@@ -6,8 +6,9 @@ import argparse
 
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
 
-SHARED = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
-OBJECTIVES = (*SHARED, "max-return", "min-cvar")
+OBJECTIVES = (
+    "min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight", "max-return", "min-cvar",
+)  # fmt: skip
 TRACKING = "tracking"
 """What only an account can be brought to, within limits of its own."""
 

@@ -97,6 +97,46 @@ def fits(data_dir: Path, *, as_json: bool) -> int:
     return _lines(found["fits"], _fit, none=none, as_json=as_json)
 
 
+def forecast(data_dir: Path, *, as_json: bool) -> int:
+    """Print what each instrument, cluster and holding may lose in the next bar, at every level."""
+    found = {
+        "instruments": ask(data_dir, "GET", "/risk")["instruments"],
+        "clusters": ask(data_dir, "GET", "/risk/clusters")["clusters"],
+        "held": ask(data_dir, "GET", "/risk/holdings")["subjects"],
+    }
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for name, rows, label in (
+        ("instrument, of its price", found["instruments"], "symbol"),
+        ("cluster, evenly spread", found["clusters"], "cluster"),
+        ("held by, in money", found["held"], "subject"),
+    ):
+        if rows:
+            print(_heads(name, [one["level"] for one in rows[0]["levels"]]))
+        for row in rows:
+            print(_losses(row[label], row))
+    return 0
+
+
+def _heads(name: str, levels: Sequence[float]) -> str:
+    said = [f"{round(100 * level, 9):g} %" for level in levels]
+    return f"{name:<26}" + "".join(f"{f'VaR {one}':>14}{f'ES {one}':>14}" for one in said)
+
+
+def _losses(name: str, row: Answer) -> str:
+    cells = [one[figure] for one in row["levels"] for figure in ("var", "es")]
+    shown = [
+        "-" if cell is None else f"{cell:.2%}" if isinstance(cell, float) else str(cell)
+        for cell in cells
+    ]
+    return f"{name:<26}" + "".join(f"{cell:>14}" for cell in shown) + _reason(row)
+
+
+def _reason(row: Answer) -> str:
+    return f"  {row['reason']}" if row.get("reason") else ""
+
+
 def stress(data_dir: Path, *, shocks: Sequence[str], others: float, as_json: bool) -> int:
     """Print what is held would lose in every scenario, or in the one that is named."""
     if not shocks and not others:

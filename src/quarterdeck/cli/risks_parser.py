@@ -29,6 +29,9 @@ def add_risks(subparsers: Commands) -> None:
     metrics = actions.add_parser(
         "metrics", help="beta, turnover, drawdown and more of the deck and each agent"
     )
+    forecast = actions.add_parser(
+        "forecast", help="VaR and ES of instruments, clusters and what is held, at every level"
+    )
     fits = actions.add_parser("fits", help="fitted experts: which were let in, and what they weigh")
     stress = actions.add_parser("stress", help="what is held would lose in every scenario")
     stress.add_argument(
@@ -51,8 +54,8 @@ def add_risks(subparsers: Commands) -> None:
     lift = actions.add_parser("lift", help="take a standing response back")
     lift.add_argument("response", metavar="ID", help="its id, as 'risks responses' shows it")
     lift.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    plain = (level, brief, timeline, events, responses, condition, credit, clusters, metrics, fits)
-    for action in (*plain, stress, adapt, lift):
+    told = (level, brief, timeline, events, responses, condition, credit, clusters, metrics)
+    for action in (*told, forecast, fits, stress, adapt, lift):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=commands.risks)

@@ -15,10 +15,13 @@ from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.risk.core.judgement import Judgement
 from quarterdeck.risk.core.ladder import undoing
+from quarterdeck.risk.core.tails import Tails
 from quarterdeck.risk.model import (
     ComponentRiskView,
     CoverageView,
     HoldingsRiskView,
+    LevelLoss,
+    LevelRisk,
     LimitChangeView,
     LimitEffect,
     Points,
@@ -139,7 +142,7 @@ def effects_text(effects: tuple[LimitEffect, ...]) -> str:
 def coverage_view(always: Judgement, recent: Judgement, *, tail: float) -> CoverageView:
     """Return the view of a forecast's judgements since the start and over recent bars."""
     return CoverageView(
-        level=1.0 - tail,
+        level=round(1.0 - tail, 12),
         observations=always.observations,
         hits=always.hits,
         expected_fraction=tail,
@@ -161,15 +164,16 @@ def holdings_view(
     es: npt.NDArray[np.float64],
     marginal: npt.NDArray[np.float64],
     symbols: tuple[str, ...],
+    tails: Tails,
     ratio: float,
     spike: float,
     usual: npt.NDArray[np.float64],
 ) -> HoldingsRiskView:
-    """Return the view of what a subject holds, ``weights`` in money; levels are 95 and 99 %.
+    """Return the view of what a subject holds, ``weights`` in money; ``marginal`` are of the 99 % VaR.
 
     ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike.
     """
-    total = float(var[1])
+    total = float(var[tails.at99])
     components = []
     for i in np.flatnonzero(weights).tolist():
         slope = float(marginal[i])
@@ -185,7 +189,7 @@ def holdings_view(
         )
     shares = [one.var99_share for one in components if one.var99_share is not None]
     volumes = [one.volume_bars for one in components if one.volume_bars is not None]
-    figures = [_money(float(x)) if x == x else None for x in (var[0], es[0], var[1], es[1])]
+    levels = losses_of(tails, var, es)
     return HoldingsRiskView(
         subject=subject,
         gross=_money(float(np.abs(weights).sum())),
@@ -194,11 +198,36 @@ def holdings_view(
         volatility_regime=volatility_regime(ratio, spike=spike),
         concentration=max(shares) if shares else None,
         volume_bars=max(volumes) if volumes and len(volumes) == len(components) else None,
-        var95=figures[0],
-        es95=figures[1],
-        var99=figures[2],
-        es99=figures[3],
+        var95=levels[tails.at95].var,
+        es95=levels[tails.at95].es,
+        var99=levels[tails.at99].var,
+        es99=levels[tails.at99].es,
+        levels=levels,
         components=tuple(components),
+    )
+
+
+def losses_of(
+    tails: Tails, var: npt.NDArray[np.float64], es: npt.NDArray[np.float64]
+) -> tuple[LevelLoss, ...]:
+    """Return the losses (levels,) in money as they are told, to the cent."""
+    return tuple(
+        LevelLoss(
+            level=level,
+            var=_money(low) if low == low else None,
+            es=_money(mean) if mean == mean else None,
+        )
+        for level, low, mean in zip(tails.levels, var.tolist(), es.tolist(), strict=True)
+    )
+
+
+def shares_of(
+    tails: Tails, var: npt.NDArray[np.float64], es: npt.NDArray[np.float64]
+) -> tuple[LevelRisk, ...]:
+    """Return the losses (levels,) as they are told, as shares."""
+    return tuple(
+        LevelRisk(level=level, var=_known(low), es=_known(mean))
+        for level, low, mean in zip(tails.levels, var.tolist(), es.tolist(), strict=True)
     )
 
 

@@ -195,7 +195,8 @@ CREATE TABLE risk_deck_forecasts (
   var95 REAL,  -- hashed
   es95 REAL,  -- hashed
   var99 REAL,  -- hashed
-  es99 REAL  -- hashed
+  es99 REAL,  -- hashed
+  more TEXT  -- hashed
 ) STRICT;
 CREATE TABLE risk_fits (
   number INTEGER PRIMARY KEY,  -- hashed
@@ -228,11 +229,11 @@ ON CONFLICT (agent, instrument) DO UPDATE SET quantity_units = excluded.quantity
 SELECT agent, instrument, quantity_units FROM risk_positions ORDER BY agent, instrument
 
 -- deck_forecast_saved --
-INSERT INTO risk_deck_forecasts (slice, at, lost, var95, es95, var99, es99)
-VALUES (:slice, :at, :lost, :var95, :es95, :var99, :es99)
+INSERT INTO risk_deck_forecasts (slice, at, lost, var95, es95, var99, es99, more)
+VALUES (:slice, :at, :lost, :var95, :es95, :var99, :es99, :more)
 
 -- deck_forecasts --
-SELECT lost, var95, es95, var99, es99 FROM risk_deck_forecasts ORDER BY slice
+SELECT lost, var95, es95, var99, es99, more FROM risk_deck_forecasts ORDER BY slice
 
 -- limit_saved --
 INSERT INTO risk_limits

@@ -208,9 +208,13 @@ class ScenarioEntry(_Section, frozen=True):
     others: Move = 0.0
 
 
+Level = Annotated[float, msgspec.Meta(ge=0.5, le=0.999)]
+
+
 class RiskSection(_Section, frozen=True):
     """How forecasts become limits: the share of the paper capital one position may risk in a bar.
 
+    ``levels`` are the confidence levels of VaR and ES, ascending, 0.95 and 0.99 among them.
     ``limit_band_fraction`` is the change a learned limit must make before it moves, and
     ``limit_loosening_fraction`` the most it then rises in a bar (it falls at once);
     ``size_band_fraction`` is the change that the size multiplier must make;
@@ -224,6 +228,7 @@ class RiskSection(_Section, frozen=True):
     anew as one more expert, 0 for never. The other thresholds are those of their events.
     """
 
+    levels: tuple[Level, ...] = (0.95, 0.99)
     position_var99_budget_fraction: Fraction = 0.015
     limit_band_fraction: Fraction = 0.10
     limit_loosening_fraction: Fraction = 0.05

@@ -28,6 +28,8 @@ from quarterdeck.runtime.config import (
 )
 
 MAX_CONFIG_BYTES = 1_000_000
+LEVELS, MAX_LEVELS = (0.95, 0.99), 8
+"""Confidence levels that a deck forecasts whatever else, and how many it may."""
 
 
 def read_config(path: Path) -> Config:
@@ -91,6 +93,10 @@ def parse_config(raw: dict[str, Any]) -> Config:
         raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.portfolio.mean not in PORTFOLIO_MEANS:
         raise InvalidInput.of("portfolio.mean", config.portfolio.mean, ", ".join(PORTFOLIO_MEANS))
+    levels = config.risk.levels
+    if len(levels) > MAX_LEVELS or list(levels) != sorted({*levels, *LEVELS}):
+        some = f"up to {MAX_LEVELS} ascending, 0.95 and 0.99 among them: limits rest on these"
+        raise InvalidInput.of("risk.levels", ", ".join(map(str, levels)), some)
     asked = config.portfolio.objectives
     if not asked or len(set(asked)) < len(asked) or set(asked) - set(PORTFOLIO_OBJECTIVES):
         some = f"one or more of {', '.join(PORTFOLIO_OBJECTIVES)}, each once"

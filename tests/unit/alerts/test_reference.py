@@ -92,7 +92,13 @@ def test_every_number_has_its_own_name_and_says_whose_it_is() -> None:
     names = [number.name for number in NUMBERS]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+\.[a-z0-9_]+", name) for name in names)
-    assert {number.subject for number in NUMBERS} <= {"instrument", "agent", "invariant", "deck"}
+    assert {number.subject for number in NUMBERS} <= {
+        "instrument",
+        "agent",
+        "invariant",
+        "mandate",
+        "deck",
+    }
 
 
 def test_the_configuration_knows_the_same_fields() -> None:

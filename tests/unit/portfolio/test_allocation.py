@@ -134,6 +134,62 @@ def test_shares_are_those_of_the_optimiser_on_returns_net_of_charges() -> None:
     assert told.warning is None
 
 
+def test_shares_of_the_highest_return_keep_to_their_cap_and_bounds() -> None:
+    deck = ready(objective=Objective.MIN_VOLATILITY)
+    calm = deck.shown()
+    spread = [row.volatility for row in calm.rows]
+    cap = 0.5 * (min(spread) + max(spread))  # type: ignore[type-var, operator]
+    deck.arrange(objective=Objective.MAX_RETURN, vol_cap=cap, min_share=0.05, max_share=0.8)
+    told = deck.shown()
+    shares = [row.target for row in told.rows]
+    assert told.reason is None
+    assert all(0.05 - 1e-9 <= share <= 0.8 + 1e-9 for share in shares)  # type: ignore[operator]
+    assert told.optimality_gap is not None
+    assert told.optimality_gap <= 1e-8
+
+    def gain(view: AllocationView) -> float:
+        return sum(row.target * row.expected_return for row in view.rows)  # type: ignore[operator, misc]
+
+    assert gain(told) >= gain(calm)
+    deck.arrange(objective=Objective.MAX_RETURN, vol_cap=1e-9)
+    assert "at least" in (deck.shown().reason or "")
+
+
+def test_shares_of_least_cvar_lose_less_in_the_worst_sessions_than_equal_ones() -> None:
+    deck = ready(objective=Objective.MIN_CVAR, confidence=0.9)
+    told = deck.shown()
+    assert told.cvar is not None
+    worst = deck.allocation._series
+    days = sorted(worst["mine"])[-20:]
+    equal = sorted(sum(worst[agent][day] for agent in AGENTS) / 3 for day in days)
+    assert told.cvar <= -sum(equal[:2]) / 2 + 1e-9
+    assert told.solver == "highs"
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"objective": Objective.MAX_RETURN}, "vol_cap"),
+        ({"objective": Objective.MAX_RETURN, "vol_cap": 0.0}, "vol_cap"),
+        ({"objective": Objective.MAX_RETURN, "vol_cap": float("nan")}, "vol_cap"),
+        ({"objective": Objective.HRP, "vol_cap": 0.1}, "vol_cap"),
+        ({"objective": Objective.MIN_CVAR}, "confidence"),
+        ({"objective": Objective.MIN_CVAR, "confidence": 0.99}, "confidence"),
+        ({"objective": Objective.MIN_CVAR, "confidence": 0.1}, "confidence"),
+        ({"objective": Objective.MIN_VOLATILITY, "confidence": 0.9}, "confidence"),
+        ({"objective": Objective.TRACKING}, "objective"),
+    ],
+)
+def test_a_figure_that_is_missing_or_goes_with_another_objective_is_named(
+    terms: dict[str, Any], field: str
+) -> None:
+    deck = AllocationDeck()
+    with pytest.raises(InvalidInput) as refused:
+        deck.arrange(**terms)
+    assert refused.value.field == field
+    assert deck.shown().allocation is None
+
+
 def test_approved_capital_moves_as_far_as_it_is_free_and_nobody_gains() -> None:
     deck = ready()
     before, total = deck.shown(), sum(deck.equities().values())

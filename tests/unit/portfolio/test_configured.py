@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
+from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.portfolio.model import EndMandate, GetMandates, MandateView, RebalanceStatus
 from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.policy import OPERATOR_CALLER
@@ -39,6 +40,30 @@ def test_a_mandate_begins_with_its_agent_and_is_traded() -> None:
     assert deck.held("AAA") > 0
     deck.join("late")
     assert [each.mandate.name for each in mandates(deck)] == ["core", "later"]
+
+
+def test_a_mandate_whose_agent_has_not_joined_is_told_until_it_has() -> None:
+    deck = deck_with(GOOD, {**GOOD, "name": "later", "agent": "late"})
+
+    def waiting() -> list[str]:
+        view = deck.rebalancing.mandates(GetMandates(), OPERATOR_CALLER)
+        return [each.name for each in view.waiting]
+
+    def told() -> dict[str, float | None]:
+        numbers = [
+            each
+            for each in deck.said(NumbersPublished)
+            if each.name == "portfolio.waiting_mandates_count"
+        ]
+        return dict(numbers[-1].values)
+
+    deck.bar()
+    assert waiting() == ["later"]
+    assert told() == {"core": 0.0, "later": 1.0}
+    deck.join("late")
+    deck.bar()
+    assert waiting() == []
+    assert told() == {"core": 0.0, "later": 0.0}
 
 
 def test_what_a_person_ended_stays_ended_after_a_restart() -> None:

@@ -7,6 +7,7 @@ import sqlite3
 
 import numpy as np
 
+from quarterdeck.risk.core.tails import USUAL
 from quarterdeck.risk.model import VolatilityRegime
 from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.risk.store import holdings_view, volatility_regime
@@ -30,6 +31,7 @@ def test_what_is_held_says_net_volatility_share_and_bars_of_volume() -> None:
         es=np.array([6.0, 12.0]),
         marginal=np.array([0.04, 0.02, 0.0]),
         symbols=("A", "B", "C"),
+        tails=USUAL,
         ratio=1.4,
         spike=2.0,
         usual=np.array([1_000.0, 50.0, np.nan]),
@@ -50,6 +52,7 @@ def test_liquidity_is_not_told_where_the_volume_of_anything_held_is_unknown() ->
         es=unknown,
         marginal=unknown,
         symbols=("A", "B"),
+        tails=USUAL,
         ratio=math.nan,
         spike=2.0,
         usual=np.array([1_000.0, np.nan]),

@@ -436,6 +436,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
                     es95=0.03,
                     var99=0.0345678,
                     es99=0.05,
+                    levels=(risk.LevelRisk(0.95, 0.02, 0.03), risk.LevelRisk(0.99, 0.04, 0.05)),
                     multiplier=0.8,
                     position_limit=Decimal("31234.567891"),
                     limit_version=4,

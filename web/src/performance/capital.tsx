@@ -71,7 +71,7 @@ export function AllocationPanel() {
           {data.moves.length > 0 && <ul className="px-3 pb-2 text-muted">{data.moves.map((move) => <li key={`${move.from_agent} ${move.to_agent}`}>{`${money(move.amount, { whole: false })} would move from ${move.from_agent} to ${move.to_agent}`}</li>)}</ul>}
           {data.reason !== null && <p className="px-3 pb-2 text-xs text-warn">{data.reason}</p>}
           {data.warning !== null && <p className="px-3 pb-2 text-xs text-warn">{data.warning}</p>}
-          {data.span_from !== null && data.span_to !== null && <p className="px-3 pb-1 text-xs text-faint">sessions <When at={data.span_from} /> to <When at={data.span_to} />; {data.solver}, optimality gap {data.optimality_gap === null ? DASH : data.optimality_gap.toExponential(1)}</p>}
+          {data.span_from !== null && data.span_to !== null && <p className="px-3 pb-1 text-xs text-faint">sessions <When at={data.span_from} /> to <When at={data.span_to} />; {data.solver}, optimality gap {data.optimality_gap === null ? DASH : data.optimality_gap.toExponential(1)}{data.cvar === null ? "" : `, mean loss of the worst sessions ${percent(data.cvar, 2)}`}</p>}
           {data.due !== null && <p className="px-3 pb-2 text-xs text-warn">due since {data.due}</p>}
           {data.last !== null && <p className="px-3 pb-2 text-xs text-faint">last: {data.last}</p>}
           {data.allocation !== null && (

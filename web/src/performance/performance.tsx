@@ -198,7 +198,10 @@ export default function Performance() {
       <ViewsPanel />
       <AllocationPanel />
       <ViewPanel<MandatesView> title="Mandates" path="/portfolio/mandates" className="shrink-0" note={() => "triggers count in market time"}>
-        {(data) => <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />}
+        {(data) => (<>
+          <Table label="Mandates" columns={MANDATES} rows={data.mandates} rowKey={(row) => row.mandate.name} empty="The deck watches over no account: set a mandate with quarterdeck rebalance mandate." />
+          {data.waiting.map((row) => <p key={row.name} className="px-3 pb-2 text-xs text-warn">The mandate {row.name} of the configuration does nothing yet: its agent {row.agent} has not joined.</p>)}
+        </>)}
       </ViewPanel>
       <PagedPanel<RebalancesView> title="Rebalances" path="/portfolio/rebalances" className="shrink-0">
         {(data) => <Table label="Rebalances" columns={REBALANCES} rows={data.rebalances} rowKey={(row) => row.number} empty="No account was rebalanced yet." />}

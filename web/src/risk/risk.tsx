@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { StateWord, When } from "../parts/cells";
 import { PlainCommand, ReasonCommand } from "../parts/command";
 import { DASH, count, fixed, instant, money, percent, words } from "../parts/format";
@@ -40,13 +40,23 @@ function why(row: RiskView): string {
   return row.reason ?? `${row.have} of ${row.need} observations`;
 }
 
-const FORECASTS: ReadonlyArray<Column<RiskView>> = [
+/** A confidence level as people say it: 0.975 is 97.5. */
+function said(level: number): string {
+  return String(Number((100 * level).toFixed(6)));
+}
+
+/** VaR and ES of every level that the deck forecasts. */
+function byLevel<Row>(levels: ReadonlyArray<number>, show: (row: Row, place: number) => { var: ReactNode; es: ReactNode }): ReadonlyArray<Column<Row>> {
+  return levels.flatMap((level, place) => [
+    { name: `VaR ${said(level)}`, right: true, hint: `Loss of the next bar that ${said(level)} in 100 stay within`, show: (row: Row) => show(row, place).var },
+    { name: `ES ${said(level)}`, right: true, hint: "Mean loss beyond the VaR", show: (row: Row) => show(row, place).es },
+  ]);
+}
+
+const forecasts = (levels: ReadonlyArray<number>): ReadonlyArray<Column<RiskView>> => [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Volatility", right: true, hint: "Standard deviation of the next bar's log return", show: (row) => <Maybe text={percent(row.volatility)} why={why(row)} /> },
-  { name: "VaR 95", right: true, hint: "Loss of the next bar that 95 in 100 stay within", show: (row) => <Maybe text={percent(row.var95)} why={why(row)} /> },
-  { name: "ES 95", right: true, hint: "Mean loss beyond the VaR", show: (row) => <Maybe text={percent(row.es95)} why={why(row)} /> },
-  { name: "VaR 99", right: true, show: (row) => <Maybe text={percent(row.var99)} why={why(row)} /> },
-  { name: "ES 99", right: true, show: (row) => <Maybe text={percent(row.es99)} why={why(row)} /> },
+  ...byLevel<RiskView>(levels, (row, place) => ({ var: <Maybe text={percent(row.levels[place]?.var ?? null)} why={why(row)} />, es: <Maybe text={percent(row.levels[place]?.es ?? null)} why={why(row)} /> })),
   { name: "Size", right: true, hint: "Volatility scaling of new positions", show: (row) => row.multiplier === null ? <Maybe text={DASH} why={why(row)} /> : <span className="ml-auto flex max-w-44 items-center justify-end gap-2 whitespace-nowrap"><Bar share={row.multiplier} label={`size multiplier ${fixed(row.multiplier)}`} />× {fixed(row.multiplier)}</span> },
   { name: "Position limit", right: true, hint: "Per agent", show: (row) => <Maybe text={money(row.position_limit)} why={why(row)} /> },
   { name: "Residuals", right: true, hint: "Observations that the forecast rests on", show: (row) => row.have < row.need ? <span className="text-faint">{why(row)}</span> : count(row.have) },
@@ -54,14 +64,11 @@ const FORECASTS: ReadonlyArray<Column<RiskView>> = [
 
 const YOUNG = "250 bars common to everything held are needed";
 
-const HELD: ReadonlyArray<Column<HoldingsRiskView>> = [
+const held = (levels: ReadonlyArray<number>): ReadonlyArray<Column<HoldingsRiskView>> => [
   { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.subject}</span> },
   { name: "Gross", right: true, show: (row) => money(row.gross) },
   { name: "Net", right: true, hint: "Short positions against long ones", show: (row) => money(row.net) },
-  { name: "VaR 95", right: true, show: (row) => <Maybe text={money(row.var95)} why={YOUNG} /> },
-  { name: "ES 95", right: true, show: (row) => <Maybe text={money(row.es95)} why={YOUNG} /> },
-  { name: "VaR 99", right: true, show: (row) => <Maybe text={money(row.var99)} why={YOUNG} /> },
-  { name: "ES 99", right: true, show: (row) => <Maybe text={money(row.es99)} why={YOUNG} /> },
+  ...byLevel<HoldingsRiskView>(levels, (row, place) => ({ var: <Maybe text={money(row.levels[place]?.var ?? null)} why={YOUNG} />, es: <Maybe text={money(row.levels[place]?.es ?? null)} why={YOUNG} /> })),
   { name: "Volatility", right: true, hint: "Foreseen over the usual one of what is held", show: (row) => <Maybe text={row.volatility_regime === null ? DASH : `${words(row.volatility_regime)}, × ${fixed(row.volatility_ratio ?? 0, 2)}`} why={YOUNG} /> },
   { name: "Liquidity", right: true, hint: "Bars of usual volume that the least liquid position is", show: (row) => <Maybe text={row.volume_bars === null ? DASH : `${fixed(row.volume_bars, 3)} bars`} why="the volume of something held is not known" /> },
   { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)}`).join(" · ")}</span> },
@@ -86,7 +93,7 @@ function verdictOf(coverage: CoverageView) {
 
 const VERDICTS: ReadonlyArray<Column<Verdict>> = [
   { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
-  { name: "Forecast", show: (row) => `${percent(row.coverage.level, 0)} VaR` },
+  { name: "Forecast", show: (row) => `VaR ${said(row.coverage.level)}` },
   { name: "Bars judged", right: true, show: (row) => count(row.coverage.observations) },
   { name: "Losses beyond", right: true, show: (row) => count(row.coverage.hits) },
   { name: "Share", right: true, hint: "Of the bars judged, how many lost more than forecast", show: (row) => <Maybe text={percent(row.coverage.hit_fraction)} why={EMPTY} /> },
@@ -152,11 +159,10 @@ const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Furthest stop", right: true, hint: "An attached stop-loss further away is refused; forecast volatilities of a bar", show: (row) => <Maybe text={row.stop_in_force === null ? DASH : fixed(row.stop_in_force, 1)} why="in force after ten closed trades, unless in the shadow" /> },
 ];
 
-const CLUSTERS: ReadonlyArray<Column<ClusterView>> = [
+const clusters = (levels: ReadonlyArray<number>): ReadonlyArray<Column<ClusterView>> => [
   { name: "Moves together", lead: true, wrap: true, show: (row) => <span className="font-medium">{row.members.join(" · ")}</span> },
   { name: "Correlation", right: true, hint: "Mean of all pairs lately, and usually", show: (row) => `${fixed(row.correlation, 2)} (${fixed(row.usual_correlation, 2)})` },
-  { name: "VaR 99", right: true, hint: "Of one unit spread evenly", show: (row) => <Maybe text={percent(row.var99)} why={YOUNG} /> },
-  { name: "ES 99", right: true, show: (row) => <Maybe text={percent(row.es99)} why={YOUNG} /> },
+  ...byLevel<ClusterView>(levels, (row, place) => ({ var: <Maybe text={percent(row.levels[place]?.var ?? null)} why={YOUNG} />, es: <Maybe text={percent(row.levels[place]?.es ?? null)} why={YOUNG} /> })),
   { name: "Held", right: true, hint: "Gross, by all agents", show: (row) => money(row.held) },
   { name: "Held VaR 99", right: true, show: (row) => <Maybe text={money(row.held_var99)} why="nothing of it is held, or not enough data" /> },
   { name: "Multiplier", right: true, hint: "Learned from its own bars, times what a risen correlation leaves", show: (row) => row.multiplier === null ? <Maybe text={DASH} why="no agent has been scored yet" /> : `× ${fixed(row.multiplier, 2)}` },
@@ -245,10 +251,10 @@ export default function Risk() {
         {(data) => <Table label="Level of risk" columns={LEVELS} rows={data.subjects} rowKey={(row) => row.subject} empty="No slice has closed yet." />}
       </ViewPanel>
       <ViewPanel<RisksView> title="Forecasts for the next bar" path="/risk" className="shrink-0" note={(view) => `losses as positive shares of the price; ${view.confirmed ? "constants confirmed on years never looked at" : `constants of ${view.constants} bars, not confirmed: go by the measured coverage below`}`}>
-        {(data) => <Table label="Forecasts" columns={FORECASTS} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
+        {(data) => <Table label="Forecasts" columns={forecasts(data.instruments[0]?.levels.map((one) => one.level) ?? [])} rows={data.instruments} rowKey={(row) => row.symbol} empty="There is no instrument." />}
       </ViewPanel>
       <ViewPanel<HoldingsView> title="What is held may lose in the next bar" path="/risk/holdings" className="shrink-0" note={() => "in money, with the dependence the instruments have shown"}>
-        {(data) => <Table label="Held" columns={HELD} rows={data.subjects} rowKey={(row) => row.subject} empty="Nothing is held." />}
+        {(data) => <Table label="Held" columns={held(data.subjects[0]?.levels.map((one) => one.level) ?? [])} rows={data.subjects} rowKey={(row) => row.subject} empty="Nothing is held." />}
       </ViewPanel>
       <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
         {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}
@@ -265,8 +271,8 @@ export default function Risk() {
       <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
         {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
       </ViewPanel>
-      <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together"}>
-        {(data) => <Table label="What moves together" columns={CLUSTERS} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}
+      <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together; VaR and ES of one unit spread evenly"}>
+        {(data) => <Table label="What moves together" columns={clusters(data.clusters[0]?.levels.map((one) => one.level) ?? [])} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}
       </ViewPanel>
       <ViewPanel<StressesView> title="Stress" path="/risk/stress" className="shrink-0" note={(view) => `what is held now, through ${count(view.bars)} bars of history and through scenarios`}>
         {(data) => <Table label="Stress" columns={STRESSES} rows={data.scenarios} rowKey={(row) => row.name} empty="There is no scenario." />}

@@ -150,7 +150,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -167,6 +167,7 @@ export interface AllocationView {
   readonly reason: string | null;
   readonly due: string | null;
   readonly last: string | null;
+  readonly cvar: number | null;
 }
 
 /** Let a proposed rebalance be traded. */
@@ -454,7 +455,7 @@ export interface ClusterChangesView {
   readonly next: number | null;
 }
 
-/** One cluster, named by its first member; null where not known yet. ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money. ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves. */
+/** One cluster, named by its first member; null where not known yet. ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money. ``levels`` and ``held_levels`` are the same at every level that is forecast. ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves. */
 export interface ClusterView {
   readonly cluster: string;
   readonly members: ReadonlyArray<string>;
@@ -469,6 +470,8 @@ export interface ClusterView {
   readonly held_es95: Decimal | null;
   readonly held_var99: Decimal | null;
   readonly held_es99: Decimal | null;
+  readonly levels: ReadonlyArray<LevelRisk>;
+  readonly held_levels: ReadonlyArray<LevelLoss>;
   readonly multiplier: number | null;
   readonly learned: number | null;
   readonly bars: number;
@@ -1019,6 +1022,7 @@ export interface HoldingsRiskView {
   readonly es95: Decimal | null;
   readonly var99: Decimal | null;
   readonly es99: Decimal | null;
+  readonly levels: ReadonlyArray<LevelLoss>;
   readonly components: ReadonlyArray<ComponentRiskView>;
 }
 
@@ -1163,6 +1167,20 @@ export interface LevelLimit {
   readonly code: Code;
 }
 
+/** VaR and ES of one confidence level in money; null where unknown. */
+export interface LevelLoss {
+  readonly level: number;
+  readonly var: Decimal | null;
+  readonly es: Decimal | null;
+}
+
+/** VaR and ES of one confidence level, as positive fractions of price; null where unknown. */
+export interface LevelRisk {
+  readonly level: number;
+  readonly var: number | null;
+  readonly es: number | null;
+}
+
 /** Take a standing response back; its event, while it lasts, is not answered again. */
 export interface LiftResponse {
   readonly response_id: string;
@@ -1281,9 +1299,10 @@ export interface MandateView {
   readonly target: TargetFound | null;
 }
 
-/** All mandates, by name. */
+/** All mandates, by name, and those that wait for their agent to join. */
 export interface MandatesView {
   readonly mandates: ReadonlyArray<MandateView>;
+  readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
 /** One instrument as its agent should see it now; null where the deck has no such number yet. */
@@ -2137,7 +2156,7 @@ export interface RiskTimelineView {
   readonly next: number | null;
 }
 
-/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. It also says where a rise is beyond belief, so that the loss is that of the way back. */
+/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
 export interface RiskView {
   readonly symbol: string;
   readonly volatility: number | null;
@@ -2145,6 +2164,7 @@ export interface RiskView {
   readonly es95: number | null;
   readonly var99: number | null;
   readonly es99: number | null;
+  readonly levels: ReadonlyArray<LevelRisk>;
   readonly multiplier: number | null;
   readonly position_limit: Decimal | null;
   readonly limit_version: number;
@@ -2291,7 +2311,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2301,6 +2321,8 @@ export interface SetAllocation {
   readonly drift?: number | null;
   readonly min_share?: number;
   readonly max_share?: number;
+  readonly vol_cap?: number | null;
+  readonly confidence?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
@@ -2784,6 +2806,12 @@ export interface WaitView {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly worst_ms: number;
+}
+
+/** A mandate of the configuration that does nothing, because its agent has not joined. */
+export interface WaitingMandate {
+  readonly name: string;
+  readonly agent: string;
 }
 
 /** A bound and what is used of it; ``free_in_ms`` is when a rate lets the next one begin. */

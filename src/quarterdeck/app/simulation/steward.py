@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
+from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.people import Door, Memory
 from quarterdeck.execution.model import MoveCapital
 from quarterdeck.kernel.messages import Command
@@ -14,17 +16,28 @@ from quarterdeck.portfolio.model import (
     CarryAllocation,
     EndAllocation,
     EndMandate,
+    GroupBounds,
     MandateView,
     Mode,
     Objective,
     Period,
     ProposeRebalance,
     RebalanceView,
+    Restrictions,
     SetAllocation,
     SetMandate,
     Triggers,
 )
 from quarterdeck.runtime.policy import OPERATOR_CALLER
+
+PROPOSED = tuple(one for one in Objective if one is not Objective.TRACKING)
+LIMITED = (
+    Objective.MIN_VOLATILITY,
+    Objective.MAX_SHARPE,
+    Objective.MAX_RETURN,
+    Objective.MIN_CVAR,
+)
+"""Objectives that take limits of every kind."""
 
 
 async def steward(me: Memory, door: Door) -> None:
@@ -63,14 +76,15 @@ def _thought(me: Memory) -> Command:
 
 def _mandate(me: Memory, agent: str) -> SetMandate:
     chance = me.chance
-    objective = chance.pick((None, None, *Objective))
+    objective = chance.pick((None, None, *PROPOSED))
     chosen = chance.some(me.symbols, least=1, most=3)
     weights = {symbol: 0.6 / len(chosen) for symbol in chosen}
+    wanted, limits = _within(chance.fork(f"limits/{me.serial}"), objective, me.symbols)
     return SetMandate(
         name=f"of-{agent}",
         agent=agent,
         mode=chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)),
-        objective=objective,
+        objective=wanted,
         weights=weights if objective is None else None,
         triggers=Triggers(
             every=chance.pick((None, *Period)),
@@ -84,6 +98,38 @@ def _mandate(me: Memory, agent: str) -> SetMandate:
         slices=1 + chance.below(4),
         risk_aversion=chance.pick((None, None, 3.0, 50.0)),
         approve_within_bars=1 + chance.below(6),
+        limits=limits,
+    )
+
+
+def _within(
+    chance: Chance, objective: Objective | None, symbols: Sequence[str]
+) -> tuple[Objective | None, Restrictions | None]:
+    """Return limits that may go with an objective or not, from a stream of draws of their own."""
+    if objective not in LIMITED or not chance.happens(0.5):
+        return objective, None
+    if chance.happens(0.2):
+        objective = Objective.TRACKING
+    low = chance.pick((0.0, 0.0, -0.3))
+    return objective, Restrictions(
+        min_weight=low,
+        max_weight=chance.pick((None, 1.0, 0.4)),
+        groups=tuple(
+            GroupBounds(
+                name=f"g{place}",
+                symbols=tuple(chance.some(symbols, least=1, most=3)),
+                low=chance.pick((0.0, low)),
+                high=chance.pick((0.3, 0.8)),
+            )
+            for place in range(chance.below(3))
+        ),
+        max_turnover=chance.pick((None, 0.1, 0.5)),
+        max_change=chance.pick((None, None, 0.2)),
+        costs=objective is Objective.MAX_SHARPE and chance.happens(0.5),
+        max_gross=chance.pick((None, 1.5)) if low else None,
+        max_assets=chance.pick((None, None, 2)) if objective is not Objective.MIN_CVAR else None,
+        whole_lots=not low and objective is not Objective.MIN_CVAR and chance.happens(0.3),
+        vol_cap=0.25 if objective is Objective.MAX_RETURN else None,
     )
 
 
@@ -102,13 +148,16 @@ def _arrangement(me: Memory) -> Command:
         return CarryAllocation(reason="it is time")
     agents = chance.some(me.tasks, least=2, most=4)
     low = chance.pick((0.0, 0.0, 0.1))
+    mode, objective = chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)), chance.pick(PROPOSED)
     return SetAllocation(
-        mode=chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)),
-        objective=chance.pick(tuple(Objective)),
+        mode=mode,
+        objective=objective,
         agents=tuple(agents),
         sessions=20 + chance.below(10),
         every=chance.pick((None, None, Period.DAY, Period.WEEK)),
         drift=chance.pick((None, 0.01, 0.1)),
         min_share=low,
         max_share=chance.pick((1.0, 1.0, 0.7)),
+        vol_cap=0.03 if objective is Objective.MAX_RETURN else None,
+        confidence=0.9 if objective is Objective.MIN_CVAR else None,
     )

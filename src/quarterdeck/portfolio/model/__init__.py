@@ -51,6 +51,7 @@ from quarterdeck.portfolio.model.rebalancing import (
     RebalancingView,
     SetMandate,
     Triggers,
+    WaitingMandate,
 )
 from quarterdeck.portfolio.model.restrictions import GroupBounds, Restrictions, TargetFound
 
@@ -109,6 +110,7 @@ __all__ = [
     "ShareRow",
     "TargetFound",
     "Triggers",
+    "WaitingMandate",
 ]
 
 
@@ -159,6 +161,13 @@ PUBLISHED = (
         subject="deck",
         clock=Clock.MARKET,
         meaning="turnover from the last max-sharpe proposal to the best weights at this close",
+    ),
+    Number(
+        name="portfolio.waiting_mandates_count",
+        unit="mandates",
+        subject="mandate",
+        clock=Clock.MARKET,
+        meaning="1 while the agent of a mandate of the configuration has not joined",
     ),
 )
 

@@ -17,7 +17,8 @@ class SetAllocation(Command, frozen=True):
     tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of
     a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both
     must hold where both are given, neither makes it due by itself only when asked. Each share lies
-    between ``min_share`` and ``max_share``, where the objective takes bounds.
+    between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest
+    deviation of a session's return, goes with max-return and ``confidence`` with min-cvar.
     """
 
     mode: Mode
@@ -28,6 +29,8 @@ class SetAllocation(Command, frozen=True):
     drift: float | None = None
     min_share: float = 0.0
     max_share: float = 1.0
+    vol_cap: float | None = None
+    confidence: float | None = None
 
 
 class EndAllocation(Command, frozen=True):
@@ -77,7 +80,8 @@ class AllocationView(Answer, frozen=True):
 
     ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be
     movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what
-    optimises nothing; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the
+    optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least;
+    they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the
     condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to.
     """
 
@@ -96,3 +100,4 @@ class AllocationView(Answer, frozen=True):
     reason: str | None
     due: str | None
     last: str | None
+    cvar: float | None = None

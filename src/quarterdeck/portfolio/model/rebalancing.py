@@ -133,10 +133,18 @@ class MandateView(Answer, frozen=True):
     target: TargetFound | None = None
 
 
+class WaitingMandate(msgspec.Struct, frozen=True, kw_only=True):
+    """A mandate of the configuration that does nothing, because its agent has not joined."""
+
+    name: str
+    agent: str
+
+
 class MandatesView(Answer, frozen=True):
-    """All mandates, by name."""
+    """All mandates, by name, and those that wait for their agent to join."""
 
     mandates: tuple[MandateView, ...]
+    waiting: tuple[WaitingMandate, ...] = ()
 
 
 class ProposePortfolio(Query, frozen=True):

@@ -27,10 +27,12 @@ from quarterdeck.portfolio.core.allocation import (
     shared_sessions,
     targets,
 )
-from quarterdeck.portfolio.core.budget import ROUNDING
+from quarterdeck.portfolio.core.budget import ROUNDING, Budget
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
 from quarterdeck.portfolio.core.optimum import Optimum
+from quarterdeck.portfolio.core.polytope import Constraints
+from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.core.triggers import period_of, session_of
@@ -43,9 +45,12 @@ from quarterdeck.portfolio.model.allocation import (
     SetAllocation,
     ShareRow,
 )
+from quarterdeck.portfolio.model.objectives import Objective
 from quarterdeck.portfolio.model.rebalancing import Mode
 from quarterdeck.portfolio.ports import Charges, Treasury
-from quarterdeck.runtime.config import USUAL_OBJECTIVES
+from quarterdeck.portfolio.service.basis import MOST_TAIL
+from quarterdeck.portfolio.service.restricting import stated
+from quarterdeck.runtime.config import PORTFOLIO_OBJECTIVES
 from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
@@ -54,8 +59,10 @@ PARTITION: Final = "portfolio"
 LEAST_SESSIONS: Final = 20
 MOST_AGENTS: Final = 200
 MOST_REASON: Final = 500
-SHARED: Final = USUAL_OBJECTIVES
-"""What capital is shared out by: neither a cap nor a tail is stated for sessions."""
+SHARED: Final = PORTFOLIO_OBJECTIVES
+"""What capital is shared out by."""
+STATED: Final = {Objective.MAX_RETURN: "vol_cap", Objective.MIN_CVAR: "confidence"}
+"""Objectives that need a figure stated for sessions, and are solved within bounds."""
 
 
 class Standing(msgspec.Struct):
@@ -208,14 +215,7 @@ class AllocationService:
         lived = shared_sessions(self._series, asked.agents, sessions=asked.sessions)
         returns = joint_history(self._series, asked.agents, sessions=asked.sessions)
         mean, covariance = returns.mean(axis=0), sample_covariance(returns)
-        bounded = asked.objective.value in BOUNDED
-        limits = Limits(
-            min_weight=asked.min_share if bounded else 0.0,
-            max_weight=asked.max_share if bounded else 1.0,
-        )
-        found = solve(
-            asked.objective.value, mean=mean, covariance=covariance, limits=limits, rounded=True
-        )
+        found = _answered(asked, returns, mean=mean, covariance=covariance)
         for agent, share in zip(asked.agents, found.weights.tolist(), strict=True):
             if not asked.min_share - ROUNDING <= share <= asked.max_share + ROUNDING:
                 raise DomainError(
@@ -358,6 +358,7 @@ class AllocationService:
             reason=reason,
             due=None if standing is None else standing.due,
             last=None if standing is None else standing.last,
+            cvar=None if proof is None else _figure(proof.cvar),
         )
 
     def _rows(self, agents: Sequence[str], best: Shares | None) -> tuple[ShareRow, ...]:
@@ -392,6 +393,32 @@ class AllocationService:
         step.write("portfolio.allocation_saved", one=1, session=self._session, standing=standing)
 
 
+def _answered(
+    asked: SetAllocation, returns: Floats, *, mean: Floats, covariance: Floats
+) -> Optimum:
+    """Return the best shares, in steps of 1e-9."""
+    special = asked.objective in STATED
+    bounded = special or asked.objective.value in BOUNDED
+    limits = Limits(
+        vol_cap=asked.vol_cap,
+        min_weight=asked.min_share if bounded else 0.0,
+        max_weight=asked.max_share if bounded else 1.0,
+    )
+    objective = asked.objective.value
+    if not special:
+        return solve(objective, mean=mean, covariance=covariance, limits=limits, rounded=True)
+    found = solve_restricted(
+        objective,
+        returns,
+        moments=(mean, covariance),
+        limits=limits,
+        constraints=Constraints(),
+        confidence=asked.confidence or 0.0,
+    )
+    whole = Budget.of(mean.size, lower=asked.min_share, upper=asked.max_share)
+    return stated(found, whole.rounded(found.weights), mean=mean, covariance=covariance)
+
+
 def _figure(figure: float | None) -> float | None:
     return None if figure is None else published(figure)
 
@@ -416,6 +443,21 @@ def _check(command: SetAllocation) -> None:
     drift = command.drift
     if drift is not None and not (math.isfinite(drift) and 0.0 < drift <= 1.0):
         raise InvalidInput.of("drift", drift, "a fraction above 0, at most 1")
+    for objective, field in STATED.items():
+        value, asked = getattr(command, field), command.objective is objective
+        if (value is not None) is not asked:
+            accepted = "a figure" if asked else f"none: it goes with {objective.value}"
+            raise InvalidInput.of(field, value, accepted)
+    cap, confidence = command.vol_cap, command.confidence
+    if cap is not None and not (math.isfinite(cap) and cap > 0.0):
+        raise InvalidInput.of("vol_cap", cap, "a deviation of a session's return, above 0")
+    if confidence is not None and not (
+        0.5 <= confidence < 1.0 and (1.0 - confidence) * command.sessions >= 1.0
+    ):
+        accepted = f"0.5 to {1.0 - 1.0 / command.sessions:.6g}, so that a session is in the tail"
+        raise InvalidInput.of("confidence", confidence, accepted)
+    if confidence is not None and len(agents) > MOST_TAIL:
+        raise InvalidInput.of("agents", len(agents), f"at most {MOST_TAIL} with min-cvar")
     low, high = command.min_share, command.max_share
     if not (math.isfinite(low) and 0.0 <= low * len(agents) <= 1.0):
         raise InvalidInput.of("min_share", low, f"0 to {1.0 / len(agents):g}, one of all agents")

@@ -9,8 +9,8 @@ import msgspec
 
 from quarterdeck.agents.model import AgentRegistered
 from quarterdeck.execution.model import OrderFilled, StopScope, TradingHalted
-from quarterdeck.kernel.errors import DomainError
-from quarterdeck.kernel.messages import Message
+from quarterdeck.kernel.errors import DomainError, NotFound
+from quarterdeck.kernel.messages import Message, NumbersPublished
 from quarterdeck.market.model import BarsClosed, Instrument
 from quarterdeck.portfolio.core.programme import Rebalance
 from quarterdeck.portfolio.model import (
@@ -26,6 +26,7 @@ from quarterdeck.portfolio.model import (
     RebalancesView,
     RebalanceView,
     RebalancingView,
+    WaitingMandate,
 )
 from quarterdeck.portfolio.ports import Accounts
 from quarterdeck.portfolio.service import PortfolioService
@@ -110,6 +111,7 @@ class RebalancingService:
                 self._turned.add(message.instrument)
             case BarsClosed():
                 turned, self._turned = frozenset(self._turned), set()
+                self._tell_waiting(step)
                 if not message.warming_up:
                     self._close(turned, step, anew=message.index % self.every_bars == 0)
             case _:
@@ -121,8 +123,28 @@ class RebalancingService:
         return MandatesView(
             mandates=tuple(
                 mandate_view(kept.charges[name], kept.live(name)) for name in sorted(kept.charges)
-            )
+            ),
+            waiting=tuple(
+                WaitingMandate(name=each.name, agent=each.agent)
+                for each in self._configured.values()
+                if not self._joined(each.agent)
+            ),
         )
+
+    def _joined(self, agent: str) -> bool:
+        try:
+            self.accounts.holdings(agent)
+        except NotFound:
+            return False
+        return True
+
+    def _tell_waiting(self, step: Step) -> None:
+        """Publish which configured mandates wait for their agent, so that silence is noticed."""
+        if self._configured:
+            waits = {
+                each.name: float(not self._joined(each.agent)) for each in self._configured.values()
+            }
+            step.say(NumbersPublished(name="portfolio.waiting_mandates_count", values=waits))
 
     def plan(self, query: ProposePortfolio, caller: Caller) -> RebalancePlan:
         """Return what it would take to bring an account to a target; nothing changes."""

@@ -128,7 +128,7 @@ def target_within(
             holdings=holdings, held=held, horizon_bars=horizon_bars,
         )  # fmt: skip
     condition = condition_number(covariance)
-    found = _stated(found, weights, mean=mean, covariance=covariance)
+    found = stated(found, weights, mean=mean, covariance=covariance)
     figures = figures_of(found, year=portfolio.periods_per_year, before=None)
     return TargetFound(
         at=rfc3339(at),
@@ -191,7 +191,7 @@ def _restricted(
     return found, np.asarray(away * STEP, dtype=np.float64)
 
 
-def _stated(found: Optimum, weights: Floats, *, mean: Floats, covariance: Floats) -> Optimum:
+def stated(found: Optimum, weights: Floats, *, mean: Floats, covariance: Floats) -> Optimum:
     """Return the figures of the rounded weights; the proof in steps of a weight, never less than one."""
     proof = [
         None if one is None else (math.floor(one / STEP) + 1) * STEP

@@ -136,11 +136,11 @@ def columns(levels: int) -> int:
     return 1 + 2 * levels
 
 
-def check_levels(levels: tuple[float, ...]) -> None:
+def check_levels(levels: tuple[float, ...], *, field: str = "levels") -> None:
     """Raise ``InvalidInput`` unless there are 1 to 8 ascending levels in [0.5, 0.999]."""
     fine = 0 < len(levels) <= MAX_LEVELS and all(0.5 <= level <= 0.999 for level in levels)
     if not fine or any(a >= b for a, b in itertools.pairwise(levels)):
-        raise InvalidInput.of("levels", levels, f"1 to {MAX_LEVELS} ascending, 0.5 to 0.999")
+        raise InvalidInput.of(field, levels, f"1 to {MAX_LEVELS} ascending, 0.5 to 0.999")
 
 
 def update_bank(

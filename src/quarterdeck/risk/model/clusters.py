@@ -8,6 +8,7 @@ import msgspec
 
 from quarterdeck.kernel.messages import Answer, Message, Query
 from quarterdeck.kernel.time import Nanos
+from quarterdeck.risk.model.forecasts import LevelLoss, LevelRisk
 from quarterdeck.risk.model.limits import LimitEffect
 
 
@@ -64,6 +65,7 @@ class ClusterView(Answer, frozen=True):
     ``correlation`` is the mean of its pairs lately, ``usual_correlation`` usually. ``var95`` to
     ``es99`` are of one unit of money spread evenly over it; ``held`` is the gross value of what all
     agents hold in it and ``held_var95`` to ``held_es99`` what that may lose in the next bar, in money.
+    ``levels`` and ``held_levels`` are the same at every level that is forecast.
     ``multiplier`` is ``learned`` from the bars times what a risen correlation leaves.
     """
 
@@ -80,6 +82,8 @@ class ClusterView(Answer, frozen=True):
     held_es95: Decimal | None
     held_var99: Decimal | None
     held_es99: Decimal | None
+    levels: tuple[LevelRisk, ...]
+    held_levels: tuple[LevelLoss, ...]
     multiplier: float | None
     learned: float | None
     bars: int

@@ -98,11 +98,27 @@ class CoverageView(Answer, frozen=True):
     recent: RecentCoverageView
 
 
+class LevelRisk(Answer, frozen=True):
+    """VaR and ES of one confidence level, as positive fractions of price; null where unknown."""
+
+    level: float
+    var: float | None
+    es: float | None
+
+
+class LevelLoss(Answer, frozen=True):
+    """VaR and ES of one confidence level in money; null where unknown."""
+
+    level: float
+    var: Decimal | None
+    es: Decimal | None
+
+
 class RiskView(Answer, frozen=True):
     """The forecast of one instrument for its next bar; losses are positive fractions of price.
 
     Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason``
-    then says so. It also says where a rise is beyond belief, so that the loss is that of the way back.
+    then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back.
     """
 
     symbol: str
@@ -111,6 +127,7 @@ class RiskView(Answer, frozen=True):
     es95: float | None
     var99: float | None
     es99: float | None
+    levels: tuple[LevelRisk, ...]
     multiplier: float | None
     position_limit: Decimal | None
     limit_version: int
@@ -181,6 +198,7 @@ class HoldingsRiskView(Answer, frozen=True):
     es95: Decimal | None
     var99: Decimal | None
     es99: Decimal | None
+    levels: tuple[LevelLoss, ...]
     components: tuple[ComponentRiskView, ...]
 
 

@@ -15,11 +15,9 @@ from quarterdeck.performance.model import AgentScored
 from quarterdeck.regime.model import RegimeChanged, RegimesWeighed
 from quarterdeck.risk.core.backtest import count_hits, no_counts
 from quarterdeck.risk.core.bank import (
-    COLUMNS,
-    VAR95,
-    VAR99,
     VOLATILITY,
     BankState,
+    columns,
     slow_volatility,
     update_bank,
 )
@@ -30,7 +28,8 @@ from quarterdeck.risk.core.joint import OWN_WINDOW, JointState, remember_slice, 
 from quarterdeck.risk.core.judgement import JudgementState, judge_slice
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.core.stress import Instants, past_of
-from quarterdeck.risk.core.timeframes import constants_for
+from quarterdeck.risk.core.tails import tails_of
+from quarterdeck.risk.core.timeframes import Constants, constants_for
 from quarterdeck.risk.core.watch import WatchState, correlations, usual_volume, watch_slice
 from quarterdeck.risk.model import (
     GateRestrained,
@@ -54,15 +53,22 @@ from quarterdeck.risk.service.responses import Responses
 from quarterdeck.risk.service.scoring import parts_of
 from quarterdeck.risk.service.showing import held_so_far, risk_view
 from quarterdeck.risk.service.stressing import Stressing
-from quarterdeck.risk.service.watching import TAILS, Lookout
+from quarterdeck.risk.service.watching import Lookout
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.runtime.sequencer import Step, StepKind
 from quarterdeck.runtime.state import Array, Reader, State
 
-VAR_COLUMNS = (VAR95, VAR99)
-"""The value at risk of each of ``TAILS`` in a forecast."""
+
+def _bank(n: int, config: RiskSection, constants: Constants) -> BankState:
+    return BankState(
+        n,
+        levels=config.levels,
+        guarded=(config.coverage_guard,) * len(config.levels),
+        recursions=constants.recursions,
+        fitted=config.fitted_every_bars > 0,
+    )
 
 
 class RiskService:
@@ -77,6 +83,7 @@ class RiskService:
         "_symbols": State.FIXED,
         "config": State.FIXED,
         "_constants": State.FIXED,
+        "_tails": State.FIXED,
         "_filters": State.CHECKPOINTED,
         "_forecast": State.CHECKPOINTED,
         "_hits": State.CHECKPOINTED,
@@ -116,21 +123,20 @@ class RiskService:
         self._symbols = symbols
         self.config = config
         self._constants = constants_for(timeframe)
-        guarded = (config.coverage_guard,) * len(TAILS)
-        self._filters = BankState(
-            n,
-            guarded=guarded,
-            recursions=self._constants.recursions,
-            fitted=config.fitted_every_bars > 0,
-        )
-        self._forecast: Floats = np.full((n, COLUMNS), np.nan)
-        self._hits = no_counts(n, len(TAILS))
-        self._judgement = JudgementState(n, len(TAILS))
+        self._tails = tails = tails_of(config.levels)
+        self._filters = _bank(n, config, self._constants)
+        self._forecast: Floats = np.full((n, columns(len(tails.levels))), np.nan)
+        self._hits = no_counts(n, len(tails.levels))
+        self._judgement = JudgementState(n, len(tails.levels))
         self._joint = JointState(n)
         self.fitting = Fitting(
-            symbols, every=config.fitted_every_bars, bank=self._filters, joint=self._joint
+            symbols,
+            every=config.fitted_every_bars,
+            tails=tails,
+            bank=self._filters,
+            joint=self._joint,
         )
-        self.held = Holdings(symbols, quantity_scales=quantity_scales)
+        self.held = Holdings(symbols, quantity_scales=quantity_scales, tails=tails)
         self._scaling: Floats = np.full(n, np.nan)
         self._limits = LearnedLimits(
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
@@ -139,7 +145,7 @@ class RiskService:
         self._watch = WatchState(n)
         self._market = MarketState(n)
         self._pairs = PairState(n)
-        self.clusters = Clusters(symbols, config=config, gross_ratio=gross_ratio)
+        self.clusters = Clusters(symbols, config=config, gross_ratio=gross_ratio, tails=tails)
         self._instants = Instants()
         self.market_condition = MarketCondition()
         self.levels = Levels()
@@ -157,6 +163,7 @@ class RiskService:
             symbols,
             config=config,
             events=self.events,
+            tails=tails,
             bank=self._filters,
             judgement=self._judgement,
             watch=self._watch,
@@ -234,7 +241,7 @@ class RiskService:
                 self._hits,
                 bars.rows,
                 loss=loss,
-                forecast=self._forecast[bars.rows][:, VAR_COLUMNS],
+                forecast=self._forecast[bars.rows][:, 1::2],
             )
             judge_slice(
                 self._judgement,
@@ -293,7 +300,7 @@ class RiskService:
     def _on_bars(self, bars: BarsClosed, step: Step) -> None:
         loss = np.full(len(self._symbols), np.nan)
         loss[bars.rows] = 1.0 - bars.close / self._filters.close[bars.rows]
-        foreseen = self._forecast[:, VAR99].copy()
+        foreseen = self._forecast[:, self._tails.var99].copy()
         lost, together = self.held.lost(-loss), self.clusters.lost(loss)
         self.absorb(bars)
         self.held.journal(lost, step)
@@ -308,7 +315,7 @@ class RiskService:
         with np.errstate(divide="ignore", invalid="ignore"):
             self._follow_market(loss / foreseen, slow, together, step)
         for row in bars.rows.tolist():
-            factors, var99 = self._factors(row), float(self._forecast[row, VAR99])
+            factors, var99 = self._factors(row), float(self._forecast[row, self._tails.var99])
             self._limits.move(
                 row,
                 volatility=float(self._forecast[row, VOLATILITY]),
@@ -401,7 +408,7 @@ class RiskService:
         if scope is not RiskScope.INSTRUMENT:
             return self.held.may_lose(name or DECK)
         row = self._symbols.index(name)
-        return self.held.may_lose_in(row, float(self._forecast[row, VAR99]))
+        return self.held.may_lose_in(row, float(self._forecast[row, self._tails.var99]))
 
     def _factors(self, row: int) -> dict[str, float]:
         return {
@@ -414,7 +421,7 @@ class RiskService:
         volatility = self._forecast[:, VOLATILITY]
         for name, values in (
             ("risk.volatility_fraction", volatility),
-            ("risk.var99_fraction", self._forecast[:, VAR99]),
+            ("risk.var99_fraction", self._forecast[:, self._tails.var99]),
             ("risk.volatility_ratio", np.where(slow > 0.0, volatility / slow, np.nan)),
         ):
             step.say(
@@ -453,11 +460,16 @@ class RiskService:
         return risk_view(
             self._symbols[row],
             self._forecast[row],
+            tails=self._tails,
             have=min(int(self._filters.seen[row].max()), MIN_RESIDUALS),
             missed=int(self._missed[row]),
             stale_after=self.config.stale_after_bars,
             doubt=float(self._filters.doubt[row]),
             multiplier=math.prod(self._factors(row).values()),
             limit=(version, units),
-            coverage=held_so_far(self._judgement, row, self._hits[row]) if coverage else (),
+            coverage=(
+                held_so_far(self._judgement, row, self._hits[row], tails=self._tails)
+                if coverage
+                else ()
+            ),
         )

@@ -18,6 +18,7 @@ from quarterdeck.risk.core.clusters import PairState, cluster_scale, correlation
 from quarterdeck.risk.core.condition import ConditionWeights, learned_from, nothing_learned
 from quarterdeck.risk.core.joint import PortfolioForecast, Scenarios, forecast_portfolios
 from quarterdeck.risk.core.limits import banded_limit
+from quarterdeck.risk.core.tails import USUAL, Tails
 from quarterdeck.risk.model import (
     Adaptation,
     BoundedCluster,
@@ -30,6 +31,7 @@ from quarterdeck.risk.model import (
     LimitEffect,
 )
 from quarterdeck.risk.service.holdings import DECK
+from quarterdeck.risk.store import losses_of, shares_of
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -72,11 +74,17 @@ class Clusters:
     """Learners and limits by cluster, journaled; which instruments they are follows from the pairs."""
 
     def __init__(
-        self, symbols: tuple[str, ...], *, config: RiskSection, gross_ratio: float
+        self,
+        symbols: tuple[str, ...],
+        *,
+        config: RiskSection,
+        gross_ratio: float,
+        tails: Tails = USUAL,
     ) -> None:
         self._symbols = symbols
         self._config = config
         self._gross_ratio = gross_ratio
+        self._tails = tails
         self._kept = Kept()
         self._found: dict[str, Found] = {}
         self._forecast: PortfolioForecast | None = None
@@ -181,7 +189,11 @@ class Clusters:
             one = Cluster(found.rows, nothing_learned(Condition.VOLATILE))
             self._kept.clusters[name] = one
         joined, one.rows = one.rows != found.rows, found.rows
-        var = float("nan") if self._forecast is None else float(self._forecast.var[k, 1])
+        var = (
+            float("nan")
+            if self._forecast is None
+            else float(self._forecast.var[k, self._tails.at99])
+        )
         one.var99 = round(var, DIGITS) + 0.0 if var == var else None
         hard = max(0, int(self._gross_ratio * equity))
         if not hard:
@@ -263,26 +275,30 @@ class Clusters:
     def _view(self, k: int, name: str) -> ClusterView:
         found, one = self._found[name], self._kept.clusters.get(name)
         forecast, held = self._forecast, k + len(self._found)
-        shares: tuple[float | None, ...] = (None,) * 4
-        figures = shares
+        unknown = np.full(len(self._tails.levels), np.nan)
+        spread, lost = (unknown, unknown), (unknown, unknown)
         if forecast is not None:
-            shares, figures = _figures(forecast, k), _figures(forecast, held)
-        money = [None if value is None else _money(value) for value in figures]
+            spread = forecast.var[k], forecast.es[k]
+            lost = forecast.var[held], forecast.es[held]
+        shares, money = shares_of(self._tails, *spread), losses_of(self._tails, *lost)
+        at95, at99 = self._tails.at95, self._tails.at99
         units = None if one is None else one.units
         return ClusterView(
             cluster=name,
             members=tuple(self._symbols[row] for row in found.rows),
             correlation=found.now,
             usual_correlation=found.usual,
-            var95=shares[0],
-            es95=shares[1],
-            var99=shares[2],
-            es99=shares[3],
+            var95=shares[at95].var,
+            es95=shares[at95].es,
+            var99=shares[at99].var,
+            es99=shares[at99].es,
             held=_money(float(self._held[k])),
-            held_var95=money[0],
-            held_es95=money[1],
-            held_var99=money[2],
-            held_es99=money[3],
+            held_var95=money[at95].var,
+            held_es95=money[at95].es,
+            held_var99=money[at99].var,
+            held_es99=money[at99].es,
+            levels=shares,
+            held_levels=money,
             multiplier=None if units is None or one is None else one.multiplier,
             learned=None if one is None else one.weights.held,
             bars=0 if one is None else one.weights.bars,
@@ -314,11 +330,6 @@ def cluster_change_of(row: Mapping[str, Any]) -> ClusterChangeView:
         model=row["model"],
         **amounts,
     )
-
-
-def _figures(forecast: PortfolioForecast, k: int) -> tuple[float | None, ...]:
-    pairs = (forecast.var[k, 0], forecast.es[k, 0], forecast.var[k, 1], forecast.es[k, 1])
-    return tuple(float(x) if x == x else None for x in pairs)
 
 
 def _money(value: float) -> Decimal:

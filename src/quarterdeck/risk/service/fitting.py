@@ -14,6 +14,7 @@ from quarterdeck.risk.core.bank import BankState
 from quarterdeck.risk.core.filters import FITTED
 from quarterdeck.risk.core.fitted import LOSS_SLACK, NEED, Fit, judged, rounded, take_fit, unsound
 from quarterdeck.risk.core.joint import JointState, log_returns
+from quarterdeck.risk.core.tails import Tails
 from quarterdeck.risk.model import FitsView, FittedGjr, FitView, TakeFits
 from quarterdeck.runtime.paging import unknown_symbol
 from quarterdeck.runtime.sequencer import Step
@@ -43,10 +44,17 @@ class Fitting:
     """Keeps the latest fit of each instrument and those that wait for the next slice; all journaled."""
 
     def __init__(
-        self, symbols: tuple[str, ...], *, every: int, bank: BankState, joint: JointState
+        self,
+        symbols: tuple[str, ...],
+        *,
+        every: int,
+        tails: Tails,
+        bank: BankState,
+        joint: JointState,
     ) -> None:
         self._symbols = symbols
         self._every = every
+        self._tails = tails
         self._bank = bank
         self._joint = joint
         self._number = 0
@@ -168,8 +176,8 @@ class Fitting:
     def _view(self, row: int, one: Taken) -> FitView:
         weights: list[float | None] = [None, None]
         if self._bank.prior.size > FITTED:
-            found = [float(weight) for weight in self._bank.weight[row, :, FITTED]]
-            weights = [weight if weight > 0.0 else None for weight in (found[0], found[-1])]
+            found = self._bank.weight[row, [self._tails.at95, self._tails.at99], FITTED]
+            weights = [weight if weight > 0.0 else None for weight in found.tolist()]
         fit = Fit(*one.parameters)
         return FitView(
             symbol=one.symbol,

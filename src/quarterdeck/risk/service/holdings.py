@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 import numpy as np
 
 from quarterdeck.execution.model import OrderFilled
@@ -9,7 +13,7 @@ from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.backtest import HitCounts, count_hits, no_counts
-from quarterdeck.risk.core.bank import BankState
+from quarterdeck.risk.core.bank import LEVELS, BankState, columns
 from quarterdeck.risk.core.joint import PortfolioForecast, Scenarios, forecast_portfolios
 from quarterdeck.risk.core.judgement import (
     JudgementState,
@@ -18,6 +22,7 @@ from quarterdeck.risk.core.judgement import (
     recently,
     since_start,
 )
+from quarterdeck.risk.core.tails import USUAL, Tails
 from quarterdeck.risk.model import HoldingsRiskView, HoldingsView
 from quarterdeck.risk.store import coverage_view, holdings_view
 from quarterdeck.runtime.sequencer import Step
@@ -30,8 +35,9 @@ CENTS = 2
 DIGITS = 12
 """Decimals a journaled share keeps: beyond them machines may differ."""
 EXPECTED = ("var95", "es95", "var99", "es99")
-"""What is journaled of the deck's forecast, as shares of its gross value."""
+"""What is journaled of the deck's forecast, as shares of its gross value; other levels beside it."""
 ROW = np.zeros(1, dtype=np.int64)
+Pair = tuple[float | None, float | None]
 
 
 class Holdings:
@@ -41,15 +47,18 @@ class Holdings:
     was forecast to lose and lost, from which the judgement is built again.
     """
 
-    def __init__(self, symbols: tuple[str, ...], *, quantity_scales: tuple[int, ...]) -> None:
+    def __init__(
+        self, symbols: tuple[str, ...], *, quantity_scales: tuple[int, ...], tails: Tails = USUAL
+    ) -> None:
         self._symbols = symbols
+        self._tails = tails
         self._units = np.array([10.0**-scale for scale in quantity_scales])
         self._quantities: dict[str, list[int]] = {}
         self._weights: dict[str, Floats] = {}
         self._forecast: PortfolioForecast | None = None
-        self._expected: Floats = np.full((1, 5), np.nan)
-        self._judgement = JudgementState(1, 2)
-        self._counts = no_counts(1, 2)
+        self._expected: Floats = np.full((1, columns(len(tails.levels))), np.nan)
+        self._judgement = JudgementState(1, len(tails.levels))
+        self._counts = no_counts(1, len(tails.levels))
 
     def load(self, reader: Reader) -> None:
         """Take up positions, and judge again what was journaled."""
@@ -59,8 +68,7 @@ class Holdings:
         for row in reader.rows("risk.deck_forecasts"):
             if row["lost"] is not None:
                 self._judge(float(row["lost"]))
-            known = [np.nan if row[name] is None else float(row[name]) for name in EXPECTED]
-            self._expected = np.array([[np.nan, *known]])
+            self._expected = self._read(row)
 
     def fill(self, message: OrderFilled, step: Step) -> None:
         """Take a fill into its agent's position."""
@@ -100,9 +108,10 @@ class Holdings:
 
     def largest_share(self) -> tuple[str, float]:
         """Return the instrument with the largest share of the deck's 99 % VaR; none has share 0."""
-        if self._forecast is None or not self._forecast.var[0, 1] > 0.0:
+        if self._forecast is None or not self._forecast.var[0, self._tails.at99] > 0.0:
             return "", 0.0
-        shares = self._weights[DECK] * self._forecast.marginal[0, 1] / self._forecast.var[0, 1]
+        total = self._forecast.var[0, self._tails.at99]
+        shares = self._weights[DECK] * self._forecast.marginal[0, self._tails.at99] / total
         largest = int(np.argmax(shares))
         return self._symbols[largest], round(float(shares[largest]), DIGITS)
 
@@ -111,7 +120,9 @@ class Holdings:
         if subject not in self._weights:
             return 0
         place = list(self._weights).index(subject)
-        return _money(float("nan") if self._forecast is None else self._forecast.var[place, 1])
+        return _money(
+            float("nan") if self._forecast is None else self._forecast.var[place, self._tails.at99]
+        )
 
     def weights(self, subject: str) -> Floats | None:
         """Return the value of each position of a subject, short negative; ``None`` if it holds none."""
@@ -131,10 +142,10 @@ class Holdings:
         if subject not in self._weights:
             return 0.0
         place = list(self._weights).index(subject)
-        if self._forecast is None or not self._forecast.var[place, 1] > 0.0:
+        if self._forecast is None or not self._forecast.var[place, self._tails.at99] > 0.0:
             return None
-        total = self._forecast.var[place, 1]
-        shares = self._weights[subject] * self._forecast.marginal[place, 1] / total
+        total = self._forecast.var[place, self._tails.at99]
+        shares = self._weights[subject] * self._forecast.marginal[place, self._tails.at99] / total
         return round(float(np.nanmax(shares)), DIGITS)
 
     def gross_units(self, subject: str) -> int:
@@ -151,29 +162,30 @@ class Holdings:
         """Judge the forecast that was, save the one that is, and publish each agent's."""
         if lost is not None:
             self._judge(lost)
-        self._expected = np.full((1, 5), np.nan)
+        self._expected = np.full_like(self._expected, np.nan)
         values: dict[str, float | None] = {}
         if self._forecast is not None:
             for k, (subject, weights) in enumerate(self._weights.items()):
-                var = float(self._forecast.var[k, 1])
+                var = float(self._forecast.var[k, self._tails.at99])
                 values[subject] = round(var, 2) if var == var else None
                 gross = float(np.abs(weights).sum())
                 if subject == DECK and gross > 0.0:
                     pairs = np.stack((self._forecast.var[k], self._forecast.es[k]), axis=1)
                     self._expected[0, 1:] = np.round(pairs.ravel() / gross, DIGITS) + 0.0
-        saved = [None if value != value else float(value) for value in self._expected[0, 1:]]
         step.write(
             "risk.deck_forecast_saved",
             slice=step.slice,
             at=step.at,
             lost=lost,
-            **dict(zip(EXPECTED, saved, strict=True)),
+            **self._written(),
         )
         step.say(NumbersPublished(name="risk.holdings_var99_money", values=dict(values)))
 
     def recent_hits(self) -> tuple[int, int, float]:
         """Return recent bars, losses beyond the deck's 99 % VaR among them, and Kupiec's p-value."""
-        return recent_coverage(self._judgement, 0, 1, tail=0.01)
+        return recent_coverage(
+            self._judgement, 0, self._tails.at99, tail=self._tails.shares[self._tails.at99]
+        )
 
     def view(self, *, usual: Floats, spike: float) -> HoldingsView:
         """Return the forecasts of what is held at present, the deck's first.
@@ -189,15 +201,16 @@ class Holdings:
                         weights,
                         var=self._forecast.var[k],
                         es=self._forecast.es[k],
-                        marginal=self._forecast.marginal[k, 1],
+                        marginal=self._forecast.marginal[k, self._tails.at99],
                         symbols=self._symbols,
+                        tails=self._tails,
                         ratio=float(self._forecast.ratio[k]),
                         spike=spike,
                         usual=usual,
                     )
                 )
         coverage = []
-        for level, tail in enumerate((0.05, 0.01)):
+        for level, tail in enumerate(self._tails.shares):
             counts = HitCounts(*self._counts[0, level, :-1].tolist())
             coverage.append(
                 coverage_view(
@@ -208,8 +221,27 @@ class Holdings:
             )
         return HoldingsView(subjects=tuple(subjects), coverage=tuple(coverage))
 
+    def _written(self) -> dict[str, float | str | None]:
+        """Return the deck's forecast as it is journaled: 95 and 99 % in columns, other levels as JSON."""
+        values = [None if value != value else value for value in self._expected[0, 1:].tolist()]
+        by_level = {level: values[2 * j : 2 * j + 2] for j, level in enumerate(self._tails.levels)}
+        usual = [value for level in LEVELS for value in by_level.pop(level)]
+        more = msgspec.json.encode(list(by_level.items())).decode() if by_level else None
+        return {**dict(zip(EXPECTED, usual, strict=True)), "more": more}
+
+    def _read(self, row: Mapping[str, Any]) -> Floats:
+        """Return a journaled forecast; NaN at a level that was not forecast then."""
+        more = msgspec.json.decode(row["more"] or "[]", type=list[tuple[float, Pair]])
+        usual = tuple(row[name] for name in EXPECTED)
+        by_level = {LEVELS[0]: usual[:2], LEVELS[1]: usual[2:], **dict(more)}
+        found = np.full_like(self._expected, np.nan)
+        for j, level in enumerate(self._tails.levels):
+            for k, value in enumerate(by_level.get(level, (None, None))):
+                found[0, 1 + 2 * j + k] = np.nan if value is None else float(value)
+        return found
+
     def _judge(self, lost: float) -> None:
-        loss, tails = np.array([lost]), np.array([0.05, 0.01])
+        loss, tails = np.array([lost]), np.array(self._tails.shares)
         judge_slice(self._judgement, ROW, loss=loss, forecast=self._expected, tails=tails)
         count_hits(self._counts, ROW, loss=loss, forecast=self._expected[:, 1::2])
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.market.model import Floats, Ints
 from quarterdeck.risk.core.backtest import HitCounts
-from quarterdeck.risk.core.bank import ES95, ES99, VAR95, VAR99, VOLATILITY
+from quarterdeck.risk.core.bank import VOLATILITY
 from quarterdeck.risk.core.filters import MIN_RESIDUALS
 from quarterdeck.risk.core.judgement import JudgementState, recently, since_start
+from quarterdeck.risk.core.tails import Tails
 from quarterdeck.risk.model import CoverageView, RiskView
-from quarterdeck.risk.service.watching import TAILS
-from quarterdeck.risk.store import coverage_view
+from quarterdeck.risk.store import coverage_view, shares_of
 
 
 def risk_view(
     symbol: str,
     forecast: Floats,
     *,
+    tails: Tails,
     have: int,
     missed: int,
     stale_after: int,
@@ -38,15 +41,17 @@ def risk_view(
         reason = f"stale: no bar for {missed} slices"
     elif doubt > 0.0:
         reason = f"in doubt: {math.exp(doubt):.3g} times the last close; the loss is the way back"
-    line = forecast.tolist()
+    line = forecast if known else np.full(forecast.size, np.nan)
+    levels = shares_of(tails, line[1::2], line[2::2])
     version, units = limit
     return RiskView(
         symbol=symbol,
-        volatility=line[VOLATILITY] if known else None,
-        var95=line[VAR95] if known else None,
-        es95=line[ES95] if known else None,
-        var99=line[VAR99] if known else None,
-        es99=line[ES99] if known else None,
+        volatility=float(line[VOLATILITY]) if known else None,
+        var95=levels[tails.at95].var,
+        es95=levels[tails.at95].es,
+        var99=levels[tails.at99].var,
+        es99=levels[tails.at99].es,
+        levels=levels,
         multiplier=multiplier if known else None,
         position_limit=None if units is None else from_units(units, MONEY_SCALE),
         limit_version=version,
@@ -57,7 +62,9 @@ def risk_view(
     )
 
 
-def held_so_far(state: JudgementState, row: int, counts: Ints) -> tuple[CoverageView, ...]:
+def held_so_far(
+    state: JudgementState, row: int, counts: Ints, *, tails: Tails
+) -> tuple[CoverageView, ...]:
     """Return how the forecast of each tail has held; ``counts`` are the running counts by tail."""
     return tuple(
         coverage_view(
@@ -65,5 +72,5 @@ def held_so_far(state: JudgementState, row: int, counts: Ints) -> tuple[Coverage
             recently(state, row, level, tail=tail),
             tail=tail,
         )
-        for level, (tail, line) in enumerate(zip(TAILS, counts.tolist(), strict=True))
+        for level, (tail, line) in enumerate(zip(tails.shares, counts.tolist(), strict=True))
     )

@@ -12,6 +12,7 @@ from quarterdeck.risk.core.bank import WINDOW, BankState
 from quarterdeck.risk.core.events import var_breaches, volatility_spikes
 from quarterdeck.risk.core.filters import BASE
 from quarterdeck.risk.core.judgement import JudgementState, latest_hits, recent_coverage
+from quarterdeck.risk.core.tails import Tails, label
 from quarterdeck.risk.core.watch import (
     WatchState,
     change_probability,
@@ -26,8 +27,6 @@ from quarterdeck.risk.service.holdings import DECK, Holdings
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
 
-TAILS = (0.05, 0.01)
-"""The share of losses beyond 95 % and 99 % value at risk."""
 CLUSTER_BARS = 20
 """Judged bars among which hits of the 99 % forecast make a cluster."""
 THE_DECK = Concerned(RiskScope.DECK)
@@ -41,6 +40,7 @@ class Lookout:
         symbols: tuple[str, ...],
         *,
         config: RiskSection,
+        tails: Tails,
         events: RiskEvents,
         bank: BankState,
         judgement: JudgementState,
@@ -48,6 +48,7 @@ class Lookout:
     ) -> None:
         self._symbols = symbols
         self._config = config
+        self._tails = tails
         self._events = events
         self._bank = bank
         self._judgement = judgement
@@ -65,15 +66,17 @@ class Lookout:
                     breach.loss,
                     breach.forecast,
                     "lost {observed:.2%} in a bar, beyond its 99 % VaR of {threshold:.2%}",
-                    probability=TAILS[1],
+                    probability=self._tails.shares[self._tails.at99],
                 ),
             )
         breached = loss > foreseen
         for row, symbol in enumerate(self._symbols):
             if breached[row] or self._events.marked(kind, symbol):
-                hits = latest_hits(self._judgement, row, 1, bars=CLUSTER_BARS)
+                hits = latest_hits(self._judgement, row, self._tails.at99, bars=CLUSTER_BARS)
                 text = f"lost more than its 99 % VaR {{observed:.0f}} times in {CLUSTER_BARS} bars"
-                likely = cluster_probability(CLUSTER_BARS, hits, TAILS[1])
+                likely = cluster_probability(
+                    CLUSTER_BARS, hits, self._tails.shares[self._tails.at99]
+                )
                 self._events.mark(
                     kind,
                     self._of(row),
@@ -103,11 +106,11 @@ class Lookout:
         found = {}
         for row, symbol in enumerate(self._symbols):
             least = None
-            for level, tail in enumerate(TAILS):
+            for level, tail in enumerate(self._tails.shares):
                 judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
                 least = p if judged and (least is None or p < least) else least
                 concerned = Concerned(
-                    RiskScope.INSTRUMENT, symbol, detail=f"{100 - round(100 * tail)} %"
+                    RiskScope.INSTRUMENT, symbol, detail=label(self._tails.levels[level])
                 )
                 beyond = judged >= least_bars and 1.0 - p >= 1.0 - alarm
                 if beyond == self._events.marked(RiskEventKind.COVERAGE, concerned.shown):
@@ -115,7 +118,7 @@ class Lookout:
                     continue
                 text = (
                     f"VaR does not hold: {hits} of the last {judged} bars lost more, "
-                    f"{tail:.0%} were promised"
+                    f"{label(tail)} were promised"
                 )
                 self._events.mark(
                     RiskEventKind.COVERAGE,

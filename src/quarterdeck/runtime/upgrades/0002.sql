@@ -387,3 +387,6 @@ CREATE TABLE risk_fits (
   parameters TEXT NOT NULL,
   model TEXT NOT NULL
 ) STRICT;
+
+-- What the deck was forecast to lose at levels besides 95 and 99 %.
+ALTER TABLE risk_deck_forecasts ADD COLUMN more TEXT;
