@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quarterdeck.agents.core.views import explained
 from quarterdeck.agents.model import (
     ClaimWork,
     PauseAgent,
@@ -127,6 +128,7 @@ def test_what_is_set_aside_and_never_begun_comes_back_and_is_nobody_s_failure(de
     assert deck.service.board.outcomes["ann"].failed == 1
     left = deck.service.board.tasks[claims[1].task_id]
     assert (left.attempt, left.moves, left.tried) == (1, 1, ())
+    assert explained(left, deck.service.board, machine_at=deck.machine_at).moves == 1
     assert left.reason == "ann set it aside and did not begin it"
     assert memory(deck.restarted()) == memory(deck.service)
     with pytest.raises(Conflict):

@@ -163,6 +163,7 @@ def task_view(task: Task, *, why: str) -> TaskView:
         state=task.state,
         agent=task.agent,
         attempt=task.attempt,
+        moves=task.moves,
         max_attempts=task.max_attempts,
         depends_on=task.depends_on,
         input=task.input,
