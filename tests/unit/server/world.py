@@ -268,6 +268,7 @@ TASK = agents.TaskView(
     state=agents.TaskState.COMPLETED,
     agent=AGENT,
     attempt=1,
+    moves=0,
     max_attempts=3,
     depends_on=(),
     input={},
