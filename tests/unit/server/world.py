@@ -268,6 +268,7 @@ TASK = agents.TaskView(
     state=agents.TaskState.COMPLETED,
     agent=AGENT,
     attempt=1,
+    moves=0,
     max_attempts=3,
     depends_on=(),
     input={},
@@ -405,7 +406,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
         regime.GetMarketRegime: lambda q, c: regime.MarketRegimeView(
-            timeframe="1d",
+            timeframe=q.timeframe or "1d",
             regime=Regime.TRENDING_UP,
             probability=0.5,
             breadth={Regime.TRENDING_UP.value: 1.0},
@@ -416,7 +417,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         regime.GetRegimeStatistics: lambda q, c: regime.RegimeStatisticsView(
             symbol=q.symbol,
-            timeframe="1d",
+            timeframe=q.timeframe or "1d",
             regimes=(
                 regime.RegimeStatistics(
                     regime=Regime.TRENDING_UP,

@@ -2695,7 +2695,7 @@ export interface TaskTypesView {
   readonly types: ReadonlyArray<TaskTypeView>;
 }
 
-/** A task as it stands; ``why`` says why it waits or went where it went. */
+/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. */
 export interface TaskView {
   readonly task_id: string;
   readonly type: TaskType;
@@ -2705,6 +2705,7 @@ export interface TaskView {
   readonly state: TaskState;
   readonly agent: string | null;
   readonly attempt: number;
+  readonly moves: number;
   readonly max_attempts: number;
   readonly depends_on: ReadonlyArray<string>;
   readonly input: Readonly<Record<string, unknown>>;

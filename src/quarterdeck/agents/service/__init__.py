@@ -220,4 +220,5 @@ def policy_of(config: AgentsSection) -> Policy:
         dead_after_agents=config.dead_after_agents,
         quarantine_failures=config.quarantine_failures,
         hold_ms=config.hold_ms,
+        shares=config.shares,
     )
