@@ -149,3 +149,36 @@ def test_weights_that_do_not_fit_are_refused(universe: Universe) -> None:
     for weights in ([[1.0, 2.0]], [[1.0, math.nan, 0.0]], [1.0, 0.0, 0.0]):
         with pytest.raises(InvalidInput, match="weights"):
             forecast_portfolios(scenarios_of(universe.joint, universe.bank), np.array(weights))
+
+
+def test_what_is_held_of_a_doubted_price_may_lose_its_way_back() -> None:
+    n, rows = 3, np.arange(3, dtype=np.int64)
+    steps = 0.01 * np.random.default_rng(5).standard_normal((400, n))
+    close = 100.0 * np.exp(np.cumsum(steps, axis=0))
+    close[399] = close[398] * (10.0, 0.1, 1.01)
+    bank, joint, out = BankState(n), JointState(n), np.full((n, COLUMNS), np.nan)
+    for price in close:
+        remember_slice(joint, bank, rows, close=price.copy())
+        update_bank(bank, rows, close=price.copy(), out=out)
+    past = scenarios_of(joint, bank)
+    weights = np.array(
+        [[1.0, 0.0, 1.0], [-1.0, 0.0, 1.0], [0.0, -1.0, 0.0], [0.0, 1.0, 0.0], [1.0, -1.0, 5.0]]
+    )
+    made = forecast_portfolios(past, weights)
+    calm = forecast_portfolios(past._replace(doubt=np.zeros(n)), weights)
+    np.testing.assert_allclose(made.var[[0, 2, 4], 1], [0.9, 9.0, 9.9], rtol=1e-12)
+    assert (made.es >= made.var).all()
+    for changed in (0, 2, 4):
+        for level in range(2):
+            total = float(weights[changed] @ made.marginal[changed, level])
+            assert total == pytest.approx(made.var[changed, level], rel=1e-12)
+    for kept in (1, 3):
+        np.testing.assert_array_equal(made.var[kept], calm.var[kept])
+        np.testing.assert_array_equal(made.marginal[kept], calm.marginal[kept])
+
+
+def test_what_is_not_known_stays_so_whatever_is_doubted() -> None:
+    past = scenarios_of(JointState(1), BankState(1))._replace(doubt=np.array([2.0]))
+    made = forecast_portfolios(past, np.ones((1, 1)))
+    assert np.isnan(made.var).all()
+    assert np.isnan(made.marginal).all()

@@ -111,7 +111,7 @@ class Scenarios(NamedTuple):
 
     ``moves`` (t, n) are the residuals of the past at present volatilities, as simple returns, and
     ``returns`` (t, n) those that were; both are rings as they lie, ``oldest`` the rows they begin at.
-    ``constants`` and ``tails`` are the bank's.
+    ``constants`` and ``tails`` are the bank's, and ``doubt`` (n,) the moves it does not believe.
     """
 
     moves: FloatArray
@@ -119,6 +119,7 @@ class Scenarios(NamedTuple):
     oldest: tuple[int, int]
     constants: FloatArray
     tails: FloatArray
+    doubt: FloatArray
 
 
 def scenarios_of(state: JointState, bank: BankState) -> Scenarios:
@@ -130,6 +131,7 @@ def scenarios_of(state: JointState, bank: BankState) -> Scenarios:
         oldest=(_oldest(seen, JOINT_WINDOW), _oldest(seen, OWN_WINDOW)),
         constants=bank.constants[BASE].copy(),
         tails=bank.tails.copy(),
+        doubt=bank.doubt.copy(),
     )
 
 
@@ -141,6 +143,9 @@ def forecast_portfolios(
     past: Scenarios, weights: FloatArray, *, shares: bool = True
 ) -> PortfolioForecast:
     """Forecast what portfolios may lose in the next bar.
+
+    Where something held has just moved beyond belief, that is at least what its price coming back
+    would cost, and the marginals are those of that.
 
     Parameters
     ----------
@@ -175,7 +180,21 @@ def forecast_portfolios(
         ratio,
         shares,
     )
+    if past.doubt.any():
+        _come_back(past.doubt, weights, var, es, marginal)
     return PortfolioForecast(var=var, es=es, marginal=marginal, ratio=ratio)
+
+
+def _come_back(
+    doubt: FloatArray, weights: FloatArray, var: FloatArray, es: FloatArray, marginal: FloatArray
+) -> None:
+    """Raise forecasts to what the way back of doubted prices costs; unknown ones stay unknown."""
+    each = np.where(doubt == 0.0, 0.0, -np.expm1(-doubt))
+    slopes = np.where(weights * each > 0.0, each, 0.0)
+    cost = (weights * slopes).sum(axis=1)[:, None]
+    marginal[:] = np.where((cost > var)[:, :, None], slopes[:, None, :], marginal)
+    np.maximum(var, cost, out=var)
+    np.maximum(es, cost, out=es)
 
 
 def warm_up() -> None:
