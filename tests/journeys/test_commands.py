@@ -522,6 +522,20 @@ def test_what_was_earned_for_the_risk_is_shown_from_the_command_line(deck: Runni
     assert all(f"\n{subject}" in lines for subject in subjects)
 
 
+def test_what_may_be_lost_at_every_level_is_shown_from_the_command_line(deck: RunningDeck) -> None:
+    shown = told(deck, "risks", "forecast")
+    assert {tuple(each["level"] for each in one["levels"]) for one in shown["instruments"]} == {
+        (0.95, 0.99)
+    }
+    table = said(deck, "risks", "forecast")
+    assert "VaR 95 %" in table
+    assert "ES 99 %" in table
+    assert all(f"\n{one['symbol']} " in table for one in shown["instruments"])
+    assert "\ndeck " in said(deck, "risks", "credit")
+    assert told(deck, "risks", "credit")["deck"]["agent"] == "deck"
+    assert "risk.fitted_every_bars is 0" in said(deck, "risks", "fits")
+
+
 def test_a_drill_proves_the_stop_beside_trading(deck: RunningDeck) -> None:
     before = deck.get("/gate/stop")
     drill = told(deck, "drill")
