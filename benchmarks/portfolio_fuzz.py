@@ -29,6 +29,7 @@ PROBLEMS = 10_000
 PEER_PROBLEMS = 500
 """Peers take a thousand times as long; their share of failures is of the first of the same problems."""
 
+QUADRATIC = ("min-volatility", "max-sharpe", "max-return")
 OBJECTIVES = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "max-return")
 KINDS = ("plain", "few periods", "collinear", "near collinear", "scales", "constant", "losses")
 SLACK = 1e-6
@@ -44,6 +45,14 @@ class Problem:
     returns: np.ndarray
     cap: float | None
     max_weight: float
+
+
+@dataclass(frozen=True)
+class Within:
+    """What a second question about the same returns must keep to."""
+
+    constraints: qd.Constraints
+    min_weight: float
 
 
 def problem(seed: int) -> Problem:
@@ -77,30 +86,95 @@ def problem(seed: int) -> Problem:
     return Problem(kind, objective, np.ascontiguousarray(returns), cap, most)
 
 
-def answered(asked: Problem) -> str | None:
+def within(seed: int, asked: Problem) -> Within | None:
+    """Return constraints that equal weights meet, made from the seed; None for problems without."""
+    n = asked.returns.shape[1]
+    rng = np.random.default_rng([seed, 1])
+    if n < 3 or asked.objective not in QUADRATIC or rng.random() < 0.4:
+        return None
+    groups = []
+    for place in range(int(rng.integers(4))):
+        members = rng.permutation(n)[: int(rng.integers(1, n))]
+        share = members.size / n
+        low, high = share * rng.random(), share + (1.0 - share) * rng.random()
+        groups.append(qd.Group(f"g{place}", tuple(members.tolist()), float(low), float(high)))
+    short = rng.random() < 0.3
+    constraints = qd.Constraints(
+        groups=tuple(groups),
+        current=np.full(n, 1.0 / n),
+        max_turnover=float(rng.uniform(0.0, 0.7)) if rng.random() < 0.4 else None,
+        max_change=float(rng.uniform(0.2, 2.0)) / n if rng.random() < 0.4 else None,
+        max_gross=1.0 + float(rng.random()) if short else None,
+    )
+    return Within(constraints, -float(rng.random()) if short else 0.0)
+
+
+def answered(asked: Problem, kept: Within | None = None) -> str | None:
     """Return what is wrong with our answer, or None where nothing is."""
-    limits = qd.Limits(vol_cap=asked.cap, max_weight=asked.max_weight)
+    least = 0.0 if kept is None else kept.min_weight
+    limits = qd.Limits(vol_cap=asked.cap, min_weight=least, max_weight=asked.max_weight)
+    constraints = None if kept is None else kept.constraints
     try:
-        found = qd.optimize(asked.returns, objective=asked.objective, limits=limits)
+        found = qd.optimize(
+            asked.returns, objective=asked.objective, limits=limits, constraints=constraints
+        )
     except DomainError as refusal:
-        return None if refused_rightly(asked, refusal) else f"{asked.kind}: {refusal.message}"
+        right = refused_rightly(asked, refusal) if kept is None else refused_within(asked, refusal)
+        return None if right else f"{asked.kind}: {refusal.message}"
     except Exception as crash:  # noqa: BLE001 - a crash of any kind is what is counted
         return f"{asked.kind}: {crash!r}"
     weights = found.weights
     if not np.isfinite(weights).all() or abs(float(weights.sum()) - 1.0) > 1e-9:
         return f"{asked.kind}: weights sum to {weights.sum()}"
-    if weights.min() < -1e-9 or weights.max() > asked.max_weight + 1e-9:
+    if weights.min() < least - 1e-9 or weights.max() > asked.max_weight + 1e-9:
         return f"{asked.kind}: weights from {weights.min()} to {weights.max()}"
-    return beaten(asked, found)
+    if kept is not None and not allowed(weights[None], kept, slack=1e-8).all():
+        return f"{asked.kind}: its constraints are not kept"
+    return beaten(asked, found, kept)
 
 
-def beaten(asked: Problem, found: Optimum) -> str | None:
+def allowed(tried: np.ndarray, kept: Within, *, slack: float) -> np.ndarray:
+    """Return which rows keep to the constraints."""
+    asked = kept.constraints
+    inside = (tried >= kept.min_weight - slack).all(axis=1)
+    for group in asked.groups:
+        share = tried[:, list(group.members)].sum(axis=1)
+        inside &= (share >= group.low - slack) & (share <= group.high + slack)
+    moved = np.abs(tried - asked.current)
+    if asked.max_turnover is not None:
+        inside &= 0.5 * moved.sum(axis=1) <= asked.max_turnover + slack
+    if asked.max_change is not None:
+        inside &= (moved <= asked.max_change + slack).all(axis=1)
+    if asked.max_gross is not None:
+        inside &= np.abs(tried).sum(axis=1) <= asked.max_gross + slack
+    return np.asarray(inside)
+
+
+def refused_within(asked: Problem, refusal: DomainError) -> bool:
+    """Whether there is no answer under constraints that equal weights meet."""
+    variances = asked.returns.var(axis=0)
+    match refusal.code:
+        case "NO_EXCESS_RETURN":
+            # Equal weights are allowed, so they at least may not earn anything.
+            return float(asked.returns.mean()) <= 1e-12
+        case "NO_RISK":
+            return float(variances.max()) == 0.0
+        case "RISKLESS_EXCESS":
+            # Assets a thousand times apart are no riskless portfolio by themselves.
+            return singular(np.cov(asked.returns.T)) or asked.kind == "scales"
+        case _:
+            return "vol_cap" in refusal.message
+
+
+def beaten(asked: Problem, found: Optimum, kept: Within | None = None) -> str | None:
     """Return by what a rival portfolio is better, or None where none is."""
     n = asked.returns.shape[1]
     rng = np.random.default_rng(n)
     tried = np.vstack([np.eye(n), np.full((1, n), 1.0 / n), rng.dirichlet(np.full(n, 0.5), 50)])
     tried = np.vstack([tried, 0.99 * found.weights + 0.01 * tried])
     tried = tried[(tried <= asked.max_weight).all(axis=1)]
+    if kept is not None:
+        tried = tried[allowed(tried, kept, slack=0.0)]
     centred = asked.returns - asked.returns.mean(axis=0)
     # From the returns themselves, which keeps digits that a covariance has lost.
     risks = np.sqrt(((tried @ centred.T) ** 2).sum(axis=1) / (len(centred) - 1))
@@ -225,15 +299,24 @@ def measure() -> Figures:
     """Take every figure."""
     warnings.simplefilter("ignore")
     figures: Figures = {"problems": PROBLEMS}
-    said = []
+    said, constrained = [], 0
     for seed in range(PROBLEMS):
         if seed % 1_000 == 0:
             progress(f"problem {seed}")
-        wrong = answered(problem(seed))
+        asked = problem(seed)
+        wrong = answered(asked)
         if wrong is not None:
-            said.append(f"seed {seed}, {problem(seed).objective}, {wrong}")
+            said.append(f"seed {seed}, {asked.objective}, {wrong}")
+        kept = within(seed, asked)
+        if kept is None:
+            continue
+        constrained += 1
+        wrong = answered(asked, kept)
+        if wrong is not None:
+            said.append(f"seed {seed} within constraints, {asked.objective}, {wrong}")
     for line in said[:20]:
         progress(line)
+    figures["constrained_problems"] = constrained
     figures["fuzz_failures"] = len(said)
     shared = [
         one

@@ -37,7 +37,7 @@ from quarterdeck.library.optimise import (
     sensitivity,
 )
 from quarterdeck.maths.arrays import Floats
-from quarterdeck.portfolio.core.certificate import condition_number, weakness
+from quarterdeck.portfolio.core.certificate import condition_number, uneven, weakness
 from quarterdeck.portfolio.core.estimates import Estimated, estimated
 from quarterdeck.portfolio.core.frontier import efficient
 from quarterdeck.portfolio.core.optimum import Optimum
@@ -122,6 +122,11 @@ def run(options: Options) -> int:
         history = history.last(options.lookback)
     returns, year = history.returns, options.periods_per_year
     estimate = estimate_of(options.estimate, bars=bars, history=history)
+    told = estimated(returns, estimate)
+    if options.objective == "max-return" and options.vol_cap is None:
+        richest = symbols[int(told.mean.argmax())]
+        accepted = f"a volatility a year: without one all goes to {richest}, of the highest mean"
+        raise InvalidInput.of("--vol-cap", None, accepted)
     found = optimize(
         returns,
         objective=options.objective,
@@ -132,7 +137,6 @@ def run(options: Options) -> int:
     )
     joint = "joint " if options.estimate.gaps != "pairwise" else ""
     print(f"{len(returns)} {joint}returns of {len(symbols)} symbols", file=sys.stderr)
-    told = estimated(returns, estimate)
     answer = _answer(found, options=options, history=history, told=told)
     if answer["warning"] is not None:
         print(f"warning: {answer['warning']}", file=sys.stderr)
@@ -259,7 +263,8 @@ def _answer(
         "optimality_gap": found.optimality_gap,
         "kkt_residual": found.kkt_residual,
         "condition": condition,
-        "warning": weakness(len(symbols), observations=observations, condition=condition),
+        "warning": weakness(len(symbols), observations=observations, condition=condition)
+        or uneven(told.covariance),
         "observations": observations,
         "repaired": found.repaired,
         "solver": found.solver,

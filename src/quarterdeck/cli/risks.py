@@ -154,7 +154,9 @@ def credit(data_dir: Path, *, as_json: bool) -> int:
         print(json.dumps(found, indent=2))
         return 0
     print(f"adaptation is {found['mode']}")
-    return _lines(found["agents"], _credit, none="no agent has been scored yet", as_json=False)
+    deck = [] if found["deck"] is None else [found["deck"]]
+    lines = [*deck, *found["agents"]]
+    return _lines(lines, _credit, none="no agent has been scored yet", as_json=False)
 
 
 def adapt(data_dir: Path, *, mode: str, reason: str, as_json: bool) -> int:

@@ -69,6 +69,8 @@ def plan_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         "net_gain": answer.net_gain,
         "reason": answer.reason,
         "warning": answer.warning,
+        "realised": shortest(answer.realised),
+        "taxes": "not counted",
         "trades": lines,
     }
     return fitted(reply, lists=("trades",))

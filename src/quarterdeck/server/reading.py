@@ -307,6 +307,18 @@ def _words_of(kind: type[msgspec.Struct], field: str) -> str | None:
     return ", ".join(str(one.value) for one in at) if issubclass(at, Enum) else None
 
 
+def _fields_at(kind: type[msgspec.Struct], where: str) -> tuple[str, ...]:
+    """Return the fields of the struct that ``where`` leads to, such as ``limits.groups[0]``."""
+    at: type[msgspec.Struct] = kind
+    for name in where.split(".") if where else ():
+        known = {one.encode_name: one.type for one in msgspec.structs.fields(at)}
+        inner = next(_within(known.get(name.partition("[")[0])), str)
+        if not issubclass(inner, msgspec.Struct):
+            return kind.__struct_fields__
+        at = inner
+    return at.__struct_fields__
+
+
 def _within(hint: object) -> Iterator[type]:
     """Yield the structs and enumerations that a type is or holds."""
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct | Enum):
@@ -321,7 +333,6 @@ def not_accepted(
     """Return a validator's words as the refusal of one field."""
     match = _WHERE.match(text)
     what, where = (match["what"], match["where"] or "") if match else (text, "")
-    fields = kind.__struct_fields__
     named = _NAMED.search(what)
     if named is not None:
         name = f"{where}.{named['name']}" if where else named["name"]
@@ -330,7 +341,7 @@ def not_accepted(
             return InvalidInput(
                 f"{name}: there is no such field",
                 field=name,
-                accepted=", ".join(fields) or "no field at all",
+                accepted=", ".join(_fields_at(kind, where)) or "no field at all",
             )
         return InvalidInput(f"{name}: this field is required", field=name, accepted="a value")
     field = where or "body"

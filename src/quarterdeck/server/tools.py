@@ -84,7 +84,8 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         )
         for line in answer.markets
     ]
-    together = plain({"regime": answer.together.regime, "correlation": answer.together.correlation})
+    said = ("timeframe", "regime", "correlation")
+    together = plain({name: getattr(answer.together, name) for name in said})
     reply: Reply = {
         "at": answer.at,
         "slice": answer.slice,
@@ -186,7 +187,7 @@ TELLINGS: Mapping[str, Telling] = {
         text="Price, regime, indicators and next-bar risk (var99: fraction of price lost at 99 %) "
         "of some instruments or all, and the regime of all together. detail=full with symbols adds how often, how "
         "long and what followed each regime.",
-        notes={"symbols": "instruments; omit for all"},
+        notes={"symbols": "instruments; omit for all", "timeframe": "of regimes, such as 1w"},
         reply=market_reply,
         detail=True,
         read_only=True,
@@ -372,6 +373,7 @@ TELLINGS: Mapping[str, Telling] = {
             "weights": "fraction of equity by symbol; the rest is cash",
             "horizon_bars": "bars it is to last",
             "risk_aversion": "return a unit of variance must bring",
+            "limits": "what an objective's weights must keep to; a group without symbols is a sector",
         },
         reply=plan_reply,
         detail=True,
@@ -448,6 +450,9 @@ def _flat(
     inner = flat.get("properties")
     if isinstance(inner, dict):
         flat["properties"] = {name: _flat(part, components) for name, part in inner.items()}
+    items = flat.get("items")
+    if isinstance(items, dict):
+        flat["items"] = _flat(items, components)
     return flat
 
 

@@ -114,3 +114,39 @@ def test_the_frontier_and_the_walk_are_in_the_library_and_refuse_what_is_bad() -
     assert walk.cost > 0.0
     with pytest.raises(InvalidInput):
         qd.walk_forward(returns(), objective="luck", **terms)
+
+
+def test_where_nothing_moves_there_is_no_calmest_portfolio() -> None:
+    still = np.zeros((50, 3))
+    for constraints in (None, qd.Constraints(groups=(qd.Group("g", (0,), 0.0, 1.0),))):
+        with pytest.raises(DomainError, match="no asset moves"):
+            qd.optimize(still, objective="min-volatility", constraints=constraints)
+
+
+def test_an_asset_without_risk_and_gain_leaves_a_constrained_ratio_proven() -> None:
+    still = returns()
+    still[:, 2] = 0.0
+    plain = qd.optimize(still, objective="max-sharpe")
+    kept = qd.optimize(
+        still,
+        objective="max-sharpe",
+        constraints=qd.Constraints(groups=(qd.Group("g", (0,), 0.0, 1.0),)),
+    )
+    assert kept.sharpe == pytest.approx(plain.sharpe, rel=1e-8)
+    assert kept.optimality_gap is not None
+    assert kept.optimality_gap <= 1e-8
+
+
+def test_a_column_that_explodes_is_warned_of_where_it_can_be_answered() -> None:
+    wild = returns()
+    wild[:, 1] *= 1e9
+    found = qd.optimize(wild, objective="min-volatility")
+    assert found.weights[1] == pytest.approx(0.0, abs=1e-9)
+    assert "asset 1 varies 1e+09 times as much as asset" in (found.warning or "")
+
+
+def test_a_return_without_a_cap_says_what_it_would_hold() -> None:
+    sample = returns()
+    best = int(sample.mean(axis=0).argmax())
+    with pytest.raises(InvalidInput, match=f"without one all goes to asset {best}"):
+        qd.optimize(sample, objective="max-return")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.portfolio_fuzz import answered, problem
+from benchmarks.portfolio_fuzz import answered, problem, within
 
 
 @pytest.mark.parametrize("block", range(8))
@@ -16,6 +16,19 @@ def test_no_problem_of_a_seed_fails(block: int) -> None:
         if (said := answered(problem(seed))) is not None
     }
     assert failed == {}
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_no_problem_within_constraints_fails(block: int) -> None:
+    asked = {seed: problem(seed) for seed in range(60 * block, 60 * block + 60)}
+    kept = {seed: within(seed, one) for seed, one in asked.items()}
+    failed = {
+        seed: said
+        for seed, one in kept.items()
+        if one is not None and (said := answered(asked[seed], one)) is not None
+    }
+    assert failed == {}
+    assert sum(one is not None for one in kept.values()) > 10
 
 
 @pytest.mark.parametrize("seed", [3945, 5587, 8386, 8786])

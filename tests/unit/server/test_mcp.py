@@ -15,9 +15,11 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from quarterdeck.portfolio.model import ProposePortfolio
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.logs import own_logging
 from quarterdeck.server.mcp import build_server
+from quarterdeck.server.reading import not_accepted
 from quarterdeck.server.serve import HttpServer
 from tests.unit.server.world import FULL_KEY, READ_KEY, WORK_KEY, World, bearer
 
@@ -281,9 +283,31 @@ def test_the_market_tells_of_all_together_and_in_full_of_each_named_symbols_hist
     world: World,
 ) -> None:
     short = call(world, "get_market", {}).structured_content
-    assert short["together"] == {"regime": "trending_up", "correlation": 0.3}
+    assert short["together"] == {
+        "timeframe": "1d",
+        "regime": "trending_up",
+        "correlation": 0.3,
+    }
     assert "statistics" not in short
     full = call(world, "get_market", {"symbols": ["IBM"], "detail": "full"}).structured_content
     (told,) = full["statistics"]
     assert (told["symbol"], told["timeframe"]) == ("IBM", "1d")
+    asked = {"symbols": ["IBM"], "timeframe": "1w", "detail": "full"}
+    weeks = call(world, "get_market", asked).structured_content
+    assert weeks["together"]["timeframe"] == weeks["statistics"][0]["timeframe"] == "1w"
     assert told["regimes"][0]["frequency"] == 1.0
+
+
+def test_a_field_that_is_not_there_is_told_beside_those_of_its_own_place() -> None:
+    groups = "Object contains unknown field `frob` - at `$.limits.groups[0]`"
+    refusal = not_accepted(groups, {}, kind=ProposePortfolio)
+    assert (refusal.field, refusal.accepted) == (
+        "limits.groups[0].frob",
+        "name, low, high, symbols",
+    )
+    limits = not_accepted(
+        "Object contains unknown field `frob` - at `$.limits`", {}, kind=ProposePortfolio
+    )
+    assert "max_turnover" in (limits.accepted or "")
+    top = not_accepted("Object contains unknown field `frob`", {}, kind=ProposePortfolio)
+    assert (top.accepted or "").startswith("agent, objective")

@@ -149,7 +149,7 @@ const STRESSES: ReadonlyArray<Column<StressView>> = [
 ];
 
 const CREDITS: ReadonlyArray<Column<CreditView>> = [
-  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
   { name: "Credit line", right: true, hint: "The largest gross exposure; never above a person's limit", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.credit)} why="no bar has closed yet" /></span> },
   { name: "Share", right: true, hint: "Of the human's limits, as learned", show: (row) => percent(row.share, 0) },
   { name: "Scaled by", show: (row) => Object.entries(row.factors).map(([name, value]) => `${name} × ${fixed(value, 2)}`).join(" · ") },
@@ -269,7 +269,7 @@ export default function Risk() {
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
       </ViewPanel>
       <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
-        {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
+        {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.deck === null ? data.agents : [data.deck, ...data.agents]} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
       </ViewPanel>
       <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together; VaR and ES of one unit spread evenly"}>
         {(data) => <Table label="What moves together" columns={clusters(data.clusters[0]?.levels.map((one) => one.level) ?? [])} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}

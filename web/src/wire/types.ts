@@ -658,9 +658,10 @@ export interface CreditView {
   readonly stop_in_force: number | null;
 }
 
-/** The mode of adaptation and every agent's credit line. */
+/** The mode of adaptation and every agent's credit line; ``deck`` is that of all agents together. */
 export interface CreditsView {
   readonly mode: Adaptation;
+  readonly deck: CreditView | null;
   readonly agents: ReadonlyArray<CreditView>;
 }
 
@@ -1964,7 +1965,7 @@ export interface Report {
   readonly reason: string;
 }
 
-/** Forget what was learned of one agent, or of all; it begins again, conservatively. */
+/** Forget what was learned of one agent, of the deck ("deck"), or of all; it begins again, conservatively. */
 export interface ResetAdaptation {
   readonly reason: string;
   readonly agent?: string | null;
@@ -2019,7 +2020,7 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
-/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
 export interface RiskBrief {
   readonly level: RiskLevel | null;
   readonly score: number | null;
@@ -2030,6 +2031,7 @@ export interface RiskBrief {
   readonly adaptation: Adaptation;
   readonly credit: Decimal | null;
   readonly credit_share: number | null;
+  readonly deck_credit: Decimal | null;
   readonly stop_distance: number | null;
   readonly clusters: ReadonlyArray<string>;
   readonly standing: ReadonlyArray<string>;

@@ -18,6 +18,9 @@ ILL_CONDITIONED: Final = 1e4
 THIN: Final = 5
 """Observations per asset below which a sample covariance is mostly noise in its small directions."""
 
+UNEVEN: Final = 1e6
+"""Ratio of two deviations from which one of them is more likely a fault of the data than a market."""
+
 SINGULAR: Final = 1e-13
 """Smallest eigenvalue, as a share of the largest, that cannot be told from 0."""
 
@@ -91,6 +94,26 @@ def condition_number(covariance: FloatArray) -> float | None:
     found = np.linalg.eigvalsh(covariance / np.outer(deviation, deviation))
     least, most = float(found[0]), float(found[-1])
     return None if least <= SINGULAR * most else float(f"{most / least:.3g}")
+
+
+def uneven(covariance: FloatArray) -> str | None:
+    """Return which moving asset varies a million times as much as another, or None where none does.
+
+    Examples
+    --------
+    >>> uneven(np.diag([1.0, 1e14]))
+    'asset 1 varies 1e+07 times as much as asset 0: check its returns'
+    """
+    variances = np.diag(covariance)
+    moving = np.flatnonzero(variances > 0.0)
+    if moving.size < 2:
+        return None
+    least = int(moving[variances[moving].argmin()])
+    most = int(moving[variances[moving].argmax()])
+    times = math.sqrt(float(variances[most])) / math.sqrt(float(variances[least]))
+    if times < UNEVEN:
+        return None
+    return f"asset {most} varies {times:.0e} times as much as asset {least}: check its returns"
 
 
 def weakness(n: int, *, observations: int, condition: float | None) -> str | None:

@@ -282,8 +282,41 @@ def best_net_ratio(programme: QuadraticProgramme) -> Solved:
     least = calm.variance - 2.0 * calm.surplus
     slack = point.surplus + abs(point.variance - t * point.gain)
     gap = slack / math.sqrt(point.variance * least) if least > 0.0 else 1.0
-    gap = min(gap, 1.0)
+    # Where some portfolio has hardly any risk that bound says nothing; a linear programme does.
+    gap = gap if gap <= ACCEPTED else min(_above(programme, point), gap, 1.0)
     return Solved(point.weights, gap=gap, residual=point.residual, solver=point.solver)
+
+
+def _above(programme: QuadraticProgramme, point: _Point) -> float:
+    """Return how far the ratio of ``point`` may be from the best, by portfolios on a plane.
+
+    With g = S w / deviation no allowed v has less deviation than g'v, so a level L with
+    (excess - L g)'v <= 0 for all of them is above every ratio. It is raised to the best v until none is
+    left; 1 where one earns something on that plane without any risk.
+    """
+    some = programme.polytope
+    deviation = math.sqrt(point.variance)
+    pulled = programme.sigma @ point.weights / deviation
+    slope, fixed = some.spread.T @ pulled, float(pulled @ some.offset)
+    earned = float(programme.excess @ some.offset)
+    level = reached = point.gain / deviation
+    for _ in range(ROOT_STEPS):
+        wanted = programme.net - level * slope
+        x = linear_minimum(
+            -wanted / max(float(np.abs(wanted).max()), 1e-300),
+            equal=(some.equal, some.equal_right),
+            rows=(some.rows, some.rows_low, some.rows_high),
+            bounds=(some.lower, some.upper),
+        )
+        if x is None:
+            return 1.0
+        gain, risk = float(programme.net @ x) + earned, float(slope @ x) + fixed
+        if gain - level * risk <= 1e-12 * level * deviation:
+            return max(1.0 - reached / level, 0.0)
+        if risk <= 0.0:
+            return 1.0
+        level = gain / risk
+    return 1.0
 
 
 def richest(programme: QuadraticProgramme, *, volatility_cap: float) -> Solved:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput
-from quarterdeck.portfolio.core.certificate import condition_number, weakness
+from quarterdeck.portfolio.core.certificate import condition_number, uneven, weakness
 from quarterdeck.portfolio.core.sums import dot, product
 
 FloatArray = npt.NDArray[np.float64]
@@ -76,11 +76,12 @@ class Optimum:
 
     @property
     def warning(self) -> str | None:
-        """Why the estimate is weak: too few observations, or nearly collinear assets; else None."""
+        """Why the estimate is weak: too few observations, nearly collinear assets, one that explodes."""
         if self.covariance is None or self.observations is None:
             return None
         n = self.weights.size
-        return weakness(n, observations=self.observations, condition=self.condition)
+        weak = weakness(n, observations=self.observations, condition=self.condition)
+        return weak or uneven(self.covariance)
 
 
 def measured(

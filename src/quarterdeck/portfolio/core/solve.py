@@ -120,7 +120,9 @@ def solve(
     >>> found.weights.tolist(), found.kkt_residual < 1e-15
     ([0.8, 0.2], True)
     """
-    _refuse_misfits(objective, limits)
+    _refuse_misfits(objective, limits, mean=mean)
+    if objective == "min-volatility" and not float(np.diag(covariance).max()) > 0.0:
+        raise DomainError("no asset moves, so there is no risk to reduce", code="NO_RISK")
     if objective == "min-volatility" and not limits.bounded and not rounded and spread(covariance):
         found = long_only.least_volatile(covariance)
         if found is not None:
@@ -378,11 +380,12 @@ def proven_gap(
     return 1.0 - math.sqrt(max(variance - surplus, 0.0) / variance) if variance > 0.0 else 0.0
 
 
-def _refuse_misfits(objective: str, limits: Limits) -> None:
+def _refuse_misfits(objective: str, limits: Limits, *, mean: FloatArray) -> None:
     if objective not in OBJECTIVES:
         raise InvalidInput.of("objective", objective, ", ".join(OBJECTIVES))
     if (limits.vol_cap is None) is (objective == "max-return"):
-        wanted = "a volatility cap: without one all goes to the highest mean"
+        top = f"asset {int(mean.argmax())}" if mean.size and np.isfinite(mean).all() else "one"
+        wanted = f"a volatility cap: without one all goes to {top}, of the highest mean"
         none = "no cap: only max-return takes one"
         accepted = wanted if objective == "max-return" else none
         raise InvalidInput.of("vol_cap", limits.vol_cap, accepted)
