@@ -697,7 +697,7 @@ export interface DifferenceView {
   readonly more: Decimal | null;
 }
 
-/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+/** Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1528,7 +1528,7 @@ export interface OverviewView {
   readonly version: string;
 }
 
-/** Give an agent no further work until it is resumed; what it holds it may finish. */
+/** Give an agent no further work until it is resumed; what it has begun it may finish, the rest goes back. */
 export interface PauseAgent {
   readonly agent: string;
   readonly reason: string;
