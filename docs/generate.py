@@ -283,13 +283,14 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "portfolio.cvar_confidence": ("fraction", "`min-cvar` makes the mean of the worst 1 less this share of the window's bars least."),
     "portfolio.mean": (
         "text",
-        "Expected returns: `sample`, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
+        "Expected returns: `sample`, `shrunk` towards that of the calmest portfolio, or `views`, at which the benchmark is best, moved by the signals of agents with measured skill.",
     ),
     "portfolio.risk_aversion": ("number", "Return that a unit of variance must bring; above 0 where `mean` is `views`."),
     "portfolio.covariance": (
         "text",
-        "`sample`, `forecast` (deviations are the risk forecasts of the next bar) or `regime` (returns weighted by how many began in the present regimes).",
+        "`sample`, `ledoit-wolf`, `ewma`, `forecast` (scaled by the risk forecasts of the next bar) or `regime` (returns weighted by how like the present their regimes were); see [Portfolios](portfolio.md#estimates).",
     ),
+    "portfolio.half_life_bars": ("bars", "After which `ewma` counts a return half as much; above 0 with `ewma` only."),
     "portfolio.sectors": ("list of tables", "Named groups that profit and loss is told by, as `[[portfolio.sectors]]`."),
     "portfolio.sectors[].name": ("name", "The sector's own name; what is in none is `other`."),
     "portfolio.sectors[].symbols": ("list", "The instruments in it, each in one sector at most; an unknown one refuses to start."),

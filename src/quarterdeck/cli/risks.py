@@ -107,10 +107,16 @@ def forecast(data_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found, indent=2))
         return 0
+    positions = [
+        {**one, "who": f"{row['subject']} {one['symbol']}"}
+        for row in found["held"]
+        for one in row["components"]
+    ]
     for name, rows, label in (
         ("instrument, of its price", found["instruments"], "symbol"),
         ("cluster, evenly spread", found["clusters"], "cluster"),
         ("held by, in money", found["held"], "subject"),
+        ("position by itself", positions, "who"),
     ):
         if rows:
             print(_heads(name, [one["level"] for one in rows[0]["levels"]]))

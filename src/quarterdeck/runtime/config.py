@@ -78,8 +78,8 @@ class PaperSection(_Section, frozen=True):
 
 SELF_TRADE = ("cancel_newest", "cancel_oldest", "decrement", "allow")
 STOP_CANCELS = ("all", "opening")
-PORTFOLIO_COVARIANCES = ("sample", "forecast", "regime")
-PORTFOLIO_MEANS = ("sample", "views")
+PORTFOLIO_COVARIANCES = ("sample", "ledoit-wolf", "ewma", "forecast", "regime")
+PORTFOLIO_MEANS = ("sample", "shrunk", "views")
 USUAL_OBJECTIVES = ("min-volatility", "max-sharpe", "risk-parity", "hrp", "equal-weight")
 PORTFOLIO_OBJECTIVES = (*USUAL_OBJECTIVES, "max-return", "min-cvar")
 
@@ -343,9 +343,10 @@ class MandateEntry(_Section, frozen=True):
 class PortfolioSection(_Section, frozen=True):
     """When portfolios are proposed and from how much history.
 
-    ``covariance`` is ``sample``, ``forecast``, which scales it by the risk forecasts of the next bar,
+    ``covariance`` is ``sample``, ``ledoit-wolf``, shrunk towards equal variances, ``ewma``, whose weights
+    halve every ``half_life_bars``, ``forecast``, which scales it by the risk forecasts of the next bar,
     or ``regime``, which weights returns by how like the present the regimes were they began in.
-    ``mean`` is ``sample`` or ``views``: what makes the benchmark the best portfolio at
+    ``mean`` is ``sample``, ``shrunk`` towards that of the calmest portfolio, or ``views``: what makes the benchmark the best portfolio at
     ``risk_aversion``, 0 for none stated, moved by the signals of agents with measured skill.
     Without a ``benchmark`` it is equal weights of all instruments. ``objectives`` are what is proposed;
     ``vol_cap`` is per year, for ``max-return``, and 0 where none is stated.
@@ -359,6 +360,7 @@ class PortfolioSection(_Section, frozen=True):
     cvar_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] = 0.95
     periods_per_year: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 252
     covariance: str = "sample"
+    half_life_bars: Annotated[float, msgspec.Meta(ge=0, le=5_000)] = 0.0
     mean: str = "sample"
     risk_aversion: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
     sectors: tuple[SectorEntry, ...] = ()

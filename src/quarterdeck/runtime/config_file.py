@@ -93,6 +93,10 @@ def parse_config(raw: dict[str, Any]) -> Config:
         raise InvalidInput.of("portfolio.covariance", config.portfolio.covariance, known)
     if config.portfolio.mean not in PORTFOLIO_MEANS:
         raise InvalidInput.of("portfolio.mean", config.portfolio.mean, ", ".join(PORTFOLIO_MEANS))
+    life = config.portfolio.half_life_bars
+    if bool(life) is not (config.portfolio.covariance == "ewma"):
+        needed = "bars above 0 with the covariance ewma, and 0 with any other"
+        raise InvalidInput.of("portfolio.half_life_bars", life, needed)
     levels = config.risk.levels
     if len(levels) > MAX_LEVELS or list(levels) != sorted({*levels, *LEVELS}):
         some = f"up to {MAX_LEVELS} ascending, 0.95 and 0.99 among them: limits rest on these"

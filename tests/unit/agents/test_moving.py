@@ -10,6 +10,7 @@ from quarterdeck.agents.model import (
     PauseAgent,
     RenewLease,
     TaskAssigned,
+    TaskReady,
     TaskState,
 )
 from quarterdeck.kernel.errors import Conflict
@@ -89,7 +90,11 @@ def test_from_an_agent_that_is_not_at_work_everything_not_begun_may_move(deck) -
     task = deck.task()
     set_aside(deck)
     assert deck.claim("bob").claim is None
+    deck.said.clear()
     deck.do("set_state", PauseAgent(agent="ann", reason="r"))
+    assert [m.task_id for m in deck.said if isinstance(m, TaskReady)] == [task.task_id]
+    assert deck.service.board.tasks[task.task_id].reason == "ann is paused"
+    assert memory(deck.restarted()) == memory(deck.service)
     assert deck.claim("bob").claim.task_id == task.task_id
 
 

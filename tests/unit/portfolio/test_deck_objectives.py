@@ -91,3 +91,36 @@ def test_objectives_of_the_configuration_are_checked(wrong: list[str]) -> None:
         parse_config({"portfolio": {"objectives": wrong}})
     assert refused.value.field == "portfolio.objectives"
     assert "min-cvar" in str(refused.value.accepted)
+
+
+@pytest.mark.parametrize(
+    ("terms", "estimate"),
+    [
+        ({"covariance": "ledoit-wolf"}, qd.Estimate(covariance="ledoit-wolf")),
+        (
+            {"covariance": "ewma", "half_life_bars": 15.0},
+            qd.Estimate(covariance="ewma", half_life=15.0),
+        ),
+        ({"mean": "shrunk"}, qd.Estimate(mean="shrunk")),
+    ],
+)
+def test_proposals_are_those_of_the_estimate_configured(
+    terms: dict[str, Any], estimate: qd.Estimate
+) -> None:
+    deck = deck_with(**terms)
+    deck.walk(50)
+    window = deck.portfolio.sample().window
+    for objective in (Objective.MIN_VOLATILITY, Objective.MAX_SHARPE, Objective.RISK_PARITY):
+        view = proposed(deck, objective)
+        best = qd.optimize(window, objective=objective.value, estimate=estimate)
+        assert view.weights is not None
+        assert list(view.weights.values()) == pytest.approx(best.weights.tolist(), abs=1e-6)
+        followed = "covariance" not in terms and objective is not Objective.MAX_SHARPE
+        assert (view.target is not None) is followed
+    assert deck.portfolio.outlook() is not None
+
+
+@pytest.mark.parametrize("terms", [{"half_life_bars": 5.0}, {"covariance": "ewma"}])
+def test_a_half_life_goes_with_ewma_and_with_nothing_else(terms: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"portfolio\.half_life_bars"):
+        parse_config({"portfolio": terms})

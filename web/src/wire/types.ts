@@ -504,13 +504,14 @@ export interface CompleteWork {
   readonly reason?: string;
 }
 
-/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value over that of the usual volume of a bar. Null where not known. */
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value over that of the usual volume of a bar. ``levels`` are what it may lose by itself. Null where not known. */
 export interface ComponentRiskView {
   readonly symbol: string;
   readonly value: Decimal;
   readonly var99_share: number | null;
   readonly marginal_var99: number | null;
   readonly volume_bars: number | null;
+  readonly levels: ReadonlyArray<LevelLoss>;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -696,7 +697,7 @@ export interface DifferenceView {
   readonly more: Decimal | null;
 }
 
-/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+/** Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1527,7 +1528,7 @@ export interface OverviewView {
   readonly version: string;
 }
 
-/** Give an agent no further work until it is resumed; what it holds it may finish. */
+/** Give an agent no further work until it is resumed; what it has begun it may finish, the rest goes back. */
 export interface PauseAgent {
   readonly agent: string;
   readonly reason: string;
@@ -2158,7 +2159,7 @@ export interface RiskTimelineView {
   readonly next: number | null;
 }
 
-/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
+/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so, and also of which bar a forecast is that missed the last. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
 export interface RiskView {
   readonly symbol: string;
   readonly volatility: number | null;

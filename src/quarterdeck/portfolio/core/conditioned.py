@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.kernel.errors import NotEnoughData
-from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.sums import scatter
 
 FloatArray = npt.NDArray[np.float64]
@@ -216,53 +215,3 @@ def nearest_definite(matrix: FloatArray, *, least: float) -> tuple[FloatArray, f
     raised = np.maximum(values, least)
     found = (vectors * raised) @ vectors.T
     return 0.5 * (found + found.T), float(np.sqrt(((raised - values) ** 2).sum()))
-
-
-def moments_of(
-    covariance: str,
-    window: FloatArray,
-    *,
-    volatilities: FloatArray,
-    began: IntArray,
-    present: IntArray,
-) -> tuple[FloatArray, FloatArray, int]:
-    """Return mean, covariance and observations of a window of joint returns, alike on every machine.
-
-    Parameters
-    ----------
-    covariance : str
-        ``sample``, ``forecast`` or ``regime``, as in ``Estimate``.
-    window : ndarray of shape (t, n), float64
-        Finite, oldest first.
-    volatilities : ndarray of shape (n,), float64
-        Forecast deviations of the next period; NaN where there is none yet.
-    began : ndarray of shape (t, n), int64
-        Regime of each asset when each period began; negative where it had none.
-    present : ndarray of shape (n,), int64
-        Regime of each asset now.
-
-    Raises
-    ------
-    NotEnoughData
-        Where a forecast is missing, or too few periods are like the present.
-
-    Examples
-    --------
-    >>> none = np.full((3, 1), -1)
-    >>> known = {"volatilities": np.full(1, 2.0), "began": none, "present": none[0]}
-    >>> mean, cov, t = moments_of("forecast", np.array([[0.0], [1.0], [2.0]]), **known)
-    >>> mean.tolist(), cov.tolist(), t
-    ([1.0], [[4.0]], 3)
-    """
-    t, n = window.shape
-    if covariance == "regime":
-        mean, found, many = weighted_moments(window, likeness_of(began, present))
-        return mean, found, int(many + 1e-9)
-    mean = np.asarray(window.mean(axis=0), dtype=np.float64)
-    found = sample_covariance(window)
-    if covariance == "forecast":
-        known = int(np.isfinite(volatilities).sum())
-        if known < n:
-            raise NotEnoughData("instruments with a risk forecast", have=known, need=n)
-        found = forecast_covariance(found, volatilities)
-    return mean, found, t

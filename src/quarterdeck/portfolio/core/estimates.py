@@ -19,6 +19,7 @@ from quarterdeck.portfolio.core.conditioned import (
     weighted_moments,
 )
 from quarterdeck.portfolio.core.estimate import sample_moments
+from quarterdeck.portfolio.core.sums import scatter
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -118,13 +119,15 @@ def estimated(returns: FloatArray, how: Estimate) -> Estimated:
     return Estimated(mean, covariance, repaired, observations)
 
 
-def ledoit_wolf(returns: FloatArray) -> tuple[FloatArray, float]:
+def ledoit_wolf(returns: FloatArray, *, reproducible: bool = False) -> tuple[FloatArray, float]:
     """Return the covariance shrunk towards equal variances without correlation, and how far.
 
     Parameters
     ----------
     returns : ndarray of shape (t, n), float64
         Simple returns; finite, t >= 2.
+    reproducible : bool
+        Whether its sums are the same to the last bit on every machine, as in ``sample_covariance``.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def ledoit_wolf(returns: FloatArray) -> tuple[FloatArray, float]:
     if t < 2:
         raise NotEnoughData("a covariance", have=t, need=2)
     centred = returns - returns.mean(axis=0)
-    sample = centred.T @ centred / t
+    sample = (scatter(centred) if reproducible else centred.T @ centred) / t
     level = float(np.trace(sample)) / n
     apart = float(((sample - level * np.eye(n)) ** 2).sum()) / n
     lengths = (centred * centred).sum(axis=1)
@@ -156,8 +159,12 @@ def ledoit_wolf(returns: FloatArray) -> tuple[FloatArray, float]:
     return share * level * np.eye(n) + (1.0 - share) * sample, share
 
 
-def ewma_covariance(returns: FloatArray, *, half_life: float) -> FloatArray:
+def ewma_covariance(
+    returns: FloatArray, *, half_life: float, reproducible: bool = False
+) -> FloatArray:
     """Return the covariance about 0 with weights that halve every ``half_life`` periods.
+
+    ``reproducible`` is as in ``sample_covariance``.
 
     References
     ----------
@@ -172,7 +179,8 @@ def ewma_covariance(returns: FloatArray, *, half_life: float) -> FloatArray:
     weights = 0.5 ** (ages / half_life)
     weights /= weights.sum()
     scaled = returns * np.sqrt(weights)[:, None]
-    return np.asarray(scaled.T @ scaled, dtype=np.float64)
+    sums = scatter(scaled) if reproducible else scaled.T @ scaled
+    return np.asarray(sums, dtype=np.float64)
 
 
 def bayes_stein(

@@ -31,7 +31,8 @@ from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import turnover
 from quarterdeck.portfolio.core.rolling import RollingMoments
 from quarterdeck.portfolio.core.sums import published
-from quarterdeck.portfolio.core.targets import Targets
+from quarterdeck.portfolio.core.targets import FOLLOWED, Targets
+from quarterdeck.portfolio.core.window import shrunk_mean
 from quarterdeck.portfolio.model import (
     ActiveView,
     AttributionView,
@@ -278,8 +279,12 @@ class PortfolioService:
         self._instants[slot], self._began[slot] = bars.at, began
         self._moments.take(joint)
         if self._moments.full:
-            # With views the best ratio is not that of the sample's means: it is proposed only.
-            skipped = ("max-sharpe",) if self._config.mean == "views" else ()
+            # What is estimated otherwise than from the window's sample is answered at proposals only.
+            skipped: tuple[str, ...] = ()
+            if self._config.covariance != "sample":
+                skipped = FOLLOWED
+            elif self._config.mean != "sample":
+                skipped = ("max-sharpe",)
             self._targets.follow(self._moments, budget=self._budget, skipped=skipped)
 
     def outlook(self) -> Outlook | None:
@@ -291,6 +296,12 @@ class PortfolioService:
             market = self._against.benchmark.weights
             prior = prior_of(self._config, covariance, market=market)
             mean = self.convictions.mean(covariance, prior=prior)
+        if self._config.mean == "shrunk":
+            try:
+                mean = shrunk_mean(mean, covariance, periods=self._config.window_bars)
+            except DomainError:
+                # Then no target of a maximum Sharpe ratio is proposed either.
+                return None
         turn = int(self._moments.count[0]) % self._config.window_bars
         return Outlook(
             mean=mean,

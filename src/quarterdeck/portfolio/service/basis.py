@@ -13,7 +13,6 @@ from quarterdeck.kernel.time import Nanos
 from quarterdeck.market.model import Floats, Ints
 from quarterdeck.portfolio.core.budget import ROUNDING, Budget
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
-from quarterdeck.portfolio.core.conditioned import moments_of
 from quarterdeck.portfolio.core.frontier import richest_within
 from quarterdeck.portfolio.core.linear import SOLVER
 from quarterdeck.portfolio.core.optimum import Optimum, measured
@@ -21,6 +20,7 @@ from quarterdeck.portfolio.core.polytope import Constraints, polytope_of
 from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import product
 from quarterdeck.portfolio.core.tail import least_tail, tail_loss
+from quarterdeck.portfolio.core.window import moments_of, shrunk_mean
 from quarterdeck.portfolio.model import Objective
 from quarterdeck.portfolio.service.convictions import Opinions, balanced
 from quarterdeck.runtime.config import PortfolioSection
@@ -61,7 +61,10 @@ class Sample:
             volatilities=self.volatilities,
             began=self.began if rows is None else self.began[rows],
             present=self.present,
+            half_life=self.config.half_life_bars,
         )
+        if self.config.mean == "shrunk":
+            mean = shrunk_mean(mean, covariance, periods=observations)
         if self.config.mean == "views":
             prior = prior_of(self.config, covariance, market=self.market)
             mean = self.opinions.mean(covariance, prior=prior)

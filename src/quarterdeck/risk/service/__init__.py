@@ -308,7 +308,7 @@ class RiskService:
         self.responses.expire(step)
         self._lookout.breaches(loss, foreseen, step)
         self._lookout.volatility(self._forecast[:, VOLATILITY], slow, step)
-        self._lookout.coverage(step)
+        self._lookout.coverage(self.held, step)
         self._lookout.filters(step)
         self._lookout.bars(self._missed, step)
         self._lookout.held(self.held, step)
