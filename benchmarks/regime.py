@@ -102,6 +102,7 @@ if __name__ == "__main__":
             claims={
                 "us_per_symbol_bar": "at most 15",
                 "prefix_differences": "0",
+                "sim_prefix_differences": "0",
                 "streaming_differences": "0",
                 "sim_a_balanced_accuracy": "at least .57",
                 "sim_a_switch_ratio": "at most 3.0",

@@ -357,6 +357,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "agents.retry_most_ms": ("machine milliseconds", "Longest rest before any attempt."),
     "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
     "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
+    "agents.shares": ("turns", "How many turns an owner (strategy, else submitter) takes where others take one, by its name."),
     "agents.own_worker": ("yes or no", "Whether the deck starts its own worker process once a task asks for a `desk:` capability."),
     "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
     **{
@@ -483,7 +484,8 @@ def _default(field: Any) -> str:
     match field.default:
         case None:
             return "none"
-        case () | "":
+        case () | "" | msgspec.NODEFAULT:
+            # A table is made anew each time and has no default of its own: it begins empty.
             return "empty"
         case Decimal() as amount:
             return f"`{amount}`"
@@ -519,6 +521,8 @@ def _bounds(kind: Any) -> str:
             return ", ".join(f"`{one}`" for one in kind.values)
         case info.VarTupleType():
             return "list"
+        case info.DictType():
+            return f"table of {_bounds(kind.value_type)}"
         case _:
             return "text"
 

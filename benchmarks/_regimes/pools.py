@@ -13,6 +13,8 @@ from quarterdeck.maths.arrays import Floats
 
 RESEARCH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "equity_1d_us.parquet"
 RATIOS = (2.0, 3.0, 4.0, 7.0, 8.0, 1.0 / 8.0, 1.0 / 20.0)
+EMBEDDED_SERIES = tuple(one.symbol for one in instruments_of(DAILY_US))
+RESEARCH_SERIES = (*["AAPL", "BAC", "EEM", "GOOG", "IWM", "SPY", "USO", "QQQ", "WM"], "SPX", "IXIC")
 FIRST = {"EEM": "2003-04-11", "USO": "2006-04-10"}
 """Tickers that were another company before."""
 
@@ -48,8 +50,7 @@ def unsplit(series: Series) -> Series:
 
 def embedded_pool() -> Pool:
     """Return the days of the six embedded daily series, which are split-adjusted."""
-    names = [one.symbol for one in instruments_of(DAILY_US)]
-    return pool_of([_series(path_of(DAILY_US), name) for name in names])
+    return pool_of([_series(path_of(DAILY_US), name) for name in EMBEDDED_SERIES])
 
 
 def research_pool() -> Pool | None:
@@ -58,11 +59,11 @@ def research_pool() -> Pool | None:
         return None
     series = [
         unsplit(_series(RESEARCH, name, FIRST.get(name, "1900-01-01")))
-        for name in ("AAPL", "BAC", "EEM", "GOOG", "IWM", "SPY", "USO")
+        for name in RESEARCH_SERIES[:7]
     ]
     series.append(unsplit(_series(RESEARCH, "QQQ", "2011-03-23")))
     series.append(unsplit(_series(RESEARCH, "WM", last="2008-09-26")))
-    series.extend(_series(path_of(DAILY_US), name) for name in ("SPX", "IXIC"))
+    series.extend(_series(path_of(DAILY_US), name) for name in RESEARCH_SERIES[9:])
     return pool_of(series)
 
 

@@ -101,3 +101,25 @@ def head_scores(head: Head, rows: Rows) -> dict[str, float]:
     """Return the scores of a sim head."""
     posterior, shares = zip(*(told(head, x) for x in rows.x), strict=True)
     return scores(rows.y, list(posterior), list(shares))
+
+
+def prefix_differences(heads: list[Head], paths: list[Path]) -> int:
+    """Return how many numbers of the sim heads change when the future of simulated markets is cut off."""
+    table, hazard = walk_table(), hazards()
+    differing = 0
+    for path in paths:
+        whole, *_ = rows_of_path(path, table, hazard)
+        for cut in (BURN_IN + 1, 700, 1_301):
+            short = Path(*(np.ascontiguousarray(column[:cut]) for column in path))
+            seen, *_ = rows_of_path(short, table, hazard)
+            differing += _differing(whole, seen)
+            for head in heads:
+                of_whole, of_seen = told(head, whole), told(head, seen)
+                differing += sum(_differing(a, b) for a, b in zip(of_whole, of_seen, strict=True))
+                differing += _differing(decoded(of_whole[1]), decoded(of_seen[1]))
+    return differing
+
+
+def _differing(whole: Floats | Ints, seen: Floats | Ints) -> int:
+    head = np.ascontiguousarray(whole[: len(seen)]).view(np.uint8)
+    return int((head != np.ascontiguousarray(seen).view(np.uint8)).sum())

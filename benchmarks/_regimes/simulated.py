@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from benchmarks._regimes import peers
-from benchmarks._regimes.paths import Pool
-from benchmarks._regimes.pools import digest, embedded_pool, research_pool
-from benchmarks._regimes.sim import FAMILIES, TEST, TRAIN, Rows, family_rows, head_scores, sim_head
+from benchmarks._regimes.paths import Pool, path_of
+from benchmarks._regimes.pools import (
+    EMBEDDED_SERIES,
+    RESEARCH_SERIES,
+    digest,
+    embedded_pool,
+    research_pool,
+)
+from benchmarks._regimes.sim import (
+    FAMILIES,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Rows,
+    family_rows,
+    head_scores,
+    prefix_differences,
+    sim_head,
+)
 from benchmarks._reporting import Figures, progress
 
 
@@ -15,13 +31,16 @@ def figures() -> Figures:
     judged = research or embedded
     found: Figures = {
         "sim_pool": "research" if research else "embedded",
+        "sim_pool_series": " ".join(RESEARCH_SERIES if research else EMBEDDED_SERIES),
         "sim_pool_digest": digest(judged),
         "sim_pool_days": len(judged.days),
+        "sim_embedded_pool_series": " ".join(EMBEDDED_SERIES),
         "sim_embedded_pool_digest": digest(embedded),
     }
     training, tests = paths(judged)
-    found.update(_ours(training, tests))
-    found.update(_theirs(training, tests, found))
+    found.update(_ours(training, tests, judged))
+    validation = family_rows("A", VALIDATION, judged, test=False)
+    found.update(_theirs(training["A"], validation, tests, found))
     if research:
         progress("SIM: family C from the embedded days")
         train = family_rows("C", TRAIN, embedded, test=False)
@@ -42,14 +61,17 @@ def paths(pool: Pool) -> tuple[dict[str, Rows], dict[str, Rows]]:
     return training, tests
 
 
-def _ours(training: dict[str, Rows], tests: dict[str, Rows]) -> Figures:
+def _ours(training: dict[str, Rows], tests: dict[str, Rows], pool: Pool) -> Figures:
     progress("SIM: the head trained on A")
     alone = sim_head([training["A"]])
     a = {family: head_scores(alone, tests[family]) for family in FAMILIES}
     progress("SIM: the head trained on A, B and C")
     mixture = sim_head([training[family] for family in FAMILIES])
     abc = {family: head_scores(mixture, tests[family]) for family in FAMILIES}
-    found: Figures = {f"sim_a_{name}": value for name, value in a["A"].items()}
+    progress("SIM: CAUSALITY")
+    markets = [path_of(family, TEST[0], pool, test=True) for family in FAMILIES]
+    found: Figures = {"sim_prefix_differences": prefix_differences([alone, mixture], markets)}
+    found |= {f"sim_a_{name}": value for name, value in a["A"].items()}
     for family in FAMILIES:
         for name, value in abc[family].items():
             found[f"sim_mixture_{family.lower()}_{name}"] = value
@@ -66,19 +88,18 @@ def _ours(training: dict[str, Rows], tests: dict[str, Rows]) -> Figures:
     return found
 
 
-def _theirs(training: dict[str, Rows], tests: dict[str, Rows], ours: Figures) -> Figures:
+def _theirs(training: Rows, validation: Rows, tests: dict[str, Rows], ours: Figures) -> Figures:
     found: Figures = {}
-    for name, row in peers.plain_balanced_accuracy(tests).items():
-        for family, value in row.items():
-            found[f"sim_{family.lower()}_{name}_balanced_accuracy"] = value
+    told = peers.plain(validation, tests)
     for states in peers.STATES:
         progress(f"SIM: hmmlearn with {states} states")
-        row = peers.hmm_balanced_accuracy([training["A"]], tests, states)
-        for family, value in row.items():
-            found[f"sim_{family.lower()}_hmm{states}_balanced_accuracy"] = value
+        told[f"hmm{states}"] = peers.hmm(training, validation, tests, states)
     progress("SIM: jumpmodels")
-    for family, value in peers.jump_balanced_accuracy([training["A"]], tests).items():
-        found[f"sim_{family.lower()}_jump_balanced_accuracy"] = value
+    told["jump"] = peers.jump(training, validation, tests)
+    for name, peer in told.items():
+        found[f"sim_{name}_chosen"] = peer.chosen
+        for family, value in peer.balanced_accuracy.items():
+            found[f"sim_{family.lower()}_{name}_balanced_accuracy"] = value
 
     def number(name: str) -> float:
         return float(ours[name] if name in ours else found[name] or 0.0)  # type: ignore[arg-type]

@@ -123,7 +123,7 @@ def test_an_amount_is_bounded_as_the_reference_says(key: str) -> None:
 
 def _dotted(table: dict[str, object], at: str = "") -> Iterator[str]:
     for key, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from _dotted(value, at=f"{at}{key}.")
         else:
             yield f"{at}{key}"

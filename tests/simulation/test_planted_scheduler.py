@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.agents.core import board, calendars, moving, timetable
+from quarterdeck.agents.core import board, calendars, moving, timetable, why
+from quarterdeck.agents.core.alarms import Alarms
+from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.bounds import Bound, Bounds
+from quarterdeck.agents.core.task import Outcomes
 from quarterdeck.agents.service import AgentsService, work
 from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.runtime.config import AgentsSection
@@ -20,6 +23,7 @@ from tests.unit.agents import test_bounds as bounds
 from tests.unit.agents import test_cron as cron
 from tests.unit.agents import test_moving as moves
 from tests.unit.agents import test_schedules as schedules
+from tests.unit.agents import test_skill as skills
 from tests.unit.agents import test_work as tasks
 from tests.unit.agents.conftest import OneServiceDeck
 
@@ -55,6 +59,16 @@ def begun_too(original: Any, board: Any, agent: Any) -> Any:
 def only_up(original: Any, open_of: Any, owner: str, *, by: int) -> None:
     if by > 0:
         original(open_of, owner, by=by)
+
+
+def no_changes(*_: Any, **__: Any) -> tuple[()]:
+    return ()
+
+
+def as_failed(original: Any, self: Any, task: Any, **named: Any) -> Any:
+    changes = original(self, task, **named)
+    self.outcomes[task.agent] = Outcomes(0, 2, 2)
+    return changes
 
 
 def forgotten(original: Any, self: Any, reader: Any) -> None:
@@ -129,6 +143,26 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
         "what has ended still counts for its owner",
         around(board, "_count", only_up),
         on_deck_with(tasks.test_nobody_fills_the_queue_alone),
+    ),
+    (
+        "what an agent has not begun waits for its return",
+        around(moving, "let_go", no_changes),
+        on(moves.test_from_an_agent_that_is_not_at_work_everything_not_begun_may_move),
+    ),
+    (
+        "a lease that ends before its work began is a failure",
+        around(Board, "revoke", as_failed),
+        on(moves.test_what_is_set_aside_and_never_begun_comes_back_and_is_nobody_s_failure),
+    ),
+    (
+        "work is kept for ever for who is gone",
+        around(why, "_missed", no_changes),
+        on_deck_with(skills.test_work_is_kept_in_vain_once_for_an_agent_that_is_gone),
+    ),
+    (
+        "what is due waits for a bar",
+        around(Alarms, "next", nothing),
+        on(schedules.test_what_is_due_by_machine_time_alone_needs_neither_bars_nor_claims),
     ),
 )
 

@@ -534,10 +534,11 @@ def test_an_agents_record_moves_its_credit_line_in_the_same_slice() -> None:
         step,
     )
     line.risk.hear(bars, step)
-    (change,) = said(step, CreditChanged)
-    assert (change.agent, change.credit_units > 0) == ("a", True)
+    changes = [one for one in said(step, CreditChanged) if isinstance(one, CreditChanged)]
+    assert [(one.agent, one.credit_units > 0) for one in changes] == [("a", True), ("deck", True)]
     told = now.brief(line.risk, GetRiskBrief(), agent_caller("a"))
     assert told.credit is not None
+    assert told.deck_credit == told.credit
     losses = line.risk.stressing().standing({}).scenarios
     shares = [one.losses[0].equity_fraction for one in losses if one.reason is None]
     assert shares

@@ -141,7 +141,7 @@ def _told(history: RegimeHistory, last: int) -> list[dict[str, object]]:
                 "confidence": confidence,
                 "level": None if confidence is None else level_of(confidence).value,
                 "bars": row - begin + 1,
-                "reason": f"not enough data: {row + 1} bars" if labels[row] < 0 else None,
+                "reason": history.reason(row),
             }
         )
     return lines
@@ -150,7 +150,9 @@ def _told(history: RegimeHistory, last: int) -> list[dict[str, object]]:
 def _draw(path: Path, found: dict[str, RegimeHistory]) -> None:
     (history,) = found.values()
     try:
-        path.write_bytes(ribbon(history.close, history.labels))
+        first, last = (rfc3339(Nanos(int(history.ts[row])))[:10] for row in (0, -1))
+        drawn = ribbon(history.close, history.labels, symbol=history.symbol, first=first, last=last)
+        path.write_bytes(drawn)
     except OSError as error:
         raise InvalidInput.of("--plot", path, f"a file to write ({error.strerror})") from None
     legend = ", ".join(f"{regime.value} {name}" for regime, (name, _) in COLOURS.items())

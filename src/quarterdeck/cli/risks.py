@@ -107,10 +107,16 @@ def forecast(data_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found, indent=2))
         return 0
+    positions = [
+        {**one, "who": f"{row['subject']} {one['symbol']}"}
+        for row in found["held"]
+        for one in row["components"]
+    ]
     for name, rows, label in (
         ("instrument, of its price", found["instruments"], "symbol"),
         ("cluster, evenly spread", found["clusters"], "cluster"),
         ("held by, in money", found["held"], "subject"),
+        ("position by itself", positions, "who"),
     ):
         if rows:
             print(_heads(name, [one["level"] for one in rows[0]["levels"]]))
@@ -154,7 +160,9 @@ def credit(data_dir: Path, *, as_json: bool) -> int:
         print(json.dumps(found, indent=2))
         return 0
     print(f"adaptation is {found['mode']}")
-    return _lines(found["agents"], _credit, none="no agent has been scored yet", as_json=False)
+    deck = [] if found["deck"] is None else [found["deck"]]
+    lines = [*deck, *found["agents"]]
+    return _lines(lines, _credit, none="no agent has been scored yet", as_json=False)
 
 
 def adapt(data_dir: Path, *, mode: str, reason: str, as_json: bool) -> int:

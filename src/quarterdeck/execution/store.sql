@@ -33,6 +33,7 @@ CREATE TABLE execution_learned_levels (
   trading_state INTEGER,  -- hashed
   max_credit_notional INTEGER,  -- hashed
   max_stop_distance_ratio INTEGER,  -- hashed
+  max_account_notional INTEGER,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -404,14 +405,17 @@ SELECT clusters FROM execution_moving
 
 -- learned_level_saved --
 INSERT INTO execution_learned_levels
-(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, at)
-VALUES (:scope, :subject, :trading_state, :max_credit_notional, :max_stop_distance_ratio, :at)
+(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, max_account_notional, at)
+VALUES (:scope, :subject, :trading_state, :max_credit_notional, :max_stop_distance_ratio,
+:max_account_notional, :at)
 ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
   max_credit_notional = excluded.max_credit_notional,
-  max_stop_distance_ratio = excluded.max_stop_distance_ratio, at = excluded.at
+  max_stop_distance_ratio = excluded.max_stop_distance_ratio,
+  max_account_notional = excluded.max_account_notional, at = excluded.at
 
 -- learned_levels --
-SELECT scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio
+SELECT scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio,
+max_account_notional
 FROM execution_learned_levels
 ORDER BY scope, subject
 

@@ -51,6 +51,10 @@ class RegimeHistory:
         label = int(self.labels[row])
         return None if label < 0 else confidence_of(label, self.probabilities[row])
 
+    def reason(self, row: int) -> str | None:
+        """Return why bar ``row`` has no regime; ``None`` where it has one."""
+        return _reason(int(self.labels[row]), have=row + 1)
+
     def statistics(self) -> Statistics:
         """Return how often each regime came, how long it lasted and what followed it."""
         return statistics_of(spans_of(self.labels))
@@ -130,15 +134,16 @@ class RegimeDetector:
         return tuple(self._now(row) for row in range(n))
 
     def _now(self, row: int) -> RegimeNow:
-        label, have = int(self._found.labels[row]), int(self._state.bars[row])
+        label = int(self._found.labels[row])
+        reason = _reason(label, have=int(self._state.bars[row]))
         if label == detector.NOT_ENOUGH_DATA:
-            reason = f"not enough data: {have} of {MIN_BARS} bars"
             return RegimeNow(Regime.UNDETERMINED, None, None, reason)
         confidence = confidence_of(label, self._found.posterior[row])
-        flat = label == detector.UNDETERMINED
-        return RegimeNow(
-            REGIMES[label],
-            confidence,
-            level_of(confidence),
-            "the probabilities are too evenly spread to name a regime" if flat else None,
-        )
+        return RegimeNow(REGIMES[label], confidence, level_of(confidence), reason)
+
+
+def _reason(label: int, *, have: int) -> str | None:
+    if label == detector.NOT_ENOUGH_DATA:
+        return f"not enough data: {have} of {MIN_BARS} bars"
+    flat = "the probabilities are too evenly spread to name a regime"
+    return flat if label == detector.UNDETERMINED else None

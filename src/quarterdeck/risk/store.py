@@ -13,6 +13,7 @@ import numpy.typing as npt
 from quarterdeck.kernel.money import MONEY_SCALE, from_units
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Severity
+from quarterdeck.risk.core.joint import PortfolioForecast
 from quarterdeck.risk.core.judgement import Judgement
 from quarterdeck.risk.core.ladder import undoing
 from quarterdeck.risk.core.tails import Tails
@@ -168,23 +169,31 @@ def holdings_view(
     ratio: float,
     spike: float,
     usual: npt.NDArray[np.float64],
+    alone: PortfolioForecast | None = None,
 ) -> HoldingsRiskView:
     """Return the view of what a subject holds, ``weights`` in money; ``marginal`` are of the 99 % VaR.
 
-    ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike.
+    ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike;
+    ``alone`` are forecasts of one unit of each instrument, long and then short, if there are any.
     """
+    unknown = np.full(len(tails.levels), np.nan)
     total = float(var[tails.at99])
     components = []
     for i in np.flatnonzero(weights).tolist():
         slope = float(marginal[i])
         known = slope == slope and total > 0.0
+        size, lost = abs(float(weights[i])), (unknown, unknown)
+        if alone is not None:
+            side = i if weights[i] > 0.0 else i + len(symbols)
+            lost = size * alone.var[side], size * alone.es[side]
         components.append(
             ComponentRiskView(
                 symbol=symbols[i],
                 value=_money(float(weights[i])),
                 var99_share=float(weights[i]) * slope / total if known else None,
                 marginal_var99=slope if known else None,
-                volume_bars=_known(abs(float(weights[i])) / float(usual[i])),
+                volume_bars=_known(size / float(usual[i])),
+                levels=losses_of(tails, *lost),
             )
         )
     shares = [one.var99_share for one in components if one.var99_share is not None]

@@ -423,6 +423,7 @@ class AgentsSection(_Section, frozen=True):
     dead_after_agents: PositiveInt = 3
     quarantine_failures: PositiveInt = 10
     hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
+    shares: dict[str, Annotated[int, msgspec.Meta(ge=1, le=1_000)]] = {}
     own_worker: bool = True
     schedule: tuple[ScheduleEntry, ...] = ()
 

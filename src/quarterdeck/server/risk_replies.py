@@ -23,6 +23,8 @@ def risk_line(brief: RiskBrief) -> Reply:
         line["condition"] = f"{brief.condition.value}, limits x{brief.condition_multiplier:.2f}"
     if brief.credit is not None and brief.credit_share is not None:
         line["credit"] = f"{brief.credit:.2f} gross ({brief.credit_share:.0%} of the limit)"
+    if brief.deck_credit is not None:
+        line["deck_credit"] = f"{brief.deck_credit:.2f} gross of all agents"
     if brief.stop_distance is not None:
         line["stop"] = f"{brief.stop_distance:.1f} forecast volatilities"
     if brief.clusters:

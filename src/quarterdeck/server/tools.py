@@ -84,7 +84,8 @@ def market_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
         )
         for line in answer.markets
     ]
-    together = plain({"regime": answer.together.regime, "correlation": answer.together.correlation})
+    said = ("timeframe", "regime", "correlation")
+    together = plain({name: getattr(answer.together, name) for name in said})
     reply: Reply = {
         "at": answer.at,
         "slice": answer.slice,
@@ -186,7 +187,7 @@ TELLINGS: Mapping[str, Telling] = {
         text="Price, regime, indicators and next-bar risk (var99: fraction of price lost at 99 %) "
         "of some instruments or all, and the regime of all together. detail=full with symbols adds how often, how "
         "long and what followed each regime.",
-        notes={"symbols": "instruments; omit for all"},
+        notes={"symbols": "instruments; omit for all", "timeframe": "of regimes, such as 1w"},
         reply=market_reply,
         detail=True,
         read_only=True,

@@ -215,6 +215,9 @@ def test_an_agent_drains_and_one_that_always_fails_is_quarantined(deck_with) -> 
     deck.pass_seconds(200)
     deck.bars()
     assert presence() in (Presence.GONE, Presence.QUARANTINED)
+    deck.do("set_state", ResumeAgent(agent="ann", reason="mended again"))
+    deck.service = deck.restarted()
+    assert presence() is Presence.GONE, "it has worked, and was not heard of since the start"
 
 
 def test_work_that_is_held_many_times_as_long_as_usual_is_stuck(deck) -> None:

@@ -113,9 +113,17 @@ def test_strategies_take_turns_however_much_one_asks_for(deck) -> None:
     assert order.count("modest") == 3
 
 
-def test_a_larger_share_takes_more_turns() -> None:
+def test_a_larger_share_takes_more_turns(deck_with) -> None:
     policy = Policy(shares={"large": 4})
     assert policy.turn_us("large") * 4 == policy.turn_us("small")
+    deck = deck_with(AgentsSection(hold_ms=0, shares={"large": 3}))
+    deck.outside("ann", "c", slots=20)
+    for owner in ("small", "large"):
+        for _ in range(12):
+            deck.task(strategy=owner)
+    claims = [held(deck.claim("ann")).task_id for _ in range(8)]
+    owners = [deck.service.board.tasks[one].strategy for one in claims]
+    assert (owners.count("large"), owners.count("small")) == (6, 2)
 
 
 def test_every_requirement_must_be_met(deck) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from quarterdeck.agents.core.views import explained
 from quarterdeck.agents.model import (
     ClaimWork,
     PauseAgent,
     RenewLease,
     TaskAssigned,
+    TaskReady,
     TaskState,
 )
 from quarterdeck.kernel.errors import Conflict
@@ -88,7 +90,11 @@ def test_from_an_agent_that_is_not_at_work_everything_not_begun_may_move(deck) -
     task = deck.task()
     set_aside(deck)
     assert deck.claim("bob").claim is None
+    deck.said.clear()
     deck.do("set_state", PauseAgent(agent="ann", reason="r"))
+    assert [m.task_id for m in deck.said if isinstance(m, TaskReady)] == [task.task_id]
+    assert deck.service.board.tasks[task.task_id].reason == "ann is paused"
+    assert memory(deck.restarted()) == memory(deck.service)
     assert deck.claim("bob").claim.task_id == task.task_id
 
 
@@ -110,6 +116,28 @@ def test_a_move_uses_up_no_attempt_and_is_nobody_s_failure(deck) -> None:
     ended = deck.complete("bob", taken.task_id, taken.lease_token, failed=True, reason="no")
     assert ended.state is TaskState.FAILED
     assert "attempt 1 of 1 failed" in ended.why
+
+
+def test_what_is_set_aside_and_never_begun_comes_back_and_is_nobody_s_failure(deck) -> None:
+    tasks, claims = filled(deck)
+    deck.do(
+        "renew",
+        RenewLease(task_id=claims[0].task_id, lease_token=claims[0].lease_token),
+        "ann",
+    )
+    deck.pass_seconds(61)
+    deck.bars()
+    states = [deck.state_of(task.task_id) for task in tasks]
+    assert states == ["ready"] * 7
+    # The one that was begun was lost; the others cost neither an attempt nor the agent its name.
+    assert deck.service.board.outcomes["ann"].failed == 1
+    left = deck.service.board.tasks[claims[1].task_id]
+    assert (left.attempt, left.moves, left.tried) == (1, 1, ())
+    assert explained(left, deck.service.board, machine_at=deck.machine_at).moves == 1
+    assert left.reason == "ann set it aside and did not begin it"
+    assert memory(deck.restarted()) == memory(deck.service)
+    with pytest.raises(Conflict):
+        deck.complete("ann", claims[1].task_id, claims[1].lease_token)
 
 
 def test_what_is_set_aside_survives_a_restart(deck) -> None:

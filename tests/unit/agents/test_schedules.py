@@ -177,6 +177,24 @@ def test_an_alert_fires_and_its_task_is_told_of_it(deck) -> None:
     assert task.input["fired"]["episode"] == "e-critical"
 
 
+def test_a_task_that_grows_too_large_with_what_fired_it_is_recorded_and_not_made(deck) -> None:
+    deck.bars()
+    large = msgspec.structs.replace(WORK, input={"note": "y" * 16_200})
+    add(deck, task=large, kind="event", event="alert_raised")
+    deck.hear(
+        AlertRaised(
+            at=Nanos(0), slice=0, episode_id=EpisodeId("e"), rule_id=RuleId("var-high"),
+            category=AlertCategory.RISK, severity=Severity.WARNING, subject="A", number="n", value=2.0,
+            threshold=1.0, text="too much " * 40,
+        )
+    )  # fmt: skip
+    assert not deck.service.board.tasks
+    (fire,) = fires(deck)
+    assert fire.task_id is None
+    assert "at most 16384 bytes" in fire.reason
+    assert memory(deck.restarted()) == memory(deck.service)
+
+
 def test_what_comes_due_while_a_task_is_open_is_recorded_and_not_piled_up(deck) -> None:
     add(deck, kind="interval", clock=Clock.MACHINE, every_s=10)
     for _ in range(3):
@@ -325,7 +343,7 @@ def test_a_drift_fires_once_until_it_has_fallen_back(deck) -> None:
         deck.bars()
         drifted(deck, drift)
         finish(deck)
-    assert [key for _, key in made(deck)] == ["max-sharpe in slice 0"]
+    assert [key for _, key in made(deck)] == ["proposal max-sharpe in slice 0"]
     drifted(deck, 0.05, subject="min-volatility")
     drifted(deck, 0.4)
     assert len(made(deck)) == 1
@@ -333,7 +351,7 @@ def test_a_drift_fires_once_until_it_has_fallen_back(deck) -> None:
     assert memory(deck.restarted()) == memory(deck.service)
     deck.bars()
     drifted(deck, 0.2)
-    assert [key for _, key in made(deck)][1:] == ["max-sharpe in slice 3"]
+    assert [key for _, key in made(deck)][1:] == ["proposal max-sharpe in slice 3"]
     assert deck.service.schedules["s"].fired == 2
 
 

@@ -45,6 +45,13 @@ def learned(deck: Deck) -> LearnedBook:
             credit_units=30_000 * 10**6,
             stop_ratio=1.5,
         ),
+        GateRestrained(
+            at=Nanos(0),
+            scope=RiskScope.DECK,
+            subject="",
+            reducing=False,
+            credit_units=40_000 * 10**6,
+        ),
         ClustersBounded(
             at=Nanos(0), slice=0, clusters=(BoundedCluster("AAA", (0, 1), 2_000 * 10**6, 0.5),)
         ),
@@ -58,6 +65,7 @@ def learned(deck: Deck) -> LearnedBook:
         lived.hear(now(deck), message)
     read = read_learned(deck.connection)
     assert (read.groups, read.credit) == (lived.groups, lived.credit)
+    assert read.together == lived.together == 40_000 * 10**6
     assert read.stops["a"] == pytest.approx(lived.stops["a"], abs=1e-8)
     assert read.var[0] == pytest.approx(lived.var[0], abs=1e-8)
     return lived
@@ -79,6 +87,8 @@ def test_what_the_gate_passes_is_within_the_book_and_a_little_more_is_not() -> N
     assert said(book, before, order, quantity=Decimal(21)) == "cluster limit"
     assert said(book, before, order, quantity=Decimal(20), symbol="BBB") is None
     assert said(book, before, order, quantity=Decimal(1_501), symbol="CCC") == "credit line"
+    many = said(book, before, order, quantity=Decimal(2_001), symbol="CCC")
+    assert many == "credit line of the deck"
 
 
 def test_what_only_closes_passes_whatever_stands() -> None:

@@ -73,6 +73,32 @@ def test_a_credit_line_bounds_the_gross_exposure_and_never_loosens_a_persons() -
     assert row.value == "300"
 
 
+def test_the_decks_credit_line_bounds_all_agents_together_and_never_loosens_a_persons() -> None:
+    deck = open_deck()
+    deck.join("b")
+    restrain(deck, RiskScope.DECK, "", reducing=False, credit=2_000 * 10**6)
+    deck.restart()
+    assert deck.order("AAA", "buy", 15, 100).status is OrderStatus.WORKING
+    refused = deck.order("BBB", "buy", 20, 50, by="b")
+    (breach,) = refused.decision.breaches
+    assert (breach.code, breach.limit, breach.used) == ("ACCOUNT_EXPOSURE", 2_000, 1_500)
+    assert refused.decision.max_allowed_now == 10
+    for caller in (None, agent_caller("b")):
+        limits = (deck.ask(GetGate()) if caller is None else deck.ask(GetGate(), caller)).limits
+        (row,) = [one for one in limits if one.code == "ACCOUNT_EXPOSURE"]
+        assert (row.value, row.scope, row.learned) == ("2000", "risk, deck", True)
+    most = SetLimit(
+        scope=Scope.DECK, subject="", name="max_account_notional", value="1750", reason="r"
+    )
+    deck.send(most)
+    for lifted in (False, True):
+        if lifted:
+            restrain(deck, RiskScope.DECK, "", reducing=False)
+            deck.restart()
+        (breach,) = deck.order("BBB", "buy", 10, 50, by="b").decision.breaches
+        assert (breach.code, breach.limit) == ("ACCOUNT_EXPOSURE", 1_750)
+
+
 def move(deck: Deck, units: int | None, multiplier: float = 0.5) -> None:
     found = () if units is None else (BoundedCluster("AAA", (0, 1), units, multiplier),)
     deck.tell([ClustersBounded(at=Nanos(0), slice=0, clusters=found)])

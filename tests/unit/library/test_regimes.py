@@ -14,7 +14,7 @@ from quarterdeck.cli import main
 from quarterdeck.data import DAILY_US, path_of
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.kernel.vocabulary import REGIMES, Regime
-from quarterdeck.library.plot import HEIGHT, WIDTH, ribbon
+from quarterdeck.library.plot import HEIGHT, LEGEND, WIDTH, ribbon
 from quarterdeck.regime.core.features import MIN_BARS
 from quarterdeck.regime.core.history import spans_of, statistics_of
 
@@ -85,15 +85,17 @@ def test_no_history_has_no_figures() -> None:
 
 def test_a_picture_shows_every_regime_it_has_in_its_colour() -> None:
     labels = np.repeat(np.arange(-1, 9), 100)
-    content = ribbon(np.exp(np.linspace(0.0, 0.1, labels.size)), labels)
+    told = {"symbol": "A", "first": "2020-01-01", "last": "2020-02-01"}
+    content = ribbon(np.exp(np.linspace(0.0, 0.1, labels.size)), labels, **told)
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (WIDTH, HEIGHT)
+    assert struct.unpack(">II", content[16:24]) == (WIDTH, HEIGHT + LEGEND)
     size = struct.unpack(">I", content[33:37])[0]
     rows = np.frombuffer(zlib.decompress(content[41 : 41 + size]), dtype=np.uint8)
-    pixels = rows.reshape(HEIGHT, 1 + 3 * WIDTH)[:, 1:].reshape(-1, 3)
-    assert len(np.unique(pixels, axis=0)) == 11
+    pixels = rows.reshape(HEIGHT + LEGEND, 1 + 3 * WIDTH)[:, 1:]
+    for part in (pixels[:HEIGHT], pixels[HEIGHT:]):
+        assert len(np.unique(part.reshape(-1, 3), axis=0)) == 11
     with pytest.raises(NotEnoughData):
-        ribbon(np.ones(1), np.zeros(1, dtype=np.int64))
+        ribbon(np.ones(1), np.zeros(1, dtype=np.int64), **told)
 
 
 def test_the_commands_tell_what_the_library_tells(found, tmp_path, capsys) -> None:

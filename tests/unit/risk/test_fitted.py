@@ -12,8 +12,7 @@ import pytest
 
 from quarterdeck.adapters.feeds.listing import listed, timeframe_of
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
-from quarterdeck.library.gjr import fitted as fitted_by_arch
-from quarterdeck.library.gjr import installed
+from quarterdeck.library import gjr
 from quarterdeck.market.model import BarsClosed
 from quarterdeck.market.service import MarketService
 from quarterdeck.risk.core.bank import COLUMNS, VAR99, BankState, batch_bank, update_bank
@@ -149,13 +148,15 @@ def test_a_fit_is_judged_beside_what_is_not_fitted(close: FloatArray) -> None:
         take_fit(state, 0, TRUE, returns)
 
 
-def test_the_package_finds_the_process_or_says_that_it_is_missing() -> None:
+def test_a_deck_without_the_package_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gjr, "find_spec", lambda _: None)
+    with pytest.raises(Unavailable, match="not installed"):
+        gjr.fitted({"A": [0.0] * 600})
+
+
+def test_the_package_finds_the_process() -> None:
     returns = {"A": simulated(2_000).tolist(), "B": [0.0] * 600}
-    if not installed():
-        with pytest.raises(Unavailable, match="not installed"):
-            fitted_by_arch(returns)
-        return
-    found = {str(one["symbol"]): one for one in fitted_by_arch(returns).fits}
+    found = {str(one["symbol"]): one for one in gjr.fitted(returns).fits}
     assert unsound(Fit(*(float(found["A"][name]) for name in Fit._fields))) is None
     assert float(found["A"]["memory"]) == pytest.approx(TRUE.memory, abs=0.08)
 

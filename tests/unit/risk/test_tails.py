@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,6 +20,8 @@ from quarterdeck.risk.model import (
     GetRisk,
     HoldingsRiskView,
     HoldingsView,
+    RiskEventKind,
+    RiskEventRaised,
     RisksView,
     RiskView,
 )
@@ -24,10 +29,11 @@ from quarterdeck.risk.service import RiskService
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.policy import OPERATOR_CALLER as OPERATOR
-from tests.unit.stages import Store, arrived, embedded, step_at
+from tests.unit.stages import Store, arrived, embedded, said, step_at
 from tests.unit.test_analytics import filled
 
 FEED = embedded()
+USUAL = ((0, Side.BUY, 10), (2, Side.BUY, 50))
 MORE = (0.9, 0.95, 0.975, 0.99)
 
 
@@ -51,18 +57,14 @@ class Desk:
         assert isinstance(bars, BarsClosed)
         return bars
 
-    def live(self, last: int) -> Desk:
+    def live(self, last: int, fills: Sequence[tuple[int, Side, int]] = USUAL) -> Desk:
         for index in range(last):
             step = step_at(index, arrived(FEED, index).at)
             if index == 300:
-                self.risk.hear(
-                    filled(index, agent="trend", instrument=0, side=Side.BUY, units=10_000_000),
-                    step,
-                )
-                self.risk.hear(
-                    filled(index, agent="trend", instrument=2, side=Side.BUY, units=50_000_000),
-                    step,
-                )
+                for row, side, lots in fills:
+                    units = lots * 10**6
+                    one = filled(index, agent="trend", instrument=row, side=side, units=units)
+                    self.risk.hear(one, step)
             self.risk.hear(self.bars(index), step)
             self.store.commit(step)
         return self
@@ -101,15 +103,19 @@ def test_every_level_is_forecast_and_what_rests_on_two_of_them_is_the_same(
         assert abs(four.position_limit / two.position_limit - 1) < 0.01
         _rises(four)
     two, four = usual.held().subjects[0], more.held().subjects[0]
-    assert msgspec.structs.replace(four, levels=two.levels) == two
+    assert msgspec.structs.replace(four, levels=two.levels, components=two.components) == two
     _rises(four)
     assert [one.level for one in four.levels] == list(MORE)
 
 
+def _ascend(found: Sequence[tuple[float | Decimal | None, float | Decimal | None]]) -> None:
+    assert all(var is not None and es is not None and 0 < var <= es for var, es in found)
+    assert found == sorted(found)  # type: ignore[type-var]
+
+
 def _rises(view: RiskView | HoldingsRiskView) -> None:
     found = [(one.var, one.es) for one in view.levels]
-    assert all(var is not None and es is not None and 0 < var <= es for var, es in found)
-    assert found == sorted(found)
+    _ascend(found)
     place = MORE.index
     assert found[place(0.95)] == (view.var95, view.es95)
     assert found[place(0.99)] == (view.var99, view.es99)
@@ -121,6 +127,62 @@ def test_every_level_is_judged_as_the_bars_come(more: Desk) -> None:
         assert len({one.observations for one in coverage}) == 1
         assert [one.hits for one in coverage] == sorted((o.hits for o in coverage), reverse=True)
         assert coverage[0].observations > 60
+
+
+def test_a_position_by_itself_has_its_losses_too(more: Desk) -> None:
+    deck = more.held().subjects[0]
+    assert len(deck.components) == 2
+    for one in deck.components:
+        assert [each.level for each in one.levels] == list(MORE)
+        _ascend([(each.var, each.es) for each in one.levels])
+    for place in range(len(MORE)):
+        alone = [one.levels[place].var for one in deck.components]
+        together = deck.levels[place].var
+        assert together is not None
+        # Two shares that move together: spreading saves something, and not much.
+        assert 0.7 < float(together) / sum(float(var or 0) for var in alone) <= 1.01
+
+
+def test_a_single_position_loses_what_its_holder_does_and_a_short_one_what_rises() -> None:
+    desk = Desk((0.95, 0.99)).live(420, fills=((1, Side.SELL, 7),))
+    (deck, agent) = desk.held().subjects
+    (one,) = deck.components
+    assert one.levels == deck.levels == agent.levels
+    assert one.value < 0
+    price = desk.risks().instruments[1].var99
+    assert price is not None
+    assert float(one.levels[1].var or 0) != pytest.approx(float(-one.value) * price, rel=1e-3)
+
+
+def test_a_decks_forecast_that_does_not_hold_is_an_event_of_the_deck() -> None:
+    desk = Desk((0.95, 0.99))
+    step = step_at(0, arrived(FEED, 0).at)
+    for index in range(260):
+        row = dict.fromkeys(("var95", "es95", "var99", "es99"), 0.01)
+        lost = 0.05 if index % 5 == 0 else 0.0
+        step.write("risk.deck_forecast_saved", slice=index, at=index, lost=lost, more=None, **row)
+    desk.store.commit(step)
+    desk.risk.load(desk.store.reader())
+    step = step_at(300, arrived(FEED, 300).at)
+    desk.risk.hear(desk.bars(300), step)
+    found = [one for one in said(step, RiskEventRaised) if isinstance(one, RiskEventRaised)]
+    assert [(one.kind, one.subject) for one in found] == [
+        (RiskEventKind.COVERAGE, "deck 95 %"),
+        (RiskEventKind.COVERAGE, "deck 99 %"),
+    ]
+    assert "51 of the last 259 bars lost more, 1 % were promised" in found[1].text
+
+
+def test_a_forecast_that_missed_a_bar_says_of_when_it_is(usual: Desk) -> None:
+    assert [one.reason for one in usual.risks().instruments] == [None] * 6
+    desk = Desk((0.95, 0.99))
+    for index in range(421):
+        bars = desk.bars(index)
+        if index == 420:
+            bars = msgspec.structs.replace(bars, missed=np.arange(6, dtype=np.int64) % 2)
+        desk.risk.absorb(bars)
+    reasons = [one.reason for one in desk.risks().instruments]
+    assert reasons == [None, "of 1 slices ago: it has had no bar since"] * 3
 
 
 def test_what_the_deck_was_forecast_comes_back_at_every_level(usual: Desk, more: Desk) -> None:

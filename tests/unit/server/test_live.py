@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.agents.model import TaskReady
+from quarterdeck.agents.model import TaskAssigned, TaskReady
 from quarterdeck.execution.model import (
     BooksDiffered,
     BreakerChanged,
@@ -20,9 +20,10 @@ from quarterdeck.execution.model import (
     Scope,
     SignalEnded,
 )
-from quarterdeck.kernel.ids import TaskId
-from quarterdeck.kernel.vocabulary import SignalStatus
+from quarterdeck.kernel.ids import AgentId, TaskId
+from quarterdeck.kernel.vocabulary import SignalStatus, TaskType
 from quarterdeck.server.auth import Identity, Via
+from quarterdeck.server.carrying import Bell
 from quarterdeck.server.desk.model import Point, Slice
 from quarterdeck.server.http import WebApp
 from quarterdeck.server.live.client import RESYNC, LiveClient
@@ -314,6 +315,28 @@ def test_who_waits_for_work_is_woken_when_there_is_some(world: World) -> None:
                 answer = await waiting
             assert answer.json()["claim"]["lease_token"] == "lease-1"
         assert {command.wait_ms for command, _ in world.commands.seen} == {0}
+
+    asyncio.run(run())
+
+
+def test_who_waits_is_woken_for_what_another_has_only_set_aside() -> None:
+    async def run() -> None:
+        bell = Bell(lambda waiting: waiting)
+
+        def heard(*, begun: bool) -> None:
+            assigned = TaskAssigned(
+                at=START, slice=1, task_id=TaskId("t"), type=TaskType.RESEARCH, agent=AgentId("ann"),
+                attempt=1, because="b", begun=begun,
+            )  # fmt: skip
+            bell.hear([assigned])
+
+        waits = bell.wait(AgentId("bob"))
+        heard(begun=True)
+        await asyncio.sleep(0)
+        assert not waits.done(), "what has begun moves to nobody"
+        heard(begun=False)
+        await asyncio.sleep(0)
+        assert waits.done()
 
     asyncio.run(run())
 

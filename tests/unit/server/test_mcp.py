@@ -283,11 +283,18 @@ def test_the_market_tells_of_all_together_and_in_full_of_each_named_symbols_hist
     world: World,
 ) -> None:
     short = call(world, "get_market", {}).structured_content
-    assert short["together"] == {"regime": "trending_up", "correlation": 0.3}
+    assert short["together"] == {
+        "timeframe": "1d",
+        "regime": "trending_up",
+        "correlation": 0.3,
+    }
     assert "statistics" not in short
     full = call(world, "get_market", {"symbols": ["IBM"], "detail": "full"}).structured_content
     (told,) = full["statistics"]
     assert (told["symbol"], told["timeframe"]) == ("IBM", "1d")
+    asked = {"symbols": ["IBM"], "timeframe": "1w", "detail": "full"}
+    weeks = call(world, "get_market", asked).structured_content
+    assert weeks["together"]["timeframe"] == weeks["statistics"][0]["timeframe"] == "1w"
     assert told["regimes"][0]["frequency"] == 1.0
 
 

@@ -218,6 +218,7 @@ BRIEF = risk.RiskBrief(
     adaptation=risk.Adaptation.LIVE,
     credit=Decimal("75375.1875"),
     credit_share=0.5,
+    deck_credit=Decimal("150000.5"),
     stop_distance=4.08,
     clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),
@@ -240,7 +241,7 @@ NOW = risk.RiskNowView(
     ),
     forecasts=risk.RisksView(instruments=()),
     holdings=risk.HoldingsView(subjects=(), coverage=()),
-    credits=risk.CreditsView(mode=risk.Adaptation.LIVE, agents=()),
+    credits=risk.CreditsView(mode=risk.Adaptation.LIVE, deck=None, agents=()),
     clusters=risk.ClustersView(clusters=()),
     standing=(),
 )
@@ -267,6 +268,7 @@ TASK = agents.TaskView(
     state=agents.TaskState.COMPLETED,
     agent=AGENT,
     attempt=1,
+    moves=0,
     max_attempts=3,
     depends_on=(),
     input={},
@@ -404,7 +406,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
             timeframe="1d", symbol=q.symbol, spans=((0, 9, Regime.TRENDING_UP),)
         ),
         regime.GetMarketRegime: lambda q, c: regime.MarketRegimeView(
-            timeframe="1d",
+            timeframe=q.timeframe or "1d",
             regime=Regime.TRENDING_UP,
             probability=0.5,
             breadth={Regime.TRENDING_UP.value: 1.0},
@@ -415,7 +417,7 @@ def views_by_hand() -> dict[type[Query], Callable[[Any, Caller], Answer]]:
         ),
         regime.GetRegimeStatistics: lambda q, c: regime.RegimeStatisticsView(
             symbol=q.symbol,
-            timeframe="1d",
+            timeframe=q.timeframe or "1d",
             regimes=(
                 regime.RegimeStatistics(
                     regime=Regime.TRENDING_UP,

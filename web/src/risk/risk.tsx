@@ -71,7 +71,7 @@ const held = (levels: ReadonlyArray<number>): ReadonlyArray<Column<HoldingsRiskV
   ...byLevel<HoldingsRiskView>(levels, (row, place) => ({ var: <Maybe text={money(row.levels[place]?.var ?? null)} why={YOUNG} />, es: <Maybe text={money(row.levels[place]?.es ?? null)} why={YOUNG} /> })),
   { name: "Volatility", right: true, hint: "Foreseen over the usual one of what is held", show: (row) => <Maybe text={row.volatility_regime === null ? DASH : `${words(row.volatility_regime)}, × ${fixed(row.volatility_ratio ?? 0, 2)}`} why={YOUNG} /> },
   { name: "Liquidity", right: true, hint: "Bars of usual volume that the least liquid position is", show: (row) => <Maybe text={row.volume_bars === null ? DASH : `${fixed(row.volume_bars, 3)} bars`} why="the volume of something held is not known" /> },
-  { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)}`).join(" · ")}</span> },
+  { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative. In brackets what each position may lose by itself", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)} (${money(one.levels.find((each) => each.level === 0.99)?.var ?? null)})`).join(" · ")}</span> },
 ];
 
 interface Verdict {
@@ -149,7 +149,7 @@ const STRESSES: ReadonlyArray<Column<StressView>> = [
 ];
 
 const CREDITS: ReadonlyArray<Column<CreditView>> = [
-  { name: "Agent", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
+  { name: "Who", lead: true, show: (row) => <span className="font-medium">{row.agent}</span> },
   { name: "Credit line", right: true, hint: "The largest gross exposure; never above a person's limit", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.credit)} why="no bar has closed yet" /></span> },
   { name: "Share", right: true, hint: "Of the human's limits, as learned", show: (row) => percent(row.share, 0) },
   { name: "Scaled by", show: (row) => Object.entries(row.factors).map(([name, value]) => `${name} × ${fixed(value, 2)}`).join(" · ") },
@@ -269,7 +269,7 @@ export default function Risk() {
         {(data) => <Table label="Limits" columns={LIMITS} rows={data.limits} rowKey={(row, place) => `${row.code} ${row.scope} ${place}`} empty="The gate has no limit, so it passes nothing." />}
       </ViewPanel>
       <ViewPanel<CreditsView> title="Credit lines" path="/risk/credit" className="shrink-0" note={(view) => `adaptation is ${view.mode}`}>
-        {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.agents} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
+        {(data) => <Table label="Credit lines" columns={CREDITS} rows={data.deck === null ? data.agents : [data.deck, ...data.agents]} rowKey={(row) => row.agent} empty="No agent has been scored yet." />}
       </ViewPanel>
       <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together; VaR and ES of one unit spread evenly"}>
         {(data) => <Table label="What moves together" columns={clusters(data.clusters[0]?.levels.map((one) => one.level) ?? [])} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}

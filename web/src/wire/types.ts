@@ -504,13 +504,14 @@ export interface CompleteWork {
   readonly reason?: string;
 }
 
-/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value over that of the usual volume of a bar. Null where not known. */
+/** One instrument's part of what is held: ``value`` at the last close, short negative. ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value over that of the usual volume of a bar. ``levels`` are what it may lose by itself. Null where not known. */
 export interface ComponentRiskView {
   readonly symbol: string;
   readonly value: Decimal;
   readonly var99_share: number | null;
   readonly marginal_var99: number | null;
   readonly volume_bars: number | null;
+  readonly levels: ReadonlyArray<LevelLoss>;
 }
 
 /** One component of the deck as its supervisor sees it. */
@@ -658,9 +659,10 @@ export interface CreditView {
   readonly stop_in_force: number | null;
 }
 
-/** The mode of adaptation and every agent's credit line. */
+/** The mode of adaptation and every agent's credit line; ``deck`` is that of all agents together. */
 export interface CreditsView {
   readonly mode: Adaptation;
+  readonly deck: CreditView | null;
   readonly agents: ReadonlyArray<CreditView>;
 }
 
@@ -695,7 +697,7 @@ export interface DifferenceView {
   readonly more: Decimal | null;
 }
 
-/** Let an agent finish what it holds and give it nothing new, for instance before it is replaced. */
+/** Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1526,7 +1528,7 @@ export interface OverviewView {
   readonly version: string;
 }
 
-/** Give an agent no further work until it is resumed; what it holds it may finish. */
+/** Give an agent no further work until it is resumed; what it has begun it may finish, the rest goes back. */
 export interface PauseAgent {
   readonly agent: string;
   readonly reason: string;
@@ -1964,7 +1966,7 @@ export interface Report {
   readonly reason: string;
 }
 
-/** Forget what was learned of one agent, or of all; it begins again, conservatively. */
+/** Forget what was learned of one agent, of the deck ("deck"), or of all; it begins again, conservatively. */
 export interface ResetAdaptation {
   readonly reason: string;
   readonly agent?: string | null;
@@ -2019,7 +2021,7 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
-/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
 export interface RiskBrief {
   readonly level: RiskLevel | null;
   readonly score: number | null;
@@ -2030,6 +2032,7 @@ export interface RiskBrief {
   readonly adaptation: Adaptation;
   readonly credit: Decimal | null;
   readonly credit_share: number | null;
+  readonly deck_credit: Decimal | null;
   readonly stop_distance: number | null;
   readonly clusters: ReadonlyArray<string>;
   readonly standing: ReadonlyArray<string>;
@@ -2156,7 +2159,7 @@ export interface RiskTimelineView {
   readonly next: number | null;
 }
 
-/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
+/** The forecast of one instrument for its next bar; losses are positive fractions of price. Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason`` then says so, and also of which bar a forecast is that missed the last. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back. */
 export interface RiskView {
   readonly symbol: string;
   readonly volatility: number | null;
@@ -2692,7 +2695,7 @@ export interface TaskTypesView {
   readonly types: ReadonlyArray<TaskTypeView>;
 }
 
-/** A task as it stands; ``why`` says why it waits or went where it went. */
+/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. */
 export interface TaskView {
   readonly task_id: string;
   readonly type: TaskType;
@@ -2702,6 +2705,7 @@ export interface TaskView {
   readonly state: TaskState;
   readonly agent: string | null;
   readonly attempt: number;
+  readonly moves: number;
   readonly max_attempts: number;
   readonly depends_on: ReadonlyArray<string>;
   readonly input: Readonly<Record<string, unknown>>;

@@ -186,9 +186,19 @@ class Board:
         )
         return [self._put(leased, task)]
 
-    def revoke(self, task: Task, *, machine_at: Nanos) -> list[Change]:
-        """Take a task that is only set aside from its holder, whose word about it counts no more."""
-        free = replace(task, agent=None, lease_until=None, begun=True, moves=task.moves + 1)
+    def revoke(self, task: Task, *, machine_at: Nanos, reason: str | None = None) -> list[Change]:
+        """Take a task that is only set aside from its holder, whose word about it counts no more.
+
+        It has used up no attempt and is nobody's failure.
+        """
+        free = replace(
+            task,
+            agent=None,
+            lease_until=None,
+            begun=True,
+            moves=task.moves + 1,
+            reason=reason or task.reason,
+        )
         return [self._put(self.ready.released(free, machine_at=machine_at), task)]
 
     def renew(
@@ -244,6 +254,9 @@ class Board:
             if task.expires_at is not None and task.expires_at < machine_at:
                 late = "it expired before it was done"
                 changes += self.cancel(task, reason=late, at=at, machine_at=machine_at)
+            elif task.state is TaskState.LEASED and not task.begun:
+                left = f"{task.agent} set it aside and did not begin it"
+                changes += self.revoke(task, machine_at=machine_at, reason=left)
             elif task.state is TaskState.LEASED:
                 reason = f"the lease of {task.agent} ended without a word"
                 changes += self.give_back(

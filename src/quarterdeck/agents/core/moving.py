@@ -1,10 +1,11 @@
-"""Which work that nobody has begun moves to an agent with nothing to do."""
+"""Which work that nobody has begun moves to an agent with nothing to do, and what comes back from one not at work."""
 
 from __future__ import annotations
 
 from quarterdeck.agents.core.board import Board
-from quarterdeck.agents.core.task import Agent, Task
+from quarterdeck.agents.core.task import Agent, Change, Task
 from quarterdeck.agents.model import AgentState
+from quarterdeck.kernel.time import Nanos
 
 
 def movable(board: Board, agent: Agent) -> Task | None:
@@ -25,3 +26,14 @@ def movable(board: Board, agent: Agent) -> Task | None:
         if (busy or resting) and agent.fits(task.demand):
             found.append(task)
     return min(found, key=lambda task: (task.order_key, task.number), default=None)
+
+
+def let_go(board: Board, agent: Agent, *, machine_at: Nanos) -> list[Change]:
+    """Take from ``agent``, which is not at work, everything that it has only set aside, oldest first."""
+    reason = f"{agent.name} is {agent.state}"
+    return [
+        change
+        for task in board.held_by(agent.name)
+        if not task.begun
+        for change in board.revoke(task, machine_at=machine_at, reason=reason)
+    ]

@@ -28,8 +28,13 @@ STUCK_TIMES, STUCK_LEAST_NS = 10, 300 * SECOND
 """How many times its usual duration a task may be held, and how long in any case."""
 
 
-def presence(agent: Agent, *, held: int, seen: Nanos | None, now: Nanos) -> Presence:
-    """Return how ``agent`` appears at machine time ``now``; ``seen`` is when it was last heard of."""
+def presence(
+    agent: Agent, *, held: int, seen: Nanos | None, now: Nanos, worked: bool = False
+) -> Presence:
+    """Return how ``agent`` appears at machine time ``now``; ``seen`` is when it was last heard of.
+
+    One that has ``worked`` and was not heard of since the deck started is gone, not new.
+    """
     match agent.state:
         case AgentState.DRAINING:
             return Presence.DRAINING if held else Presence.PAUSED
@@ -40,7 +45,7 @@ def presence(agent: Agent, *, held: int, seen: Nanos | None, now: Nanos) -> Pres
         case AgentState.READY if agent.builtin:
             return Presence.READY
         case AgentState.READY if seen is None:
-            return Presence.REGISTERING
+            return Presence.GONE if worked else Presence.REGISTERING
         case AgentState.READY:
             return Presence.GONE if now - seen > GONE_AFTER_NS else Presence.READY
 
@@ -78,7 +83,13 @@ def agent_view(
         label=agent.label,
         builtin=agent.builtin,
         state=agent.state,
-        presence=presence(agent, held=held, seen=last_seen.get(agent.name), now=now),
+        presence=presence(
+            agent,
+            held=held,
+            seen=last_seen.get(agent.name),
+            now=now,
+            worked=completed + failed > 0,
+        ),
         reason=agent.reason,
         capabilities=agent.capabilities,
         scopes=agent.scopes,
@@ -152,6 +163,7 @@ def task_view(task: Task, *, why: str) -> TaskView:
         state=task.state,
         agent=task.agent,
         attempt=task.attempt,
+        moves=task.moves,
         max_attempts=task.max_attempts,
         depends_on=task.depends_on,
         input=task.input,

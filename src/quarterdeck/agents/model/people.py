@@ -94,14 +94,14 @@ class GetKeys(Query, frozen=True):
 
 
 class PauseAgent(Command, frozen=True):
-    """Give an agent no further work until it is resumed; what it holds it may finish."""
+    """Give an agent no further work until it is resumed; what it has begun it may finish, the rest goes back."""
 
     agent: str
     reason: str
 
 
 class DrainAgent(Command, frozen=True):
-    """Let an agent finish what it holds and give it nothing new, for instance before it is replaced."""
+    """Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced."""
 
     agent: str
     reason: str

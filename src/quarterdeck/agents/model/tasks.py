@@ -15,7 +15,10 @@ from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 
 
 class TaskView(Answer, frozen=True):
-    """A task as it stands; ``why`` says why it waits or went where it went."""
+    """A task as it stands; ``why`` says why it waits or went where it went.
+
+    ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt.
+    """
 
     task_id: TaskId
     type: TaskType
@@ -25,6 +28,7 @@ class TaskView(Answer, frozen=True):
     state: TaskState
     agent: AgentId | None
     attempt: int
+    moves: int
     max_attempts: int
     depends_on: tuple[str, ...]
     input: Json

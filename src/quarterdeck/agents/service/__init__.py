@@ -17,6 +17,7 @@ from quarterdeck.agents.core.task import Agent, Judgement, Key
 from quarterdeck.agents.core.timetable import Schedule
 from quarterdeck.agents.model import (
     AgentRegistered,
+    AgentState,
     Claim,
     PauseAgent,
 )
@@ -161,6 +162,10 @@ class AgentsService:
         self.members[agent.name] = agent
         store.save_agent(agent, step)
         tell(self, self.board.suit(agent, machine_at=step.machine_at), step=step)
+        if agent.state is not AgentState.READY:
+            # What it has not begun waits for nobody's return.
+            left = moving.let_go(self.board, agent, machine_at=step.machine_at)
+            tell(self, left, step=step)
 
     def extend_leases(self, by_ns: int, step: Step) -> None:
         """Let every lease end ``by_ns`` later: the time in which nobody could have renewed it."""
@@ -220,4 +225,5 @@ def policy_of(config: AgentsSection) -> Policy:
         dead_after_agents=config.dead_after_agents,
         quarantine_failures=config.quarantine_failures,
         hold_ms=config.hold_ms,
+        shares=config.shares,
     )

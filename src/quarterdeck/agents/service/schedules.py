@@ -25,7 +25,7 @@ from quarterdeck.agents.model import (
 )
 from quarterdeck.agents.service.telling import PARTITION, birth_of, tell
 from quarterdeck.alerts.model import AlertRaised
-from quarterdeck.kernel.errors import NotPermitted
+from quarterdeck.kernel.errors import InvalidInput, NotPermitted
 from quarterdeck.kernel.messages import Json, Message
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import Clock
@@ -150,7 +150,7 @@ def _happening(message: Message) -> Happening | None:
         case DriftMeasured():
             return Happening(
                 event=Occasion.DRIFT_EXCEEDED,
-                key=f"{message.subject} in slice {message.slice}",
+                key=f"{message.of.value} {message.subject} in slice {message.slice}",
                 subject=message.subject,
                 value=message.of.value,
                 share=message.drift,
@@ -171,11 +171,15 @@ def _fire(service: AgentsService, schedule: Schedule, *, key: str, facts: Json, 
     elif board.open >= service.max_open:
         reason = f"the queue is full: {board.open} open tasks"
     else:
-        task = timetable.task_of(schedule, birth_of(board, step), key=key, facts=facts)
-        have = board.open_of.get(task.owner, 0)
-        if have >= service.max_open_of_one:
+        try:
+            task = timetable.task_of(schedule, birth_of(board, step), key=key, facts=facts)
+        except InvalidInput as error:
+            # It was accepted without the facts of an event, with which it may be too large.
+            task, reason = None, error.message
+        have = 0 if task is None else board.open_of.get(task.owner, 0)
+        if task is not None and have >= service.max_open_of_one:
             reason = f"{task.owner} has {have} open tasks, the most of one owner"
-        else:
+        elif task is not None:
             task_id = task.task_id
             tell(service, board.add(task), step=step)
     made = task_id is not None

@@ -21,6 +21,8 @@ from quarterdeck.risk.model import (
     RiskScope,
 )
 
+DECK = "deck"
+"""Whose credit line is that of all agents."""
 Group = tuple[tuple[int, ...], int]
 """Instruments that move together, and the largest gross exposure of all agents in them."""
 
@@ -34,10 +36,11 @@ class _Moving(msgspec.Struct):
 class LearnedBook:
     """What was said last: groups, and by agent the credit line and the furthest stop in 99 % VaR.
 
-    ``var`` is the 99 % VaR of a bar by instrument, of when its limit last moved.
+    ``together`` is the credit line of all agents and ``var`` the 99 % VaR of a bar by instrument, of when its limit last moved.
     """
 
     groups: tuple[Group, ...] = ()
+    together: int | None = None
     credit: dict[str, int] = field(default_factory=dict)
     stops: dict[str, float] = field(default_factory=dict)
     var: dict[int, float] = field(default_factory=dict)
@@ -49,10 +52,14 @@ class LearnedBook:
                 self.var[message.instrument] = message.var99_fraction
             case GateRestrained() if message.scope is RiskScope.AGENT:
                 self._restrained(message)
+            case GateRestrained() if message.scope is RiskScope.DECK:
+                self.together = message.credit_units
             case ClustersBounded():
                 self.groups = tuple((one.rows, one.limit_units) for one in message.clusters)
             case CreditChanged():
-                equity = now.shadow.money[message.agent].marked
+                money = now.shadow.money
+                whose = list(money.values()) if message.agent == DECK else [money[message.agent]]
+                equity = sum(one.marked for one in whose)
                 return _within(now.shadow, message.agent, message.credit_units, equity)
             case ClusterChanged() if message.limit_units is not None:
                 equity = sum(one.marked for one in now.shadow.money.values())
@@ -81,6 +88,11 @@ class LearnedBook:
                 if after > max(limit, before):
                     text = f"{order.order_id} leads to {after} in the cluster {rows}, not {limit}"
                     return Violation(rule="cluster limit", text=text)
+        if self.together is not None:
+            before, after = _gross(shadow, tuple(shadow.prices), asked, order)
+            if after > max(self.together, before):
+                text = f"{order.order_id} leads to {after} of all agents, not {self.together}"
+                return Violation(rule="credit line of the deck", text=text)
         if agent in self.credit:
             before, after = _gross(shadow, tuple(shadow.prices), asked, order, agent=agent)
             if after > max(self.credit[agent], before):
@@ -152,6 +164,10 @@ def read_learned(connection: sqlite3.Connection) -> LearnedBook:
         book.groups = tuple((one.rows, one.units) for one in found)
     for row, parts in connection.execute("SELECT instrument, var99_parts FROM execution_limits"):
         book.var[row] = parts / PARTS
+    for (most,) in connection.execute(
+        "SELECT max_account_notional FROM execution_learned_levels WHERE scope = 'deck'"
+    ):
+        book.together = most
     for agent, credit, ratio in connection.execute(
         "SELECT subject, max_credit_notional, max_stop_distance_ratio"
         " FROM execution_learned_levels WHERE scope = 'agent'"

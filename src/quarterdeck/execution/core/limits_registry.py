@@ -108,7 +108,8 @@ AMOUNTS = Section(
             "max_account_notional",
             Unit.MONEY,
             show=seen.account,
-            text="The worst-case gross exposure of all agents together is at most max_account_notional.",
+            text="The worst-case gross exposure of all agents together is at most max_account_notional, "
+            "and at most the credit line that risk has learned for the deck.",
             advice="Wait until other agents reduce, or ask for less.",
         ),
         limited(

@@ -9,7 +9,7 @@ from quarterdeck.execution.core.limits import STATES
 from quarterdeck.execution.model import Scope
 from quarterdeck.execution.service.desk import Desk, Moving
 from quarterdeck.execution.store.limits import write_learned, write_version
-from quarterdeck.risk.model import ClustersBounded, GateRestrained
+from quarterdeck.risk.model import ClustersBounded, GateRestrained, RiskScope
 from quarterdeck.runtime.sequencer import Step
 
 
@@ -19,7 +19,10 @@ def restrain(desk: Desk, message: GateRestrained, *, step: Step) -> None:
     if message.reducing:
         limits["trading_state"] = STATES.index("reducing")
     if message.credit_units is not None:
-        limits["max_credit_notional"] = max(0, message.credit_units)
+        # The deck's line is what all agents together may have.
+        deck = message.scope is RiskScope.DECK
+        name = "max_account_notional" if deck else "max_credit_notional"
+        limits[name] = max(0, message.credit_units)
     if message.stop_ratio is not None:
         limits["max_stop_distance_ratio"] = max(0, parts_down(message.stop_ratio))
     level = (Scope(message.scope.value), message.subject)

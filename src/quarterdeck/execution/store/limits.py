@@ -16,7 +16,12 @@ from quarterdeck.runtime.config import LimitsSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
-LEARNABLE = ("trading_state", "max_credit_notional", "max_stop_distance_ratio")
+LEARNABLE = (
+    "trading_state",
+    "max_credit_notional",
+    "max_stop_distance_ratio",
+    "max_account_notional",
+)
 """Limits that risk may tighten at a level."""
 
 

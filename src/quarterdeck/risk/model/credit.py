@@ -22,7 +22,7 @@ class Adaptation(StrEnum):
 
 
 class CreditChanged(Message, frozen=True):
-    """An agent's credit line moved: the largest gross exposure it may have.
+    """A credit line moved: the largest gross exposure an agent may have, or all together ("deck").
 
     ``share`` is the part of the human's limits it may use, in (0, 1]; ``in_force`` is false in the
     shadow; ``effects`` are the three largest causes, ``model`` what computed it, and ``loss99_units``
@@ -79,9 +79,10 @@ class CreditView(Answer, frozen=True):
 
 
 class CreditsView(Answer, frozen=True):
-    """The mode of adaptation and every agent's credit line."""
+    """The mode of adaptation and every agent's credit line; ``deck`` is that of all agents together."""
 
     mode: Adaptation
+    deck: CreditView | None
     agents: tuple[CreditView, ...]
 
 
@@ -93,7 +94,7 @@ class SetAdaptation(Command, frozen=True):
 
 
 class ResetAdaptation(Command, frozen=True):
-    """Forget what was learned of one agent, or of all; it begins again, conservatively."""
+    """Forget what was learned of one agent, of the deck ("deck"), or of all; it begins again, conservatively."""
 
     reason: str
     agent: str | None = None

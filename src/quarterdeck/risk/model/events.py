@@ -99,7 +99,7 @@ class GateRestrained(Message, frozen=True):
     """What risk lets pass at one level from now on, beside what persons have set there.
 
     ``reducing`` is whether only reducing orders pass; ``credit_units`` the largest gross exposure of
-    an agent in money units, ``stop_ratio`` the furthest attached stop-loss in 99 % VaR of a bar;
+    an agent, or of all at the deck's level, in money units, ``stop_ratio`` the furthest attached stop-loss in 99 % VaR of a bar;
     ``None`` for no such bound.
     """
 

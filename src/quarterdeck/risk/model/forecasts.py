@@ -118,7 +118,7 @@ class RiskView(Answer, frozen=True):
     """The forecast of one instrument for its next bar; losses are positive fractions of price.
 
     Every number is null until ``have`` reaches ``need`` residuals, and while bars fail to come; ``reason``
-    then says so. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back.
+    then says so, and also of which bar a forecast is that missed the last. ``levels`` are all that are forecast, ascending, 95 and 99 % among them. ``reason`` also says where a rise is beyond belief, so that the loss is that of the way back.
     """
 
     symbol: str
@@ -158,7 +158,7 @@ class ComponentRiskView(Answer, frozen=True):
 
     ``var99_share`` are the shares of the 99 % value at risk, which add up to 1 and are negative for a
     hedge; ``marginal_var99`` is what one more unit of money in it adds; ``volume_bars`` is the value
-    over that of the usual volume of a bar. Null where not known.
+    over that of the usual volume of a bar. ``levels`` are what it may lose by itself. Null where not known.
     """
 
     symbol: str
@@ -166,6 +166,7 @@ class ComponentRiskView(Answer, frozen=True):
     var99_share: float | None
     marginal_var99: float | None
     volume_bars: float | None
+    levels: tuple[LevelLoss, ...]
 
 
 class VolatilityRegime(StrEnum):

@@ -308,7 +308,7 @@ class RiskService:
         self.responses.expire(step)
         self._lookout.breaches(loss, foreseen, step)
         self._lookout.volatility(self._forecast[:, VOLATILITY], slow, step)
-        self._lookout.coverage(step)
+        self._lookout.coverage(self.held, step)
         self._lookout.filters(step)
         self._lookout.bars(self._missed, step)
         self._lookout.held(self.held, step)
@@ -358,6 +358,7 @@ class RiskService:
         impact = {subject: self.held.may_lose(subject) for subject in parts}
         # The records are this slice's and end with it: whoever else needs them takes them before.
         scored, equity = self.levels.agents(), self.levels.equity()
+        deck = self.levels.together(step)
         self.levels.follow(parts, step, impact=impact)
         around = Around(
             condition=self.market_condition.multiplier(),
@@ -365,7 +366,7 @@ class RiskService:
             scaling=self._scaling,
             close=self._filters.close,
         )
-        self.credits.follow(scored, around, step)
+        self.credits.follow(scored, around, step, deck=deck)
         self.clusters.follow(together, equity, step, mode=self.credits.mode)
 
     def _follow_fill(self, fill: OrderFilled, step: Step) -> None:
@@ -380,14 +381,16 @@ class RiskService:
         )
 
     def _restrain(self, scope: RiskScope, subject: str, step: Step) -> None:
-        """Say what passes at a level from now on: what stands there, and an agent's credit line."""
+        """Say what passes at a level from now on: what stands there, and the credit line."""
+        whose = DECK if scope is RiskScope.DECK else subject
+        lined = scope is not RiskScope.INSTRUMENT
         step.say(
             GateRestrained(
                 at=step.at,
                 scope=scope,
                 subject=subject,
                 reducing=self.responses.reducing(scope, subject),
-                credit_units=self.credits.units(subject) if scope is RiskScope.AGENT else None,
+                credit_units=self.credits.units(whose) if lined else None,
                 stop_ratio=self.credits.stop_ratio(subject) if scope is RiskScope.AGENT else None,
             )
         )

@@ -1,4 +1,4 @@
-"""Every agent's credit line: learned, told with its causes, and at the gate in the same step."""
+"""The credit line of every agent and of the deck: learned, told with its causes, and at the gate in the same step."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from quarterdeck.risk.model import (
     SetAdaptation,
     StopHeld,
 )
+from quarterdeck.risk.service.holdings import DECK
 from quarterdeck.risk.service.stopping import moved_stop
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
@@ -149,17 +150,17 @@ class Credits:
 
     def equities(self) -> dict[str, int]:
         """Return every agent's money units at the last close, by name."""
-        return {name: one.equity for name, one in sorted(self._accounts.items())}
+        return {name: one.equity for name, one in sorted(self._accounts.items()) if name != DECK}
 
     def note_order(self, order: OrderView, step: Step) -> None:
         """Count an order, and whether its premise was false."""
-        agent = str(order.agent)
-        account = self._accounts.get(agent)
-        if account is not None and self._mode is not Adaptation.FROZEN:
-            codes = {breach.code for breach in order.decision.breaches}
-            account.orders += 1
-            account.doubtful += Code.FALSE_PREMISE in codes
-            self._keep(agent, step)
+        codes = {breach.code for breach in order.decision.breaches}
+        for name in (str(order.agent), DECK):
+            account = self._accounts.get(name)
+            if account is not None and self._mode is not Adaptation.FROZEN:
+                account.orders += 1
+                account.doubtful += Code.FALSE_PREMISE in codes
+                self._keep(name, step)
 
     def follow_fill(
         self, fill: OrderFilled, step: Step, *, held: int, price: float, volatility: float
@@ -179,14 +180,29 @@ class Credits:
             account.trades[fill.instrument] = Trade(sign, price, volatility, 0.0)
         self._keep(str(fill.agent), step)
 
-    def follow(self, scores: Mapping[str, AgentScored], around: Around, step: Step) -> None:
-        """Learn from every agent's bar and move its credit line."""
-        for agent, score in scores.items():
+    def follow(
+        self,
+        scores: Mapping[str, AgentScored],
+        around: Around,
+        step: Step,
+        *,
+        deck: AgentScored | None = None,
+    ) -> None:
+        """Learn from every agent's bar, and from the deck's, and move their credit lines."""
+        earned = {
+            agent: score.equity_units - self._accounts[agent].equity
+            for agent, score in scores.items()
+            if agent in self._accounts
+        }
+        # What a newcomer brings is no gain of the deck's.
+        earned[DECK] = sum(earned.values())
+        together = {} if deck is None else {DECK: deck}
+        for agent, score in {**scores, **together}.items():
             account = self._accounts.get(agent)
             if account is None:
                 account = self._accounts[agent] = Account(nothing_learned(), no_stops())
             if self._mode is not Adaptation.FROZEN:
-                self._learn(account, score, around)
+                self._learn(account, earned.get(agent, 0), around)
             self._expect(agent, account, score, around)
             self._move(agent, account, score, around, step)
             self._keep(agent, step)
@@ -220,8 +236,8 @@ class Credits:
             self._mode = command.mode
             step.write("risk.adaptation_saved", mode=command.mode.value)
             step.record("paper", "adaptation_set", mode=command.mode.value, reason=reason)
-            for agent in sorted(self._accounts):
-                self._restrain(RiskScope.AGENT, agent, step)
+            for name in sorted(self._accounts):
+                self._restrain(*_level_of(name), step)
         return self.view()
 
     def reset(self, command: ResetAdaptation, step: Step) -> CreditsView:
@@ -244,22 +260,22 @@ class Credits:
         return self.view()
 
     def view(self) -> CreditsView:
-        """Return every agent's line and what it rests on."""
+        """Return the line of the deck and of every agent, and what they rest on."""
         return CreditsView(
             mode=self._mode,
-            agents=tuple(self._view(name) for name in sorted(self._accounts)),
+            deck=self._view(DECK) if DECK in self._accounts else None,
+            agents=tuple(self._view(name) for name in sorted(self._accounts) if name != DECK),
         )
 
     def _keep(self, agent: str, step: Step) -> None:
         kept = msgspec.json.encode(self._accounts[agent]).decode()
         step.write("risk.credit_account_saved", agent=agent, kept=kept)
 
-    def _learn(self, account: Account, score: AgentScored, around: Around) -> None:
+    def _learn(self, account: Account, earned: int, around: Around) -> None:
         """Hold what the bar earned against the deviation that was forecast for it."""
         for row, trade in list(account.trades.items()):
             account.trades[row] = followed(trade, float(around.close[row]))
         if account.said and account.var99_units:
-            earned = score.equity_units - account.equity
             outcome = round(earned * Z99 / account.var99_units, DIGITS)
             account.learner = learned_from(account.learner, outcome, account.said)
 
@@ -317,7 +333,8 @@ class Credits:
                 share=scale,
                 in_force=self._mode is not Adaptation.SHADOW,
                 because=f"{scale:.0%} of {self._gross_ratio:g} times the equity of "
-                f"{text_of(score.equity_units, MONEY_SCALE)}",
+                f"{text_of(score.equity_units, MONEY_SCALE)}"
+                + (", of all agents together" if agent == DECK else ""),
                 effects=tuple(LimitEffect(cause, change) for cause, change in causes),
                 model=MODEL,
                 loss99_units=account.var99_units,
@@ -353,7 +370,7 @@ class Credits:
             model=change.model,
         )
         step.say(change)
-        self._restrain(RiskScope.AGENT, change.agent, step)
+        self._restrain(*_level_of(change.agent), step)
 
     def _view(self, name: str) -> CreditView:
         one = self._accounts[name]
@@ -378,6 +395,10 @@ class Credits:
             if self.stop_ratio(name) is None or one.stop is None
             else one.stop.distance,
         )
+
+
+def _level_of(name: str) -> tuple[RiskScope, str]:
+    return (RiskScope.DECK, "") if name == DECK else (RiskScope.AGENT, name)
 
 
 def credit_change_of(row: Mapping[str, Any]) -> CreditChangeView:

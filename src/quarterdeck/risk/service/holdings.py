@@ -56,6 +56,7 @@ class Holdings:
         self._quantities: dict[str, list[int]] = {}
         self._weights: dict[str, Floats] = {}
         self._forecast: PortfolioForecast | None = None
+        self._past: Scenarios | None = None
         self._expected: Floats = np.full((1, columns(len(tails.levels))), np.nan)
         self._judgement = JudgementState(1, len(tails.levels))
         self._counts = no_counts(1, len(tails.levels))
@@ -91,7 +92,7 @@ class Holdings:
             if any(line)
         }
         self._weights = {}
-        self._forecast = None
+        self._forecast, self._past = None, past
         if by_agent:
             together = np.sum(list(by_agent.values()), axis=0)
             self._weights = {DECK: np.asarray(together, dtype=np.float64), **by_agent}
@@ -181,11 +182,10 @@ class Holdings:
         )
         step.say(NumbersPublished(name="risk.holdings_var99_money", values=dict(values)))
 
-    def recent_hits(self) -> tuple[int, int, float]:
-        """Return recent bars, losses beyond the deck's 99 % VaR among them, and Kupiec's p-value."""
-        return recent_coverage(
-            self._judgement, 0, self._tails.at99, tail=self._tails.shares[self._tails.at99]
-        )
+    def recent_hits(self, level: int | None = None) -> tuple[int, int, float]:
+        """Return recent bars, losses beyond the deck's VaR (99 % unless told), and Kupiec's p-value."""
+        level = self._tails.at99 if level is None else level
+        return recent_coverage(self._judgement, 0, level, tail=self._tails.shares[level])
 
     def view(self, *, usual: Floats, spike: float) -> HoldingsView:
         """Return the forecasts of what is held at present, the deck's first.
@@ -193,7 +193,10 @@ class Holdings:
         ``usual`` (n,) is the money that the usual volume of a bar is; ``spike`` is the ratio of a spike.
         """
         subjects: list[HoldingsRiskView] = []
-        if self._forecast is not None:
+        if self._forecast is not None and self._past is not None:
+            # A position by itself is its size times a unit of that side.
+            units = np.vstack((np.eye(len(self._symbols)), -np.eye(len(self._symbols))))
+            alone = forecast_portfolios(self._past, units, shares=False)
             for k, (subject, weights) in enumerate(self._weights.items()):
                 subjects.append(
                     holdings_view(
@@ -207,6 +210,7 @@ class Holdings:
                         ratio=float(self._forecast.ratio[k]),
                         spike=spike,
                         usual=usual,
+                        alone=alone,
                     )
                 )
         coverage = []

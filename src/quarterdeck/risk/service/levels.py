@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.performance.model import AgentScored
@@ -75,6 +76,21 @@ class Levels:
         self._kept.peak_units = max(self._kept.peak_units, total)
         peak = self._kept.peak_units
         return (peak - total) / peak if self._scored and peak > 0 else None
+
+    def together(self, step: Step) -> AgentScored | None:
+        """Return a record of all agents as if they were one; ``None`` without an agent."""
+        fallen = self.drawdown()
+        if fallen is None:
+            return None
+        return AgentScored(
+            at=step.at,
+            slice=step.slice,
+            agent=AgentId(DECK),
+            equity_units=self.equity(),
+            peak_units=self._kept.peak_units,
+            drawdown_fraction=fallen,
+            sharpe=None,
+        )
 
     def follow(
         self,

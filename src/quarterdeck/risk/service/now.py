@@ -42,6 +42,7 @@ def brief(service: RiskService, query: GetRiskBrief, caller: Caller) -> RiskBrie
         adaptation=service.credits.mode,
         credit=credit,
         credit_share=share,
+        deck_credit=service.credits.brief(DECK)[0],
         stop_distance=distance,
         clusters=service.clusters.bounds(),
         standing=service.responses.concerning(agent),

@@ -32,7 +32,7 @@ def parts_of(
     nothing, full = VOLATILITY_AT
     standing = events.standing()
     # An instrument counts once, whatever stands against its forecasts.
-    doubted = {subject.split(" ")[0] for kind, subject in standing if kind in UNTRUSTED}
+    doubted = {subject.split(" ")[0] for kind, subject in standing if kind in UNTRUSTED} - {DECK}
     crisis, wild = condition.share(Condition.CRISIS), condition.share(Condition.VOLATILE)
     found: dict[str, dict[str, float | None]] = {
         DECK: {

@@ -39,6 +39,8 @@ def risk_view(
         reason = f"{lacking}; only the limits that persons set hold"
     elif not known:
         reason = f"stale: no bar for {missed} slices"
+    elif missed:
+        reason = f"of {missed} slices ago: it has had no bar since"
     elif doubt > 0.0:
         reason = f"in doubt: {math.exp(doubt):.3g} times the last close; the loss is the way back"
     line = forecast if known else np.full(forecast.size, np.nan)

@@ -100,35 +100,40 @@ class Lookout:
             evidence=lambda row: Evidence(float(spiking[row]), ratio, text),
         )
 
-    def coverage(self, step: Step) -> None:
-        """Report forecasts whose hits are too unlikely, and publish how likely they are."""
-        alarm, least_bars = self._config.coverage_alarm_p, self._config.coverage_alarm_bars
+    def coverage(self, holdings: Holdings, step: Step) -> None:
+        """Report forecasts whose hits are too unlikely, and publish how likely the instruments' are."""
         found = {}
         for row, symbol in enumerate(self._symbols):
             least = None
             for level, tail in enumerate(self._tails.shares):
-                judged, hits, p = recent_coverage(self._judgement, row, level, tail=tail)
+                seen = recent_coverage(self._judgement, row, level, tail=tail)
+                judged, _, p = seen
                 least = p if judged and (least is None or p < least) else least
-                concerned = Concerned(
-                    RiskScope.INSTRUMENT, symbol, detail=label(self._tails.levels[level])
-                )
-                beyond = judged >= least_bars and 1.0 - p >= 1.0 - alarm
-                if beyond == self._events.marked(RiskEventKind.COVERAGE, concerned.shown):
-                    # Nothing has changed, as nearly always: the words are not put together.
-                    continue
-                text = (
-                    f"VaR does not hold: {hits} of the last {judged} bars lost more, "
-                    f"{label(tail)} were promised"
-                )
-                self._events.mark(
-                    RiskEventKind.COVERAGE,
-                    concerned,
-                    step,
-                    beyond=beyond,
-                    evidence=Evidence(1.0 - p, 1.0 - alarm, text, probability=p),
-                )
+                self._held_to(RiskScope.INSTRUMENT, symbol, level, seen, step)
             found[symbol] = least
+        for level in range(len(self._tails.shares)):
+            self._held_to(RiskScope.DECK, "", level, holdings.recent_hits(level), step)
         step.say(NumbersPublished(name="risk.coverage_p", values=found))
+
+    def _held_to(
+        self, scope: RiskScope, name: str, level: int, seen: tuple[int, int, float], step: Step
+    ) -> None:
+        """Report one forecast whose recent hits are too unlikely."""
+        alarm, (judged, hits, p) = self._config.coverage_alarm_p, seen
+        concerned = Concerned(scope, name, detail=label(self._tails.levels[level]))
+        beyond = judged >= self._config.coverage_alarm_bars and 1.0 - p >= 1.0 - alarm
+        if beyond == self._events.marked(RiskEventKind.COVERAGE, concerned.shown):
+            # Nothing has changed, as nearly always: the words are not put together.
+            return
+        promised = label(self._tails.shares[level])
+        text = f"VaR does not hold: {hits} of the last {judged} bars lost more, {promised} were promised"
+        self._events.mark(
+            RiskEventKind.COVERAGE,
+            concerned,
+            step,
+            beyond=beyond,
+            evidence=Evidence(1.0 - p, 1.0 - alarm, text, probability=p),
+        )
 
     def filters(self, step: Step) -> None:
         """Report filters that no longer follow, and correlations that are not what they were."""

@@ -72,6 +72,7 @@ CREATE TABLE execution_learned_levels (
   trading_state INTEGER,
   max_credit_notional INTEGER,
   max_stop_distance_ratio INTEGER,
+  max_account_notional INTEGER,
   at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;

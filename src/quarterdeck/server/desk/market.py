@@ -22,16 +22,21 @@ from quarterdeck.server.ports import Pacer, Views
 MAX_SYMBOLS = 200
 
 
-def market_lines(views: Views, caller: Caller) -> dict[str, MarketLine]:
-    """Return every instrument's line by symbol, in index order."""
+def market_lines(
+    views: Views, caller: Caller, *, timeframe: str | None = None
+) -> dict[str, MarketLine]:
+    """Return every instrument's line by symbol, in index order.
+
+    Indicators and regimes are of ``timeframe``, the feed's own without one; the rest is of the feed.
+    """
+    asked, told = GetIndicators(timeframe=timeframe), GetRegimes(timeframe=timeframe)
     instruments = now(views, GetInstruments(), caller=caller, kind=InstrumentsView).instruments
     indicators = {
         line.symbol: line
-        for line in now(views, GetIndicators(), caller=caller, kind=IndicatorsView).instruments
+        for line in now(views, asked, caller=caller, kind=IndicatorsView).instruments
     }
     regimes = {
-        line.symbol: line
-        for line in now(views, GetRegimes(), caller=caller, kind=RegimesView).instruments
+        line.symbol: line for line in now(views, told, caller=caller, kind=RegimesView).instruments
     }
     risks = {
         line.symbol: line
@@ -86,16 +91,19 @@ class MarketDesk:
     def market(self, query: GetMarket, caller: Caller) -> MarketView:
         """Return the market at a glance."""
         feed, views = self._pacer.status(), self._views
-        markets = chosen(market_lines(views, caller), query.symbols)
+        timeframe = query.timeframe
+        lines = market_lines(views, caller, timeframe=timeframe)
+        markets = chosen(lines, query.symbols)
+        together = GetMarketRegime(timeframe=timeframe)
         return MarketView(
             at=rfc3339(feed.at),
             slice=feed.slice,
-            together=now(views, GetMarketRegime(), caller=caller, kind=MarketRegimeView),
+            together=now(views, together, caller=caller, kind=MarketRegimeView),
             markets=markets,
             statistics=tuple(
                 now(
                     views,
-                    GetRegimeStatistics(symbol=line.symbol),
+                    GetRegimeStatistics(symbol=line.symbol, timeframe=timeframe),
                     caller=caller,
                     kind=RegimeStatisticsView,
                 )

@@ -75,9 +75,10 @@ class GetOverview(Query, frozen=True):
 
 
 class GetMarket(Query, frozen=True):
-    """Ask for the market at a glance, of some symbols or of all."""
+    """Ask for the market at a glance, of some symbols or of all; regimes may be of another timeframe."""
 
     symbols: tuple[str, ...] = ()
+    timeframe: str | None = None
 
 
 class MarketLine(Answer, frozen=True):

@@ -51,6 +51,9 @@ from quarterdeck.server.live.risk_events import (
 
 MAX_TEXT = 400
 
+THE_DECK = "deck"
+"""Whose credit line is no agent's."""
+
 
 def event_of(
     message: Message, instruments: Mapping[str, Instrument], *, slice_index: int
@@ -366,7 +369,7 @@ def _risk_event(
                 message.slice,
                 message.at,
                 severity=Severity.INFO,
-                agent=AgentId(message.agent),
+                agent=None if message.agent == THE_DECK else AgentId(message.agent),
                 title=f"Credit line of {message.agent} is now {credit:,.0f}"
                 + ("" if message.in_force else " (shadow)"),
                 text=message.because,
