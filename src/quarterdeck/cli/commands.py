@@ -395,6 +395,7 @@ def optimize(options: argparse.Namespace) -> int:
                 current=options.current,
                 benchmark=options.benchmark,
                 max_turnover=options.max_turnover,
+                max_change=options.max_change,
                 cost_bps=options.cost_bps,
                 max_gross=options.max_gross,
                 max_assets=options.max_assets,

@@ -54,6 +54,7 @@ class Asked:
     current: str | None = None
     benchmark: str | None = None
     max_turnover: float | None = None
+    max_change: float | None = None
     cost_bps: float | None = None
     max_gross: float | None = None
     max_assets: int | None = None
@@ -77,6 +78,7 @@ class Asked:
             current=self.held(symbols),
             benchmark=weights_of("--benchmark", self.benchmark, symbols=symbols),
             max_turnover=self.max_turnover,
+            max_change=self.max_change,
             cost=None if self.cost_bps is None else self.cost_bps * 1e-4,
             max_gross=self.max_gross,
             max_assets=self.max_assets,

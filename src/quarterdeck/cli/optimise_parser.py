@@ -71,6 +71,7 @@ def _terms(parser: argparse.ArgumentParser) -> None:
         ("--max-weight", 1.0, "largest weight of a symbol (default %(default)s)"),
         ("--confidence", 0.95, "of min-cvar (default %(default)s)"),
         ("--max-turnover", None, "largest half sum of weight changes; needs --current"),
+        ("--max-change", None, "largest change of each weight; needs --current"),
         ("--cost-bps", None, "cost of trading, in basis points of the value; needs --current"),
         ("--max-gross", None, "largest sum of absolute weights, where shorts are allowed"),
     )

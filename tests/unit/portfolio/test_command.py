@@ -83,6 +83,7 @@ def test_constraints_are_kept_to_and_bad_ones_name_what_is_accepted(
         (["--group", "ab"], "NAME=A+B+C:LOW:HIGH"),
         (["--current", "A=x"], "number"),
         (["--max-turnover", "0.1"], "current"),
+        (["--max-change", "0.1"], "current"),
         (["--group", "a=A:0.6:1", "--group", "b=B:0.6:1"], "group a"),
     ):
         assert main([*asked, *bad]) == 1

@@ -166,3 +166,12 @@ def test_tools_tell_it_in_a_kilobyte() -> None:
         assert len(msgspec.json.encode(told)) <= 1_024
     assert "min-volatility" in str(frontier_reply(edge(deck), OPERATOR_CALLER)["targets"])
     assert len(sensitivity_reply(scatter(deck, draws=5), OPERATOR_CALLER)["weights"]) == 3
+
+
+def test_the_instrument_that_joint_returns_wait_for_is_named() -> None:
+    deck = RebalancingDeck()
+    deck.walk(4)
+    for _ in range(3):
+        deck.bars({0: 10_000, 2: 20_000})
+    views = deck.portfolio.portfolio(GetPortfolio(), OPERATOR_CALLER).proposals
+    assert views[0].reason == ("not enough data: 3 of 20 joint returns; only 4 of 7 bars of BBB")

@@ -111,7 +111,8 @@ class QuadraticProgramme:
         self.excess = excess
         self.steepest = float(np.abs(self.net).max())
         self.quadratic = self._carried(spread)
-        self.binding = Binding(polytope)
+        # Buying and selling the same asset is one direction twice, which no guess can tell apart.
+        self.binding = Binding(polytope) if spread.shape[1] == excess.size else None
         apart = polytope.offset - self.benchmark
         self.linear = spread.T @ (self.sigma @ apart) if apart.any() else np.zeros(spread.shape[1])
 
@@ -150,9 +151,10 @@ class QuadraticProgramme:
         # A large t would make every tolerance meaningless: the programme is solved in its own size.
         size = 1.0 / (1.0 + t * self.steepest)
         wanted = FINE if t else TOLERANCE
-        guessed = self.binding.least(self.quadratic, self.linear - t * self.net)
-        point = self._settled(guessed, t, solver=GUESSED)
+        point = self._guessed(t)
         if point is None or point.surplus * size > wanted:
+            # What went in circles once will again, and takes as long as the interior point.
+            self.binding = None
             point = self._settled(self._on_binding(t, size), t, solver=SOLVER)
         if point is not None and point.surplus * size <= wanted:
             return point
@@ -198,6 +200,13 @@ class QuadraticProgramme:
         )
         solver.solve()
         return solver.result
+
+    def _guessed(self, t: float) -> _Point | None:
+        """Return the answer on what binds by guessing, if that ends and the answer is allowed."""
+        if self.binding is None:
+            return None
+        found = self.binding.least(self.quadratic, self.linear - t * self.net)
+        return self._settled(found, t, solver=GUESSED)
 
     def _on_binding(
         self, t: float, size: float

@@ -25,8 +25,8 @@ from quarterdeck.portfolio.core.polytope import Polytope
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-ROUNDS: Final = 25
-"""Rounds before the guesses count as going in circles."""
+ROUNDS: Final = 10
+"""Rounds before the guesses count as going in circles; four to six are usual with 100 assets."""
 
 SLIGHT: Final = 1e-14
 """A bound overstepped, or a price of the wrong sign, by no more than this is rounding."""

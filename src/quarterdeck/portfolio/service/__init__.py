@@ -105,6 +105,7 @@ class PortfolioService:
         "convictions": State.JOURNALED,
         "_turned": State.VIEW,
         "_closes": State.CHECKPOINTED,
+        "_bars": State.CHECKPOINTED,
         "_instants": State.CHECKPOINTED,
         "_moments": State.CHECKPOINTED,
         "_targets": State.CHECKPOINTED,
@@ -145,6 +146,8 @@ class PortfolioService:
             for sector, name in enumerate(told.names)
         }
         self._closes: Floats = np.full(n, np.nan)
+        # How many bars each instrument had, to name those that joint returns wait for.
+        self._bars: Ints = np.zeros(n, dtype=np.int64)
         self._instants: Ints = np.zeros(config.window_bars, dtype=np.int64)
         self._moments = RollingMoments(config.window_bars, n=n)
         self._targets = Targets(n)
@@ -251,6 +254,7 @@ class PortfolioService:
         """Return the checkpointed arrays."""
         return {
             "closes": self._closes,
+            "bars": self._bars,
             "prices": self._prices,
             "instants": self._instants,
             "targets": self._targets.weights,
@@ -271,6 +275,7 @@ class PortfolioService:
         closes(bars, self._prices)
         before, began = self._closes.copy(), self._labels.copy()
         self._closes[bars.rows] = bars.close
+        self._bars[bars.rows] += 1
         self._labels[:] = self._regimes.labels()
         joint = self._closes / before - 1.0
         if bars.rows.size != len(self.symbols) or not np.isfinite(joint).all():
@@ -427,7 +432,7 @@ class PortfolioService:
         """Return the present proposal of every objective."""
         have, need = self._moments.have, self._config.window_bars
         waiting = (
-            f"not enough data: {have} of {need} joint returns{_unseen(self.symbols, self._closes)}"
+            f"not enough data: {have} of {need} joint returns{_sparse(self.symbols, self._bars)}"
             if have < need
             else f"the next proposal is due within {self._config.every_bars} bars"
         )
@@ -449,10 +454,16 @@ class PortfolioService:
         )
 
 
-def _unseen(symbols: Sequence[str], closes: Floats) -> str:
-    """Name the instruments without which no return is joint: those that have had no bar at all."""
-    names = [name for name, close in zip(symbols, closes.tolist(), strict=True) if close != close]
-    return f"; no bar yet of {', '.join(names[:20])}" if 0 < len(names) < len(symbols) else ""
+def _sparse(symbols: Sequence[str], bars: Ints) -> str:
+    """Name the instruments without which no return is joint: those with the fewest bars."""
+    most, least = int(bars.max()), int(bars.min())
+    if least == most:
+        return ""
+    names = ", ".join(
+        name for name, count in zip(symbols, bars.tolist(), strict=True) if count == least
+    )[:400]
+    had = f"only {least} of {most} bars" if least else "no bar yet"
+    return f"; {had} of {names}"
 
 
 def _basis(sample: Sample) -> Basis | DomainError:
