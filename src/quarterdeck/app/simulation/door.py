@@ -176,6 +176,14 @@ class Entrance:
         """Return how the deck's books and the broker's stand to each other."""
         return broker(self._deck.parts.execution, GetBroker(), OPERATOR_CALLER)
 
+    def compared(self) -> bool:
+        """Return whether the books were held against the venue's since it has calmed down.
+
+        What was on its way there arrives with the first request after that, and may stop an instrument.
+        """
+        view = self.broker()
+        return not view.remote or (view.compared_slice or 0) >= self._world.plan.calm_slice
+
     def breakers(self) -> tuple[tuple[BreakerKind, Scope, str], ...]:
         """Return the circuit breakers that are not closed, as a person sees them listed."""
         live = self._deck.parts.execution.desk.breakers.live

@@ -108,6 +108,10 @@ class Door(Protocol):
         """Return how the deck's books and the broker's stand to each other."""
         ...
 
+    def compared(self) -> bool:
+        """Return whether the books were held against the venue's since it has calmed down."""
+        ...
+
     def breakers(self) -> tuple[tuple[BreakerKind, Scope, str], ...]:
         """Return the circuit breakers that are not closed."""
         ...
@@ -418,7 +422,8 @@ async def operator(me: Memory, door: Door) -> None:
         answered = await _rearm(me, door)
         view = door.broker()
         # What is not known yet may stop an instrument once more.
-        if answered and not (view.unknown or view.differences or view.in_flight):
+        unknown = view.unknown or view.differences or view.in_flight
+        if answered and door.compared() and not unknown:
             break
         await asyncio.sleep(1.0)
 
