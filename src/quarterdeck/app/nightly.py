@@ -38,34 +38,43 @@ class NightShift:
         while True:
             await asyncio.sleep(LOOK_S)
             outside = self._sequencer.first_outside is not None
-            if outside and self._fitting.due(self._sequencer.slice) and not await self._fit():
+            if outside and self._fitting.due(self._sequencer.slice) and not await self.fit():
                 await asyncio.sleep(REST_S)
 
     def detail(self) -> str:
         """Return how the last one went."""
         return self._told
 
-    async def _fit(self) -> bool:
+    async def fit(self) -> bool:
+        """Fit now and hand in what was found; return whether that was taken. What failed is told, no more."""
         asked = {name: values.tolist() for name, values in self._fitting.returns().items()}
         if not asked:
             self._told = "no instrument has returns enough"
             return False
         since = self._sequencer.slice
         try:
-            found = msgspec.json.decode(await _fits(msgspec.json.encode(asked)), type=TakeFits)
+            found = msgspec.json.decode(await fits_of(msgspec.json.encode(asked)), type=TakeFits)
             if not found.fits:
                 self._told = f"no fit converged at slice {since}"
                 return False
             await self._sequencer.submit(found, DECK_CALLER)
-        except (DomainError, msgspec.DecodeError, RuntimeError, TimeoutError) as error:
+        except (DomainError, msgspec.DecodeError, RuntimeError, OSError) as error:
             self._told = f"the fit of slice {since} failed: {error}"
             return False
         self._told = f"{len(found.fits)} fits of slice {since} by {found.model}"
         return True
 
 
-async def _fits(asked: bytes) -> bytes:
-    """Return what the process wrote; raise ``RuntimeError`` with its last line if it failed."""
+async def fits_of(asked: bytes) -> bytes:
+    """Return what the process wrote, asked for fits of returns by symbol as JSON.
+
+    Raises
+    ------
+    RuntimeError
+        With the process's last line, if it failed.
+    OSError
+        If there could be no process, or it took too long.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "quarterdeck.library.gjr", stdin=PIPE, stdout=PIPE, stderr=PIPE
     )

@@ -18,6 +18,8 @@ GRACE_S = 3
 """How long open requests may take to end once the deck stops."""
 MAX_WS_BYTES = 65_536
 BACKLOG = 512
+GATHERED_BYTES = 65_536
+"""Most that is held back for the end of a turn: beyond it the transport's own pressure is felt."""
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -66,7 +68,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 class Gathered:
-    """A transport that sends what is written in one turn of the loop together.
+    """A transport that sends what is written in one turn of the loop together, up to ``GATHERED_BYTES``.
 
     An answer is written as a head and a body. Sent one by one, each costs a call of the system and wakes
     the client, which then waits for the other.
@@ -76,15 +78,19 @@ class Gathered:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._written: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send ``data`` at the end of this turn."""
+        """Send ``data`` at the end of this turn, or now where much has gathered."""
         if not self._written:
             self._loop.call_soon(self._send)
         self._written.append(data)
+        self._size += len(data)
+        if self._size >= GATHERED_BYTES:
+            self._send()
 
     def close(self) -> None:
         """Send what was written, then close."""
@@ -92,9 +98,10 @@ class Gathered:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written.clear()
+        written, self._written, self._size = self._written, [], 0
+        # The client may have gone since it was written.
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))
 
 
 class Connection(HttpToolsProtocol):

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from quarterdeck.kernel.errors import Unavailable
-from quarterdeck.server.serve import Gathered, HttpServer
+from quarterdeck.server.serve import GATHERED_BYTES, Gathered, HttpServer
 from tests.unit.server.world import READ_KEY, WORK_KEY, World, bars_closed, bearer
 
 
@@ -57,6 +57,10 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[bytes] = []
+        self.gone = False
+
+    def is_closing(self) -> bool:
+        return self.gone
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
         self.sent.append(data)
@@ -76,6 +80,22 @@ def test_what_is_written_in_one_turn_is_sent_in_one_piece_and_before_the_end() -
         gathered.close()
         await asyncio.sleep(0)
         assert wire.sent == [b"head body", b"bye", b"closed"]
+
+    asyncio.run(run())
+
+
+def test_much_is_not_held_back_and_nothing_is_sent_to_who_has_gone() -> None:
+    async def run() -> None:
+        wire = Wire()
+        gathered = Gathered(wire)
+        gathered.write(bytes(GATHERED_BYTES - 1))
+        assert wire.sent == []
+        gathered.write(b"x")
+        assert [len(piece) for piece in wire.sent] == [GATHERED_BYTES]
+        gathered.write(b"late")
+        wire.gone = True
+        await asyncio.sleep(0)
+        assert len(wire.sent) == 1
 
     asyncio.run(run())
 
