@@ -160,6 +160,7 @@ def test_the_official_client_lists_reads_trades_and_is_refused_with_headroom(
                 claimed = (
                     await client.call_tool("claim_work", {"wait_ms": 5000})
                 ).structured_content
+                assert "claim" in claimed, claimed
                 lease = {n: claimed["claim"][n] for n in ("task_id", "lease_token")}
                 done = await client.call_tool("complete_work", {**lease, "result": {"seen": 1}})
                 assert done.structured_content["state"] == "completed"
