@@ -317,8 +317,13 @@ def test_a_signal_stops_trading_while_the_servers_loop_is_stuck(
     assert (shown["stopped"], shown["epoch"], shown["by"]) == (True, before + 1, "operator")
     assert shown["accepted_since"] == 0
     assert order(deck, key, "signalled")["decision"]["code"] == "STALE_EPOCH"
-    assert not (deck.data_dir / "stop.reason").exists()
+    wait_until_forgotten(deck.data_dir / "stop.reason")
     assert rearm(deck)["stopped"] is False
+
+
+def wait_until_forgotten(reason: Path) -> None:
+    """The file goes once its reason is on disk, so just after a reader may see what it said."""
+    wait_for(lambda: not reason.exists(), "the deck has removed what it recorded")
 
 
 def raised(flag: Path) -> int:
@@ -346,5 +351,5 @@ def test_a_stop_outlives_sigkill_and_one_raised_while_the_deck_is_down_counts_to
         shown = third.get("/gate/stop")
         assert (shown["stopped"], shown["by"]) == (True, "operator")
         assert shown["reason"] == "seen from afar", "the reason of a stop outlives its command"
-        assert not (folder / "deck" / "stop.reason").exists()
+        wait_until_forgotten(folder / "deck" / "stop.reason")
         assert order(third, key, "raised while down")["decision"]["code"] == "STALE_EPOCH"
