@@ -276,11 +276,15 @@ TASK = agents.TaskView(
     progress_fraction=None,
     note="",
     reason=None,
+    answered=None,
     why="done",
     submitted_at=AT,
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+    deadline_at=None,
+    deadline_slice=None,
+    late=False,
 )
 TASK_WHY = agents.TaskWhy(
     task_id=TaskId("task-t-1-0"),
