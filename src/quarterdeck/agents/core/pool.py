@@ -230,6 +230,9 @@ class Pool:
         held, ordinary, slots = self.fleet.room(agent)
         for place in sorted(mine, key=lambda one: (int(self._tasks[one, 0]), one)):
             lane = int(self._lane_of[place])
+            key = self._lane_keys[lane]
+            if key is not None and key[0].long and self.fleet.filled(agent):
+                continue
             if lane not in shut and held < (slots if self._lane[lane, 1] else ordinary):
                 return self._at[place]
         return None
