@@ -133,7 +133,7 @@ GOOD: dict[str, Json] = {
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
-        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
+        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5, "deadline_s": 60, "deadline_bars": 5,
         "on_failure": "skip", "cost_ceiling": "2.5", "autonomy": "paper",
     },
     "POST /tasks/batch": {
@@ -152,7 +152,7 @@ GOOD: dict[str, Json] = {
     },
 }  # fmt: skip
 """Each route with a body in which every field is of the right kind."""
-TIMED = ("delay_s", "expires_s", "within_s", "lease_s")
+TIMED = ("delay_s", "expires_s", "deadline_s", "within_s", "lease_s")
 """Fields by which the deck takes a step of its own later; what they hold is tried last."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""

@@ -282,6 +282,9 @@ TASK = agents.TaskView(
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+    deadline_at=None,
+    deadline_slice=None,
+    late=False,
 )
 TASK_WHY = agents.TaskWhy(
     task_id=TaskId("task-t-1-0"),
