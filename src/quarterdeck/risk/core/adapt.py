@@ -64,9 +64,9 @@ class Learner(NamedTuple):
     held: float
 
 
-def nothing_learned() -> Learner:
-    """Return the state before the first bar."""
-    first = (0.0,) * len(POLICIES)
+def nothing_learned(experts: int = len(POLICIES)) -> Learner:
+    """Return the state before the first bar, of so many policies."""
+    first = (0.0,) * experts
     return Learner((first,) * len(RATES), (0.0,) * len(RATES), 0, 0.0, 0.0, FIRST)
 
 
@@ -104,7 +104,9 @@ def utility(outcome: float, share: float) -> float:
     return earned - 0.5 * GAMMA * earned * earned
 
 
-def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Learner:
+def learned_from(
+    learner: Learner, outcome: float, made: Sequence[float], *, rates: Sequence[float] = RATES
+) -> Learner:
     """Return the state after a bar in which something was held.
 
     Parameters
@@ -115,13 +117,15 @@ def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Lea
         Profit over the standard deviation that was forecast for it; not finite is not learned from.
     made : sequence of float
         What each policy had said for the bar.
+    rates : sequence of float
+        The learning rates that run side by side, the slowest first; the same at every call.
     """
     if not math.isfinite(outcome):
         return learner
     g = min(max(outcome, -OUTCOME_BOUND), OUTCOME_BOUND)
     lost = [-utility(g, share) for share in made]
     logs, losses = [], []
-    for rate, line, so_far in zip(RATES, learner.logs, learner.losses, strict=True):
+    for rate, line, so_far in zip(rates, learner.logs, learner.losses, strict=True):
         shares = _shares(line)
         losses.append(so_far + _mean(shares, lost))
         moved = _shares([old - rate * one for old, one in zip(line, lost, strict=True)])
@@ -140,20 +144,20 @@ def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Lea
     )
 
 
-def mixture(learner: Learner, made: Sequence[float]) -> float:
+def mixture(learner: Learner, made: Sequence[float], *, rates: Sequence[float] = RATES) -> float:
     """Return the share that the weighed policies say for the next bar."""
-    follow = _shares([-RATES[0] * one for one in learner.losses])
+    follow = _shares([-rates[0] * one for one in learner.losses])
     said = [_mean(_shares(line), made) for line in learner.logs]
     return min(max(_mean(follow, said), LEAST), MOST)
 
 
-def weights_of(learner: Learner) -> tuple[float, ...]:
+def weights_of(learner: Learner, *, rates: Sequence[float] = RATES) -> tuple[float, ...]:
     """Return what each policy weighs in the mixture; they add up to 1."""
-    follow = _shares([-RATES[0] * one for one in learner.losses])
+    follow = _shares([-rates[0] * one for one in learner.losses])
     lines = [_shares(line) for line in learner.logs]
     return tuple(
         math.fsum(trust * line[k] for trust, line in zip(follow, lines, strict=True))
-        for k in range(len(POLICIES))
+        for k in range(len(lines[0]))
     )
 
 
@@ -187,22 +191,27 @@ def diversification(pair: tuple[float, float] | None) -> float:
     return min(1.0, max(0.5, math.sqrt(usual / now)))
 
 
-def least_gain(learner: Learner) -> float | None:
-    """Return the lower confidence bound of what a larger share gains a bar; ``None`` too early."""
-    if learner.bars < EVIDENCE_BARS:
+def least_gain(learner: Learner, *, need: int = EVIDENCE_BARS) -> float | None:
+    """Return the lower confidence bound of what a larger share gains a bar; ``None`` before ``need``."""
+    if learner.bars < need:
         return None
     worth = max(1.0, min(float(learner.bars), 2.0 / EVIDENCE_RATE - 1.0))
     return learner.gain - CONFIDENCE * math.sqrt(max(learner.spread, 0.0) / worth)
 
 
-def moved(learner: Learner, wanted: float) -> Learner:
-    """Return the state with the share brought towards ``wanted``: down at once, up on evidence."""
+def moved(
+    learner: Learner, wanted: float, *, need: int = EVIDENCE_BARS, rise: float = RISE
+) -> Learner:
+    """Return the state with the share brought towards ``wanted``: down at once, up on evidence.
+
+    ``need`` is how many bars that takes, and ``rise`` the most it then rises by.
+    """
     if wanted <= learner.held:
         return learner._replace(held=max(wanted, LEAST))
-    bound = least_gain(learner)
+    bound = least_gain(learner, need=need)
     if bound is None or not bound > 0.0:
         return learner
-    return learner._replace(held=min(wanted, learner.held + RISE, MOST))
+    return learner._replace(held=min(wanted, learner.held + rise, MOST))
 
 
 def explained(
