@@ -99,6 +99,8 @@ def save_task(change: Change, step: Step) -> None:
             _save_lease(task, step)
         case TaskState.LEASED, TaskState.COMPLETED:
             _save_result(task, step)
+        case was, _ if was.final:
+            step.write("agents.task_answered", number=task.number, answered=task.answered)
         case _:
             _save_changed(task, step)
 

@@ -72,7 +72,8 @@ CREATE TABLE tasks (
   ceiling_units INTEGER,  -- hashed
   autonomy TEXT NOT NULL,  -- hashed
   begun INTEGER NOT NULL,  -- hashed
-  moves INTEGER NOT NULL  -- hashed
+  moves INTEGER NOT NULL,  -- hashed
+  answered TEXT  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -195,6 +196,9 @@ UPDATE tasks SET state = :state, settled_attempt = :attempt, reason = NULL, resu
   finished_at = :finished_at, finished_machine_at = :finished_machine_at,
   finish_order = :finish_order, lease_until = :lease_until
 WHERE number = :number AND agent = :agent AND attempt = :attempt
+
+-- task_answered --
+UPDATE tasks SET answered = :answered WHERE number = :number
 
 -- skill_saved --
 INSERT INTO agent_skills (agent, type, regime, weight, gain, trials, slice, duration_ms, score_ppm)

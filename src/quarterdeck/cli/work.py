@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
             answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
             lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
-        case "redrive" | "cancel":
+        case "redrive" | "cancel" | "dismiss":
             path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
             body: Answer = {"reason": options.reason}
             if options.action == "redrive":
@@ -80,6 +80,10 @@ def standing(now: Answer, *, head: str) -> list[str]:
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
     lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
+    if now["dead_letters"]:
+        lines.append(
+            f"  {now['dead_letters']} dead letters: quarterdeck work list --state dead, then redrive or dismiss"
+        )
     for row in now["queues"]:
         if row["ready"]:
             bound = "" if row["longest_ms"] is None else f" of at most {row['longest_ms'] / 1e3:g}"

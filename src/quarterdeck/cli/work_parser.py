@@ -67,10 +67,11 @@ def _changes(
     listed.add_argument("--limit", type=int, default=40, metavar="N", help="how many (default 40)")
     redrive = actions.add_parser("redrive", help="put a dead or failed task into the queue anew")
     cancel = actions.add_parser("cancel", help="cancel a task that is not final")
-    for action in (redrive, cancel):
+    dismiss = actions.add_parser("dismiss", help="take a dead or failed task off the list")
+    for action in (redrive, dismiss, cancel):
         action.add_argument("task", help="its id")
         action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    made = [listed, redrive, cancel]
+    made = [listed, redrive, dismiss, cancel]
     for name, does in (
         ("pause", "give an agent no further work"),
         ("drain", "let an agent finish what it holds and give it nothing new"),

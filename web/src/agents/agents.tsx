@@ -36,7 +36,10 @@ const TASKS: ReadonlyArray<Column<TaskView>> = [
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.why}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
   { name: "Submitted", right: true, show: (row) => <When at={row.submitted_at} /> },
   { name: "", right: true, show: (row) => ["blocked", "delayed", "unmatchable", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
-    : ["failed", "dead"].includes(row.state) && <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} /> },
+    : ["failed", "dead"].includes(row.state) && row.answered === null && <span className="flex justify-end gap-2">
+        <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} />
+        <ReasonCommand name="Dismiss" ask="Why is nothing more to be done?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/dismiss`, { reason })} />
+      </span> },
 ];
 
 const KEYS: ReadonlyArray<Column<KeyView>> = [

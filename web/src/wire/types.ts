@@ -699,6 +699,12 @@ export interface DifferenceView {
   readonly more: Decimal | null;
 }
 
+/** Take a dead or failed task off the list of what is to be looked at; it stays on record. */
+export interface DismissTask {
+  readonly task_id: string;
+  readonly reason: string;
+}
+
 /** Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced. */
 export interface DrainAgent {
   readonly agent: string;
@@ -2699,7 +2705,7 @@ export interface TaskTypesView {
   readonly types: ReadonlyArray<TaskTypeView>;
 }
 
-/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. */
+/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. ``answered`` says what was done about one that failed or is dead, null while nothing was. */
 export interface TaskView {
   readonly task_id: string;
   readonly type: TaskType;
@@ -2717,6 +2723,7 @@ export interface TaskView {
   readonly progress_fraction: number | null;
   readonly note: string;
   readonly reason: string | null;
+  readonly answered: string | null;
   readonly why: string;
   readonly submitted_at: string;
   readonly started_at: string | null;
@@ -2847,9 +2854,10 @@ export interface WorkReport {
   readonly waits: ReadonlyArray<WaitView>;
 }
 
-/** How work stands now; utilisation is null without an agent. */
+/** How work stands now; utilisation is null without an agent. ``dead_letters`` are the dead tasks that were neither driven again nor dismissed. */
 export interface WorkView {
   readonly counts: Readonly<Record<string, number>>;
+  readonly dead_letters: number;
   readonly utilisation: number | null;
   readonly agents: ReadonlyArray<LoadView>;
   readonly queues: ReadonlyArray<QueueView>;

@@ -105,6 +105,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
     ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``). A lease that is
     not ``begun`` may be moved; ``moves`` counts how often it was, and such attempts are not used up.
+    ``answered`` says what was done about one that failed or is dead.
     """
 
     number: int
@@ -151,6 +152,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     autonomy: Autonomy = Autonomy.SHADOW
     begun: bool = True
     moves: int = 0
+    answered: str | None = None
 
     @property
     def demand(self) -> Demand:
