@@ -126,7 +126,9 @@ def test_what_an_agents_trades_have_earned_scales_its_learned_position_limits() 
     assert free == deck.desk.terms.position_notional
     deck.learn(0, 2_000 * 10**6)
     deck.restart()
-    (breach,) = deck.order("AAA", "buy", 7, 100).decision.breaches
+    refused = deck.order("AAA", "buy", 7, 100)
+    assert codes(refused) == ["POSITION_LIMIT"]
+    (breach,) = refused.decision.breaches
     assert (breach.code, breach.limit, breach.level) == (
         "POSITION_LIMIT",
         Decimal("600.000020"),
