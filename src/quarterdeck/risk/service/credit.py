@@ -17,7 +17,6 @@ from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import Floats
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.risk.core.adapt import (
-    LEAST,
     POLICIES,
     diversification,
     explained,
@@ -29,6 +28,7 @@ from quarterdeck.risk.core.adapt import (
     policies,
     weights_of,
 )
+from quarterdeck.risk.core.learning import LEAST
 from quarterdeck.risk.core.limits import banded_limit
 from quarterdeck.risk.core.stops import Trade, distance, followed
 from quarterdeck.risk.model import (
