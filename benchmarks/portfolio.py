@@ -62,7 +62,7 @@ def side_by_side(
     for _ in range(rounds):
         taken["ours"].append(cpu_ms(ours, repeats=OURS))
         for name, work in peers.items():
-            taken[name].append(cpu_ms(work, repeats=1))
+            taken[name].append(cpu_ms(work, repeats=PEERS))
     medians = {name: float(np.median(times)) for name, times in taken.items()}
     return medians.pop("ours"), medians
 
