@@ -95,6 +95,14 @@ export interface AdjustmentsView {
   readonly next: number | null;
 }
 
+/** Agents whose shares together lie between ``low`` and ``high``. */
+export interface AgentGroup {
+  readonly name: string;
+  readonly agents: ReadonlyArray<string>;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;
@@ -2334,7 +2342,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. ``groups``, ``max_turnover`` (half the sum of changes) and ``max_change`` (of each share) go with max-sharpe, min-volatility, max-return and min-cvar; changes are from the shares of equity at that close, so what is far away is reached in several goes. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2346,6 +2354,9 @@ export interface SetAllocation {
   readonly max_share?: number;
   readonly vol_cap?: number | null;
   readonly confidence?: number | null;
+  readonly groups?: ReadonlyArray<AgentGroup>;
+  readonly max_turnover?: number | null;
+  readonly max_change?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
