@@ -23,7 +23,7 @@ GOOD: dict[str, Json] = {
     },
     "POST /agents": {
         "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
-        "capital": "1000", "slots": 1, "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
+        "capital": "1000", "slots": 1, "long_slots": 1, "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
         "autonomy": "paper",
     },
     "POST /agents/{agent}/drain": {"reason": "r"},
@@ -119,7 +119,7 @@ GOOD: dict[str, Json] = {
     "POST /system/replay": {"action": "pause", "speed": 4.0},
     "POST /agents/{agent}/offer": {
         "reason": "r", "capabilities": ["c"], "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
-        "autonomy": "paper", "slots": 2,
+        "autonomy": "paper", "slots": 2, "long_slots": 1,
     },
     "POST /work/bounds": {
         "scope": "owner", "subject": "s", "reason": "r", "max_running": 5, "per_minute": 60,

@@ -40,6 +40,7 @@ def save_agent(agent: Agent, step: Step) -> None:
         markets=_text(agent.markets),
         cost_units=agent.cost_units,
         autonomy=agent.autonomy.value,
+        long_slots=agent.long_slots,
     )
 
 

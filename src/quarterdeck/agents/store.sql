@@ -17,7 +17,8 @@ CREATE TABLE agents (
   markets TEXT NOT NULL,  -- hashed
   cost_units INTEGER,  -- hashed
   autonomy TEXT NOT NULL,  -- hashed
-  missed INTEGER NOT NULL  -- hashed
+  missed INTEGER NOT NULL,  -- hashed
+  long_slots INTEGER  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -138,12 +139,15 @@ CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed,
+  long_slots)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0)
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0,
+  :long_slots)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
   capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
-  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
+  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy,
+  long_slots = excluded.long_slots
 
 -- agent_missed --
 UPDATE agents SET missed = :missed WHERE name = :name

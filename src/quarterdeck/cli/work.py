@@ -17,7 +17,11 @@ def run(options: argparse.Namespace) -> int:
             from quarterdeck.cli import worker
 
             return worker.run(
-                options.data_dir, agent=options.agent, tasks=options.tasks, tied=options.tied
+                options.data_dir,
+                agent=options.agent,
+                tasks=options.tasks,
+                slots=options.slots,
+                tied=options.tied,
             )
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
@@ -144,7 +148,7 @@ def _offer(options: argparse.Namespace) -> Answer:
         given = getattr(options, name)
         if given is not None:
             body[name] = [word for word in given.split(",") if word]
-    for name in ("cost", "autonomy", "slots"):
+    for name in ("cost", "autonomy", "slots", "long_slots"):
         if getattr(options, name) is not None:
             body[name] = getattr(options, name)
     return body
@@ -155,5 +159,6 @@ def _taken(agent: Answer) -> str:
         f"{agent['agent']} can do {', '.join(agent['capabilities']) or 'nothing'}; takes "
         f"{', '.join(agent['accepts']) or 'every type'} on {', '.join(agent['markets']) or 'every market'}, "
         f"{agent['slots']} at once, {agent['autonomy']} alone"
+        + ("" if agent["long_slots"] is None else f", {agent['long_slots']} of it long work")
         + ("" if agent["cost"] is None else f", for {agent['cost']} each")
     )

@@ -179,8 +179,8 @@ class OneServiceDeck:
             )
         )
 
-    def outside(self, name: str, *capabilities: str, slots: int = 1) -> KeyIssued:
-        command = RegisterAgent(name=name, capabilities=capabilities, slots=slots)
+    def outside(self, name: str, *capabilities: str, slots: int = 1, **fields: Any) -> KeyIssued:
+        command = RegisterAgent(name=name, capabilities=capabilities, slots=slots, **fields)
         return self.do("register", command)
 
     def task(self, capability: str = "c", **fields: Any) -> TaskView:

@@ -14,7 +14,7 @@ import { Schedules, Work } from "./work";
 const AGENTS: ReadonlyArray<Column<AgentView>> = [
   { name: "Agent", lead: true, show: (row) => <span><span className="font-medium">{row.agent}</span>{row.builtin && <span className="chip ml-2 text-faint">built in</span>}<span className="block text-xs text-faint">{row.label}</span></span> },
   { name: "State", show: (row) => <StateWord state={row.presence} /> },
-  { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted">{row.held} / {row.slots}</span></span> },
+  { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted" title={row.long_slots === null ? undefined : `Long work fills at most ${row.long_slots}`}>{row.held} / {row.slots}</span></span> },
   { name: "Done", right: true, show: (row) => count(row.completed) },
   { name: "Failed", right: true, show: (row) => count(row.failed) },
   { name: "Stuck", right: true, hint: "Tasks held ten times as long as such work usually takes", show: (row) => <span className={row.stuck.length > 0 ? "text-down" : ""} title={row.stuck.join(", ")}>{count(row.stuck.length)}</span> },

@@ -383,7 +383,7 @@ class Board:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
                 if not task.begun:
                     self.set_aside[task.task_id] = None
-                self.ready.fleet.hold(task.agent, 1)
+                self.ready.fleet.hold(task.agent, 1, long=task.long)
                 self.ready.bounds.hold(task, 1)
             case TaskState.BLOCKED:
                 waits = [
@@ -410,7 +410,7 @@ class Board:
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
                 self.set_aside.pop(task.task_id, None)
-                self.ready.fleet.hold(task.agent, -1)
+                self.ready.fleet.hold(task.agent, -1, long=task.long)
                 self.ready.bounds.hold(task, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]

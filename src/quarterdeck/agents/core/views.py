@@ -94,6 +94,7 @@ def agent_view(
         capabilities=agent.capabilities,
         scopes=agent.scopes,
         slots=agent.slots,
+        long_slots=agent.long_slots,
         held=held,
         utilisation=held / agent.slots,
         completed=completed,

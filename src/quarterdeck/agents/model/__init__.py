@@ -23,6 +23,7 @@ from quarterdeck.agents.model.contents import (
     GetTaskTypes,
     TaskTypesView,
     TaskTypeView,
+    is_long,
 )
 from quarterdeck.agents.model.facts import (
     PUBLISHED,
@@ -210,4 +211,5 @@ __all__ = [
     "WorkBoundsView",
     "WorkReport",
     "WorkView",
+    "is_long",
 ]

@@ -145,6 +145,7 @@ ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
 -- Nobody was missed before it was looked at who is.
 ALTER TABLE agents ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agents ADD COLUMN long_slots INTEGER;
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
