@@ -20,7 +20,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-TASKS, PROBES, WORKERS, BATCH = 2_000, 100, 2, 64
+import httptools
+
+TASKS, PROBES, WORKERS, BATCH = 2_000, 500, 2, 64
 LONGEST_S = 240.0
 COUNTER = "QUARTERDECK_BENCH_COUNTER"
 ADDRESS = "QUARTERDECK_BENCH_ADDRESS"
@@ -112,20 +114,42 @@ def worker(role: str) -> tuple[str, ...]:
 
 
 class Line:
-    """One kept-alive connection to a deck."""
+    """One kept-alive connection to a deck, as lean as the peers' own: each request in one packet."""
 
     def __init__(self, address: str, key: str) -> None:
-        self._connection = http.client.HTTPConnection(address, timeout=60)
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._head = (
+            f" HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        )
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = b""
+        self._whole = False
+
+    def on_body(self, body: bytes) -> None:
+        """Hear a part of the answer."""
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        """Hear that the answer is whole."""
+        self._whole = True
 
     def post(self, path: str, body: object) -> dict[str, object]:
         """Post and return the answer; a refusal ends the measurement."""
-        self._connection.request("POST", f"/api/v1{path}", json.dumps(body), self._headers)
-        answer = self._connection.getresponse()
-        read = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{path}: {answer.status} {read[:300]!r}")
-        return json.loads(read)
+        sent = json.dumps(body)
+        self._body, self._whole = b"", False
+        self._socket.sendall(f"POST /api/v1{path}{self._head}{len(sent)}\r\n\r\n{sent}".encode())
+        while not self._whole:
+            received = self._socket.recv(65_536)
+            if not received:
+                raise RuntimeError(f"{path}: the deck closed the connection")
+            self._parser.feed_data(received)
+        status = self._parser.get_status_code()
+        if status >= 300:
+            raise RuntimeError(f"{path}: {status} {self._body[:300]!r}")
+        return json.loads(self._body)
 
 
 @contextmanager

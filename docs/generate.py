@@ -358,7 +358,9 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "agents.dead_after_agents": ("agents", "A task that so many different agents failed is dead until it is redriven."),
     "agents.hold_ms": ("machine milliseconds", "How long a ready task is kept for an agent with room that scores better than the one that asks."),
     "agents.shares": ("turns", "How many turns an owner (strategy, else submitter) takes where others take one, by its name."),
+    "agents.tie_break_seed": ("whole number", "By which one of up to four agents that are equally good is chosen, and how long a retry rests; the same seed, the same choices."),
     "agents.own_worker": ("yes or no", "Whether the deck starts its own worker process once a task asks for a `desk:` capability."),
+    "agents.own_worker_slots": ("tasks", "How many tasks that worker does at a time; long ones, in processes of their own, fill a quarter of the slots, at least one."),
     "agents.quarantine_failures": ("attempts", "An agent that failed so often in a row gets no work until it is resumed."),
     **{
         f"agents.priority_weight_s.{name}": ("machine seconds", f"What priority `{name}` is worth.")

@@ -36,7 +36,7 @@ GOOD: dict[str, Json] = {
     },
     "POST /agents": {
         "name": "newcomer", "label": "n", "capabilities": ["a"], "scopes": ["read"],
-        "capital": "1000", "slots": 1, "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
+        "capital": "1000", "slots": 1, "long_slots": 1, "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
         "autonomy": "paper",
     },
     "POST /agents/{agent}/drain": {"reason": "r"},
@@ -132,7 +132,7 @@ GOOD: dict[str, Json] = {
     "POST /system/replay": {"action": "pause", "speed": 4.0},
     "POST /agents/{agent}/offer": {
         "reason": "r", "capabilities": ["c"], "accepts": ["analysis"], "markets": ["IBM"], "cost": "1.5",
-        "autonomy": "paper", "slots": 2,
+        "autonomy": "paper", "slots": 2, "long_slots": 1,
     },
     "POST /work/bounds": {
         "scope": "owner", "subject": "s", "reason": "r", "max_running": 5, "per_minute": 60,
@@ -155,6 +155,7 @@ GOOD: dict[str, Json] = {
     },
     "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
+    "POST /tasks/{task_id}/dismiss": {"reason": "r"},
     "POST /tasks/claim": {"wait_ms": 0, "most": 1, "start": True},
     "POST /tasks/complete": {
         "task_id": "t", "lease_token": "l", "result": {"a": 1}, "failed": False, "reason": "r",
@@ -169,7 +170,9 @@ TIMED = ("delay_s", "expires_s", "within_s", "lease_s")
 """Fields by which the deck takes a step of its own later; what they hold is tried last."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""
-OPERATORS = ("/tasks/{task_id}/cancel", "/tasks/{task_id}/redrive", "/orders/{order_id}/settle")
+OPERATORS = (
+    "/tasks/{task_id}/cancel", "/tasks/{task_id}/redrive", "/tasks/{task_id}/dismiss", "/orders/{order_id}/settle",
+)  # fmt: skip
 """What is asked with the operator's all the same."""
 
 NEVER = (

@@ -595,6 +595,9 @@ def test_work_is_listed_driven_again_and_cancelled_and_an_agent_drained(deck: Ru
     assert "file it" in line
     assert "attempt 1 of 1 failed: clerk failed: no" in line
     again = told(deck, "work", "redrive", task, "--reason", "mended")
+    assert "was answered: driven again" in said(
+        deck, "work", "dismiss", task, "--reason", "x", status=1
+    )
     assert (again["state"], again["attempt"]) == ("ready", 0)
     assert "cancelled" in said(deck, "work", "cancel", again["task_id"], "--reason", "enough")
     assert "TASK_NOT_FAILED" not in said(

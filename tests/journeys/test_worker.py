@@ -96,6 +96,27 @@ def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
     assert "strategy" in failed["reason"]
 
 
+def test_short_work_does_not_wait_behind_a_study_and_a_second_study_does(deck: RunningDeck) -> None:
+    given = {"strategy": "breakout", "symbols": ["AAPL", "MSFT"], "folds": 100}
+    long, next_ = (submit(deck, "research", given, key) for key in ("study", "study too"))
+    wait_for(lambda: states(deck, [long]) == ["leased"], "begun", seconds=60)
+    short = [
+        submit(deck, kind, INPUTS[kind], f"short {kind}") for kind in ("analysis", "monitoring")
+    ]
+    short.append(submit(deck, "optimization", {}, "a proposal is short"))
+    wait_for(lambda: set(states(deck, short)) == {"completed"}, "the short ones", seconds=60)
+    assert states(deck, [long, next_]) == ["leased", "ready"]
+    assert (
+        "it is long work, of which desk holds as much as allowed"
+        in deck.get(f"/tasks/{next_}")["why"]
+    )
+    desk = deck.get("/agents/desk")
+    assert (desk["slots"], desk["long_slots"], desk["held"]) == (4, 1, 1)
+    assert deck.call("POST", f"/tasks/{long}/cancel", {"reason": "seen enough"})[0] == 200
+    wait_for(lambda: states(deck, [next_]) == ["leased"], "the second study", seconds=60)
+    assert deck.call("POST", f"/tasks/{next_}/cancel", {"reason": "seen enough"})[0] == 200
+
+
 def test_long_work_is_cancelled_and_the_worker_goes_on_dies_with_its_deck_and_comes_back(
     deck: RunningDeck,
 ) -> None:

@@ -40,6 +40,7 @@ def save_agent(agent: Agent, step: Step) -> None:
         markets=_text(agent.markets),
         cost_units=agent.cost_units,
         autonomy=agent.autonomy.value,
+        long_slots=agent.long_slots,
     )
 
 
@@ -99,6 +100,8 @@ def save_task(change: Change, step: Step) -> None:
             _save_lease(task, step)
         case TaskState.LEASED, TaskState.COMPLETED:
             _save_result(task, step)
+        case was, _ if was.final:
+            step.write("agents.task_answered", number=task.number, answered=task.answered)
         case _:
             _save_changed(task, step)
 

@@ -17,7 +17,8 @@ CREATE TABLE agents (
   markets TEXT NOT NULL,  -- hashed
   cost_units INTEGER,  -- hashed
   autonomy TEXT NOT NULL,  -- hashed
-  missed INTEGER NOT NULL  -- hashed
+  missed INTEGER NOT NULL,  -- hashed
+  long_slots INTEGER  -- hashed
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_keys (
   prefix TEXT PRIMARY KEY,  -- unhashed
@@ -72,7 +73,8 @@ CREATE TABLE tasks (
   ceiling_units INTEGER,  -- hashed
   autonomy TEXT NOT NULL,  -- hashed
   begun INTEGER NOT NULL,  -- hashed
-  moves INTEGER NOT NULL  -- hashed
+  moves INTEGER NOT NULL,  -- hashed
+  answered TEXT  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -137,12 +139,15 @@ CREATE INDEX tasks_by_finish ON tasks (finish_order);
 
 -- agent_saved --
 INSERT INTO agents (name, label, builtin, state, capabilities, scopes, slots, capital_units,
-  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed)
+  completed, failed, streak, reason, registered_at, accepts, markets, cost_units, autonomy, missed,
+  long_slots)
 VALUES (:name, :label, :builtin, :state, :capabilities, :scopes, :slots, :capital_units,
-  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0)
+  0, 0, 0, :reason, :registered_at, :accepts, :markets, :cost_units, :autonomy, 0,
+  :long_slots)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
   capabilities = excluded.capabilities, slots = excluded.slots, accepts = excluded.accepts,
-  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy
+  markets = excluded.markets, cost_units = excluded.cost_units, autonomy = excluded.autonomy,
+  long_slots = excluded.long_slots
 
 -- agent_missed --
 UPDATE agents SET missed = :missed WHERE name = :name
@@ -195,6 +200,9 @@ UPDATE tasks SET state = :state, settled_attempt = :attempt, reason = NULL, resu
   finished_at = :finished_at, finished_machine_at = :finished_machine_at,
   finish_order = :finish_order, lease_until = :lease_until
 WHERE number = :number AND agent = :agent AND attempt = :attempt
+
+-- task_answered --
+UPDATE tasks SET answered = :answered WHERE number = :number
 
 -- skill_saved --
 INSERT INTO agent_skills (agent, type, regime, weight, gain, trials, slice, duration_ms, score_ppm)

@@ -29,6 +29,7 @@ class OwnWorker:
         self._folder: Path = engine.plan.folder.path
         self._sequencer = engine.sequencer
         self._agents = parts.agents
+        self._slots = engine.plan.config.agents.own_worker_slots
         self._process: Process | None = None
         self.started = 0
 
@@ -62,10 +63,16 @@ class OwnWorker:
 
     async def _start(self) -> None:
         self.started += 1
-        command = ("-m", "quarterdeck", "work", "run", "--tied", "--data-dir", str(self._folder))
+        command = ("-m", "quarterdeck", "work", "run", "--tied", "--slots", str(self._slots))
         # It ends with its standard input, also where the deck is killed and can end nothing.
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+            sys.executable,
+            *command,
+            "--data-dir",
+            str(self._folder),
+            stdin=PIPE,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
         )
 
     async def _end(self) -> None:

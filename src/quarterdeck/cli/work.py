@@ -17,7 +17,11 @@ def run(options: argparse.Namespace) -> int:
             from quarterdeck.cli import worker
 
             return worker.run(
-                options.data_dir, agent=options.agent, tasks=options.tasks, tied=options.tied
+                options.data_dir,
+                agent=options.agent,
+                tasks=options.tasks,
+                slots=options.slots,
+                tied=options.tied,
             )
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
@@ -26,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
             query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
             answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
             lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
-        case "redrive" | "cancel":
+        case "redrive" | "cancel" | "dismiss":
             path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
             body: Answer = {"reason": options.reason}
             if options.action == "redrive":
@@ -80,6 +84,10 @@ def standing(now: Answer, *, head: str) -> list[str]:
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
     lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
+    if now["dead_letters"]:
+        lines.append(
+            f"  {now['dead_letters']} dead letters: quarterdeck work list --state dead, then redrive or dismiss"
+        )
     for row in now["queues"]:
         if row["ready"]:
             bound = "" if row["longest_ms"] is None else f" of at most {row['longest_ms'] / 1e3:g}"
@@ -140,7 +148,7 @@ def _offer(options: argparse.Namespace) -> Answer:
         given = getattr(options, name)
         if given is not None:
             body[name] = [word for word in given.split(",") if word]
-    for name in ("cost", "autonomy", "slots"):
+    for name in ("cost", "autonomy", "slots", "long_slots"):
         if getattr(options, name) is not None:
             body[name] = getattr(options, name)
     return body
@@ -151,5 +159,6 @@ def _taken(agent: Answer) -> str:
         f"{agent['agent']} can do {', '.join(agent['capabilities']) or 'nothing'}; takes "
         f"{', '.join(agent['accepts']) or 'every type'} on {', '.join(agent['markets']) or 'every market'}, "
         f"{agent['slots']} at once, {agent['autonomy']} alone"
+        + ("" if agent["long_slots"] is None else f", {agent['long_slots']} of it long work")
         + ("" if agent["cost"] is None else f", for {agent['cost']} each")
     )

@@ -6,6 +6,7 @@ import argparse
 
 from quarterdeck.cli import work
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
+from quarterdeck.runtime.config import AgentsSection
 
 
 def add_work(subparsers: Commands) -> None:
@@ -26,6 +27,9 @@ def add_work(subparsers: Commands) -> None:
     offer.add_argument("--cost", metavar="AMOUNT", help="what it charges for a task")
     offer.add_argument("--autonomy", metavar="WORD", help="shadow, paper, canary or live")
     offer.add_argument("--slots", type=int, metavar="N", help="how many tasks it holds at once")
+    offer.add_argument(
+        "--long-slots", type=int, metavar="N", help="how many of these long work fills"
+    )
     offer.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     shown = actions.add_parser("bounds", help="every bound on work, and what is used of it")
     bound = actions.add_parser("bound", help="bound work; without a number it is lifted")
@@ -43,6 +47,13 @@ def add_work(subparsers: Commands) -> None:
     )
     own.add_argument(
         "--agent", default="desk", metavar="NAME", help="as whom (default %(default)s)"
+    )
+    own.add_argument(
+        "--slots",
+        type=int,
+        default=AgentsSection().own_worker_slots,
+        metavar="N",
+        help="how many at a time (default %(default)s); long ones fill a quarter of them, at least one",
     )
     own.add_argument("--tasks", type=int, metavar="N", help="end after so many (default: never)")
     own.add_argument(
@@ -67,10 +78,11 @@ def _changes(
     listed.add_argument("--limit", type=int, default=40, metavar="N", help="how many (default 40)")
     redrive = actions.add_parser("redrive", help="put a dead or failed task into the queue anew")
     cancel = actions.add_parser("cancel", help="cancel a task that is not final")
-    for action in (redrive, cancel):
+    dismiss = actions.add_parser("dismiss", help="take a dead or failed task off the list")
+    for action in (redrive, dismiss, cancel):
         action.add_argument("task", help="its id")
         action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    made = [listed, redrive, cancel]
+    made = [listed, redrive, dismiss, cancel]
     for name, does in (
         ("pause", "give an agent no further work"),
         ("drain", "let an agent finish what it holds and give it nothing new"),

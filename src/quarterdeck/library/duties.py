@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.model import Claim
+from quarterdeck.agents.model import Claim, is_long
 from quarterdeck.client.deck import Deck
 from quarterdeck.client.model import MarketBrief
 from quarterdeck.kernel.errors import DomainError, InvalidInput
@@ -58,8 +58,7 @@ class Outlet(Protocol):
 def job_of(deck: Deck, claim: Claim) -> Job | None:
     """Return the long work that ``claim`` asks for, None if it is short."""
     given = claim.input
-    searched = claim.type is TaskType.OPTIMIZATION and given.get("strategy") is not None
-    if claim.type is not TaskType.RESEARCH and not searched:
+    if not is_long(claim.type, given):
         return None
     named = given.get("parameters")
     lists = named.values() if isinstance(named, dict) else ()

@@ -80,7 +80,8 @@ PUBLISHED = (
         unit="fraction",
         subject="instrument",
         clock=Clock.MARKET,
-        meaning="mean distance of confidence from what was right, over the last 500 judged bars",
+        meaning="mean distance of confidence from what was right, over the last 500 judged bars, on "
+        "every timeframe in force: SYMBOL on the feed's own, SYMBOL TIMEFRAME on a coarser one",
     ),
 )
 

@@ -424,7 +424,9 @@ class AgentsSection(_Section, frozen=True):
     quarantine_failures: PositiveInt = 10
     hold_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 500
     shares: dict[str, Annotated[int, msgspec.Meta(ge=1, le=1_000)]] = {}
+    tie_break_seed: Annotated[int, msgspec.Meta(ge=0, le=2_147_483_647)] = 0
     own_worker: bool = True
+    own_worker_slots: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
     schedule: tuple[ScheduleEntry, ...] = ()
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 KERNEL_MODULES = (
     "quarterdeck.agents.core.lanes",
     "quarterdeck.agents.core.matching",
+    "quarterdeck.agents.core.rounds",
     "quarterdeck.market.core.indicators",
     "quarterdeck.market.core.sub_bars",
     "quarterdeck.regime.core.detector",

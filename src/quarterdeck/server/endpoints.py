@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -131,35 +132,43 @@ class OperationsAt(Endpoint):
                 )
             body = await body_of(scope, receive, limit=self._max_body_bytes)
             request = request_from_body(operation.input, body, path=path)
+        give = partial(_give, send, created=operation.created)
         if isinstance(request, ClaimWork) and request.wait_ms:
-            answer, step = await self._wait(request, caller, receive)
+            await self._wait(request, caller, receive, give=give)
         else:
-            answer, step = await self._carrier.carry(request, caller)
-        await send_bytes(
-            send,
-            msgspec.json.encode(answer),
-            status=201 if operation.created else 200,
-            headers=((b"cache-control", b"no-store"), (STEP_HEADER, str(step).encode())),
-        )
+            await give(*await self._carrier.carry(request, caller))
 
     async def _wait(
-        self, request: ClaimWork, caller: Caller, receive: Receive
-    ) -> tuple[Answer, int]:
+        self,
+        request: ClaimWork,
+        caller: Caller,
+        receive: Receive,
+        *,
+        give: Callable[[Answer, int], Awaitable[None]],
+    ) -> None:
         """Carry a claim that waits; a client that goes away must not be handed work."""
         patience = Patience()
         refusal: DomainError | None = None
-        answered: tuple[Answer, int] | None = None
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(_leave_when_gone(receive, patience))
             try:
-                answered = await self._carrier.carry(request, caller, patience=patience)
+                # Given at once: the end of the group takes turns of the loop in which others are answered.
+                await give(*await self._carrier.carry(request, caller, patience=patience))
             except DomainError as error:
                 # Raised after the group, which would wrap it.
                 refusal = error
             watch.cancel()
-        if answered is None:
-            raise refusal or Refused(400, "the client went away", code="CLIENT_GONE")
-        return answered
+        if refusal is not None:
+            raise refusal
+
+
+async def _give(send: Send, answer: Answer, step: int, *, created: bool) -> None:
+    await send_bytes(
+        send,
+        msgspec.json.encode(answer),
+        status=201 if created else 200,
+        headers=((b"cache-control", b"no-store"), (STEP_HEADER, str(step).encode())),
+    )
 
 
 async def _leave_when_gone(receive: Receive, patience: Patience) -> None:

@@ -71,7 +71,7 @@ class Gathered:
     """A transport that sends what is written in one turn of the loop together, up to ``GATHERED_BYTES``.
 
     An answer is written as a head and a body. Sent one by one, each costs a call of the system and wakes
-    the client, which then waits for the other.
+    the client, which then waits for the other. :meth:`flush` sends what is whole earlier.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -86,18 +86,19 @@ class Gathered:
     def write(self, data: bytes) -> None:
         """Send ``data`` at the end of this turn, or now where much has gathered."""
         if not self._written:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._written.append(data)
         self._size += len(data)
         if self._size >= GATHERED_BYTES:
-            self._send()
+            self.flush()
 
     def close(self) -> None:
         """Send what was written, then close."""
-        self._send()
+        self.flush()
         self._transport.close()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
+        """Send what was written."""
         written, self._written, self._size = self._written, [], 0
         # The client may have gone since it was written.
         if written and not self._transport.is_closing():
@@ -105,11 +106,17 @@ class Gathered:
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection, each answer in one piece."""
+    """One client's connection, each answer in one piece as soon as it is whole."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
-        super().connection_made(cast("asyncio.Transport", Gathered(transport)))
+        self._gathered = Gathered(transport)
+        super().connection_made(cast("asyncio.Transport", self._gathered))
+
+    def on_response_complete(self) -> None:
+        """Send the answer before others of this turn are made."""
+        self._gathered.flush()
+        super().on_response_complete()
 
 
 class HttpServer:

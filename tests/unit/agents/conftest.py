@@ -45,7 +45,7 @@ DOES = {
     function.__name__: function
     for function in (
         people.register, people.issue_key, people.revoke_key, people.set_state, people.change_offer,
-        work.submit, work.submit_many, work.redrive, work.claim, work.renew, work.complete,
+        work.submit, work.submit_many, work.redrive, work.dismiss, work.claim, work.renew, work.complete,
         work.complete_many, work.cancel, bounds.set_bound, schedules.add, schedules.remove, schedules.turn,
     )
 }  # fmt: skip
@@ -179,8 +179,8 @@ class OneServiceDeck:
             )
         )
 
-    def outside(self, name: str, *capabilities: str, slots: int = 1) -> KeyIssued:
-        command = RegisterAgent(name=name, capabilities=capabilities, slots=slots)
+    def outside(self, name: str, *capabilities: str, slots: int = 1, **fields: Any) -> KeyIssued:
+        command = RegisterAgent(name=name, capabilities=capabilities, slots=slots, **fields)
         return self.do("register", command)
 
     def task(self, capability: str = "c", **fields: Any) -> TaskView:
@@ -274,6 +274,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "alarms": (board.alarms._at, board.deadlines._at),
         "agenda": service.agenda,
         "findings": board.findings,
+        "letters": board.letters,
         "judgements": service.judgements,
         "schedules": (service.schedules, service.last_fire),
     }

@@ -9,9 +9,11 @@ from quarterdeck.agents.core.policy import Policy
 from quarterdeck.agents.model import (
     ClaimWork,
     CompleteMany,
+    DismissTask,
     DrainAgent,
     FailurePolicy,
     GetAgent,
+    GetWork,
     NewTask,
     Presence,
     RedriveTask,
@@ -21,12 +23,14 @@ from quarterdeck.agents.model import (
     SubmitTasks,
     TaskState,
 )
-from quarterdeck.agents.service import people
+from quarterdeck.agents.service import people, report
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound, Overloaded
+from quarterdeck.kernel.messages import NumbersPublished
 from quarterdeck.kernel.time import MILLISECOND, Nanos
 from quarterdeck.kernel.vocabulary import TaskType
 from quarterdeck.risk.model import Response, ResponseState, RiskResponded, RiskScope
 from quarterdeck.runtime.config import AgentsSection
+from quarterdeck.runtime.policy import OPERATOR_CALLER
 from tests.unit.agents.test_work import held
 
 
@@ -118,13 +122,56 @@ def test_what_different_agents_fail_is_dead_until_it_is_driven_again(deck) -> No
     for name in ("ann", "bob", "cat"):
         fail(deck, name)
     assert deck.state_of(task.task_id) == "dead"
+    assert letters(deck) == 1
     fresh = deck.do(
         "redrive", RedriveTask(idempotency_key="r", task_id=task.task_id, reason="fixed")
     )
     assert (fresh.state, fresh.attempt, fresh.max_attempts) == (TaskState.READY, 0, 10)
     assert held(deck.claim("ann")).task_id == fresh.task_id
+    assert letters(deck) == 0
+    for again in (fresh, task):
+        with pytest.raises(Conflict):
+            deck.do("redrive", RedriveTask(idempotency_key="q", task_id=again.task_id, reason="r"))
+
+
+def letters(deck) -> int:
+    """How many dead letters are published, which the queues and a restarted deck say, too."""
+    said = [m for m in deck.bars().messages if isinstance(m, NumbersPublished)]
+    found = next(m.values["deck"] for m in said if m.name == "agents.dead_letters_count")
+    assert report.work(deck.service, GetWork(), OPERATOR_CALLER).dead_letters == found
+    assert len(deck.restarted().board.letters) == found
+    return int(found)
+
+
+def test_a_dead_letter_is_dismissed_once_and_stays_on_record(deck) -> None:
+    for name in ("ann", "bob", "cat"):
+        deck.outside(name, "c")
+    task = deck.task(max_attempts=10)
     with pytest.raises(Conflict):
-        deck.do("redrive", RedriveTask(idempotency_key="q", task_id=fresh.task_id, reason="r"))
+        deck.do("dismiss", DismissTask(task_id=task.task_id, reason="early"))
+    for name in ("ann", "bob", "cat"):
+        fail(deck, name)
+    assert letters(deck) == 1
+    for reason in ("of no use any more", "again"):
+        told = deck.do("dismiss", DismissTask(task_id=task.task_id, reason=reason))
+        assert (told.state, told.answered) == ("dead", "dismissed: of no use any more")
+        assert told.why.endswith("dismissed: of no use any more")
+    assert letters(deck) == 0
+    deck.service = deck.restarted()
+    with pytest.raises(Conflict):
+        deck.do("redrive", RedriveTask(idempotency_key="q", task_id=task.task_id, reason="r"))
+
+
+def test_the_seed_that_is_configured_chooses_alike_and_another_one_otherwise(deck_with) -> None:
+    rests = []
+    for seed in (7, 7, 8):
+        deck = deck_with(AgentsSection(retry_base_ms=3_600_000, tie_break_seed=seed))
+        deck.outside("ann", "c")
+        task = deck.task()
+        fail(deck, "ann")
+        rests.append(deck.service.board.tasks[task.task_id].not_before)
+        assert deck.service.policy.seed == seed
+    assert rests[0] == rests[1] != rests[2]
 
 
 def test_late_work_is_not_done(deck) -> None:

@@ -17,7 +17,7 @@ from tests.unit.agents.test_work import held
 DIGEST = """
 import hashlib
 import numpy as np
-from quarterdeck.agents.core import matching as m
+from quarterdeck.agents.core import matching as m, rounds
 digest = hashlib.sha256()
 for seed in range(12):
     draw = np.random.default_rng(seed)
@@ -49,6 +49,11 @@ for seed in range(12):
     digest.update(plan.tobytes() + rooms.tobytes())
     worth = draw.integers(0, 1000, (20, 15)); holder, price = np.empty(20, np.int64), np.empty(15, np.int64)
     m.auction(worth, 10, holder, price); digest.update(holder.tobytes() + price.tobytes())
+    waiting, lane_of, first = np.arange(0, n, 2), draw.integers(-1, 12, count), np.empty(20, np.int64)
+    found = rounds.first_places(waiting, 6 * 10**8, lane_of, lanes, tasks, may, np.arange(12) % 7 // 6, first)
+    given = np.empty(found, np.int64)
+    rounds.share_out(waiting, first[:found], 10**9, lane_of, lanes, tasks, may, rooms, scores, 2, 12, 3, 10, given)
+    digest.update(first[:found].tobytes() + given.tobytes() + tasks.tobytes())
 print(digest.hexdigest())
 """
 

@@ -12,6 +12,7 @@ from quarterdeck.agents.model import (
     CancelTask,
     ChangeOffer,
     ClaimWork,
+    DismissTask,
     FailurePolicy,
     PauseAgent,
     RedriveTask,
@@ -38,6 +39,7 @@ WHO = ("trend", "breakout", "ann")
 ACTIONS = (
     "bars", "bars", "task", "task", "dependent", "claim", "claim", "claim", "complete", "complete", "fail",
     "fail", "renew", "cancel", "pause", "resume", "regime", "wait", "restart", "offer", "aside", "aside", "bound",
+    "redrive", "dismiss",
 )  # fmt: skip
 actions = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2**16)), min_size=10, max_size=60
@@ -76,6 +78,12 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
             )
         case "cancel" if tasks:
             deck.do("cancel", CancelTask(task_id=tasks[pick % len(tasks)], reason="r"))
+        case "redrive" if tasks:
+            task = tasks[pick % len(tasks)]
+            again = RedriveTask(idempotency_key=f"r{deck.number}", task_id=task, reason="r")
+            deck.do("redrive", again)
+        case "dismiss" if tasks:
+            deck.do("dismiss", DismissTask(task_id=tasks[pick % len(tasks)], reason="r"))
         case "pause":
             deck.do("set_state", PauseAgent(agent=who, reason="r"))
         case "resume":

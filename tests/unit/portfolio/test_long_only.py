@@ -10,6 +10,7 @@ import pytest
 import quarterdeck as qd
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.core import long_only
+from quarterdeck.portfolio.core.nonnegative import calmest
 from quarterdeck.portfolio.core.optimise import max_sharpe, min_volatility
 from quarterdeck.portfolio.core.rolling import RollingMoments
 
@@ -35,6 +36,29 @@ def test_the_active_set_finds_what_the_interior_point_solver_finds(seed: int) ->
     assert rival.sharpe is not None
     assert mean @ best[0] / math.sqrt(best[0] @ cov @ best[0]) >= rival.sharpe * (1.0 - 1e-10)
     assert best[1] <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_figures_of_the_calmest_portfolio_are_those_of_its_weights(seed: int) -> None:
+    returns = market(3 + 9 * seed, seed=seed)
+    cov, mean = np.cov(returns.T).reshape(returns.shape[1], -1), returns.mean(axis=0)
+    found, plain = calmest(cov, mean), long_only.least_volatile(cov)
+    assert found is not None
+    assert plain is not None
+    assert found.weights == pytest.approx(plain[0], rel=1e-12, abs=1e-15)
+    assert found.variance == pytest.approx(found.weights @ cov @ found.weights, rel=1e-12)
+    assert found.expected_return == pytest.approx(found.weights @ mean, rel=1e-12)
+    assert found.shares.sum() == pytest.approx(1.0, rel=1e-12)
+    assert found.surplus <= 1e-10 * found.variance
+    assert found.residual <= 1e-10
+
+
+def test_a_portfolio_without_risk_is_not_called_the_calmest() -> None:
+    # Two assets that cancel: the programme has no least value, and the general solver is asked.
+    assert calmest(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.ones(2)) is None
+    found = qd.optimize(np.array([[0.01, -0.01], [0.03, -0.03]]), objective="min-volatility")
+    assert found.volatility <= 1e-9
+    assert found.weights.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("seed", range(8))

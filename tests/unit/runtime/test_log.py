@@ -16,13 +16,15 @@ import pytest
 
 from quarterdeck.kernel.errors import Overloaded, Unavailable
 from quarterdeck.kernel.ids import RunId
-from quarterdeck.kernel.time import Nanos
+from quarterdeck.kernel.time import SECOND, Nanos
+from quarterdeck.runtime import folding as folds
 from quarterdeck.runtime import journal as journals
 from quarterdeck.runtime.audit import AuditChain
 from quarterdeck.runtime.clock import SystemClock
 from quarterdeck.runtime.database import Connect, connect, load_sql
 from quarterdeck.runtime.journal import DatabaseHistory, Journal
 from quarterdeck.runtime.sequencer import Routes, Sequencer, Step
+from quarterdeck.runtime.sums import Sums
 
 SQL = load_sql()
 LONG = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1500000) SELECT max(n) AS n FROM c, (SELECT number FROM step LIMIT 1)"
@@ -99,6 +101,59 @@ def test_what_is_written_is_folded_into_the_database_when_nothing_comes(tmp_path
     assert not path.with_name("core.db-wal").exists()
 
 
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.at_s = 100.0
+
+    def now(self) -> Nanos:
+        return Nanos(int(self.at_s * SECOND))
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+def test_a_log_that_is_due_waits_for_a_quiet_moment_and_no_longer_than_twice_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, begun = Hand(), list[float]()
+    folding = folds.Folding(
+        tmp_path / "core.db", sums=Sums(tmp_path / "core.db"), clock=clock, connect=connect, on_failure=begun.clear
+    )  # fmt: skip
+    monkeypatch.setattr(folding, "begin", lambda: begun.append(clock.at_s))
+    folding.open()
+    try:
+        assert folding.patience_s() is None, "nothing was written"
+        folding.wrote()
+        assert folding.patience_s() == folds.IDLE_S
+        clock.at_s += folds.FOLD_EVERY_S + 0.1
+        folding.wrote()
+        assert (folding.patience_s(), begun) == (folds.QUIET_S, [])
+        clock.at_s += folds.FOLD_EVERY_S
+        folding.wrote()
+        assert begun == [clock.at_s]
+    finally:
+        folding.close()
+
+
+def test_a_log_that_is_overdue_is_folded_though_no_moment_is_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folds, "IDLE_S", 1e9)
+    monkeypatch.setattr(folds, "QUIET_S", 1e9)
+    monkeypatch.setattr(folds, "FOLD_EVERY_S", 0.01)
+    made, by = holding(None)
+
+    async def work(journal: Journal, sequencer: Sequencer) -> None:
+        async with asyncio.timeout(10):
+            while not made[0].began.is_set():
+                await journal.committed(sequencer.start_step(writing))
+        made[0].go.set()
+
+    run(tmp_path / "core.db", work, connect=by)
+
+
 class Held:
     """A connection whose folding waits until it is let go, and then fails if it is told to."""
 
@@ -167,7 +222,7 @@ def test_a_long_log_is_cut_though_somebody_reads_and_the_read_still_answers(
 ) -> None:
     monkeypatch.setattr(journals, "WAL_BYTES", 200_000)
     monkeypatch.setattr(journals, "READ_MS", 20_000)
-    monkeypatch.setattr(journals, "FOLD_EVERY_S", 1e9)
+    monkeypatch.setattr(folds, "FOLD_EVERY_S", 1e9)
     path = tmp_path / "core.db"
 
     async def work(journal: Journal, sequencer: Sequencer) -> None:

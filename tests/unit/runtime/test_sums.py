@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.runtime import sums as module
 from quarterdeck.runtime.database import connect
-from quarterdeck.runtime.journal import begin_anew
+from quarterdeck.runtime.folding import begin_anew
 from quarterdeck.runtime.seal import Seal
 from quarterdeck.runtime.sums import Sums, judged, known_sums, path_of, write_sums
 

@@ -392,6 +392,43 @@ def test_who_went_away_is_handed_no_work(world: World) -> None:
     asyncio.run(run())
 
 
+def test_who_waited_is_answered_before_the_watch_over_its_client_ends(world: World) -> None:
+    async def run() -> None:
+        app = world.app()
+        scope = {
+            "type": "http", "method": "POST", "path": "/api/v1/tasks/claim", "query_string": b"", "root_path": "",
+            "headers": [(b"host", HOST.encode()), (b"authorization", f"Bearer {WORK_KEY}".encode())],
+            "client": ("127.0.0.1", 1),
+        }  # fmt: skip
+        came: list[str] = []
+
+        async def receive() -> dict[str, Any]:
+            if not came:
+                came.append("asked")
+                return {"type": "http.request", "body": b'{"wait_ms":20000}'}
+            try:
+                await asyncio.Event().wait()
+            finally:
+                came.append("watch ended")
+            raise AssertionError("this client never goes away")
+
+        async def send(message: dict[str, Any]) -> None:
+            came.append(message["type"])
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(app(scope, receive, send))
+            await world.commands.first.wait()
+            world.commands.claimable = 1
+            world.bus.foretell(
+                [TaskReady(at=START, task_id=TaskId("task-1"), capability="trading")]
+            )
+            async with asyncio.timeout(LIMIT_S):
+                await task
+        assert came == ["asked", "http.response.start", "http.response.body", "watch ended"]
+
+    asyncio.run(run())
+
+
 def test_a_wait_beyond_the_limit_is_refused(world: World) -> None:
     async def run() -> None:
         answer = await ask(

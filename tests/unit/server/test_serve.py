@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 
 from quarterdeck.kernel.errors import Unavailable
-from quarterdeck.server.serve import GATHERED_BYTES, Gathered, HttpServer
+from quarterdeck.server.serve import GATHERED_BYTES, Connection, Gathered, HttpServer
 from tests.unit.server.world import READ_KEY, WORK_KEY, World, bars_closed, bearer
 
 
@@ -80,6 +82,32 @@ def test_what_is_written_in_one_turn_is_sent_in_one_piece_and_before_the_end() -
         gathered.close()
         await asyncio.sleep(0)
         assert wire.sent == [b"head body", b"bye", b"closed"]
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_whole_does_not_wait_for_the_end_of_the_turn() -> None:
+    async def run() -> None:
+        server = HttpServer(World().app(), host="127.0.0.1", port=0)
+        async with server:
+            config = uvicorn.Config(server._app, log_config=None, lifespan="off", ws="none")
+            config.load()
+            wire, connection = Wire(), Connection(config, ServerState(), {})
+            connection.connection_made(wire)
+            held, whole = list[int](), asyncio.Event()
+
+            def completed() -> None:
+                held.append(len(wire.sent))
+                Connection.on_response_complete(connection)
+                held.append(len(wire.sent))
+                whole.set()
+
+            connection.on_response_complete = completed  # type: ignore[method-assign]
+            connection.data_received(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            async with asyncio.timeout(10):
+                await whole.wait()
+            assert held == [0, 1]
+            connection.connection_lost(None)
 
     asyncio.run(run())
 

@@ -276,6 +276,7 @@ TASK = agents.TaskView(
     progress_fraction=None,
     note="",
     reason=None,
+    answered=None,
     why="done",
     submitted_at=AT,
     started_at=AT,

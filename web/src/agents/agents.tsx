@@ -14,7 +14,7 @@ import { Schedules, Work } from "./work";
 const AGENTS: ReadonlyArray<Column<AgentView>> = [
   { name: "Agent", lead: true, show: (row) => <span><span className="font-medium">{row.agent}</span>{row.builtin && <span className="chip ml-2 text-faint">built in</span>}<span className="block text-xs text-faint">{row.label}</span></span> },
   { name: "State", show: (row) => <StateWord state={row.presence} /> },
-  { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted">{row.held} / {row.slots}</span></span> },
+  { name: "Load", hint: "Leases held over slots", show: (row) => <span className="flex items-center gap-2"><Bar share={row.utilisation} label={`${row.held} of ${row.slots} slots in use`} /><span className="whitespace-nowrap text-muted" title={row.long_slots === null ? undefined : `Long work fills at most ${row.long_slots}`}>{row.held} / {row.slots}</span></span> },
   { name: "Done", right: true, show: (row) => count(row.completed) },
   { name: "Failed", right: true, show: (row) => count(row.failed) },
   { name: "Stuck", right: true, hint: "Tasks held ten times as long as such work usually takes", show: (row) => <span className={row.stuck.length > 0 ? "text-down" : ""} title={row.stuck.join(", ")}>{count(row.stuck.length)}</span> },
@@ -36,7 +36,10 @@ const TASKS: ReadonlyArray<Column<TaskView>> = [
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.why}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
   { name: "Submitted", right: true, show: (row) => <When at={row.submitted_at} /> },
   { name: "", right: true, show: (row) => ["blocked", "delayed", "unmatchable", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
-    : ["failed", "dead"].includes(row.state) && <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} /> },
+    : ["failed", "dead"].includes(row.state) && row.answered === null && <span className="flex justify-end gap-2">
+        <ReasonCommand name="Redrive" ask="Why try it again?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/redrive`, { reason, idempotency_key: idempotencyKey() })} />
+        <ReasonCommand name="Dismiss" ask="Why is nothing more to be done?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/dismiss`, { reason })} />
+      </span> },
 ];
 
 const KEYS: ReadonlyArray<Column<KeyView>> = [

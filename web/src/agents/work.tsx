@@ -49,7 +49,7 @@ const SCHEDULES: ReadonlyArray<Column<ScheduleView>> = [
 export function Work() {
   return (
     <>
-      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}>
+      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => `${data.dead_letters > 0 ? `${count(data.dead_letters)} dead letters, ` : ""}${data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}`}>
         {(data) => <Table label="Queues" columns={QUEUES} rows={data.queues} rowKey={(row) => row.priority} empty="No queue." />}
       </ViewPanel>
       <ViewPanel<WorkReport> title="How work went" path="/work/report" className="shrink-0" note={(data) => `${count(data.tasks)} tasks${data.completed_per_minute === null ? "" : `, ${data.completed_per_minute.toFixed(1)} done a minute`}`}>

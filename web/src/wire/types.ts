@@ -116,7 +116,7 @@ export interface AgentVerdict {
   readonly text: string;
 }
 
-/** An agent as it stands; ``success_fraction`` is null before the first finished task. ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work anybody, takes for one, and for five minutes at least. */
+/** An agent as it stands; ``success_fraction`` is null before the first finished task. ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work anybody, takes for one, and for five minutes at least. Long work fills at most ``long_slots`` of its slots, all where that is null. */
 export interface AgentView {
   readonly agent: string;
   readonly label: string;
@@ -127,6 +127,7 @@ export interface AgentView {
   readonly capabilities: ReadonlyArray<string>;
   readonly scopes: ReadonlyArray<string>;
   readonly slots: number;
+  readonly long_slots: number | null;
   readonly held: number;
   readonly utilisation: number;
   readonly completed: number;
@@ -391,6 +392,7 @@ export interface ChangeOffer {
   readonly cost?: string | null;
   readonly autonomy?: Autonomy | null;
   readonly slots?: number | null;
+  readonly long_slots?: number | null;
 }
 
 /** Where a change of a limit stands. */
@@ -695,6 +697,12 @@ export interface DifferenceView {
   readonly ours: number;
   readonly theirs: number;
   readonly more: Decimal | null;
+}
+
+/** Take a dead or failed task off the list of what is to be looked at; it stays on record. */
+export interface DismissTask {
+  readonly task_id: string;
+  readonly reason: string;
 }
 
 /** Let an agent finish what it has begun, take back the rest and give it nothing new, for instance before it is replaced. */
@@ -1915,7 +1923,7 @@ export interface RegimesView {
   readonly instruments: ReadonlyArray<RegimeView>;
 }
 
-/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone. */
+/** Register an outside agent; the answer holds its key, shown this once and stored hashed. ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone. Of its ``slots`` long work (a research task, an optimization that names a strategy) fills at most ``long_slots``, all where it does not say, so that short work need not wait for it. */
 export interface RegisterAgent {
   readonly name: string;
   readonly label?: string;
@@ -1927,6 +1935,7 @@ export interface RegisterAgent {
   readonly markets?: ReadonlyArray<string>;
   readonly cost?: string | null;
   readonly autonomy?: Autonomy;
+  readonly long_slots?: number | null;
 }
 
 /** Remove a rule; its open episodes are resolved. */
@@ -2695,7 +2704,7 @@ export interface TaskTypesView {
   readonly types: ReadonlyArray<TaskTypeView>;
 }
 
-/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. */
+/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. ``answered`` says what was done about one that failed or is dead, null while nothing was. */
 export interface TaskView {
   readonly task_id: string;
   readonly type: TaskType;
@@ -2713,6 +2722,7 @@ export interface TaskView {
   readonly progress_fraction: number | null;
   readonly note: string;
   readonly reason: string | null;
+  readonly answered: string | null;
   readonly why: string;
   readonly submitted_at: string;
   readonly started_at: string | null;
@@ -2843,9 +2853,10 @@ export interface WorkReport {
   readonly waits: ReadonlyArray<WaitView>;
 }
 
-/** How work stands now; utilisation is null without an agent. */
+/** How work stands now; utilisation is null without an agent. ``dead_letters`` are the dead tasks that were neither driven again nor dismissed. */
 export interface WorkView {
   readonly counts: Readonly<Record<string, number>>;
+  readonly dead_letters: number;
   readonly utilisation: number | null;
   readonly agents: ReadonlyArray<LoadView>;
   readonly queues: ReadonlyArray<QueueView>;

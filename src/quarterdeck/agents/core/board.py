@@ -54,7 +54,7 @@ class Board:
     """All open tasks and the last finished ones.
 
     ``recurring`` maps what creates tasks again and again to its open tasks; ``outcomes`` counts per
-    agent over the whole run; ``open_of`` counts the open tasks of each owner. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
+    agent over the whole run; ``letters`` are the dead tasks that nobody has answered; ``open_of`` counts the open tasks of each owner. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
     leads back. A dependency exists before its dependent, so there is no cycle to look for. Every
     method returns the changes it made, in the order in which they must be told.
     """
@@ -76,6 +76,7 @@ class Board:
         self._held: dict[AgentId, dict[TaskId, None]] = {}
         self._finished: deque[TaskId] = deque()
         self._lost: deque[TaskId] = deque()
+        self.letters: dict[TaskId, None] = {}
         self.findings: dict[AgentId, int] = {}
         self._unmatchable: dict[TaskId, None] = {}
         self.set_aside: dict[TaskId, None] = {}
@@ -335,7 +336,9 @@ class Board:
         kept = self._lost if lost else self._finished
         kept.append(task.task_id)
         if len(kept) > (MAX_LOST_KEPT if lost else MAX_FINISHED_KEPT):
-            del self.tasks[kept.popleft()]
+            gone = kept.popleft()
+            del self.tasks[gone]
+            self.letters.pop(gone, None)
         return change
 
     def _put(self, task: Task, before: Task | None) -> Change:
@@ -374,11 +377,13 @@ class Board:
                 self.ready.add(task)
             case TaskState.UNMATCHABLE:
                 self._unmatchable[task.task_id] = None
+            case TaskState.DEAD if task.answered is None:
+                self.letters[task.task_id] = None
             case TaskState.LEASED if task.agent is not None:
                 self._held.setdefault(task.agent, {})[task.task_id] = None
                 if not task.begun:
                     self.set_aside[task.task_id] = None
-                self.ready.fleet.hold(task.agent, 1)
+                self.ready.fleet.hold(task.agent, 1, long=task.long)
                 self.ready.bounds.hold(task, 1)
             case TaskState.BLOCKED:
                 waits = [
@@ -405,7 +410,7 @@ class Board:
             case TaskState.LEASED if task.agent is not None:
                 del self._held[task.agent][task.task_id]
                 self.set_aside.pop(task.task_id, None)
-                self.ready.fleet.hold(task.agent, -1)
+                self.ready.fleet.hold(task.agent, -1, long=task.long)
                 self.ready.bounds.hold(task, -1)
                 if not self._held[task.agent]:
                     del self._held[task.agent]

@@ -27,7 +27,7 @@ class Fleet:
     """The agents by index: how much each holds and may hold, what its work is worth, who can do what."""
 
     __slots__ = (
-        "_demands", "_fits", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
+        "_demands", "_fits", "_long", "_stale", "able", "able_from", "index", "known", "may", "policy", "regime", "rooms", "scores",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -43,6 +43,8 @@ class Fleet:
         self._demands: dict[Demand, int] = {}
         # Whether there is anybody for a demand, as long as no agent changes.
         self._fits: dict[Demand, bool] = {}
+        # How much long work each holds.
+        self._long: list[int] = []
         self._stale = False
 
     def set_agent(self, agent: Agent) -> None:
@@ -52,6 +54,7 @@ class Fleet:
         if place is None:
             place = self.index[agent.name] = len(self.known)
             self.known.append(agent)
+            self._long.append(0)
             self.rooms = np.vstack((self.rooms, np.zeros((1, 4), dtype=np.int64)))
             fresh = np.full((len(TYPES), 1), UNKNOWN_PPM, dtype=np.int64)
             self.scores = np.hstack((self.scores, fresh))
@@ -61,18 +64,37 @@ class Fleet:
         self.hold(agent.name, 0)
         if place == self.may.shape[1]:
             self.may = np.hstack((self.may, np.zeros((len(self.may), 1), dtype=np.int64)))
-        ready = agent.state is AgentState.READY
         for demand, row in self._demands.items():
-            self.may[row, place] = ready and agent.fits(demand)
+            self.may[row, place] = self._takes(place, demand)
         self._stale = True
 
-    def hold(self, agent: AgentId, by: int) -> None:
-        """Count ``by`` leases more for ``agent``."""
+    def hold(self, agent: AgentId, by: int, *, long: bool = False) -> None:
+        """Count ``by`` leases more for ``agent``, of ``long`` work or not."""
         place = self.index.get(agent)
-        if place is not None:
-            matching.hold(self.rooms, place, by)
-            if self.known[place].missed:
-                self.rooms[place, 3] += MISSED_COST
+        if place is None:
+            return
+        matching.hold(self.rooms, place, by)
+        if self.known[place].missed:
+            self.rooms[place, 3] += MISSED_COST
+        if long:
+            was = self.filled(agent)
+            self._long[place] += by
+            if self.filled(agent) is not was:
+                for demand, row in self._demands.items():
+                    if demand.long:
+                        self.may[row, place] = self._takes(place, demand)
+                self._stale = True
+
+    def filled(self, agent: AgentId) -> bool:
+        """Return whether ``agent`` holds as much long work as it takes at one time."""
+        place = self.index[agent]
+        most = self.known[place].long_slots
+        return most is not None and self._long[place] >= most
+
+    def _takes(self, place: int, demand: Demand) -> bool:
+        agent = self.known[place]
+        ready = agent.state is AgentState.READY and agent.fits(demand)
+        return ready and not (demand.long and self.filled(agent.name))
 
     def miss(self, agent: Agent) -> None:
         """Take up whether ``agent`` is missed, of which nothing else has changed."""
@@ -96,9 +118,7 @@ class Fleet:
             if row >= len(self.may):
                 more = np.zeros((max(8, len(self.may)), len(self.known)), dtype=np.int64)
                 self.may = np.vstack((self.may, more))
-            self.may[row] = [
-                agent.state is AgentState.READY and agent.fits(demand) for agent in self.known
-            ]
+            self.may[row] = [self._takes(place, demand) for place in range(len(self.known))]
             self._stale = True
         return row
 

@@ -112,6 +112,11 @@ def whole(value: int, *, field: str, least: int, most: int) -> int:
     return value
 
 
+def some_slots(value: int | None) -> int | None:
+    """Return how many slots long work may fill, None where nothing is said; raise InvalidInput if too many or none."""
+    return None if value is None else whole(value, field="long_slots", least=1, most=MAX_SLOTS)
+
+
 def payload(value: Json, *, field: str) -> Json:
     """Return ``value`` as its JSON text reads back, so that memory and journal hold the same.
 

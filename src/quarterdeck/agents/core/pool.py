@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from quarterdeck.agents.core import matching
+from quarterdeck.agents.core import matching, rounds
 from quarterdeck.agents.core.bounds import Bounds
 from quarterdeck.agents.core.fleet import TYPES, Fleet
 from quarterdeck.agents.core.lanes import put_in, take_out
@@ -230,6 +230,9 @@ class Pool:
         held, ordinary, slots = self.fleet.room(agent)
         for place in sorted(mine, key=lambda one: (int(self._tasks[one, 0]), one)):
             lane = int(self._lane_of[place])
+            key = self._lane_keys[lane]
+            if key is not None and key[0].long and self.fleet.filled(agent):
+                continue
             if lane not in shut and held < (slots if self._lane[lane, 1] else ordinary):
                 return self._at[place]
         return None
@@ -240,39 +243,32 @@ class Pool:
         Band by band an auction finds who does what best together; a task is kept for its agent for a
         moment, and after that it is anybody's. Nothing is given out before its agent asks.
         """
-        self.fleet.refresh()
+        fleet, used = self.fleet, len(self._at)
+        fleet.refresh()
         now = machine_at // MICROSECOND
-        shut = self._shut(machine_at)
-        agents = np.array([self.fleet.index[name] for name in waiting], dtype=np.int64)
-        places = self._first_places(agents, now, shut=shut)
-        if not places.size:
+        shut = np.zeros(len(self._lane), dtype=np.int64)
+        shut[self._shut(machine_at)] = 1
+        agents = np.array([fleet.index[name] for name in waiting], dtype=np.int64)
+        first = np.empty(MAX_ROUND, dtype=np.int64)
+        count = rounds.first_places(
+            agents, now, self._lane_of[:used], self._lane, self._tasks, fleet.may, shut, first
+        )
+        if not count:
             return ()
-        room = self.fleet.rooms[agents]
+        given = np.empty(count, dtype=np.int64)
+        kept = rounds.share_out(
+            agents, first[:count], now + self.policy.hold_ms * 1_000, self._lane_of, self._lane, self._tasks,
+            fleet.may, fleet.rooms, fleet.scores, len(PRESSING), MAX_ROUND, MAX_SLOTS_EACH, ROUND_STEP_PPM,
+            given,
+        )  # fmt: skip
+        if not kept:
+            return ()
         called: set[int] = set()
-        bands = self._lane[self._lane_of[places], 4]
-        for band in sorted(set(bands.tolist())):
-            whole = band < len(PRESSING)
-            free = np.maximum(room[:, 2 if whole else 1] - room[:, 0], 0)
-            slots = np.repeat(np.arange(agents.size), np.minimum(free, MAX_SLOTS_EACH))
-            slots = slots[:MAX_ROUND]
-            mine = places[bands == band]
-            if not slots.size:
-                continue
-            lanes, able = self._lane[self._lane_of[mine]], agents[slots]
-            # Twice by rows and columns: a round is on the way of every single task, and np.ix_ costs more.
-            may = self.fleet.may[lanes[:, 0]][:, able]
-            worth = (self.fleet.scores[lanes[:, 2]][:, able] + 1) * may
-            holder = np.empty(mine.size, dtype=np.int64)
-            price = np.empty(slots.size, dtype=np.int64)
-            matching.auction(np.ascontiguousarray(worth), ROUND_STEP_PPM, holder, price)
-            for place, slot in zip(mine, holder, strict=True):
-                if slot != _NONE:
-                    room[slots[slot], 0] += 1
-                    agent = int(agents[slots[slot]])
-                    self._tasks[place, 5:] = now + self.policy.hold_ms * 1_000, agent
-                    self._promised.setdefault(agent, set()).add(int(place))
-                    called.add(agent)
-        return tuple(sorted(self.fleet.known[index].name for index in called))
+        for place, agent in zip(first[:count].tolist(), given.tolist(), strict=True):
+            if agent != _NONE:
+                self._promised.setdefault(agent, set()).add(place)
+                called.add(agent)
+        return tuple(sorted(fleet.known[index].name for index in called))
 
     def _shut(self, machine_at: Nanos) -> list[int]:
         """Return the lanes whose work a bound keeps from being given out now."""
@@ -283,22 +279,6 @@ class Pool:
             for key, lane in self._lanes.items()
             if self.bounds.refusal(key[0], key[2], now=machine_at) is not None
         ]
-
-    def _first_places(self, agents: Ints, now: int, *, shut: list[int]) -> Ints:
-        """Return, in order, where the first tasks stand that ``agents`` can do and nobody was promised."""
-        places = np.fromiter(self._places.values(), dtype=np.int64, count=len(self._places))
-        lane_of, rows = self._lane_of[places], self._tasks[places]
-        can = np.asarray(self.fleet.may[:, agents].any(axis=1), dtype=np.bool_)
-        free = can[self._lane[lane_of, 0]] & ((rows[:, 6] == _NONE) | (now >= rows[:, 5]))
-        if shut:
-            free &= ~np.isin(lane_of, shut)
-        open_: Ints = places[free]
-        rows = rows[free]
-        when = np.where(now >= rows[:, 4], rows[:, 4] - matching.FIRST, rows[:, 0])
-        if open_.size > MAX_ROUND:
-            first = np.argpartition(when, MAX_ROUND)[:MAX_ROUND]
-            open_, when, rows = open_[first], when[first], rows[first]
-        return open_[np.lexsort((rows[:, 1], when))]
 
     def among(self, agent: AgentId) -> int:
         """Return how many ready tasks ``agent`` can do."""

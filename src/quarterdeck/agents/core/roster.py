@@ -128,6 +128,7 @@ def admitted(
         markets=intake.markets(command.markets),
         cost_units=intake.charge(command.cost, field="cost"),
         autonomy=command.autonomy,
+        long_slots=intake.some_slots(command.long_slots),
     )
     if name in agents:
         raise Conflict(
@@ -158,6 +159,8 @@ def offering(agent: Agent, command: ChangeOffer) -> Agent:
     if command.slots is not None:
         slots = intake.whole(command.slots, field="slots", least=1, most=intake.MAX_SLOTS)
         changed = replace(changed, slots=slots)
+    if command.long_slots is not None:
+        changed = replace(changed, long_slots=intake.some_slots(command.long_slots))
     return changed
 
 

@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from quarterdeck.agents.model import AgentState, Autonomy, Factors, FailurePolicy, TaskState
+from quarterdeck.agents.model import (
+    AgentState,
+    Autonomy,
+    Factors,
+    FailurePolicy,
+    TaskState,
+    is_long,
+)
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import Nanos
@@ -21,13 +28,15 @@ class Demand(NamedTuple):
     markets: tuple[str, ...]
     ceiling_units: int | None
     autonomy: Autonomy
+    long: bool = False
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """Who may take which work; ``reason`` says why it is paused.
 
     ``accepts`` and ``markets`` are what it takes, all where they are empty; ``cost_units`` is what it charges
-    for a task in money units, None where it does not say. Work was kept in vain for one that is ``missed``:
+    for a task in money units, None where it does not say. Long work fills at most ``long_slots`` of its
+    ``slots``, all where that is None. Work was kept in vain for one that is ``missed``:
     none is kept for it until it takes some again.
     """
 
@@ -46,6 +55,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     cost_units: int | None = None
     autonomy: Autonomy = Autonomy.PAPER
     missed: bool = False
+    long_slots: int | None = None
 
     def lacks(self, demand: Demand) -> tuple[str, ...]:
         """Return the capabilities that ``demand`` asks for and the agent has not."""
@@ -105,6 +115,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
     ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``). A lease that is
     not ``begun`` may be moved; ``moves`` counts how often it was, and such attempts are not used up.
+    ``answered`` says what was done about one that failed or is dead.
     """
 
     number: int
@@ -151,6 +162,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     autonomy: Autonomy = Autonomy.SHADOW
     begun: bool = True
     moves: int = 0
+    answered: str | None = None
 
     @property
     def demand(self) -> Demand:
@@ -162,7 +174,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             several = named if isinstance(named, list | tuple) else ()
             texts = {market for market in (one, *several) if isinstance(market, str)}
             markets = tuple(sorted(texts))
-        return Demand(self.needs, self.type, markets, self.ceiling_units, self.autonomy)
+        return Demand(self.needs, self.type, markets, self.ceiling_units, self.autonomy, self.long)
+
+    @property
+    def long(self) -> bool:
+        """Whether it is long work: a study, or a search for parameters of a strategy."""
+        return is_long(self.type, self.input)
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def agent_view(
         capabilities=agent.capabilities,
         scopes=agent.scopes,
         slots=agent.slots,
+        long_slots=agent.long_slots,
         held=held,
         utilisation=held / agent.slots,
         completed=completed,
@@ -149,7 +150,8 @@ def sentence(task: Task, board: Board, *, machine_at: Nanos) -> str:
         case TaskState.LEASED | TaskState.COMPLETED:
             return f"went to {task.agent}: {task.because}"
         case _:
-            return f"{task.state.value}: {task.reason}"
+            text = f"{task.state.value}: {task.reason}"
+            return text if task.answered is None else f"{text}; {task.answered}"
 
 
 def task_view(task: Task, *, why: str) -> TaskView:
@@ -171,6 +173,7 @@ def task_view(task: Task, *, why: str) -> TaskView:
         progress_fraction=task.progress,
         note=task.note,
         reason=task.reason,
+        answered=task.answered,
         why=why,
         submitted_at=rfc3339(task.submitted_at),
         started_at=_instant(task.started_at),

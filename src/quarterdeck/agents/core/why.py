@@ -85,8 +85,8 @@ def choose_many(
         # What was promised goes first.
         scene = _Scene(agent, pool, machine_at=machine_at)
         return [scene.choice(tasks[promised], promised=True)]
-    # A bound may shut with every task that is given out.
-    most = 1 if pool.bounds.rules else most
+    # A bound may shut with every task that is given out, and so may what the agent takes of long work.
+    most = 1 if pool.bounds.rules or agent.long_slots is not None else most
     names, told = pool.pick(agent.name, machine_at=machine_at, most=most)
     if not names:
         return [_nothing(agent, pool, told=told[0], machine_at=machine_at)]
@@ -129,6 +129,8 @@ def _nothing(agent: Agent, pool: Pool, *, told: Ints, machine_at: Nanos) -> Choi
     """Return why there is no task for ``agent`` now."""
     held, ordinary, slots = pool.fleet.room(agent.name)
     text = _nothing_for(agent)
+    if _too_long(agent, pool):
+        text = f"{text} but long ones, and {_filled(agent)}"
     kept = bool(told[6])
     if kept:
         text = "the ready tasks are kept a moment for agents that do such work better"
@@ -176,6 +178,10 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at:
     if bound is not None:
         return f"it has to wait: {bound}"
     able = fleet.able_to(task.demand)
+    if able.size == 0 and task.long:
+        full = sorted(a.name for a in fleet.known if a.fits(task.demand) and fleet.filled(a.name))
+        if full:
+            return f"it is long work, of which {_named(full)} {_holds(full)} as much as allowed"
     if able.size == 0:
         resting = sorted(a.name for a in fleet.known if a.fits(task.demand))
         return f"every agent with the capability {asked} is paused: {_named(resting)}"
@@ -257,6 +263,8 @@ def _judged(agent: Agent, task: Task, pool: Pool) -> tuple[Verdict, str]:
         return Verdict.NOT_READY, f"it is {agent.state}: {agent.reason}"
     if task.failed_by == agent.name:
         return Verdict.FAILED_IT, "it failed the task last and goes after all who can take it"
+    if task.state is TaskState.READY and task.long and pool.fleet.filled(agent.name):
+        return Verdict.NO_ROOM, _filled(agent)
     held, limit, when = _room(agent, task, pool)
     if held >= limit:
         kept = agent.slots - limit
@@ -267,6 +275,21 @@ def _judged(agent: Agent, task: Task, pool: Pool) -> tuple[Verdict, str]:
         text = f"it may claim it now: {held} of {limit} slots in use; scores {score:.2f}"
         return Verdict.CAN_TAKE, text
     return Verdict.OUTRUN, f"{when} it held {held} of {limit} slots, and {_outdone(agent, task)}"
+
+
+def _filled(agent: Agent) -> str:
+    return f"{agent.name} fills {agent.long_slots} of its {agent.slots} slots with long work"
+
+
+def _holds(names: Sequence[str]) -> str:
+    return "hold" if len(names) > 1 else "holds"
+
+
+def _too_long(agent: Agent, pool: Pool) -> bool:
+    """Return whether long work is ready that ``agent`` would take if it did not hold so much of it."""
+    if not pool.fleet.filled(agent.name):
+        return False
+    return any(key[0].long and agent.fits(key[0]) for key in pool.lanes())
 
 
 def _outdone(agent: Agent, task: Task) -> str:

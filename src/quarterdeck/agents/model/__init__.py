@@ -23,6 +23,7 @@ from quarterdeck.agents.model.contents import (
     GetTaskTypes,
     TaskTypesView,
     TaskTypeView,
+    is_long,
 )
 from quarterdeck.agents.model.facts import (
     PUBLISHED,
@@ -106,6 +107,7 @@ from quarterdeck.agents.model.work import (
     ClaimWork,
     CompleteMany,
     CompleteWork,
+    DismissTask,
     NewTask,
     RedriveTask,
     RenewLease,
@@ -137,6 +139,7 @@ __all__ = [
     "CompleteMany",
     "CompleteWork",
     "Contender",
+    "DismissTask",
     "DrainAgent",
     "Factors",
     "FailurePolicy",
@@ -208,4 +211,5 @@ __all__ = [
     "WorkBoundsView",
     "WorkReport",
     "WorkView",
+    "is_long",
 ]

@@ -147,3 +147,10 @@ class TaskTypesView(Answer, frozen=True):
 
 class GetTaskTypes(Query, frozen=True):
     """Ask what tasks of each type are given and give back."""
+
+
+def is_long(kind: TaskType, given: Json) -> bool:
+    """Return whether a task is long work: a study, or a search for the parameters of a strategy."""
+    if kind is TaskType.OPTIMIZATION:
+        return given.get("strategy") is not None
+    return kind is TaskType.RESEARCH

@@ -171,6 +171,13 @@ class TaskFailed(Message, frozen=True):
 
 PUBLISHED = (
     Number(
+        name="agents.dead_letters_count",
+        unit="tasks",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="dead tasks that were neither driven again nor dismissed",
+    ),
+    Number(
         name="agents.findings_count",
         unit="findings",
         subject="agent",

@@ -20,6 +20,8 @@ class RegisterAgent(Command, frozen=True):
     ``capital`` is its paper capital as decimal text; omitted means the configured amount. It is given
     only tasks of the types it ``accepts`` and on the ``markets`` (symbols) it names, all where it names
     none. ``cost`` is what it charges for a task, as decimal text; ``autonomy`` how much it may do alone.
+    Of its ``slots`` long work (a research task, an optimization that names a strategy) fills at most
+    ``long_slots``, all where it does not say, so that short work need not wait for it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class RegisterAgent(Command, frozen=True):
     markets: tuple[str, ...] = ()
     cost: str | None = None
     autonomy: Autonomy = Autonomy.PAPER
+    long_slots: int | None = None
 
 
 class ChangeOffer(Command, frozen=True):
@@ -48,6 +51,7 @@ class ChangeOffer(Command, frozen=True):
     cost: str | None = None
     autonomy: Autonomy | None = None
     slots: int | None = None
+    long_slots: int | None = None
 
 
 class KeyIssued(Answer, frozen=True):
@@ -128,7 +132,8 @@ class AgentView(Answer, frozen=True):
     """An agent as it stands; ``success_fraction`` is null before the first finished task.
 
     ``stuck`` are tasks that it has held for ten times as long as it, or where it never did such work
-    anybody, takes for one, and for five minutes at least.
+    anybody, takes for one, and for five minutes at least. Long work fills at most ``long_slots`` of its slots,
+    all where that is null.
     """
 
     agent: AgentId
@@ -140,6 +145,7 @@ class AgentView(Answer, frozen=True):
     capabilities: tuple[str, ...]
     scopes: tuple[str, ...]
     slots: int
+    long_slots: int | None
     held: int
     utilisation: float
     completed: int

@@ -34,9 +34,13 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkView(Answer, frozen=True):
-    """How work stands now; utilisation is null without an agent."""
+    """How work stands now; utilisation is null without an agent.
+
+    ``dead_letters`` are the dead tasks that were neither driven again nor dismissed.
+    """
 
     counts: dict[str, int]
+    dead_letters: int
     utilisation: float | None
     agents: tuple[LoadView, ...]
     queues: tuple[QueueView, ...]

@@ -18,6 +18,7 @@ class TaskView(Answer, frozen=True):
     """A task as it stands; ``why`` says why it waits or went where it went.
 
     ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt.
+    ``answered`` says what was done about one that failed or is dead, null while nothing was.
     """
 
     task_id: TaskId
@@ -36,6 +37,7 @@ class TaskView(Answer, frozen=True):
     progress_fraction: float | None
     note: str
     reason: str | None
+    answered: str | None
     why: str
     submitted_at: str
     started_at: str | None

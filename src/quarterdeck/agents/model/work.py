@@ -90,6 +90,13 @@ class RedriveTask(Command, frozen=True):
     reason: str
 
 
+class DismissTask(Command, frozen=True):
+    """Take a dead or failed task off the list of what is to be looked at; it stays on record."""
+
+    task_id: str
+    reason: str
+
+
 class ClaimWork(Command, frozen=True):
     """Ask for the best task this agent can do; waits up to ``wait_ms`` (at most 20,000).
 

@@ -226,4 +226,5 @@ def policy_of(config: AgentsSection) -> Policy:
         quarantine_failures=config.quarantine_failures,
         hold_ms=config.hold_ms,
         shares=config.shares,
+        seed=config.tie_break_seed,
     )

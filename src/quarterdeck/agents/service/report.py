@@ -59,6 +59,7 @@ def work(
     slots = sum(load.slots for load in loads)
     return WorkView(
         counts={state.value: count for state, count in board.counts.items()},
+        dead_letters=len(board.letters),
         utilisation=sum(load.held for load in loads) / slots if slots else None,
         agents=tuple(loads),
         queues=_queues(service),

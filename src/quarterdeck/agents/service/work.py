@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from quarterdeck.agents import store
-from quarterdeck.agents.core import contents, intake, lease, moving, roster, views, why
+from quarterdeck.agents.core import contents, intake, lease, letters, moving, roster, views, why
 from quarterdeck.agents.core.task import Agent, Birth, Change, Task
 from quarterdeck.agents.core.why import Choice
 from quarterdeck.agents.model import (
@@ -19,6 +19,7 @@ from quarterdeck.agents.model import (
     ClaimWork,
     CompleteMany,
     CompleteWork,
+    DismissTask,
     NewTask,
     RedriveTask,
     RenewLease,
@@ -127,22 +128,29 @@ def redrive(service: AgentsService, command: RedriveTask, step: Step) -> TaskVie
     """Put a copy of a dead or failed task into the queue, with all its attempts before it."""
     reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
     old = intake.existing(service.board.tasks, command.task_id)
-    if old.state not in (TaskState.DEAD, TaskState.FAILED):
-        raise Conflict(
-            f"{old.task_id} is {old.state.value}",
-            code="TASK_NOT_FAILED",
-            field="task_id",
-            value=old.task_id,
-            accepted="a task that is dead or failed",
-        )
+    letters.require_open(old)
     birth = birth_of(service.board, step)
     fresh = intake.copied(old, birth, by=step.caller.identity)
     _require_room(service, (fresh,))
     step.record(PARTITION, "task_redriven", task=old.task_id, copy=fresh.task_id, reason=reason)
-    tell(service, service.board.add(fresh), step=step)
+    done = letters.answer(service.board, old, text=f"driven again as {fresh.task_id}")
+    tell(service, [done, *service.board.add(fresh)], step=step)
     return views.explained(
         service.board.tasks[fresh.task_id], service.board, machine_at=step.machine_at
     )
+
+
+def dismiss(service: AgentsService, command: DismissTask, step: Step) -> TaskView:
+    """Take a dead or failed task off the list; dismissing it again is answered as the first time."""
+    reason = intake.text(command.reason, field="reason", longest=intake.MAX_REASON)
+    task = intake.existing(service.board.tasks, command.task_id)
+    if not (task.answered or "").startswith(letters.DISMISSED):
+        letters.require_open(task)
+        step.record(PARTITION, "task_dismissed", task=task.task_id, reason=reason)
+        done = letters.answer(service.board, task, text=f"{letters.DISMISSED}{reason}")
+        tell(service, [done], step=step)
+    known = service.board.tasks[task.task_id]
+    return views.explained(known, service.board, machine_at=step.machine_at)
 
 
 def claim(service: AgentsService, command: ClaimWork, step: Step) -> ClaimAnswer:

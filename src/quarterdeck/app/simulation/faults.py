@@ -13,7 +13,8 @@ import msgspec
 
 from quarterdeck.app.simulation.chance import Chance
 from quarterdeck.app.simulation.loop import Crashed
-from quarterdeck.runtime.journal import begin_anew, write_steps
+from quarterdeck.runtime.folding import begin_anew
+from quarterdeck.runtime.journal import write_steps
 from quarterdeck.runtime.space import LOW_BYTES, RELEASE_BYTES
 
 DATABASE_WORK = (write_steps.__qualname__, begin_anew.__qualname__)

@@ -15,7 +15,7 @@ Lawson & Hanson (1974), Solving Least Squares Problems, chapter 23: the active s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,20 @@ FADED: Final = 0.1
 
 CHANGES_PER_ASSET: Final = 12
 """Entries and exits per asset before the active set counts as stuck."""
+
+
+class Calmest(NamedTuple):
+    """A portfolio of least variance: ``weights`` (n,) sum to 1, ``shares`` (n,) are of its variance.
+
+    ``surplus`` and ``residual`` are the proof, as of ``proof_of``.
+    """
+
+    weights: FloatArray
+    shares: FloatArray
+    variance: float
+    surplus: float
+    residual: float
+    expected_return: float
 
 
 def nonnegative_minimum(
@@ -98,9 +112,49 @@ def nonnegative_minimum(
     return y, int(status)
 
 
+def calmest(matrix: FloatArray, mean: FloatArray) -> Calmest | None:
+    """Return the long-only portfolio of least variance with its figures, or None where none is found.
+
+    One call of a kernel for the commonest question, whose answer takes less time than a few of numpy.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n), float64, C-contiguous
+        S: symmetric, positive semidefinite up to rounding, with a positive diagonal; finite.
+    mean : ndarray of shape (n,), float64
+        Expected returns; finite.
+
+    Examples
+    --------
+    >>> found = calmest(np.diag([1.0, 4.0]), np.array([0.1, 0.2]))
+    >>> found.weights.tolist(), round(found.expected_return, 12), found.shares.tolist()
+    ([0.8, 0.2], 0.12, [0.8, 0.2])
+    """
+    n = mean.size
+    weights, shares, figures = np.zeros(n), np.empty(n), np.empty(4)
+    solved = _calmest(
+        matrix,
+        mean,
+        weights,
+        shares,
+        figures,
+        SLACK,
+        DEPENDENT,
+        TOGETHER,
+        CHANGES_PER_ASSET,
+        AT_A_TIME,
+        FEW,
+        WATCHED,
+        FADED,
+    )
+    return Calmest(weights, shares, *figures.tolist()) if solved else None
+
+
 def warm_up() -> None:
     """Compile this module's kernels on two assets."""
     nonnegative_minimum(np.diag([1.0, 4.0]), np.ones(2), start=np.zeros(2))
+    calmest(np.diag([1.0, 4.0]), np.ones(2))
+    variances_of(np.eye(2))
     gradient_of(np.eye(2), np.ones(2))
     proof_of(np.eye(2), np.full(2, 0.5))
 
@@ -157,6 +211,65 @@ def proof_of(matrix: FloatArray, weights: FloatArray) -> tuple[float, float, flo
         stray = max(stray, abs(apart) if weights[i] > 0.0 else -apart)
     residual = stray / size if size > 0.0 else 0.0
     return variance, max(2.0 * (variance - least), 0.0), residual, gradient
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def variances_of(matrix: FloatArray) -> tuple[float, float]:
+    """Return the least and the largest element of the diagonal; finite."""
+    least, most = matrix[0, 0], matrix[0, 0]
+    for i in range(matrix.shape[0]):
+        least = min(least, matrix[i, i])
+        most = max(most, matrix[i, i])
+    return least, most
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _calmest(
+    matrix: FloatArray,
+    mean: FloatArray,
+    weights: FloatArray,
+    shares: FloatArray,
+    figures: FloatArray,
+    slack: float,
+    dependent: float,
+    share: float,
+    changes_per_asset: int,
+    together: int,
+    few: int,
+    watched: int,
+    faded: float,
+) -> bool:
+    """Write weights, given as zeros, shares of the variance and figures; return whether it is solved."""
+    n = mean.size
+    status = _minimise(
+        matrix,
+        np.ones(n),
+        weights,
+        slack,
+        dependent,
+        share,
+        changes_per_asset,
+        together,
+        few,
+        watched,
+        faded,
+    )
+    total = 0.0
+    for i in range(n):
+        total += weights[i]
+    if status != 0 or not 0.0 < total < np.inf:
+        return False
+    for i in range(n):
+        weights[i] /= total
+    variance, surplus, residual, gradient = proof_of(matrix, weights)
+    if not variance > 0.0:
+        return False
+    expected = 0.0
+    for i in range(n):
+        expected += weights[i] * mean[i]
+        shares[i] = weights[i] * gradient[i] / variance
+    figures[0], figures[1], figures[2], figures[3] = variance, surplus, residual, expected
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -20,7 +20,12 @@ from quarterdeck.portfolio.core.boxed import boxed_minimum, boxed_ratio
 from quarterdeck.portfolio.core.budget import Budget
 from quarterdeck.portfolio.core.certificate import kkt_residual
 from quarterdeck.portfolio.core.constrained import QuadraticProgramme, richest
-from quarterdeck.portfolio.core.nonnegative import gradient_of, proof_of
+from quarterdeck.portfolio.core.nonnegative import (
+    Calmest,
+    calmest,
+    gradient_of,
+    variances_of,
+)
 from quarterdeck.portfolio.core.optimise import (
     equal_weight,
     excess_variance,
@@ -121,12 +126,12 @@ def solve(
     ([0.8, 0.2], True)
     """
     _refuse_misfits(objective, limits, mean=mean)
-    if objective == "min-volatility" and not float(np.diag(covariance).max()) > 0.0:
+    if objective == "min-volatility" and not variances_of(covariance)[1] > 0.0:
         raise DomainError("no asset moves, so there is no risk to reduce", code="NO_RISK")
     if objective == "min-volatility" and not limits.bounded and not rounded and spread(covariance):
-        found = long_only.least_volatile(covariance)
+        found = calmest(covariance, mean)
         if found is not None:
-            return _calmest(found[0], mean=mean, covariance=covariance, limits=limits)
+            return _told(found, limits=limits)
     if objective in BOUNDED:
         return _quadratic(
             objective, mean=mean, covariance=covariance, limits=limits, rounded=rounded
@@ -193,21 +198,20 @@ def _by_active_set(
     return weights, missed / best if best > 0.0 else 0.0, None, long_only.SOLVER
 
 
-def _calmest(
-    weights: FloatArray, *, mean: FloatArray, covariance: FloatArray, limits: Limits
-) -> Optimum:
+def _told(found: Calmest, *, limits: Limits) -> Optimum:
     """Return the answer of the plainest and commonest question with as little ado as it needs."""
-    variance, surplus, residual, gradient = proof_of(covariance, weights)
-    return measured(
-        weights,
-        covariance,
-        mean=mean,
-        risk_free=limits.risk_free,
-        optimality_gap=1.0 - math.sqrt(max(variance - surplus, 0.0) / variance),
-        kkt_residual=residual,
+    found.weights.flags.writeable = False
+    volatility = math.sqrt(found.variance)
+    return Optimum(
+        weights=found.weights,
+        expected_return=found.expected_return,
+        volatility=volatility,
+        sharpe=(found.expected_return - limits.risk_free) / volatility,
+        risk_contributions=found.shares,
+        optimality_gap=1.0 - math.sqrt(max(found.variance - found.surplus, 0.0)) / volatility,
         ridge=0.0,
         solver=long_only.SOLVER,
-        marginal=gradient,
+        kkt_residual=found.residual,
     )
 
 
@@ -241,8 +245,8 @@ def weights_of(
 
 def spread(covariance: FloatArray) -> bool:
     """Whether every asset moves at all."""
-    variances = np.diag(covariance)
-    return bool((variances > 1e-14 * float(variances.max())).all())
+    least, most = variances_of(covariance)
+    return bool(least > 1e-14 * most)
 
 
 def constant(covariance: FloatArray) -> DomainError:

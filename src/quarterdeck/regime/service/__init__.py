@@ -89,7 +89,7 @@ class RegimeService:
         self._last: Ints = np.full(1, NEVER, dtype=np.int64)
         self._number = 0
         self._coarser_number = 0
-        self._errors: dict[int, tuple[int, float | None]] = {}
+        self._errors: dict[str, tuple[int, float | None]] = {}
 
     def load(self, reader: Reader) -> None:
         """Take up the numbering of changes."""
@@ -105,12 +105,10 @@ class RegimeService:
             self._say_change(turn, message, step)
         posterior = self._track.found.posterior.copy()
         step.say(RegimesWeighed(at=message.at, slice=message.index, posterior=posterior))
-        for name, values in (
-            ("regime.confidence_fraction", self._track.confidence),
-            ("regime.calibration_error_fraction", self._calibration_error),
-        ):
-            told = {symbol: values(row) for row, symbol in enumerate(self._symbols)}
-            step.say(NumbersPublished(name=name, values=told))
+        own = {symbol: self._track.confidence(row) for row, symbol in enumerate(self._symbols)}
+        step.say(NumbersPublished(name="regime.confidence_fraction", values=own))
+        name, errors = "regime.calibration_error_fraction", self._calibration_errors()
+        step.say(NumbersPublished(name=name, values=errors))
         for timeframe in self._coarser:
             for turn in turns[timeframe]:
                 self._say_coarser_change(turn, timeframe, message, step)
@@ -193,12 +191,19 @@ class RegimeService:
         step.write("regime.coarser_change_saved", timeframe=timeframe, **values)
         step.say(change)
 
-    def _calibration_error(self, row: int) -> float | None:
-        verdicts = int(self._track.calibration.verdicts[row])
-        if self._errors.get(row, (NEVER, None))[0] != verdicts:
-            # One more verdict comes every few bars, and nothing else moves it.
-            self._errors[row] = (verdicts, calibration_of(self._track.calibration, row).error)
-        return self._errors[row][1]
+    def _calibration_errors(self) -> dict[str, float | None]:
+        """Return the error of every instrument on every timeframe in force, by subject."""
+        found: dict[str, float | None] = {}
+        for track in (*self._coarser.values(), self._track):
+            tail = "" if track is self._track else f" {track.timeframe}"
+            for row, symbol in enumerate(self._symbols):
+                subject, verdicts = f"{symbol}{tail}", int(track.calibration.verdicts[row])
+                if self._errors.get(subject, (NEVER, None))[0] != verdicts:
+                    # One more verdict comes every few bars, and nothing else moves it.
+                    error = calibration_of(track.calibration, row).error
+                    self._errors[subject] = (verdicts, error)
+                found[subject] = self._errors[subject][1]
+        return found
 
     def regimes(self, query: GetRegimes, caller: Caller) -> RegimesView:
         """Return the present regimes."""

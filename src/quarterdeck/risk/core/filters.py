@@ -35,6 +35,8 @@ RANGED_SHARE: Final = 0.8
 """Share of bars with a usable range that the range's expert needs."""
 RANGED_RATE: Final = 1.0 / 250.0
 
+ANCHORS: Final = (0.05, 0.01)
+"""Tails that limits and sizes rest on: what is forecast of these does not depend on other levels."""
 BASE, MARKET, FITTED = 1, 4, 5
 """Places of experts; the fitted one is there only in a bank that was made with it."""
 MOST_FITTED: Final = 0.5
@@ -221,12 +223,40 @@ def _not_alone(weight: FloatArray) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _ascending(tails: FloatArray, line: FloatArray) -> None:
+    """Let no loss of a line be less than that of a shallower level.
+
+    Levels learn apart, so a deeper one could come out shallower. Those that limits rest on are put in
+    order among themselves first and the others fitted between them, so that no limit depends on which
+    other levels are shown.
+    """
+    for column in range(1, 3):
+        least = 0.0
+        for j in range(tails.size):
+            if tails[j] == ANCHORS[0] or tails[j] == ANCHORS[1]:
+                least = line[column + 2 * j] = max(line[column + 2 * j], least)
+        most = np.inf
+        for j in range(tails.size - 1, -1, -1):
+            if tails[j] == ANCHORS[0] or tails[j] == ANCHORS[1]:
+                most = line[column + 2 * j]
+            else:
+                line[column + 2 * j] = min(line[column + 2 * j], most)
+        least = 0.0
+        for j in range(tails.size):
+            least = line[column + 2 * j] = max(line[column + 2 * j], least)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _forecast(i: int, shortfall: FloatArray, line: FloatArray, bank: Bank) -> None:
     """Write volatility, VaR and ES of instrument ``i``; NaN while no expert has enough residuals.
 
     After a rise in doubt a loss is at least the way back and what was expected before it.
     """
     line[:] = np.nan
+    first = 0
+    for j in range(bank.tails.size):
+        if bank.tails[j] == ANCHORS[0]:
+            first = j
     for j in range(bank.tails.size):
         quantile, known, usual = bank.quantile[i, j], False, bank.mixed[i, j]
         for k in range(bank.prior.size):
@@ -253,7 +283,7 @@ def _forecast(i: int, shortfall: FloatArray, line: FloatArray, bank: Bank) -> No
                 mixed += bank.weight[i, j, k] * quantile[k]
                 worse += bank.weight[i, j, k] * shortfall[k]
                 deviation += bank.weight[i, j, k] * np.sqrt(bank.variance[i, k])
-        if j == 0:
+        if j == first:
             line[0] = deviation
         bank.mixed[i, j] = mixed
         scale = np.exp(bank.guard[i, j, 0])
@@ -264,10 +294,8 @@ def _forecast(i: int, shortfall: FloatArray, line: FloatArray, bank: Bank) -> No
             beyond = scale * usual * worse / mixed - bank.doubt[i]
             line[1 + 2 * j] = max(line[1 + 2 * j], 1.0 - np.exp(back))
             line[2 + 2 * j] = max(line[2 + 2 * j], 1.0 - np.exp(beyond))
-        if j > 0:
-            # Levels learn apart, so a deeper one could come out shallower; a loss cannot.
-            line[1 + 2 * j] = max(line[1 + 2 * j], line[2 * j - 1])
-            line[2 + 2 * j] = max(line[2 + 2 * j], line[2 * j])
+    if not np.isnan(line[0]):
+        _ascending(bank.tails, line)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

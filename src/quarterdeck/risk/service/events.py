@@ -11,7 +11,7 @@ import numpy.typing as npt
 from quarterdeck.execution.model import OrderFilled
 from quarterdeck.market.model import Floats
 from quarterdeck.risk.core.ladder import SEVERITY
-from quarterdeck.risk.model import RiskEventKind, RiskEventRaised, RiskScope
+from quarterdeck.risk.model import Response, RiskEventKind, RiskEventRaised, RiskScope
 from quarterdeck.risk.service.holdings import DECK
 from quarterdeck.risk.service.responses import Responses
 from quarterdeck.runtime.sequencer import Step
@@ -25,12 +25,16 @@ Impact = Callable[[RiskScope, str], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen: ``text`` follows the subject and may name ``observed`` and ``threshold``."""
+    """What was seen: ``text`` follows the subject and may name ``observed`` and ``threshold``.
+
+    What is only ``told`` is answered by nothing.
+    """
 
     observed: float
     threshold: float
     text: str
     probability: float | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ class RiskEvents:
             concerns=concerned.name,
             probability=evidence.probability,
             impact_units=self._impact(concerned.scope, concerned.name),
-            response=self._responses.rung(kind),
+            response=Response.NOTIFY if evidence.told else self._responses.rung(kind),
         )
         step.write(
             "risk.event_saved",

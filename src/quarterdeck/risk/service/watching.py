@@ -132,7 +132,14 @@ class Lookout:
             concerned,
             step,
             beyond=beyond,
-            evidence=Evidence(1.0 - p, 1.0 - alarm, text, probability=p),
+            # No limit may depend on which levels are shown beside those that limits rest on.
+            evidence=Evidence(
+                1.0 - p,
+                1.0 - alarm,
+                text,
+                probability=p,
+                told=level not in (self._tails.at95, self._tails.at99),
+            ),
         )
 
     def filters(self, step: Step) -> None:

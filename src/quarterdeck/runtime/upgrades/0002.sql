@@ -145,10 +145,12 @@ ALTER TABLE agents ADD COLUMN cost_units INTEGER;
 ALTER TABLE agents ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'paper';
 -- Nobody was missed before it was looked at who is.
 ALTER TABLE agents ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agents ADD COLUMN long_slots INTEGER;
 ALTER TABLE tasks ADD COLUMN ceiling_units INTEGER;
 ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE tasks ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN answered TEXT;
 CREATE TABLE schedule_fires (
   number INTEGER PRIMARY KEY,
   schedule_id TEXT NOT NULL,
