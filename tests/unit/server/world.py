@@ -219,6 +219,7 @@ BRIEF = risk.RiskBrief(
     credit=Decimal("75375.1875"),
     credit_share=0.5,
     deck_credit=Decimal("150000.5"),
+    size_share=0.5,
     stop_distance=4.08,
     clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),

@@ -95,6 +95,14 @@ export interface AdjustmentsView {
   readonly next: number | null;
 }
 
+/** Agents whose shares together lie between ``low`` and ``high``. */
+export interface AgentGroup {
+  readonly name: string;
+  readonly agents: ReadonlyArray<string>;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;
@@ -648,7 +656,7 @@ export interface CreditChangesView {
   readonly next: number | null;
 }
 
-/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is the furthest one that may be attached, null before ten trades and in the shadow. */
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``size`` is the learned share of the instruments' position limits and ``size_in_force`` the one that holds, null in the shadow and of the deck, which binds nobody by itself. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` are those that size and stop were learned from, and before ten of them those of the deck hold; ``stop_in_force`` is the furthest one that may be attached, null where nothing is in force, and in the shadow. */
 export interface CreditView {
   readonly agent: string;
   readonly credit: Decimal | null;
@@ -658,6 +666,8 @@ export interface CreditView {
   readonly bars: number;
   readonly least_gain: number | null;
   readonly policies: ReadonlyArray<PolicyWeight>;
+  readonly size: number;
+  readonly size_in_force: number | null;
   readonly stop_distance: number;
   readonly trades: number;
   readonly stop_in_force: number | null;
@@ -925,13 +935,14 @@ export interface FiresView {
   readonly next: number | null;
 }
 
-/** The latest fit of one instrument, and the weight it has earned. ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
+/** The latest fit of one instrument, and the weight it has earned. ``bars`` are the returns up to ``at`` that the deck had and judged it on; ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
 export interface FitView {
   readonly symbol: string;
   readonly at: string;
   readonly slice: number;
   readonly accepted: boolean;
   readonly reason: string;
+  readonly bars: number;
   readonly loss: number | null;
   readonly plain_loss: number | null;
   readonly mean: number;
@@ -1318,7 +1329,7 @@ export interface MandatesView {
   readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
-/** One instrument as its agent should see it now; null where the deck has no such number yet. */
+/** One instrument as its agent should see it now; null where the deck has no such number yet. ``size_multiplier`` and ``position_limit`` are the instrument's times the agent's own ``size_share``. */
 export interface MarketBrief {
   readonly symbol: string;
   readonly price: Decimal | null;
@@ -2037,7 +2048,7 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
-/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``size_share`` is what its learned position limits and sizes are scaled by; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
 export interface RiskBrief {
   readonly level: RiskLevel | null;
   readonly score: number | null;
@@ -2049,6 +2060,7 @@ export interface RiskBrief {
   readonly credit: Decimal | null;
   readonly credit_share: number | null;
   readonly deck_credit: Decimal | null;
+  readonly size_share: number | null;
   readonly stop_distance: number | null;
   readonly clusters: ReadonlyArray<string>;
   readonly standing: ReadonlyArray<string>;
@@ -2330,7 +2342,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. ``groups``, ``max_turnover`` (half the sum of changes) and ``max_change`` (of each share) go with max-sharpe, min-volatility, max-return and min-cvar; changes are from the shares of equity at that close, so what is far away is reached in several goes. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2342,6 +2354,9 @@ export interface SetAllocation {
   readonly max_share?: number;
   readonly vol_cap?: number | null;
   readonly confidence?: number | null;
+  readonly groups?: ReadonlyArray<AgentGroup>;
+  readonly max_turnover?: number | null;
+  readonly max_change?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */

@@ -73,6 +73,7 @@ CREATE TABLE execution_learned_levels (
   max_credit_notional INTEGER,
   max_stop_distance_ratio INTEGER,
   max_account_notional INTEGER,
+  position_share_parts INTEGER,
   at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -390,6 +391,7 @@ CREATE TABLE risk_fits (
   symbol TEXT NOT NULL,
   accepted INTEGER NOT NULL,
   reason TEXT NOT NULL,
+  bars INTEGER NOT NULL,
   loss REAL,
   plain_loss REAL,
   parameters TEXT NOT NULL,
