@@ -221,7 +221,7 @@ INSIDE = (
     Mutant(
         "a position may be of any size",
         without_control(Code.POSITION_LIMIT, unbounded),
-        ("position limit",),
+        ("position limit", "position size"),
         seeds=(4, 8),
     ),
     Mutant(
