@@ -195,6 +195,8 @@ def _arranged(options: argparse.Namespace) -> Answer:
 def _allocation(found: Answer) -> list[str]:
     asked = found["allocation"]
     told = "no allocation is arranged"
+    if found["waiting"]:
+        told += f"; the configured one waits for {', '.join(found['waiting'])}"
     if asked is not None:
         told = f"{asked['objective']} of {asked['sessions']} sessions, {asked['mode']}"
         told += "".join(

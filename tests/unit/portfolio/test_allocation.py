@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck.agents.model import TaskFinished
+from quarterdeck.agents.model import AgentRegistered, TaskFinished
 from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.execution.model import CapitalMoved, MoveCapital
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
@@ -28,6 +28,8 @@ from quarterdeck.portfolio.model.allocation import (
     SetAllocation,
 )
 from quarterdeck.portfolio.service.allocating import AllocationService
+from quarterdeck.runtime.config_allocation import AllocationEntry
+from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.database import ConnectionReader
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Effect
 from quarterdeck.runtime.sequencer import Binding
@@ -48,17 +50,18 @@ class Stated:
 class AllocationDeck(RebalancingDeck):
     """Three agents who hold little, more and most of the same shares."""
 
-    def __init__(self) -> None:
+    def __init__(self, *configured: AllocationEntry) -> None:
+        self.configured = configured
         super().__init__()
         self.join("calm", "wild")
 
     def restart(self) -> None:
         super().restart()
         self.allocation = AllocationService(
-            treasury=ExecutionAccounts(self.service), charges=Stated()
+            treasury=ExecutionAccounts(self.service), charges=Stated(), configured=self.configured
         )
         routes = self.sequencer._routes
-        for kind in (BarsClosed, CapitalMoved, TaskFinished):
+        for kind in (AgentRegistered, BarsClosed, CapitalMoved, TaskFinished):
             routes.hearers[kind] = (*routes.hearers.get(kind, ()), self.allocation.hear)
         for operation in OPERATIONS:
             if operation.effect is Effect.COMMAND:
@@ -346,3 +349,58 @@ def test_groups_that_exclude_each_other_are_refused_by_name() -> None:
     with pytest.raises(DomainError, match=r"calm.*wild") as refused:
         deck.arrange(groups=groups)
     assert refused.value.code == "INFEASIBLE"
+
+
+def entry(**keys: Any) -> AllocationEntry:
+    given = {"agents": ["calm", "late"], "objective": "min-volatility", **keys}
+    return parse_config({"portfolio": {"allocation": [given]}}).portfolio.allocation[0]
+
+
+def test_what_is_configured_begins_when_the_last_of_its_agents_joins() -> None:
+    group = {"name": "g", "agents": ["late"], "low": 0.1, "high": 0.4}
+    deck = AllocationDeck(entry(groups=[group], max_turnover=0.1, every="week"))
+    deck.bar()
+    assert deck.shown().allocation is None
+    assert deck.shown().waiting == ("late",)
+    deck.join("late")
+    begun = deck.shown()
+    assert begun.waiting == ()
+    assert begun.allocation is not None
+    assert begun.allocation.groups[0].high == 0.4
+    assert (begun.allocation.max_turnover, begun.allocation.every) == (0.1, Period.WEEK)
+    deck.send(EndAllocation(reason="enough"))
+    deck.join("other")
+    deck.restart()
+    deck.bar()
+    assert deck.shown().allocation is None
+    assert deck.shown().waiting == ()
+
+
+def test_what_a_person_arranged_before_all_had_joined_stands() -> None:
+    deck = AllocationDeck(entry())
+    deck.arrange(objective=Objective.HRP)
+    deck.join("late")
+    assert deck.shown().allocation is not None
+    assert deck.shown().allocation.objective is Objective.HRP  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ({"objective": "best"}, "objective"),
+        ({"mode": "often"}, "mode"),
+        ({"every": "hour"}, "every"),
+        ({"agents": ["calm"]}, "agents"),
+        ({"max_turnover": 2.0}, "max_turnover"),
+        ({"min_share": 0.6}, "min_share"),
+    ],
+)
+def test_a_wrong_key_of_what_is_configured_is_named(keys: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        AllocationDeck(entry(**keys))
+    assert refused.value.field == f"portfolio.allocation[0].{field}"
+
+
+def test_no_more_than_one_way_to_share_capital_is_configured() -> None:
+    with pytest.raises(InvalidInput, match="at most one"):
+        AllocationDeck(entry(), entry())

@@ -57,6 +57,7 @@ const SHARES: ReadonlyArray<Column<ShareRow>> = [
 
 function arranged(data: AllocationView): string {
   const asked = data.allocation;
+  if (asked === null && data.waiting.length > 0) return `the configured one waits for ${data.waiting.join(", ")}`;
   if (asked === null) return "none is arranged: quarterdeck portfolio allocate";
   const due = asked.every === null ? (asked.drift === null ? "when asked" : `at a turnover of ${percent(asked.drift, 1)}`) : `every ${asked.every}`;
   const limits = [

@@ -159,7 +159,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``waiting`` are the agents that a configured allocation waits for; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -177,6 +177,7 @@ export interface AllocationView {
   readonly due: string | null;
   readonly last: string | null;
   readonly cvar: number | null;
+  readonly waiting: ReadonlyArray<string>;
 }
 
 /** Let a proposed rebalance be traded. */

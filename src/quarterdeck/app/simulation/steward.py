@@ -128,7 +128,7 @@ def _within(
         max_change=chance.pick((None, None, 0.2)),
         costs=objective is Objective.MAX_SHARPE and chance.happens(0.5),
         max_gross=chance.pick((None, 1.5)) if low else None,
-        max_assets=chance.pick((None, None, 2)) if objective is not Objective.MIN_CVAR else None,
+        max_assets=chance.pick((None, None, 2)),
         whole_lots=not low and objective is not Objective.MIN_CVAR and chance.happens(0.3),
         vol_cap=0.25 if objective is Objective.MAX_RETURN else None,
     )

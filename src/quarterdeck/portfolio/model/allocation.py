@@ -97,7 +97,7 @@ class AllocationView(Answer, frozen=True):
 
     ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be
     movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what
-    optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least;
+    optimises nothing; ``waiting`` are the agents that a configured allocation waits for; ``cvar`` is the mean loss of the worst sessions where that is what was made least;
     they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the
     condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to.
     """
@@ -118,3 +118,4 @@ class AllocationView(Answer, frozen=True):
     due: str | None
     last: str | None
     cvar: float | None = None
+    waiting: tuple[str, ...] = ()

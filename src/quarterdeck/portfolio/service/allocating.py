@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.model import TaskFailed, TaskFinished
+from quarterdeck.agents.model import AgentRegistered, TaskFailed, TaskFinished
 from quarterdeck.execution.model import CapitalMoved, MoveCapital
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId
@@ -43,7 +43,9 @@ from quarterdeck.portfolio.model.allocation import (
 )
 from quarterdeck.portfolio.model.rebalancing import Mode
 from quarterdeck.portfolio.ports import Charges, Treasury
+from quarterdeck.portfolio.service.configured import allocation_of
 from quarterdeck.portfolio.service.sharing import best_shares, check_allocation, present_shares
+from quarterdeck.runtime.config_allocation import AllocationEntry
 from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
@@ -80,13 +82,21 @@ class AllocationService:
     state: ClassVar[Mapping[str, State]] = {
         "_treasury": State.FIXED,
         "_charges": State.FIXED,
+        "_configured": State.FIXED,
         "_accounts": State.JOURNALED,
         "_series": State.JOURNALED,
         "_session": State.JOURNALED,
         "_standing": State.JOURNALED,
     }
 
-    def __init__(self, *, treasury: Treasury, charges: Charges) -> None:
+    def __init__(
+        self,
+        *,
+        treasury: Treasury,
+        charges: Charges,
+        configured: Sequence[AllocationEntry] = (),
+    ) -> None:
+        self._configured = allocation_of(configured)
         self._treasury = treasury
         self._charges = charges
         self._accounts: dict[str, Account] = {}
@@ -111,8 +121,21 @@ class AllocationService:
             self._standing = None if kept is None else msgspec.json.decode(kept, type=Standing)
 
     def hear(self, message: Message, step: Step) -> None:
-        """Count what is charged and moved; at the first close of a session count what it earned."""
+        """Count what is charged and moved; at the first close of a session count what it earned.
+
+        What the configuration names begins when the last of its agents joins, which is once in a run.
+        """
         match message:
+            case AgentRegistered():
+                named = self._configured
+                begins = named is not None and message.agent in named.agents
+                if (
+                    named is not None
+                    and begins
+                    and self._standing is None
+                    and not _missing(self._treasury, named)
+                ):
+                    self._arrange(named, step)
             case TaskFinished() | TaskFailed():
                 self._charge(message.agent, step)
             case CapitalMoved():
@@ -173,7 +196,7 @@ class AllocationService:
         if every is not None and period_of(step.at, every) <= period_of(standing.since, every):
             return
         try:
-            apart = self._apart(asked, self._best(asked))
+            apart = _apart(self._treasury, asked, self._best(asked))
         except DomainError as refusal:
             if not waits:
                 self._came_to(standing, refusal.message, step)
@@ -225,10 +248,6 @@ class AllocationService:
             condition=condition,
             warning=weakness(len(asked.agents), observations=len(lived), condition=condition),
         )
-
-    def _apart(self, asked: SetAllocation, best: Shares) -> float:
-        present = present_shares(_present(self._treasury, asked.agents))
-        return published(turnover(present, best.found.weights))
 
     def _moves(self, asked: SetAllocation, best: Shares) -> tuple[list[CapitalMove], int]:
         """Return what would be moved, in whole units, and what could not be."""
@@ -282,11 +301,14 @@ class AllocationService:
                     value=agent[:64],
                     accepted=", ".join(known[:20]) or "no agent has an account yet",
                 )
-        self._standing = Standing(allocation=command, since=step.at)
-        self._save(step)
-        terms = msgspec.json.encode(command, order="sorted").decode()
-        step.record(PARTITION, "allocation_set", terms=terms)
+        self._arrange(command, step)
         return self._view()
+
+    def _arrange(self, asked: SetAllocation, step: Step) -> None:
+        self._standing = Standing(allocation=asked, since=step.at)
+        self._save(step)
+        terms = msgspec.json.encode(asked, order="sorted").decode()
+        step.record(PARTITION, "allocation_set", terms=terms)
 
     def end_allocation(self, command: EndAllocation, step: Step) -> AllocationView:
         """Share capital out no longer."""
@@ -326,7 +348,7 @@ class AllocationService:
         if standing is not None:
             try:
                 best = self._best(standing.allocation)
-                apart = self._apart(standing.allocation, best)
+                apart = _apart(self._treasury, standing.allocation, best)
                 found, lacking = self._moves(standing.allocation, best)
                 planned, left = tuple(found), from_units(lacking, MONEY_SCALE)
             except DomainError as refusal:
@@ -349,6 +371,7 @@ class AllocationService:
             due=None if standing is None else standing.due,
             last=None if standing is None else standing.last,
             cvar=None if proof is None else _figure(proof.cvar),
+            waiting=() if standing is not None else _missing(self._treasury, self._configured),
         )
 
     def _rows(self, agents: Sequence[str], best: Shares | None) -> tuple[ShareRow, ...]:
@@ -381,6 +404,17 @@ class AllocationService:
     def _save(self, step: Step) -> None:
         standing = None if self._standing is None else msgspec.json.encode(self._standing)
         step.write("portfolio.allocation_saved", one=1, session=self._session, standing=standing)
+
+
+def _apart(treasury: Treasury, asked: SetAllocation, best: Shares) -> float:
+    present = present_shares(_present(treasury, asked.agents))
+    return published(turnover(present, best.found.weights))
+
+
+def _missing(treasury: Treasury, configured: SetAllocation | None) -> tuple[str, ...]:
+    """Return the agents that what is configured waits for."""
+    known = treasury.agents()
+    return () if configured is None else tuple(one for one in configured.agents if one not in known)
 
 
 def _figure(figure: float | None) -> float | None:
