@@ -84,6 +84,8 @@ def standing(now: Answer, *, head: str) -> list[str]:
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
     lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
+    if now["late"]:
+        lines.append(f"  {now['late']} open tasks are past their deadline")
     if now["dead_letters"]:
         lines.append(
             f"  {now['dead_letters']} dead letters: quarterdeck work list --state dead, then redrive or dismiss"
@@ -113,6 +115,11 @@ def _report(answer: Answer) -> list[str]:
             f"  {row['name']:<18}{row['tasks']} tasks, {row['completed']} completed"
             + ("" if good is None else f" ({good:.0%} of what ended)")
             + f", {row['retries']} retries, {row['dead']} dead, {row['moves']} moved"
+            + (
+                f", {row['met']} by their deadline, {row['missed']} not"
+                if row["met"] + row["missed"]
+                else ""
+            )
         )
     return lines
 

@@ -33,6 +33,7 @@ const OUTCOMES: ReadonlyArray<Column<OutcomeView>> = [
   { name: "Retries", right: true, show: (row) => count(row.retries) },
   { name: "Dead", right: true, show: (row) => count(row.dead) },
   { name: "Moved", right: true, show: (row) => count(row.moves) },
+  { name: "Deadlines", right: true, hint: "Met / missed", show: (row) => <Maybe text={row.met + row.missed === 0 ? DASH : `${count(row.met)} / ${count(row.missed)}`} why="none had a deadline" /> },
   { name: "Mean work", right: true, show: (row) => <Maybe text={row.worked_ms === null ? DASH : seconds(row.worked_ms)} why="none completed yet" /> },
 ];
 
@@ -49,7 +50,7 @@ const SCHEDULES: ReadonlyArray<Column<ScheduleView>> = [
 export function Work() {
   return (
     <>
-      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => `${data.dead_letters > 0 ? `${count(data.dead_letters)} dead letters, ` : ""}${data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}`}>
+      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => `${data.late > 0 ? `${count(data.late)} late, ` : ""}${data.dead_letters > 0 ? `${count(data.dead_letters)} dead letters, ` : ""}${data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}`}>
         {(data) => <Table label="Queues" columns={QUEUES} rows={data.queues} rowKey={(row) => row.priority} empty="No queue." />}
       </ViewPanel>
       <ViewPanel<WorkReport> title="How work went" path="/work/report" className="shrink-0" note={(data) => `${count(data.tasks)} tasks${data.completed_per_minute === null ? "" : `, ${data.completed_per_minute.toFixed(1)} done a minute`}`}>
