@@ -16,6 +16,7 @@ DOCUMENTS = tuple(
 SCRIPTS = tuple(
     path for path in sorted((ROOT / "scripts").iterdir()) if not path.name.startswith("_")
 )
+ANCHORED = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -44,6 +45,21 @@ def test_every_script_a_document_names_exists(document: Path) -> None:
 def test_every_relative_link_leads_somewhere(document: Path) -> None:
     links = LINK.findall(document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=shown)
+def test_every_link_into_a_page_leads_to_a_heading(document: Path) -> None:
+    lost = [
+        f"{page}#{anchor}"
+        for page, anchor in ANCHORED.findall(document.read_text(encoding="utf-8"))
+        if anchor not in _anchors(document.parent / page if page else document)
+    ]
+    assert lost == []
 
 
 def test_no_file_tells_where_it_was_written() -> None:

@@ -139,7 +139,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     shown_keys = set(_dotted(raw))
     lists = {
         "risk.scenarios", "agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "portfolio.benchmark",
-        "portfolio.sectors", "portfolio.mandates", "paper.models",
+        "portfolio.sectors", "portfolio.mandates", "portfolio.allocation", "paper.models",
     }  # fmt: skip
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 
@@ -171,9 +171,22 @@ def test_every_route_is_in_the_reference() -> None:
     assert missing == []
 
 
-def test_every_tool_is_in_the_reference() -> None:
-    tools = [one.tool for one in _operations() if one.tool is not None]
-    assert _absent(tools, _reference()) == []
+def test_every_tool_stands_beside_its_route_and_in_the_page_for_agents() -> None:
+    rows = re.findall(
+        r"^\| `([A-Z]+ /[^`]*)` \| [^|]+ \| ([^|]*) \|", _page("http.md"), re.MULTILINE
+    )
+    told_of = {route: tool.strip() for route, tool in rows}
+    for one in _operations():
+        beside = f"`{one.tool}`" if one.tool else ""
+        assert told_of[f"{one.method} {one.path}"] == beside, one.name
+    assert _absent(sorted(TELLINGS), _text(DOCS / "how-to" / "connect-an-agent.md")) == []
+
+
+def test_the_tools_that_can_tell_all_are_in_the_reference() -> None:
+    told_of = re.search(r'`detail: "full"` on (.+?) gives', _page("http.md"), re.DOTALL)
+    assert told_of is not None
+    full = {name for name, telling in TELLINGS.items() if telling.detail}
+    assert set(CODE_SPAN.findall(told_of.group(1))) == full
 
 
 def test_every_live_topic_is_in_the_reference() -> None:

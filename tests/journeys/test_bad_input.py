@@ -89,6 +89,8 @@ GOOD: dict[str, Json] = {
         "mode": "approval", "objective": "min-volatility", "agents": ["trend", "breakout"], "sessions": 60,
         "every": "month", "drift": 0.05, "min_share": 0.1, "max_share": 0.9,
         "vol_cap": None, "confidence": None,
+        "groups": [{"name": "g", "agents": ["trend"], "low": 0.2, "high": 0.8}],
+        "max_turnover": 0.2, "max_change": 0.1,
     },
     "POST /portfolio/allocation/carry": {"reason": "r"},
     "POST /portfolio/allocation/end": {"reason": "r"},
@@ -146,7 +148,7 @@ GOOD: dict[str, Json] = {
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
         "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 3_600,
-        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
+        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5, "deadline_s": 60, "deadline_bars": 5,
         "on_failure": "skip", "cost_ceiling": "2.5", "autonomy": "paper",
     },
     "POST /tasks/batch": {
@@ -166,7 +168,7 @@ GOOD: dict[str, Json] = {
     },
 }  # fmt: skip
 """Each route with a body in which every field is of the right kind."""
-TIMED = ("delay_s", "expires_s", "within_s", "lease_s")
+TIMED = ("delay_s", "expires_s", "deadline_s", "within_s", "lease_s")
 """Fields by which the deck takes a step of its own later; what they hold is tried last."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""
@@ -413,6 +415,9 @@ OPTIONAL_HERE = {
     ("POST /portfolio/allocation", "max_share"),
     ("POST /portfolio/allocation", "vol_cap"),
     ("POST /portfolio/allocation", "confidence"),
+    ("POST /portfolio/allocation", "groups"),
+    ("POST /portfolio/allocation", "max_turnover"),
+    ("POST /portfolio/allocation", "max_change"),
     ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),

@@ -35,6 +35,8 @@ from quarterdeck.risk.model import (
     ConditionChanged,
     CreditChanged,
     LimitsChanged,
+    MultiplierChanged,
+    MultiplierKind,
     RiskEventRaised,
     RiskLevelChanged,
     RiskResponded,
@@ -43,16 +45,15 @@ from quarterdeck.risk.model import (
 from quarterdeck.server.desk.model import Event, FillBrief
 from quarterdeck.server.live.money_events import capital_event, rebalance_event
 from quarterdeck.server.live.risk_events import (
+    THE_DECK,
     cluster_event,
     level_event,
     response_event,
+    size_event,
     stop_event,
 )
 
 MAX_TEXT = 400
-
-THE_DECK = "deck"
-"""Whose credit line is no agent's."""
 
 
 def event_of(
@@ -84,6 +85,8 @@ def event_of(
             return cluster_event(message)
         case StopDistanceChanged():
             return stop_event(message)
+        case MultiplierChanged() if message.kind is MultiplierKind.POSITION:
+            return size_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",

@@ -24,7 +24,6 @@ PING_S = 10.0
 SEND_S = 10.0
 """How long one frame may take to leave; a client slower than that is let go."""
 NO_LONGER_PERMITTED = 4401
-TOO_SLOW = 4408
 PING = b'{"type":"ping"}'
 
 
