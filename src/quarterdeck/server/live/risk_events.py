@@ -14,6 +14,7 @@ from quarterdeck.risk.model import (
     StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event
+from quarterdeck.server.live.words import said, whose
 
 MAX_TEXT = 400
 
@@ -54,7 +55,9 @@ def stop_event(message: StopDistanceChanged) -> Event:
 def level_event(message: RiskLevelChanged) -> Event:
     """Return the event of a level of risk that was entered."""
     high = message.level in (RiskLevel.VERY_HIGH, RiskLevel.EXTREME)
-    level = message.level.replace("_", " ")
+    moved = [
+        f"{said(one.component)} {one.points:+.0f}" for one in message.causes if round(one.points)
+    ]
     return Event(
         id=f"risk_level:{message.number}",
         slice=message.slice,
@@ -63,14 +66,13 @@ def level_event(message: RiskLevelChanged) -> Event:
         severity=Severity.WARNING if high else Severity.INFO,
         agent=None,
         symbol=None,
-        title=f"Risk of {message.subject} is {level}, {message.score:.0f} of 100",
-        text=", ".join(f"{one.component} {one.points:+.0f}" for one in message.causes)[:MAX_TEXT],
+        title=f"Risk of {whose(message.subject)} is {said(message.level)}, {message.score:.0f} of 100",
+        text=", ".join(moved)[:MAX_TEXT],
     )
 
 
 def response_event(message: RiskResponded) -> Event:
     """Return the event of what was done about a risk event."""
-    response = message.response.replace("_", " ")
     hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
     return Event(
         id=f"risk_response:{message.response_id}:{message.state}",
@@ -80,6 +82,6 @@ def response_event(message: RiskResponded) -> Event:
         severity=Severity.ERROR if hard else Severity.WARNING,
         agent=None,
         symbol=None,
-        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
+        title=f"{message.subject or 'The deck'}: {said(message.response)}, {said(message.state)}",
         text=message.reason[:MAX_TEXT],
     )
