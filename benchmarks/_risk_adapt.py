@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._risk_data import SPLIT, panel
+from quarterdeck.execution.core.amounts import PARTS, parts_down
 from quarterdeck.risk.core.adapt import (
     learned_from,
     mixture,
@@ -25,6 +26,8 @@ from quarterdeck.risk.core.limits import (
     position_limit,
     volatility_multiplier,
 )
+from quarterdeck.risk.core.sizes import NEED, RISE, learned, moved_size
+from quarterdeck.risk.core.sizes import POLICIES as SIZES
 from quarterdeck.risk.model import Condition
 from quarterdeck.runtime.config import RiskSection
 
@@ -210,6 +213,29 @@ def credit_above_the_persons_limit(histories: int) -> int:
                 hard_limit_units=hard,
             )
             if credit > hard:
+                above += 1
+                break
+    return above
+
+
+def size_above_the_persons_limit(histories: int) -> int:
+    """Return in how many random histories of trades a position limit that is earned is above the learned one.
+
+    Every trade draws an outcome of heavy tails and what the brake said; it counts, too, if the share
+    rises by more than it may.
+    """
+    rng, above = np.random.default_rng(3), 0
+    start = nothing_learned(len(SIZES))
+    for _ in range(histories):
+        sizes, trades = start, NEED + 5
+        outcomes = (rng.standard_t(2, trades) + rng.normal(0.0, 1.0)).tolist()
+        brakes = rng.uniform(0.25, 1.0, trades).tolist()
+        for outcome, brake in zip(outcomes, brakes, strict=True):
+            before = sizes.held
+            sizes = moved_size(learned(sizes, outcome, brake), brake)
+            units = int(10**12 * brake)
+            earned = units * parts_down(sizes.held) // PARTS
+            if earned > units or not 0.25 <= sizes.held <= before + RISE:
                 above += 1
                 break
     return above

@@ -33,6 +33,7 @@ from benchmarks._risk_adapt import (
     credit_above_the_persons_limit,
     positions,
     series,
+    size_above_the_persons_limit,
     sizes,
 )
 from benchmarks._risk_damage import damaged
@@ -271,6 +272,8 @@ def adapt(figures: Figures) -> None:
     figures["learned_above_human_limits"] = above_the_persons_limit(1_000_000)
     progress("histories of credit lines")
     figures["credit_above_human_limits"] = credit_above_the_persons_limit(20_000)
+    progress("histories of sizes that are earned")
+    figures["size_above_human_limits"] = size_above_the_persons_limit(20_000)
     progress("a million random histories of what moves together")
     figures["cluster_above_human_limits"] = cluster_above_the_persons_limit(1_000_000)
 
@@ -312,6 +315,7 @@ CLAIMS = {
     "max_drawdown_equal_vol_trend_ratio_adaptive": "reported; of the credit lines' learner",
     "learned_above_human_limits": "0",
     "credit_above_human_limits": "0",
+    "size_above_human_limits": "0",
     "cluster_above_human_limits": "0",
     "damaged_worst_loss": "at most 1.1",
     "damaged_worst_loss_without_false_moves": "at most 1.1",

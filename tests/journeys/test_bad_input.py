@@ -5,18 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.journeys.decks import Json, RunningDeck, agent_key, launch, opened, wait_for
+from tests.journeys.decks import (
+    PATIENCE_S,
+    STILL,
+    Json,
+    RunningDeck,
+    agent_key,
+    asked,
+    launch,
+    opened,
+    stand_at,
+)
 
 pytestmark = pytest.mark.journey
 
 PREFIX = "/api/v1"
 BODY_BYTES = 262_144
+TRADED = 350
+"""The slice by which the agents have traded, have done tasks, and an alert was raised."""
 GOOD: dict[str, Json] = {
     "POST /accounts/move": {
         "idempotency_key": "k", "from_agent": "trend", "to_agent": "breakout", "amount": "1", "reason": "r",
@@ -76,6 +89,8 @@ GOOD: dict[str, Json] = {
         "mode": "approval", "objective": "min-volatility", "agents": ["trend", "breakout"], "sessions": 60,
         "every": "month", "drift": 0.05, "min_share": 0.1, "max_share": 0.9,
         "vol_cap": None, "confidence": None,
+        "groups": [{"name": "g", "agents": ["trend"], "low": 0.2, "high": 0.8}],
+        "max_turnover": 0.2, "max_change": 0.1,
     },
     "POST /portfolio/allocation/carry": {"reason": "r"},
     "POST /portfolio/allocation/end": {"reason": "r"},
@@ -132,12 +147,13 @@ GOOD: dict[str, Json] = {
     "POST /schedules/turn": {},
     "POST /tasks": {
         "idempotency_key": "t", "type": "analysis", "title": "t", "capability": "c",
-        "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 60,
-        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5,
+        "priority": "low", "input": {"a": 1}, "depends_on": [], "max_attempts": 1, "lease_s": 3_600,
+        "requires": ["d"], "strategy": "s", "delay_s": 0, "expires_s": 60, "expires_bars": 5, "deadline_s": 60, "deadline_bars": 5,
         "on_failure": "skip", "cost_ceiling": "2.5", "autonomy": "paper",
     },
     "POST /tasks/batch": {
-        "idempotency_key": "b", "tasks": [{"type": "analysis", "title": "t", "capability": "c"}],
+        "idempotency_key": "b",
+        "tasks": [{"type": "analysis", "title": "t", "capability": "c", "lease_s": 3_600}],
     },
     "POST /tasks/{task_id}/redrive": {"idempotency_key": "r", "reason": "r"},
     "POST /tasks/{task_id}/cancel": {"reason": "r"},
@@ -152,7 +168,7 @@ GOOD: dict[str, Json] = {
     },
 }  # fmt: skip
 """Each route with a body in which every field is of the right kind."""
-TIMED = ("delay_s", "expires_s", "within_s", "lease_s")
+TIMED = ("delay_s", "expires_s", "deadline_s", "within_s", "lease_s")
 """Fields by which the deck takes a step of its own later; what they hold is tried last."""
 AGENTS = ("/orders", "/signals", "/tasks")
 """What is asked with an agent's key; the rest with the operator's."""
@@ -185,23 +201,30 @@ VIEWS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
+@contextmanager
+def unmoved(data_dir: Path) -> Iterator[RunningDeck]:
     """A deck with positions, orders, tasks and alerts, on which nothing moves by itself."""
-    data_dir: Path = tmp_path_factory.mktemp("bad") / "deck"
     config = data_dir.parent / "quarterdeck.toml"
-    # There is more to send in a minute than anybody else may.
     shipped = files("quarterdeck.data").joinpath("quarterdeck.toml").read_text("utf-8")
+    # There is more to send in a minute than anybody else may.
     limited = re.sub(r"(?m)^requests_per_minute = .*$", "requests_per_minute = 1_000_000", shipped)
     config.write_text(limited, encoding="utf-8")
     command = ("-m", "quarterdeck", "serve", "--config", str(config), "--data-dir", str(data_dir))
-    with opened(launch(data_dir, *command, "--port", "0", "--speed", "50")) as running:
-        wait_for(lambda: running.get("/overview")["fills"] > 5, "something has been traded")
-        # A slow disk refuses what only costs time; it is asked again.
-        wait_for(
-            lambda: running.call("POST", "/system/replay", {"action": "pause"})[0] == 200,
-            "the replay rests",
-        )
+    with opened(launch(data_dir, *command, "--port", "0", *STILL)) as running:
+        stand_at(running, TRADED)
+        assert running.get("/overview")["fills"] > 5
+        # The end of a lease would be a step of the deck's own, a minute after the last bar.
+        for task in running.get("/tasks?state=leased&limit=100")["tasks"]:
+            path = f"/tasks/{task['task_id']}/cancel"
+            assert running.call("POST", path, {"reason": "nothing may move"})[0] == 200
+        counts = running.get("/tasks?limit=1")["counts"]
+        assert counts["leased"] == counts["delayed"] == 0, counts
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
+    with unmoved(tmp_path_factory.mktemp("bad") / "deck") as running:
         yield running
 
 
@@ -235,7 +258,7 @@ class Attacker:
         target = PREFIX + re.sub(r"\{\w+\}", path, template.replace("{change}", "999"))
         sent = {"authorization": f"Bearer {self.key_of(template)}"}
         sent |= {"content-type": "application/json", **headers}
-        answer = self.http.request(method, target, content=body, headers=sent)
+        _, answer = asked(self.http, method, target, content=body, headers=sent)
         self.sent += 1
         shown = (route, repr(body)[:200], answer.status_code, answer.text[:300])
         assert answer.status_code < 500, shown
@@ -268,7 +291,7 @@ def key(deck: RunningDeck) -> str:
 
 @pytest.fixture
 def attacker(deck: RunningDeck, key: str) -> Iterator[Attacker]:
-    with httpx2.Client(base_url=deck.url, timeout=30) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         yield Attacker(http, operator=deck.operator_key, agent=key)
 
 
@@ -307,7 +330,7 @@ def fields_of(body: Json) -> list[tuple[str, ...]]:
 
 
 def test_every_route_that_changes_something_is_attacked_here(deck: RunningDeck) -> None:
-    document = httpx2.get(f"{deck.url}{PREFIX}/openapi.json").json()
+    document = httpx2.get(f"{deck.url}{PREFIX}/openapi.json", timeout=PATIENCE_S).json()
     schemas = document["components"]["schemas"]
     described = {
         f"{method.upper()} {path.removeprefix(PREFIX)}": operation
@@ -355,7 +378,7 @@ def test_bodies_that_are_not_one_json_object_are_refused_and_change_nothing(
         assert "frobnicate" in (problem["detail"] + str(problem["field"])), (route, problem)
         large = body + b" " * BODY_BYTES
         assert attacker.must_refuse(route, large)["code"] == "BODY_TOO_LARGE"
-        parts = (b" " * 65_536 for _ in range(5))
+        parts = [b" " * 65_536] * 5
         assert attacker.must_refuse(route, parts)["code"] == "BODY_TOO_LARGE"
         for media in (
             "text/plain",
@@ -392,6 +415,9 @@ OPTIONAL_HERE = {
     ("POST /portfolio/allocation", "max_share"),
     ("POST /portfolio/allocation", "vol_cap"),
     ("POST /portfolio/allocation", "confidence"),
+    ("POST /portfolio/allocation", "groups"),
+    ("POST /portfolio/allocation", "max_turnover"),
+    ("POST /portfolio/allocation", "max_change"),
     ("POST /risk/stress", "others"),
     ("POST /orders/{order_id}/replace", "quantity"),
     ("POST /breakers/reset", "scope"),
@@ -436,7 +462,7 @@ def test_without_a_good_key_nothing_is_read_at_all(
     deck: RunningDeck, unchanged: Callable[[], None]
 ) -> None:
     unchanged()
-    with httpx2.Client(base_url=deck.url, timeout=30) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         for route in GOOD:
             method, _, template = route.partition(" ")
             target = PREFIX + re.sub(r"\{\w+\}", "x", template)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from importlib.resources import files
-from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.journeys.decks import Json, RunningDeck, agent_key, launch, opened, wait_for
-from tests.journeys.test_bad_input import NEVER, PERHAPS, VIEWS
+from tests.journeys.decks import (
+    PATIENCE_S,
+    Json,
+    RunningDeck,
+    agent_key,
+    asked,
+)
+from tests.journeys.test_bad_input import NEVER, PERHAPS, VIEWS, unmoved
 
 pytestmark = pytest.mark.journey
 
@@ -45,21 +49,8 @@ GOOD: dict[str, Json] = {
 
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
-    """A deck that trades and then rests, and takes as many requests as there are."""
-    data_dir: Path = tmp_path_factory.mktemp("tools") / "deck"
-    config = data_dir.parent / "quarterdeck.toml"
-    shipped = files("quarterdeck.data").joinpath("quarterdeck.toml").read_text("utf-8")
-    limited = re.sub(r"(?m)^requests_per_minute = .*$", "requests_per_minute = 1_000_000", shipped)
-    config.write_text(limited, encoding="utf-8")
-    command = ("-m", "quarterdeck", "serve", "--config", str(config), "--data-dir", str(data_dir))
-    with opened(launch(data_dir, *command, "--port", "0", "--speed", "50")) as running:
-        wait_for(
-            lambda: running.get("/overview")["fills"] > 5, "something has been traded", seconds=120
-        )
-        wait_for(
-            lambda: running.call("POST", "/system/replay", {"action": "pause"})[0] == 200,
-            "the replay rests",
-        )
+    """A deck that has traded and now rests, and takes as many requests as there are."""
+    with unmoved(tmp_path_factory.mktemp("tools") / "deck") as running:
         yield running
 
 
@@ -77,7 +68,8 @@ class Client:
     def ask(self, method: str, params: bytes, *, tool: str = "") -> tuple[int, Json]:
         body = b'{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}' % (method.encode(), params)
         named = {"mcp-name": tool} if tool else {}
-        answer = self.http.post("/mcp", content=body, headers={"mcp-method": method, **named})
+        headers = {"mcp-method": method, **named}
+        _, answer = asked(self.http, "POST", "/mcp", content=body, headers=headers)
         shown = (tool, body[:300], answer.status_code, answer.text[:300])
         assert answer.status_code < 500, shown
         assert "Traceback" not in answer.text, shown
@@ -109,7 +101,7 @@ def client(deck: RunningDeck, key: str) -> Iterator[Client]:
         "authorization": f"Bearer {key}", "content-type": "application/json",
         "accept": "application/json, text/event-stream", "mcp-protocol-version": "2026-07-28",
     }  # fmt: skip
-    with httpx2.Client(base_url=deck.url, timeout=30, headers=headers) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S, headers=headers) as http:
         yield Client(http)
 
 

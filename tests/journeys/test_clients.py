@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,14 +16,19 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.journeys.decks import (
+    PATIENCE_S,
+    STILL,
     Json,
     RunningDeck,
     agent_key,
     launch,
     opened,
+    pressed,
     ran,
+    stand_at,
+    step_to_next,
+    told_by_tool,
     wait_for,
-    wait_until_trading,
 )
 
 pytestmark = pytest.mark.journey
@@ -42,30 +46,37 @@ BUY = {"symbol": "MSFT", "side": "buy", "quantity": "3"}
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     data_dir: Path = tmp_path_factory.mktemp("clients") / "deck"
     command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
-    with opened(launch(data_dir, *command, "--speed", "10", "--agents", "none")) as running:
-        wait_until_trading(running)
+    with opened(launch(data_dir, *command, *STILL, "--agents", "none")) as running:
+        # No bar closes by itself: what a preview allows, the order after it is judged by, too.
+        stand_at(running)
         yield running
 
 
-@contextmanager
-def market_standing_still(deck: RunningDeck) -> Iterator[None]:
-    """No bar closes meanwhile: what a preview allows, the order after it is judged by, too."""
-    assert deck.call("POST", "/system/replay", {"action": "pause"})[0] == 200
-    try:
-        yield
-    finally:
-        assert deck.call("POST", "/system/replay", {"action": "resume"})[0] == 200
-
-
 def wait_for_fill(deck: RunningDeck, order_id: str) -> Json:
-    wait_for(
-        lambda: deck.get(f"/orders/{order_id}")["status"] != "working", "the next bar fills it"
-    )
+    """Let a bar close if none has since the order, and return the order it filled."""
+    if deck.get(f"/orders/{order_id}")["status"] == "working":
+        step_to_next(deck)
     filled = deck.get(f"/orders/{order_id}")
     assert filled["status"] == "filled", filled
     assert Decimal(filled["filled"]) == Decimal(filled["quantity"])
     assert Decimal(filled["average_price"]) > 0
     return filled
+
+
+def curled(command: list[str]) -> tuple[int, Json]:
+    """Run a curl command, again while the deck is pressed, and return status and answer."""
+    answers: list[tuple[int, Json]] = []
+
+    def taken() -> bool:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        )
+        text, _, code = done.stdout.rpartition("\n")
+        answers.append((int(code), json.loads(text)))
+        return not pressed(*answers[-1])
+
+    wait_for(taken, "the deck takes the request")
+    return answers[-1]
 
 
 def orders_of(deck: RunningDeck, agent: str) -> list[Json]:
@@ -82,7 +93,8 @@ def test_the_official_client_sees_trades_and_is_refused_with_headroom(
     key = json.loads(issued.stdout)["key"]
 
     async def talk() -> tuple[Json, Json, Json]:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S) as http:
             transport = streamable_http_client(f"{deck.url}/mcp", http_client=http)
             async with Client(transport, mode=mode) as client:
                 assert client.protocol_version == ERAS[mode]
@@ -91,7 +103,7 @@ def test_the_official_client_sees_trades_and_is_refused_with_headroom(
                 assert all(tool.description for tool in tools.values())
 
                 async def call(tool: str, **arguments: object) -> Json:
-                    result = await client.call_tool(tool, arguments)
+                    result = await told_by_tool(lambda: client.call_tool(tool, arguments))
                     assert not result.is_error, result.content
                     answer: Json = result.structured_content
                     return answer
@@ -121,8 +133,7 @@ def test_the_official_client_sees_trades_and_is_refused_with_headroom(
                 assert wrong.is_error
                 return first, refused, real
 
-    with market_standing_still(deck):
-        first, refused, real = asyncio.run(talk())
+    first, refused, real = asyncio.run(talk())
     assert real["status"] == "accepted", real
     wait_for_fill(deck, first["order_id"])
     wait_for_fill(deck, real["order_id"])
@@ -144,10 +155,8 @@ def test_curl_sees_trades_and_is_refused_with_headroom(deck: RunningDeck) -> Non
         command += ["-H", f"Authorization: Bearer {key}"]
         if body is not None:
             command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-        text, _, code = done.stdout.rpartition("\n")
-        assert int(code) == status, text
-        answer: Json = json.loads(text)
+        code, answer = curled(command)
+        assert code == status, answer
         return answer
 
     described = curl("/api/v1/openapi.json")
@@ -158,25 +167,22 @@ def test_curl_sees_trades_and_is_refused_with_headroom(deck: RunningDeck) -> Non
     assert float(curl("/api/v1/bars/MSFT?limit=1")["bars"][0]["close"]) > 0
     assert curl("/api/v1/briefing")["open"] is True
 
-    with market_standing_still(deck):
-        order = {"idempotency_key": "one", **BUY}
-        first = curl("/api/v1/orders", order, status=201)
-        assert first["decision"]["status"] == "accepted"
-        assert curl("/api/v1/orders", order, status=201) == first
+    order = {"idempotency_key": "one", **BUY}
+    first = curl("/api/v1/orders", order, status=201)
+    assert first["decision"]["status"] == "accepted"
+    assert curl("/api/v1/orders", order, status=201) == first
 
-        large = {**BUY, "quantity": "900000"}
-        refused = curl("/api/v1/orders", {"idempotency_key": "two", **large}, status=201)
-        decision = refused["decision"]
-        assert (refused["status"], decision["code"]) == ("refused", "ORDER_NOTIONAL")
-        assert Decimal(decision["attempted"]) > Decimal(decision["limit"])
-        assert decision["next"]
-        assert {breach["code"] for breach in decision["breaches"]} >= {"ORDER_NOTIONAL"}
-        most = decision["max_allowed_now"]
-        assert curl("/api/v1/orders/preview", large)["max_allowed_now"] == most
-        real = curl(
-            "/api/v1/orders", {"idempotency_key": "three", **BUY, "quantity": most}, status=201
-        )
-        assert real["decision"]["status"] == "accepted", real
+    large = {**BUY, "quantity": "900000"}
+    refused = curl("/api/v1/orders", {"idempotency_key": "two", **large}, status=201)
+    decision = refused["decision"]
+    assert (refused["status"], decision["code"]) == ("refused", "ORDER_NOTIONAL")
+    assert Decimal(decision["attempted"]) > Decimal(decision["limit"])
+    assert decision["next"]
+    assert {breach["code"] for breach in decision["breaches"]} >= {"ORDER_NOTIONAL"}
+    most = decision["max_allowed_now"]
+    assert curl("/api/v1/orders/preview", large)["max_allowed_now"] == most
+    real = curl("/api/v1/orders", {"idempotency_key": "three", **BUY, "quantity": most}, status=201)
+    assert real["decision"]["status"] == "accepted", real
 
     filled = wait_for_fill(deck, first["order_id"])
     assert filled["final_at"] > filled["submitted_at"]
@@ -192,17 +198,16 @@ def test_the_headroom_of_a_refusal_is_exact_while_the_market_stands_still(
     deck: RunningDeck,
 ) -> None:
     key = agent_key(deck, "exact")
-    with market_standing_still(deck):
-        large = {"idempotency_key": "large", **BUY, "quantity": "900000"}
-        _, refused = deck.call("POST", "/orders", large, key=key)
-        most = Decimal(refused["decision"]["max_allowed_now"])
-        more = {"idempotency_key": "more", **BUY, "quantity": str(most + 1)}
-        _, answer = deck.call("POST", "/orders", more, key=key)
-        assert answer["decision"]["status"] == "refused"
-        assert Decimal(answer["decision"]["max_allowed_now"]) == most
-        just = {"idempotency_key": "just", **BUY, "quantity": str(most)}
-        _, answer = deck.call("POST", "/orders", just, key=key)
-        assert answer["decision"]["status"] == "accepted"
+    large = {"idempotency_key": "large", **BUY, "quantity": "900000"}
+    _, refused = deck.call("POST", "/orders", large, key=key)
+    most = Decimal(refused["decision"]["max_allowed_now"])
+    more = {"idempotency_key": "more", **BUY, "quantity": str(most + 1)}
+    _, answer = deck.call("POST", "/orders", more, key=key)
+    assert answer["decision"]["status"] == "refused"
+    assert Decimal(answer["decision"]["max_allowed_now"]) == most
+    just = {"idempotency_key": "just", **BUY, "quantity": str(most)}
+    _, answer = deck.call("POST", "/orders", just, key=key)
+    assert answer["decision"]["status"] == "accepted"
     wait_for_fill(deck, answer["order_id"])
 
 
@@ -229,5 +234,7 @@ def test_mcp_takes_no_request_without_an_agents_key(deck: RunningDeck) -> None:
         (deck.operator_key, 403, "KEY_REQUIRED"),
     ):
         more = {} if key is None else {"Authorization": f"Bearer {key}"}
-        answer = httpx2.post(f"{deck.url}/mcp", json=body, headers={**headers, **more})
+        answer = httpx2.post(
+            f"{deck.url}/mcp", json=body, headers={**headers, **more}, timeout=PATIENCE_S
+        )
         assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -20,18 +20,19 @@ from quarterdeck.client.runner import run_member
 from quarterdeck.crew import CREW
 from quarterdeck.crew.turn import Member, Memory, Turn
 from tests.journeys.decks import (
+    STILL,
+    WARMED_UP,
     Json,
     RunningDeck,
     agent_key,
     launch,
     opened,
-    pause_at,
+    stand_at,
     step_to_next,
 )
 
 pytestmark = pytest.mark.journey
 
-LAST_OF_WARM_UP = 249
 SLICES = 195
 """Enough for each of them to have traded: the regimes begin to be told after the warm-up."""
 SAME = ("slice", "agent", "symbol", "side", "type", "quantity", "limit_price", "status", "filled",
@@ -46,16 +47,11 @@ def decks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runnin
         started = {}
         for name, agents in (("inside", "builtin"), ("outside", "none"), ("free", "none")):
             data_dir = folder / name
-            # So slow that after the warm-up nothing moves but by a step.
-            started[name] = launch(
-                data_dir,
-                "-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0",
-                "--speed", "0.01", "--agents", agents,
-            )  # fmt: skip
-        for deck in started.values():
-            stack.enter_context(opened(deck))
-        for deck in started.values():
-            pause_at(deck, LAST_OF_WARM_UP)
+            command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
+            # One after the other: none may come to its next bar while another is still starting.
+            deck = launch(data_dir, *command, *STILL, "--agents", agents)
+            started[name] = stack.enter_context(opened(deck))
+            stand_at(deck, WARMED_UP)
         yield started
 
 
@@ -147,9 +143,7 @@ def test_running_freely_an_outside_agent_does_its_work_a_slice_sooner(
         step_to_next(free)
 
     with Deck(free.url, key_for(free, member)) as client:
-        run = run_member(
-            client, member, until=LAST_OF_WARM_UP + SLICES, pause=let_one_slice_through
-        )
+        run = run_member(client, member, until=WARMED_UP + SLICES, pause=let_one_slice_through)
     assert run.refusals == {}
     done_free, done_inside = trading_of(free, "trend"), trading_of(inside, "trend")
     assert len(done_free) >= 40

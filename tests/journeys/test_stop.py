@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,33 +21,35 @@ import pytest
 
 from quarterdeck.runtime import stopflag
 from tests.journeys.decks import (
+    PATIENCE_S,
+    STILL,
     Json,
     RunningDeck,
     agent_key,
+    asked,
     launch,
     opened,
     ran,
+    stand_at,
     wait_for,
     wait_until_trading,
 )
 
 pytestmark = pytest.mark.journey
 
-STUCK_S = 5.0
-"""Long enough for a command line to start on a busy machine while the loop stands still."""
 PROGRAM = """
 import signal, sys, time
 from pathlib import Path
 from quarterdeck.cli import main
 
-marks, seconds = Path(sys.argv[1]), float(sys.argv[2])
+marks, most_s = Path(sys.argv[1]), float(sys.argv[2])
 
 def get_stuck(number, frame):
     # Python runs this in the main thread, between two turns of the event loop, which then stands
     # still while this computes: as with a bug in a view, other threads go on.
-    until = time.monotonic() + seconds
+    until = time.monotonic() + most_s
     (marks / "stuck").touch()
-    while time.monotonic() < until:
+    while not (marks / "let go").exists() and time.monotonic() < until:
         sum(range(10_000))
     (marks / "free").touch()
 
@@ -76,17 +78,32 @@ def begun(folder: Path) -> RunningDeck:
     data_dir = folder / "deck"
     deck = launch(
         data_dir,
-        str(folder / "program.py"), str(folder), str(STUCK_S),
+        str(folder / "program.py"), str(folder), str(PATIENCE_S),
         "serve", "--config", str(folder / "deck.toml"),
-        "--data-dir", str(data_dir), "--port", "0", "--speed", "10", "--agents", "none",
+        "--data-dir", str(data_dir), "--port", "0", *STILL, "--agents", "none",
     )  # fmt: skip
     return deck
+
+
+@contextmanager
+def stuck(deck: RunningDeck, folder: Path) -> Iterator[Path]:
+    """The deck's loop stands still until this is over; the file tells whether it has gone on."""
+    free = folder / "free"
+    for name in ("stuck", "free", "let go"):
+        (folder / name).unlink(missing_ok=True)
+    os.kill(deck.process.pid, signal.SIGUSR2)
+    wait_for((folder / "stuck").exists, "the loop is stuck")
+    try:
+        yield free
+    finally:
+        (folder / "let go").touch()
+    wait_for(free.exists, "the loop is free again")
 
 
 @pytest.fixture(scope="module")
 def deck(folder: Path) -> Iterator[RunningDeck]:
     with opened(begun(folder)) as running:
-        wait_until_trading(running)
+        stand_at(running)
         yield running
 
 
@@ -102,21 +119,18 @@ class Trader:
     """When each request was sent, the step of its answer, and the answer."""
 
     def trade(self) -> None:
-        with httpx2.Client(base_url=self.url, timeout=30) as http:
+        with httpx2.Client(base_url=self.url, timeout=PATIENCE_S) as http:
             http.headers["authorization"] = f"Bearer {self.key}"
             for number in itertools.count():
                 if self.ended.is_set():
                     return
-                sent = time.monotonic()
-                answer = http.post(
-                    "/api/v1/orders",
-                    json={
-                        "idempotency_key": f"{self.name}-{number}",
-                        "symbol": "MSFT",
-                        "side": "sell" if number % 2 else "buy",
-                        "quantity": "1",
-                    },
-                )
+                order = {
+                    "idempotency_key": f"{self.name}-{number}",
+                    "symbol": "MSFT",
+                    "side": "sell" if number % 2 else "buy",
+                    "quantity": "1",
+                }
+                sent, answer = asked(http, "POST", "/api/v1/orders", json=order)
                 assert answer.status_code == 201, answer.text
                 step = int(answer.headers["x-quarterdeck-step"])
                 self.answers.append((sent, step, answer.json()))
@@ -150,7 +164,7 @@ def test_no_order_is_accepted_after_a_stop_has_returned_while_four_agents_submit
     names = [f"busy-{number}" for number in range(4)]
     traders = [Trader(deck.url, agent_key(deck, name), name) for name in names]
     threads = [threading.Thread(target=trader.trade) for trader in traders]
-    with httpx2.Client(base_url=deck.url, timeout=30) as http:
+    with httpx2.Client(base_url=deck.url, timeout=PATIENCE_S) as http:
         http.headers["authorization"] = f"Bearer {deck.operator_key}"
         for thread in threads:
             thread.start()
@@ -260,31 +274,30 @@ def test_a_stop_from_another_process_is_in_force_while_the_servers_loop_is_stuck
     flag = deck.data_dir / "stop.flag"
     before = stopflag.seen(flag)
     answers: list[Json] = []
-    os.kill(deck.process.pid, signal.SIGUSR2)
-    wait_for((folder / "stuck").exists, "the loop is stuck")
-    # These wait in the stuck server's socket, sent before the stop and judged after it.
-    threads = [
-        threading.Thread(target=lambda n=n: answers.append(order(deck, key, f"stuck-{n}")))
-        for n in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    with pytest.raises(httpx2.TimeoutException):
-        httpx2.get(f"{deck.url}/livez", timeout=0.3)
-    command = subprocess.Popen(
-        [
-            sys.executable, "-m", "quarterdeck", "stop", "--reason", "the server is stuck",
-            "--data-dir", str(deck.data_dir), "--json",
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    wait_for(lambda: raised(flag) > before, "the command has raised the flag")
-    began = time.monotonic()
-    wait_for(lambda: stopflag.seen(flag) > before, "the deck has seen it", seconds=1.0)
-    took_ms = (time.monotonic() - began) * 1000
-    assert not (folder / "free").exists(), "the loop was free again before the flag was raised"
+    with stuck(deck, folder) as free:
+        # These wait in the stuck server's socket, sent before the stop and judged after it.
+        threads = [
+            threading.Thread(target=lambda n=n: answers.append(order(deck, key, f"stuck-{n}")))
+            for n in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.get(f"{deck.url}/livez", timeout=0.3)
+        command = subprocess.Popen(
+            [
+                sys.executable, "-m", "quarterdeck", "stop", "--reason", "the server is stuck",
+                "--data-dir", str(deck.data_dir), "--json",
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_for(lambda: raised(flag) > before, "the command has raised the flag")
+        began = time.monotonic()
+        wait_for(lambda: stopflag.seen(flag) > before, "the deck has seen it")
+        took_ms = (time.monotonic() - began) * 1000
+        assert not free.exists(), "the loop was free again before the deck had seen the flag"
     print(f"seen by the stuck deck at most {took_ms:.0f} ms after the flag was raised")
-    out, err = command.communicate(timeout=30)
+    out, err = command.communicate(timeout=PATIENCE_S)
     for thread in threads:
         thread.join()
     assert command.returncode == 0, err
@@ -302,16 +315,12 @@ def test_a_signal_stops_trading_while_the_servers_loop_is_stuck(
     deck: RunningDeck, folder: Path
 ) -> None:
     key = agent_key(deck, "signalled")
-    flag, free = deck.data_dir / "stop.flag", folder / "free"
-    free.unlink(missing_ok=True)
-    (folder / "stuck").unlink(missing_ok=True)
+    flag = deck.data_dir / "stop.flag"
     before = raised(flag)
-    os.kill(deck.process.pid, signal.SIGUSR2)
-    wait_for((folder / "stuck").exists, "the loop is stuck")
-    os.kill(deck.process.pid, signal.SIGUSR1)
-    wait_for(lambda: stopflag.seen(flag) > before, "the deck has raised and seen it", seconds=2.0)
-    assert not free.exists(), "the loop was free again before the flag was raised"
-    wait_for(free.exists, "the loop is free again")
+    with stuck(deck, folder) as free:
+        os.kill(deck.process.pid, signal.SIGUSR1)
+        wait_for(lambda: stopflag.seen(flag) > before, "the deck has raised and seen it")
+        assert not free.exists(), "the loop was free again before the flag was raised"
     wait_for(lambda: deck.get("/gate/stop")["reason"] == stopflag.SIGNALLED, "it is recorded")
     shown = deck.get("/gate/stop")
     assert (shown["stopped"], shown["epoch"], shown["by"]) == (True, before + 1, "operator")

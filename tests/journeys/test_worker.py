@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.decks import RunningDeck, launch, opened, wait_for
+from tests.journeys.decks import STILL, RunningDeck, launch, opened, stand_at, wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -27,10 +27,8 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     """A deck some bars after trading has opened, on which nothing moves."""
     data_dir: Path = tmp_path_factory.mktemp("worker") / "deck"
     command = ("-m", "quarterdeck", "demo", "--data-dir", str(data_dir), "--port", "0")
-    with opened(launch(data_dir, *command, "--speed", "50")) as running:
-        wait_for(lambda: running.get("/overview")["feed"]["slice"] >= 330, "slice 330")
-        status, answer = running.call("POST", "/system/replay", {"action": "pause"})
-        assert status == 200, answer
+    with opened(launch(data_dir, *command, *STILL)) as running:
+        stand_at(running, 330)
         yield running
 
 
@@ -84,7 +82,7 @@ def test_a_task_of_each_type_is_done_and_a_senseless_one_fails_with_its_reason(
 ) -> None:
     ids = {kind: submit(deck, kind, given, kind) for kind, given in INPUTS.items()}
     senseless = submit(deck, "research", {"strategy": "hope"}, "senseless")
-    wait_for(lambda: set(states(deck, ids.values())) == {"completed"}, "all done", seconds=120)
+    wait_for(lambda: set(states(deck, ids.values())) == {"completed"}, "all done")
     wait_for(lambda: deck.get(f"/tasks/{senseless}")["reason"], "the reason")
     told = {kind: deck.get(f"/tasks/{task_id}") for kind, task_id in ids.items()}
     assert {kind: task["state"] for kind, task in told.items()} == dict.fromkeys(ids, "completed")
@@ -124,24 +122,24 @@ def test_long_work_is_cancelled_and_the_worker_goes_on_dies_with_its_deck_and_co
 ) -> None:
     given = {"strategy": "breakout", "symbols": ["AAPL", "MSFT"], "folds": 100}
     long = submit(deck, "research", given, "long")
-    wait_for(lambda: states(deck, [long]) == ["leased"], "begun", seconds=60)
+    wait_for(lambda: states(deck, [long]) == ["leased"], "begun")
     worker = worker_of(deck)
     status, answer = deck.call("POST", f"/tasks/{long}/cancel", {"reason": "changed my mind"})
     assert status == 200, answer
     after = submit(deck, "monitoring", {}, "after")
-    wait_for(lambda: states(deck, [after]) == ["completed"], "the next one", seconds=60)
+    wait_for(lambda: states(deck, [after]) == ["completed"], "the next one")
     assert states(deck, [long]) == ["cancelled"]
     assert worker_of(deck) == worker
     held = submit(deck, "research", given, "held")
-    wait_for(lambda: states(deck, [held]) == ["leased"], "begun", seconds=60)
+    wait_for(lambda: states(deck, [held]) == ["leased"], "begun")
     wait_for(lambda: children_of(worker), "a process for the study")
     study = children_of(worker)
     deck.process.kill()
-    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker's end", seconds=15)
+    wait_for(lambda: ended(worker), "the worker's end")
     for child in study:
-        wait_for(lambda child=child: ended(child), "the study's end", seconds=2)
+        wait_for(lambda child=child: ended(child), "the study's end")
     command = ("-m", "quarterdeck", "demo", "--data-dir", str(deck.data_dir), "--port", "0")
-    with opened(launch(deck.data_dir, *command, "--speed", "50")) as again:
-        wait_for(lambda: states(again, [held]) == ["completed"], "what it held", seconds=60)
+    with opened(launch(deck.data_dir, *command, *STILL)) as again:
+        wait_for(lambda: states(again, [held]) == ["completed"], "what it held")
         assert again.get(f"/tasks/{held}")["agent"] == "desk"
         assert worker_of(again) != worker

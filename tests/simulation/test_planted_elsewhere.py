@@ -16,15 +16,17 @@ from quarterdeck.adapters.brokers import asking
 from quarterdeck.execution.core import pace_controls
 from quarterdeck.execution.core.book import Book
 from quarterdeck.execution.core.evidence import UNBOUNDED
+from quarterdeck.execution.core.limits_book import LimitBook
 from quarterdeck.execution.core.orders import MOVES
 from quarterdeck.execution.service import restraining
 from quarterdeck.kernel.vocabulary import OrderStatus
-from quarterdeck.risk.service import stopping
+from quarterdeck.risk.service import multipliers, outcomes, stopping
 from tests.contracts import test_broker as contracts
 from tests.simulation.planting import Plant, around, patched
 from tests.unit.execution import test_orders as orders
 from tests.unit.execution import test_restraining as restrained
 from tests.unit.risk import test_credit as lines
+from tests.unit.risk import test_outcomes as earned
 
 
 async def sent_again(original: Any, broker: Any, client_id: str) -> Any:
@@ -55,8 +57,21 @@ def at_once(original: Any, held: Any, stops: Any, *, band: float, loosening: flo
     return original(held, stops, band=band, loosening=1e9)
 
 
-def not_kept(original: Any, step: Any, level: Any, limits: Any) -> None:
-    original(step, level, {n: v for n, v in limits.items() if n != "max_stop_distance_ratio"})
+def not_kept(original: Any, step: Any, level: Any, limits: Any, *, share: Any) -> None:
+    kept = {n: v for n, v in limits.items() if n != "max_stop_distance_ratio"}
+    original(step, level, kept, share=share)
+
+
+def share_not_kept(original: Any, step: Any, level: Any, limits: Any, *, share: Any) -> None:
+    original(step, level, limits, share=None)
+
+
+def all_earned(original: Any, self: Any, agent: str, units: int) -> int:
+    return units
+
+
+def taught_nothing(original: Any, sizes: Any, outcome: float, brake: float) -> Any:
+    return sizes
 
 
 def unexplained(original: Any, *arguments: Any, **named: Any) -> Any:
@@ -112,6 +127,26 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
         "a stop distance changes without its causes",
         around(stopping, "stop_causes", unexplained),
         lines.test_a_stop_is_in_force_after_ten_trades_nearer_at_once_and_further_at_a_pace,
+    ),
+    (
+        "what an agent's trades have earned scales nothing",
+        around(LimitBook, "earned", all_earned),
+        restrained.test_what_an_agents_trades_have_earned_scales_its_learned_position_limits,
+    ),
+    (
+        "a restart forgets what an agent's trades have earned",
+        around(restraining, "write_learned", share_not_kept),
+        restrained.test_what_an_agents_trades_have_earned_scales_its_learned_position_limits,
+    ),
+    (
+        "a size changes without its causes",
+        around(multipliers, "size_causes", unexplained),
+        earned.test_everybody_begins_with_half_and_is_told_why,
+    ),
+    (
+        "trades teach no size",
+        around(outcomes, "learned", taught_nothing),
+        earned.test_bad_trades_tighten_at_once_and_good_ones_loosen_slowly_on_evidence,
     ),
 )
 

@@ -539,6 +539,7 @@ def test_an_agents_record_moves_its_credit_line_in_the_same_slice() -> None:
     told = now.brief(line.risk, GetRiskBrief(), agent_caller("a"))
     assert told.credit is not None
     assert told.deck_credit == told.credit
+    assert told.size_share == 0.5
     losses = line.risk.stressing().standing({}).scenarios
     shares = [one.losses[0].equity_fraction for one in losses if one.reason is None]
     assert shares

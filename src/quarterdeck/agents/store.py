@@ -135,6 +135,11 @@ def _save_new(task: Task, step: Step) -> None:
         on_failure=task.on_failure.value,
         ceiling_units=task.ceiling_units,
         autonomy=task.autonomy.value,
+        deadline_at=task.deadline_at,
+        deadline_slice=task.deadline_slice,
+        urgent_at=task.urgent_at,
+        raised=int(task.raised),
+        late=int(task.late),
     )
 
 
@@ -166,6 +171,8 @@ def _save_changed(task: Task, step: Step) -> None:
         begun=int(task.begun),
         moves=task.moves,
         factors=_factors(task),
+        raised=int(task.raised),
+        late=int(task.late),
     )
 
 
@@ -200,6 +207,7 @@ def _save_result(task: Task, step: Step) -> None:
         finished_machine_at=task.finished_machine_at,
         finish_order=task.finish_order,
         lease_until=task.lease_until,
+        late=int(task.late),
     )
 
 
@@ -263,7 +271,8 @@ def task_of(row: Row) -> Task:
     """Return the task that ``row`` holds."""
     body = _parsed(row, "input", "depends_on", "result", "requires", "factors", "tried")
     body["by"] = body.pop("submitter")
-    body["begun"] = bool(body["begun"])
+    for name in ("begun", "raised", "late"):
+        body[name] = bool(body[name])
     return msgspec.convert(body, Task)
 
 

@@ -74,7 +74,12 @@ CREATE TABLE tasks (
   autonomy TEXT NOT NULL,  -- hashed
   begun INTEGER NOT NULL,  -- hashed
   moves INTEGER NOT NULL,  -- hashed
-  answered TEXT  -- hashed
+  answered TEXT,  -- hashed
+  deadline_at INTEGER,  -- unhashed
+  deadline_slice INTEGER,  -- hashed
+  urgent_at INTEGER,  -- unhashed
+  raised INTEGER NOT NULL,  -- hashed
+  late INTEGER NOT NULL  -- hashed
 ) STRICT;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
@@ -171,12 +176,12 @@ INSERT INTO tasks (number, task_id, type, title, capability, priority, submitter
   depends_on, max_attempts, lease_ns, submitted_at, submitted_slice, state, attempt,
   settled_attempt, ready_machine_at, requires, strategy, order_key, tried, not_before,
   expires_at, expires_slice, on_failure, progress, note, ceiling_units, autonomy,
-  begun, moves)
+  begun, moves, deadline_at, deadline_slice, urgent_at, raised, late)
 VALUES (:number, :task_id, :type, :title, :capability, :priority, :submitter, :entry, :input,
   :depends_on, :max_attempts, :lease_ns, :submitted_at, :submitted_slice, :state, 0, 0,
   :ready_machine_at, :requires, :strategy, :order_key, '[]', :not_before,
   :expires_at, :expires_slice, :on_failure, NULL, '', :ceiling_units, :autonomy,
-  1, 0)
+  1, 0, :deadline_at, :deadline_slice, :urgent_at, :raised, :late)
 
 -- task_changed --
 UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
@@ -186,7 +191,7 @@ UPDATE tasks SET state = :state, agent = :agent, attempt = :attempt,
   started_machine_at = :started_machine_at, finished_machine_at = :finished_machine_at,
   lease_until = :lease_until, order_key = :order_key, factors = :factors,
   tried = :tried, not_before = :not_before, progress = :progress, note = :note,
-  begun = :begun, moves = :moves
+  begun = :begun, moves = :moves, raised = :raised, late = :late
 WHERE number = :number
 
 -- task_leased --
@@ -198,7 +203,7 @@ WHERE number = :number
 -- task_completed --
 UPDATE tasks SET state = :state, settled_attempt = :attempt, reason = NULL, result = :result,
   finished_at = :finished_at, finished_machine_at = :finished_machine_at,
-  finish_order = :finish_order, lease_until = :lease_until
+  finish_order = :finish_order, lease_until = :lease_until, late = :late
 WHERE number = :number AND agent = :agent AND attempt = :attempt
 
 -- task_answered --
@@ -301,7 +306,8 @@ SELECT * FROM schedule_fires WHERE number < :before ORDER BY number DESC LIMIT :
 SELECT type AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
   SUM(state = 'failed' AND attempt = 0) AS never_begun,
-  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
+  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves, SUM(late) AS missed,
+  SUM(state = 'completed' AND NOT late AND COALESCE(deadline_at, deadline_slice) IS NOT NULL) AS met,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
 
@@ -309,7 +315,8 @@ FROM tasks WHERE number > :after GROUP BY type ORDER BY type LIMIT 1000
 SELECT agent AS name, COUNT(*) AS tasks, SUM(state = 'completed') AS completed, SUM(state = 'failed') AS failed,
   SUM(state = 'dead') AS dead, SUM(state = 'cancelled') AS cancelled,
   SUM(state = 'failed' AND attempt = 0) AS never_begun,
-  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves,
+  SUM(MAX(attempt - moves - 1, 0)) AS retries, SUM(moves) AS moves, SUM(late) AS missed,
+  SUM(state = 'completed' AND NOT late AND COALESCE(deadline_at, deadline_slice) IS NOT NULL) AS met,
   AVG(CASE WHEN state = 'completed' THEN (finished_machine_at - started_machine_at) / 1e6 END) AS worked_ms
 FROM tasks WHERE number > :after AND agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000
 
@@ -335,5 +342,6 @@ FROM tasks WHERE number > :after
 
 -- spans --
 SELECT * FROM tasks
-WHERE number < :before AND started_machine_at IS NOT NULL AND (:agent IS NULL OR agent = :agent)
+WHERE number < :before AND started_machine_at IS NOT NULL
+  AND (state = 'leased' OR finished_machine_at IS NOT NULL) AND (:agent IS NULL OR agent = :agent)
 ORDER BY number DESC LIMIT :limit

@@ -211,6 +211,7 @@ class Deck:
                 one.performance.hear,
                 one.portfolio.hear,
                 one.rebalancing.hear,
+                one.allocation.hear,
             ),
             OrderFilled: (
                 one.performance.hear,

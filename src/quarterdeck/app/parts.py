@@ -169,7 +169,9 @@ class Capabilities:
             accounts=ExecutionAccounts(self.execution),
         )
         self.allocation = AllocationService(
-            treasury=ExecutionAccounts(self.execution), charges=AgentCharges(self.agents)
+            treasury=ExecutionAccounts(self.execution),
+            charges=AgentCharges(self.agents),
+            configured=config.portfolio.allocation,
         )
         self.alerts = AlertsService(rules=rules_of(config.alerts), numbers=PUBLISHED)
 

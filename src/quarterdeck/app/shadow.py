@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from quarterdeck.execution.model import OrderView, RaiseStop, SubmitOrder
 from quarterdeck.execution.ports import Pace
 from quarterdeck.execution.service import ExecutionService
 from quarterdeck.execution.service.desk import Desk
+from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.ids import AccountId, AgentId, RunId
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.time import Nanos
@@ -37,6 +40,9 @@ from quarterdeck.runtime.sequencer import Binding, Routes, Sequencer, Step
 from quarterdeck.runtime.stopflag import StopFlag
 
 AGENTS = tuple(f"drill-{number}" for number in range(1, 6))
+PAUSE_S = 0.05
+RETRIES = 600
+"""How long, and how many times, a command waits for a journal that does not admit it yet."""
 
 
 class Shadow:
@@ -146,7 +152,12 @@ class Shadow:
         return answer
 
     async def said(self, command: Command, caller: Caller = OPERATOR_CALLER) -> object:
-        """Carry ``command`` out and return the answer once it is on disk."""
+        """Carry ``command`` out, as soon as the journal admits it, and return the answer once it is on disk."""
+        for _ in range(RETRIES):
+            # A disk that is busy with the run itself says nothing of the stop.
+            with suppress(Overloaded):
+                return (await self.sequencer.submit(command, caller)).answer
+            await asyncio.sleep(PAUSE_S)
         return (await self.sequencer.submit(command, caller)).answer
 
     def _bars(self, at: Nanos) -> BarsClosed:

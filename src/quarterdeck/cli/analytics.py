@@ -13,7 +13,7 @@ import numpy as np
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.kernel.vocabulary import REGIMES
-from quarterdeck.library.bars import Bars, coarser, read_bars
+from quarterdeck.library.bars import STALE_AFTER, Bars, coarser, read_bars
 from quarterdeck.library.plot import COLOURS, ribbon
 from quarterdeck.library.regimes import RegimeHistory, detect_regimes
 from quarterdeck.library.talib import FloatArray, talib_indicator
@@ -32,6 +32,7 @@ class Options:
     timeframe: str | None
     session: str | None
     stamps: Literal["begin", "close"] | None
+    stale_after: float | None
     talib: tuple[str, ...]
     plot: Path | None
     as_json: bool
@@ -111,7 +112,11 @@ def _talib(bars: Bars, text: str) -> dict[str, dict[str, FloatArray]]:
 def _read(options: Options) -> Bars:
     if options.last < 1:
         raise InvalidInput.of("--last", options.last, "1 bar or more")
-    bars = read_bars(options.file, symbols=options.symbols)
+    stale_after = STALE_AFTER if options.stale_after is None else options.stale_after
+    bars = read_bars(options.file, symbols=options.symbols, stale_after=stale_after)
+    if bars.one_sided or bars.crossed:
+        left_out = f"{bars.one_sided} quotes without both sides, {bars.crossed} crossed"
+        print(f"{options.file}: {left_out}: left out", file=sys.stderr)
     if options.timeframe is not None:
         stamps = options.stamps or "begin"
         bars = coarser(bars, options.timeframe, session=options.session, stamps=stamps)

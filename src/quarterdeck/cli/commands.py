@@ -429,6 +429,7 @@ def _analytic(options: argparse.Namespace, which: str) -> int:
         timeframe=options.timeframe,
         session=options.session,
         stamps=options.stamps,
+        stale_after=options.stale_after,
         talib=tuple(options.talib or ()),
         plot=options.plot,
         as_json=options.json,

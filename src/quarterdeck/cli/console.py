@@ -21,8 +21,11 @@ from quarterdeck.cli.columns import lined_up, second
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Unavailable
 
 TIMEOUT_S = 10.0
-SEEN_S = 1.0
+SEEN_S = 5.0
 """How long the stop waits for the deck to confirm that it saw the flag."""
+BUSY_S = 30.0
+"""How long in all a deck that is pressed is asked again, each time when it says to come back."""
+PRESSED = 429
 
 Answer = dict[str, Any]
 
@@ -132,7 +135,9 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
         return 0
     print(f"STOP raised in {in_force_ms:.1f} ms (epoch {epoch})")
     if not confirmed:
-        print("no running deck confirmed it within 1 s; a deck that starts now starts stopped")
+        print(
+            f"no running deck confirmed it within {SEEN_S:g} s; a deck that starts now starts stopped"
+        )
     elif answer is not None:
         print(_stop_line(answer))
     return 0
@@ -358,7 +363,10 @@ def running_deck(data_dir: Path) -> dict[str, str]:
 
 
 def call_deck(deck: dict[str, str], method: str, path: str, body: Answer | None = None) -> Answer:
-    """Call the deck and return its answer; a refusal is raised."""
+    """Call the deck and return its answer; a refusal is raised.
+
+    A deck that is pressed refuses before it begins anything: it is asked again when it says so.
+    """
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - the address is the deck's own, from deck.json
         f"{deck['url']}/api/v1{path}",
@@ -366,16 +374,26 @@ def call_deck(deck: dict[str, str], method: str, path: str, body: Answer | None 
         method=method,
         headers={"Authorization": f"Bearer {deck['key']}", "Content-Type": "application/json"},
     )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
-            answer: Answer = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        raise _refusal(error) from None
-    except OSError as error:
-        raise Unavailable(
-            f"the deck at {deck['url']} does not answer ({error}); is it still running?"
-        ) from None
+    # Whatever proxy the environment names: a deck is reached directly.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    left_s = BUSY_S
+    while True:
+        try:
+            with opener.open(request, timeout=TIMEOUT_S) as response:
+                answer: Answer = json.load(response)
+                return answer
+        except urllib.error.HTTPError as error:
+            after = error.headers.get("retry-after", "")
+            pause_s = max(1.0, float(after)) if after.isdecimal() else BUSY_S
+            if error.code != PRESSED or left_s <= pause_s:
+                raise _refusal(error) from None
+            error.close()
+        except OSError as error:
+            raise Unavailable(
+                f"the deck at {deck['url']} does not answer ({error}); is it still running?"
+            ) from None
+        left_s -= pause_s
+        time.sleep(pause_s)
 
 
 def _refusal(error: urllib.error.HTTPError) -> DomainError:

@@ -98,8 +98,16 @@ def add_indicators(subparsers: Commands) -> None:
 
 
 def _analytic(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="bars or closes, CSV or Parquet")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="bars, closes or quotes, CSV or Parquet"
+    )
     parser.add_argument("--symbols", metavar="A,B", help="only these symbols")
+    parser.add_argument(
+        "--stale-after",
+        type=float,
+        metavar="SECONDS",
+        help="of quotes as ticks: how long a bid or an ask counts after it was last told of (default 60)",
+    )
     parser.add_argument(
         "--timeframe",
         metavar="T",

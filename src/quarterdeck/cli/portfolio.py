@@ -9,6 +9,7 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from quarterdeck.cli.console import Answer, ask
+from quarterdeck.cli.rebalance import group_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -185,14 +186,28 @@ def _arranged(options: argparse.Namespace) -> Answer:
         "max_share": options.max_share,
         "vol_cap": options.vol_cap,
         "confidence": options.confidence,
+        "groups": [group_of(text, members="agents") for text in options.group],
+        "max_turnover": options.max_turnover,
+        "max_change": options.max_change,
     }
 
 
 def _allocation(found: Answer) -> list[str]:
     asked = found["allocation"]
     told = "no allocation is arranged"
+    if found["waiting"]:
+        told += f"; the configured one waits for {', '.join(found['waiting'])}"
     if asked is not None:
         told = f"{asked['objective']} of {asked['sessions']} sessions, {asked['mode']}"
+        told += "".join(
+            f", {one['low']:g} to {one['high']:g} to {one['name']} ({', '.join(one['agents'])})"
+            for one in asked["groups"]
+        )
+        told += "".join(
+            f", {text} at most {asked[name]:g}"
+            for name, text in (("max_turnover", "turnover"), ("max_change", "change of a share"))
+            if asked[name] is not None
+        )
     lines = [told, f"{'AGENT':<24}{'SESSIONS':>9}{'EQUITY':>16}{'SHARE':>9}{'BEST':>9}"]
     for row in found["rows"]:
         best = "-" if row["target"] is None else f"{row['target']:.4f}"

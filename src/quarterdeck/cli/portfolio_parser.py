@@ -98,8 +98,14 @@ def _allocation(
     for name, text in (
         ("vol-cap", "largest deviation of a session's return, for max-return"),
         ("confidence", "of min-cvar"),
+        ("max-turnover", "largest half sum of changes of shares at a time"),
+        ("max-change", "largest change of a share at a time"),
     ):
         allocate.add_argument(f"--{name}", type=float, metavar="X", help=text)
+    allocate.add_argument(
+        "--group", action="append", default=[], metavar="NAME=A+B:LOW:HIGH",
+        help="between which shares these agents have together",
+    )  # fmt: skip
     carry = actions.add_parser("carry", help="move capital to the best shares now")
     end = actions.add_parser("end-allocation", help="share capital out no longer")
     for action in (carry, end):

@@ -110,11 +110,12 @@ def _limits(options: argparse.Namespace) -> Answer | None:
         if text is not None:
             found[name] = weights(text, option=f"--{name.replace('_', '-')}")
     if options.group:
-        found["groups"] = [_group(text) for text in options.group]
+        found["groups"] = [group_of(text, members="symbols") for text in options.group]
     return found or None
 
 
-def _group(text: str) -> Answer:
+def group_of(text: str, *, members: str) -> Answer:
+    """Return the group typed as ``NAME=A+B:LOW:HIGH``, its members under the name of their field."""
     name, _, rest = text.partition("=")
     parts = rest.split(":")
     try:
@@ -122,9 +123,10 @@ def _group(text: str) -> Answer:
     except ValueError:
         low = high = float("nan")
     if not name or low != low or high != high:
-        raise InvalidInput.of("--group", text, "NAME=A+B:LOW:HIGH, or NAME=:LOW:HIGH of a sector")
-    symbols = [one for one in parts[0].split("+") if one]
-    return {"name": name, "symbols": symbols, "low": low, "high": high}
+        sector = ", or NAME=:LOW:HIGH of a sector" if members == "symbols" else ""
+        raise InvalidInput.of("--group", text, f"NAME=A+B:LOW:HIGH{sector}")
+    named = [one for one in parts[0].split("+") if one]
+    return {"name": name, members: named, "low": low, "high": high}
 
 
 def _mandate(options: argparse.Namespace) -> Answer:

@@ -204,7 +204,7 @@ def _fit(row: Answer) -> str:
     ]
     persistence = row["shock"] + row["fall_shock"] / 2 + row["memory"]
     return (
-        f"{row['at']}  {row['symbol']:<8} {state}; persistence {persistence:.4f}, "
+        f"{row['at']}  {row['symbol']:<8} {state}; {row['bars']} bars, persistence {persistence:.4f}, "
         f"{', '.join(weights) or 'not heard yet'}; {row['model']}"
     )
 
@@ -247,7 +247,8 @@ def _credit(row: Answer) -> str:
     factors = ", ".join(f"{name} {value:.2f}" for name, value in row["factors"].items())
     return (
         f"{row['agent']:<16}{money(row['credit']):>16}  share {row['share']:.2f}, {factors or '-'}; "
-        f"{row['bars']} bars, more would gain at least {least}; stops at {row['stop_distance']:.1f} "
+        f"{row['bars']} bars, more would gain at least {least}; positions at {row['size']:.0%} of their "
+        f"limits, in force {_or_dash(row['size_in_force'], 2)}; stops at {row['stop_distance']:.1f} "
         f"volatilities ({row['trades']} trades), furthest {_or_dash(row['stop_in_force'])}"
     )
 

@@ -9,6 +9,7 @@ import urllib.parse
 
 from quarterdeck.cli.columns import second
 from quarterdeck.cli.console import Answer, ask
+from quarterdeck.cli.task_options import task_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,13 +28,21 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "submit":
+            body = task_of(options) | {"depends_on": options.after or []}
+            body["idempotency_key"] = options.key or f"submit-{secrets.token_hex(8)}"
+            answer = ask(options.data_dir, "POST", "/tasks", body)
+            lines = [_task(answer)]
+        case "show":
+            answer = ask(options.data_dir, "GET", _path(options.task))
+            lines = _whole(answer)
         case "list":
             query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
             answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
             lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
         case "redrive" | "cancel" | "dismiss":
-            path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
-            body: Answer = {"reason": options.reason}
+            path = f"{_path(options.task)}/{options.action}"
+            body = {"reason": options.reason}
             if options.action == "redrive":
                 body["idempotency_key"] = f"redrive-{secrets.token_hex(8)}"
             answer = ask(options.data_dir, "POST", path, body)
@@ -64,6 +73,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _path(task: str) -> str:
+    return f"/tasks/{urllib.parse.quote(task, safe='')}"
+
+
+def _whole(row: Answer) -> list[str]:
+    """Return one task with how far it is and what came of it."""
+    lines = [_task(row)]
+    if row["progress_fraction"] is not None and row["state"] == "leased":
+        lines.append(f"  {row['progress_fraction']:.0%} done: {row['note'] or 'no word'}")
+    if row["result"] is not None:
+        lines.append(json.dumps(row["result"], indent=2))
+    return lines
+
+
 def _task(row: Answer) -> str:
     return (
         f"{row['task_id']}  {row['state']:<12}{row['priority']:<9}{row['type']:<13}{row['title']}"
@@ -85,6 +108,8 @@ def standing(now: Answer, *, head: str) -> list[str]:
     counts = ", ".join(f"{n} {state}" for state, n in now["counts"].items() if n)
     used = "no agent" if now["utilisation"] is None else f"{now['utilisation']:.0%} of all slots"
     lines = [f"{head:<10}{counts or 'no task'}; {used} in use"]
+    if now["late"]:
+        lines.append(f"  {now['late']} open tasks are past their deadline")
     if now["dead_letters"]:
         lines.append(
             f"  {now['dead_letters']} dead letters: quarterdeck work list --state dead, then redrive or dismiss"
@@ -114,6 +139,11 @@ def _report(answer: Answer) -> list[str]:
             f"  {row['name']:<18}{row['tasks']} tasks, {row['completed']} completed"
             + ("" if good is None else f" ({good:.0%} of what ended)")
             + f", {row['retries']} retries, {row['dead']} dead, {row['moves']} moved"
+            + (
+                f", {row['met']} by their deadline, {row['missed']} not"
+                if row["met"] + row["missed"]
+                else ""
+            )
         )
     return lines
 

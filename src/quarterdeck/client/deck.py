@@ -46,8 +46,9 @@ class Line:
     """The connection to a deck: opened by the first request, closed by ``close``.
 
     A request that did not get through is sent again with the same idempotency key, a few times
-    with growing pauses; one that must not be repeated only if it never left. Proxies named by the
-    environment are not used: a deck is reached directly.
+    with growing pauses; one that must not be repeated only if it never left. What a pressed deck refused
+    (429) is sent again when it says to come back. Proxies named by the environment are not used: a deck
+    is reached directly.
     """
 
     def __init__(
@@ -95,8 +96,8 @@ class Line:
     def _send(self, request: wire.Request) -> tuple[int, bytes]:
         import httpx2
 
-        client = self._opened()
-        for pause_s in (*wire.pauses(), None):
+        client, pauses, waited_s = self._opened(), iter(wire.pauses()), 0.0
+        while True:
             try:
                 response = client.request(
                     request.method,
@@ -106,13 +107,17 @@ class Line:
                 )
             except httpx2.TransportError as error:
                 unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+                pause_s = next(pauses, None)
                 if pause_s is None or not (unsent or request.repeatable):
                     text = f"{type(error).__name__}: {error}"
                     raise DeckError("UNREACHABLE", text) from None
-                self._pause(pause_s)
             else:
-                return response.status_code, response.content
-        raise AssertionError("the last attempt returns or raises")
+                status, after = response.status_code, response.headers.get("retry-after")
+                pause_s = wire.again_after_s(status, after, waited_s=waited_s)
+                if pause_s is None:
+                    return status, response.content
+                waited_s += pause_s
+            self._pause(pause_s)
 
     def _opened(self) -> httpx2.Client:
         if self._client is None:

@@ -15,7 +15,10 @@ from quarterdeck.risk.model import RiskBrief
 
 
 class MarketBrief(msgspec.Struct, frozen=True, kw_only=True):
-    """One instrument as its agent should see it now; null where the deck has no such number yet."""
+    """One instrument as its agent should see it now; null where the deck has no such number yet.
+
+    ``size_multiplier`` and ``position_limit`` are the instrument's times the agent's own ``size_share``.
+    """
 
     symbol: str
     price: Decimal | None

@@ -57,6 +57,9 @@ ATTEMPTS = 4
 """How often a request is sent at most; each time with the same idempotency key."""
 FIRST_PAUSE_S = 0.2
 """The pause before the second attempt; it doubles before each further one."""
+BUSY_S = 30.0
+"""How long in all a deck that is pressed is asked again, each time when it says to come back."""
+PRESSED = 429
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 _PART = re.compile(r"\{(\w+)\}")
@@ -214,6 +217,17 @@ def answer_of(kind: type[Given], *, status: int, body: bytes) -> Given:
 def pauses() -> tuple[float, ...]:
     """Return the pauses between attempts, in seconds."""
     return tuple(FIRST_PAUSE_S * 2**n for n in range(ATTEMPTS - 1))
+
+
+def again_after_s(status: int, retry_after: str | None, *, waited_s: float) -> float | None:
+    """Return when to send again what a pressed deck refused, ``None`` if that is for the caller to judge.
+
+    A deck that is pressed refuses before it begins anything, so whatever was asked may be sent again.
+    """
+    if status != PRESSED or retry_after is None or not retry_after.isdecimal():
+        return None
+    pause_s = max(FIRST_PAUSE_S, float(retry_after))
+    return pause_s if waited_s + pause_s <= BUSY_S else None
 
 
 def key_or_fresh(idempotency_key: str | None) -> str:

@@ -34,6 +34,7 @@ CREATE TABLE execution_learned_levels (
   max_credit_notional INTEGER,  -- hashed
   max_stop_distance_ratio INTEGER,  -- hashed
   max_account_notional INTEGER,  -- hashed
+  position_share_parts INTEGER,  -- hashed
   at INTEGER NOT NULL,  -- hashed
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -405,17 +406,19 @@ SELECT clusters FROM execution_moving
 
 -- learned_level_saved --
 INSERT INTO execution_learned_levels
-(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, max_account_notional, at)
+(scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio, max_account_notional,
+position_share_parts, at)
 VALUES (:scope, :subject, :trading_state, :max_credit_notional, :max_stop_distance_ratio,
-:max_account_notional, :at)
+:max_account_notional, :position_share_parts, :at)
 ON CONFLICT (scope, subject) DO UPDATE SET trading_state = excluded.trading_state,
   max_credit_notional = excluded.max_credit_notional,
   max_stop_distance_ratio = excluded.max_stop_distance_ratio,
-  max_account_notional = excluded.max_account_notional, at = excluded.at
+  max_account_notional = excluded.max_account_notional,
+  position_share_parts = excluded.position_share_parts, at = excluded.at
 
 -- learned_levels --
 SELECT scope, subject, trading_state, max_credit_notional, max_stop_distance_ratio,
-max_account_notional
+max_account_notional, position_share_parts
 FROM execution_learned_levels
 ORDER BY scope, subject
 

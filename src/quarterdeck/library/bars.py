@@ -8,11 +8,22 @@ import numpy as np
 
 from quarterdeck.adapters.feeds.bars import Bars, BarSlice, frozen, slices
 from quarterdeck.adapters.feeds.files import MAX_BARS, MAX_BYTES, Repair, read_bars
+from quarterdeck.adapters.feeds.ticks import STALE_AFTER
 from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.market.core.sessions import SECOND, session_of
 from quarterdeck.market.core.timeframes import TIMEFRAMES, aggregated
 
-__all__ = ["MAX_BARS", "MAX_BYTES", "BarSlice", "Bars", "Repair", "coarser", "read_bars", "slices"]
+__all__ = [
+    "MAX_BARS",
+    "MAX_BYTES",
+    "STALE_AFTER",
+    "BarSlice",
+    "Bars",
+    "Repair",
+    "coarser",
+    "read_bars",
+    "slices",
+]
 
 
 def coarser(
@@ -81,4 +92,6 @@ def coarser(
         dropped=bars.dropped,
         closes_only=False,
         variance=joined[7],
+        one_sided=bars.one_sided,
+        crossed=bars.crossed,
     )

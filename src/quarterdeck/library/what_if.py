@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from quarterdeck.kernel.errors import InvalidInput, NotEnoughData
 from quarterdeck.library.bars import Bars, slices
-from quarterdeck.risk.core.adapt import learned_from, mixture, moved, nothing_learned, policies
+from quarterdeck.risk.core.adapt import EVIDENCE_BARS, FIRST, RATES
 from quarterdeck.risk.core.bank import (
     COLUMNS,
     MIN_CLOSES,
@@ -19,6 +19,7 @@ from quarterdeck.risk.core.bank import (
     slow_volatility,
     update_bank,
 )
+from quarterdeck.risk.core.learning import follow_holding
 from quarterdeck.risk.core.limits import banded_multiplier, volatility_multiplier
 from quarterdeck.risk.core.timeframes import constants_for
 
@@ -138,21 +139,12 @@ def _by_volatility(now: FloatArray, slow: FloatArray) -> FloatArray:
 
 
 def _by_credit(close: FloatArray, now: FloatArray, slow: FloatArray) -> FloatArray:
-    learner, wealth, peak, expected = nothing_learned(), 1.0, 1.0, 0.0
-    said: tuple[float, ...] = ()
-    sizes = np.full(close.size, np.nan)
-    for t in range(close.size):
-        if said:
-            earned = float(close[t] / close[t - 1] - 1.0)
-            wealth *= 1.0 + earned
-            peak = max(peak, wealth)
-            if expected > 0.0:
-                learner = learned_from(learner, earned / expected, said)
-        if np.isfinite(now[t]):
-            scale = volatility_multiplier(float(now[t]), float(slow[t]))
-            said = policies(volatility=scale, condition=1.0, drawdown=1.0 - wealth / peak)
-            learner = moved(learner, mixture(learner, said))
-            expected, sizes[t] = float(now[t]), learner.held
+    sizes, scale = np.empty(close.size), np.full(close.size, np.nan)
+    for t in np.flatnonzero(np.isfinite(now)).tolist():
+        scale[t] = volatility_multiplier(float(now[t]), float(slow[t]))
+    rates = np.array(RATES)
+    # Copies: a strided array would compile the kernel a second time.
+    follow_holding(close.copy(), now.copy(), scale, rates, EVIDENCE_BARS, FIRST, sizes)
     return sizes
 
 

@@ -205,6 +205,7 @@ CREATE TABLE risk_fits (
   symbol TEXT NOT NULL,  -- hashed
   accepted INTEGER NOT NULL,  -- hashed
   reason TEXT NOT NULL,  -- hashed
+  bars INTEGER NOT NULL,  -- hashed
   loss REAL,  -- hashed
   plain_loss REAL,  -- hashed
   parameters TEXT NOT NULL,  -- hashed
@@ -213,11 +214,12 @@ CREATE TABLE risk_fits (
 
 -- fit_saved --
 INSERT INTO risk_fits
-(number, slice, at, symbol, accepted, reason, loss, plain_loss, parameters, model)
-VALUES (:number, :slice, :at, :symbol, :accepted, :reason, :loss, :plain_loss, :parameters, :model)
+(number, slice, at, symbol, accepted, reason, bars, loss, plain_loss, parameters, model)
+VALUES (:number, :slice, :at, :symbol, :accepted, :reason, :bars, :loss, :plain_loss, :parameters,
+:model)
 
 -- fits --
-SELECT slice, at, symbol, accepted, reason, loss, plain_loss, parameters, model
+SELECT slice, at, symbol, accepted, reason, bars, loss, plain_loss, parameters, model
 FROM risk_fits ORDER BY number
 
 -- position_saved --

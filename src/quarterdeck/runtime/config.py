@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from quarterdeck.runtime.config_allocation import AllocationEntry
+
 MAX_AMOUNT = 10**9
 """Largest amount of money a configuration may name: what an agent's capital may be."""
 
@@ -366,6 +368,7 @@ class PortfolioSection(_Section, frozen=True):
     sectors: tuple[SectorEntry, ...] = ()
     benchmark: tuple[BenchmarkEntry, ...] = ()
     mandates: tuple[MandateEntry, ...] = ()
+    allocation: tuple[AllocationEntry, ...] = ()
 
 
 class ScheduleEntry(_Section, frozen=True):

@@ -32,6 +32,7 @@ KERNEL_MODULES = (
     "quarterdeck.risk.core.fitted",
     "quarterdeck.risk.core.joint",
     "quarterdeck.risk.core.judgement",
+    "quarterdeck.risk.core.learning",
     "quarterdeck.risk.core.validation",
     "quarterdeck.risk.core.watch",
     "quarterdeck.performance.core.measures",

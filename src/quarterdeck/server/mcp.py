@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mcp.types import CallToolRequestParams, CallToolResult, PaginatedRequestParams
 
 PATH = "/mcp"
-LOAD_S = 10.0
+LOAD_S = 20.0
 """How long a first request waits for the SDK to be loaded."""
 CALLER = "quarterdeck.caller"
 INSTRUCTIONS = (

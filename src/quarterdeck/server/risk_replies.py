@@ -25,6 +25,8 @@ def risk_line(brief: RiskBrief) -> Reply:
         line["credit"] = f"{brief.credit:.2f} gross ({brief.credit_share:.0%} of the limit)"
     if brief.deck_credit is not None:
         line["deck_credit"] = f"{brief.deck_credit:.2f} gross of all agents"
+    if brief.size_share is not None:
+        line["size"] = f"{brief.size_share:.0%} of position limits and sizes"
     if brief.stop_distance is not None:
         line["stop"] = f"{brief.stop_distance:.1f} forecast volatilities"
     if brief.clusters:

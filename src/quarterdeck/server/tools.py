@@ -36,11 +36,8 @@ from quarterdeck.server.risk_replies import level_reply, risk_line
 from quarterdeck.server.work_replies import schedules_reply, work_reply
 
 FULL = "full"
-DETAIL = {
-    "type": "string",
-    "enum": ["compact", FULL],
-    "description": "compact (default, at most 1 KB) or full",
-}
+_DETAIL = "compact (default, at most 1 KB) or full"
+DETAIL = {"type": "string", "enum": ["compact", FULL], "description": _DETAIL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +241,8 @@ TELLINGS: Mapping[str, Telling] = {
             "delay_s": "machine seconds until it may start",
             "expires_s": "cancelled unless done in so many machine seconds",
             "expires_bars": "cancelled unless done in so many bars",
+            "deadline_s": "counts as urgent near it",
+            "deadline_bars": "the same in bars",
             "on_failure": "of a dependency",
             "cost_ceiling": "decimal text; only agents that charge no more",
             "autonomy": "least level of the agent",

@@ -275,6 +275,7 @@ def memory(service: AgentsService) -> dict[str, object]:
         "agenda": service.agenda,
         "findings": board.findings,
         "letters": board.letters,
+        "late": board.late,
         "judgements": service.judgements,
         "schedules": (service.schedules, service.last_fire),
     }

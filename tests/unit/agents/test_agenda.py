@@ -114,6 +114,7 @@ def test_every_slice_publishes_how_full_everybody_is(deck) -> None:
     said = [m for m in deck.bars().messages if isinstance(m, NumbersPublished)]
     assert [(m.name, dict(m.values)) for m in said] == [
         ("agents.dead_letters_count", {"deck": 0.0}),
+        ("agents.late_tasks_count", {"deck": 0.0}),
         ("agents.ready_tasks_count", {"deck": 1.0}),
         ("agents.utilisation_fraction", {"trend": 1 / 3}),
     ]

@@ -61,6 +61,8 @@ def act(deck: OneServiceDeck, action: str, pick: int) -> None:
                 delay_s=pick % 4 * 7,
                 expires_s=(None, 40, 200)[pick % 3],
                 expires_bars=(None, 3)[pick % 2],
+                deadline_s=(None, 30)[pick % 11 % 2],
+                deadline_bars=(None, 2)[pick % 13 % 2],
                 strategy=("", "a")[pick % 7 % 2],
             )
         case "dependent" if tasks:

@@ -44,6 +44,7 @@ def learned(deck: Deck) -> LearnedBook:
             reducing=False,
             credit_units=30_000 * 10**6,
             stop_ratio=1.5,
+            size_share=0.9,
         ),
         GateRestrained(
             at=Nanos(0),
@@ -67,6 +68,7 @@ def learned(deck: Deck) -> LearnedBook:
     assert (read.groups, read.credit) == (lived.groups, lived.credit)
     assert read.together == lived.together == 40_000 * 10**6
     assert read.stops["a"] == pytest.approx(lived.stops["a"], abs=1e-8)
+    assert read.shares == lived.shares == {"a": 0.9}
     assert read.var[0] == pytest.approx(lived.var[0], abs=1e-8)
     return lived
 
@@ -89,6 +91,19 @@ def test_what_the_gate_passes_is_within_the_book_and_a_little_more_is_not() -> N
     assert said(book, before, order, quantity=Decimal(1_501), symbol="CCC") == "credit line"
     many = said(book, before, order, quantity=Decimal(2_001), symbol="CCC")
     assert many == "credit line of the deck"
+
+
+def test_a_position_beyond_what_trades_have_earned_is_noticed() -> None:
+    deck = open_deck()
+    book = learned(deck)
+    book.groups = ()
+    deck.learn(0, 2_000 * 10**6)
+    before = now(deck)
+    order = deck.order("AAA", "buy", 18, 100)
+    assert order.status is OrderStatus.WORKING
+    assert said(book, before, order) is None
+    assert said(book, before, order, quantity=Decimal(19)) == "position size"
+    assert said(book, before, order, quantity=Decimal(19), symbol="BBB") is None
 
 
 def test_what_only_closes_passes_whatever_stands() -> None:

@@ -182,6 +182,44 @@ def test_a_claim_that_may_have_been_heard_is_not_said_again() -> None:
     assert unheard.deck().claim().claim is None
 
 
+def pressed() -> httpx2.Response:
+    answer = problem(429, code="JOURNAL_SLOW")
+    answer.headers["retry-after"] = "1"
+    return answer
+
+
+def test_what_a_pressed_deck_refused_is_sent_again_when_it_says_so_also_a_claim() -> None:
+    line, other = (Wire(pressed(), pressed(), ClaimAnswer(claim=None)) for _ in range(2))
+    assert line.deck().claim().claim is None
+    assert line.pauses == [1.0, 1.0]
+
+    async def ask() -> ClaimAnswer:
+        async with other.async_deck() as deck:
+            return await deck.claim()
+
+    assert asyncio.run(ask()).claim is None
+    assert other.pauses == line.pauses
+    assert len({request.content for request in line.seen}) == 1
+
+
+def test_a_deck_that_stays_pressed_is_given_up_and_says_so() -> None:
+    line = Wire(*[pressed() for _ in range(99)])
+    with pytest.raises(DeckError) as refusal:
+        line.deck().orders()
+    assert (refusal.value.code, refusal.value.status) == ("JOURNAL_SLOW", 429)
+    assert sum(line.pauses) == wire.BUSY_S
+
+
+@pytest.mark.parametrize("after", ["", "soon", "-1", "1.5", "9" * 30])
+def test_a_time_that_is_none_or_too_far_is_not_waited_for(after: str) -> None:
+    answer = problem(429, code="JOURNAL_SLOW")
+    answer.headers["retry-after"] = after
+    line = Wire(answer)
+    with pytest.raises(DeckError):
+        line.deck().orders()
+    assert line.pauses == []
+
+
 def test_a_refusal_tells_code_field_and_what_would_do() -> None:
     given = Claim(
         task_id="t", type=TaskType.ANALYSIS, title="t", capability="c", priority=Priority.LOW,

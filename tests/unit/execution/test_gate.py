@@ -198,12 +198,12 @@ def test_gross_exposure_counts_every_instrument_and_working_order() -> None:
 def test_a_learned_limit_holds_until_it_changes_and_none_is_the_person_s() -> None:
     deck = open_deck()
     bounds = deck.desk.bounds(AgentId("a"), 0)
-    assert deck.desk.position_limit(0, bounds) == deck.desk.terms.position_notional
+    assert deck.desk.position_limit("a", 0, bounds) == deck.desk.terms.position_notional
     deck.learn(0, 1_000_000_000, version=7)
     for _ in range(40):
         deck.bars({0: 10_000})
     deck.restart()
-    assert deck.desk.position_limit(0, bounds) == 1_000_000_000
+    assert deck.desk.position_limit("a", 0, bounds) == 1_000_000_000
 
 
 @pytest.mark.parametrize("limit", [None, 95, 100, 105])

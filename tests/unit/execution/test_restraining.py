@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from quarterdeck.execution.model import GetGate, GetStop, Scope, SetLimit
+from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import OrderStatus
 from quarterdeck.risk.model import (
@@ -97,6 +100,55 @@ def test_the_decks_credit_line_bounds_all_agents_together_and_never_loosens_a_pe
             deck.restart()
         (breach,) = deck.order("BBB", "buy", 10, 50, by="b").decision.breaches
         assert (breach.code, breach.limit) == ("ACCOUNT_EXPOSURE", 1_750)
+
+
+def test_what_an_agents_trades_have_earned_scales_its_learned_position_limits() -> None:
+    deck = open_deck()
+    deck.join("b")
+
+    def tell(scope: RiskScope, subject: str, share: float | None) -> None:
+        said = GateRestrained(
+            at=Nanos(0),
+            scope=scope,
+            subject=subject,
+            reducing=False,
+            credit_units=None,
+            size_share=share,
+        )
+        deck.tell([said])
+        deck.restart()
+
+    tell(RiskScope.AGENT, "a", 0.30000001)
+    # Nothing is learned of the instrument: the person's limit holds alone.
+    (free,) = {
+        deck.desk.position_limit(name, 0, deck.desk.bounds(AgentId(name), 0)) for name in "ab"
+    }
+    assert free == deck.desk.terms.position_notional
+    deck.learn(0, 2_000 * 10**6)
+    deck.restart()
+    refused = deck.order("AAA", "buy", 7, 100)
+    assert codes(refused) == ["POSITION_LIMIT"]
+    (breach,) = refused.decision.breaches
+    assert (breach.code, breach.limit, breach.level) == (
+        "POSITION_LIMIT",
+        Decimal("600.000020"),
+        "learned",
+    )
+    assert deck.order("AAA", "buy", 6, 100).status is OrderStatus.WORKING
+    assert deck.order("AAA", "buy", 20, 100, by="b").status is OrderStatus.WORKING
+    (row,) = [
+        r
+        for r in deck.ask(GetGate(agent=AgentId("a"))).limits
+        if r.name == "learned position limit"
+    ]
+    assert row.value == "600.00002"
+    # An instrument of the agent's name is no agent, and a share above 1 loosens nothing.
+    tell(RiskScope.INSTRUMENT, "a", None)
+    assert deck.desk.limits.shares == {"a": 30_000_001}
+    tell(RiskScope.AGENT, "a", 1.5)
+    assert deck.desk.position_limit("a", 0, deck.desk.bounds(AgentId("a"), 0)) == 2_000 * 10**6
+    tell(RiskScope.AGENT, "a", None)
+    assert deck.desk.limits.shares == {}
 
 
 def move(deck: Deck, units: int | None, multiplier: float = 0.5) -> None:

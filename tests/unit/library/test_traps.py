@@ -212,6 +212,38 @@ def test_seconds_in_which_an_exchange_quoted_one_side_have_no_price(tmp_path) ->
 
 
 @needs_shared
+def test_bars_made_of_ticks_are_the_minutes_the_vendor_made_of_them() -> None:
+    import duckdb
+
+    path = SHARED / "tick_quotes_bac_2013-10-07_first_hour.parquet"
+    bars = read_bars(path)
+    assert (bars.one_sided, bars.crossed, bars.dropped) == (0, 0, 0)
+    assert len(bars) == 2_817
+    for bound in (0.25, 86_400.0):
+        assert np.array_equal(read_bars(path, stale_after=bound).close, bars.close)
+    minutes, quoted = coarser(bars, "1m"), of(shared("equity_1m_quote_us_2013-10"), "BAC")
+    # Ours are stamped with their end, the vendor's with their beginning.
+    there = np.searchsorted(quoted.ts, minutes.ts - 60 * 10**9)
+    assert np.array_equal(quoted.ts[there], minutes.ts - 60 * 10**9)
+    assert len(minutes) == 60
+    for name in ("open", "high", "low", "close"):
+        off = np.abs(getattr(minutes, name) - getattr(quoted, name)[there])
+        # The vendor's first minute knows a quote from before the first hour.
+        assert off[1:].max() < 1e-9
+        assert off[0] < 0.0051
+    # The spread is the tick of the exchange, and trades are made at the bid or the ask.
+    assert bars.spread is not None
+    assert np.median(bars.spread) == pytest.approx(0.01)
+    trades = duckdb.execute(
+        "SELECT epoch_ns(ts) AS ts, price FROM read_parquet(?) ORDER BY 1",
+        [str(SHARED / "tick_trades_bac_2013-10-07.parquet")],
+    ).fetchnumpy()
+    last = np.searchsorted(trades["ts"], bars.ts + 10**9) - 1
+    assert np.median(np.abs(trades["price"][last] - bars.close)) == pytest.approx(0.005)
+    assert np.isfinite(detect_regimes(bars)["BAC"].probabilities[MIN_BARS:]).all()
+
+
+@needs_shared
 @pytest.mark.parametrize("name", ["fx_1m_gbpusd_2012-02", "fx_1h_eurusd_oanda"])
 def test_currency_quotes_without_volume_are_told_on_several_timeframes(name: str) -> None:
     # A minute in which the bid closed above the ask is refused by its row, and dropped when asked to.

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck.agents.model import TaskFinished
+from quarterdeck.agents.model import AgentRegistered, TaskFinished
 from quarterdeck.app.bookkeeping import ExecutionAccounts
 from quarterdeck.execution.model import CapitalMoved, MoveCapital
-from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
+from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.vocabulary import Side, TaskType
 from quarterdeck.market.model import BarsClosed
@@ -20,6 +20,7 @@ from quarterdeck.portfolio.core.estimate import sample_covariance
 from quarterdeck.portfolio.core.solve import Limits, solve
 from quarterdeck.portfolio.model import Mode, Objective, Period
 from quarterdeck.portfolio.model.allocation import (
+    AgentGroup,
     AllocationView,
     CarryAllocation,
     EndAllocation,
@@ -27,6 +28,8 @@ from quarterdeck.portfolio.model.allocation import (
     SetAllocation,
 )
 from quarterdeck.portfolio.service.allocating import AllocationService
+from quarterdeck.runtime.config_allocation import AllocationEntry
+from quarterdeck.runtime.config_file import parse_config
 from quarterdeck.runtime.database import ConnectionReader
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Effect
 from quarterdeck.runtime.sequencer import Binding
@@ -47,17 +50,18 @@ class Stated:
 class AllocationDeck(RebalancingDeck):
     """Three agents who hold little, more and most of the same shares."""
 
-    def __init__(self) -> None:
+    def __init__(self, *configured: AllocationEntry) -> None:
+        self.configured = configured
         super().__init__()
         self.join("calm", "wild")
 
     def restart(self) -> None:
         super().restart()
         self.allocation = AllocationService(
-            treasury=ExecutionAccounts(self.service), charges=Stated()
+            treasury=ExecutionAccounts(self.service), charges=Stated(), configured=self.configured
         )
         routes = self.sequencer._routes
-        for kind in (BarsClosed, CapitalMoved, TaskFinished):
+        for kind in (AgentRegistered, BarsClosed, CapitalMoved, TaskFinished):
             routes.hearers[kind] = (*routes.hearers.get(kind, ()), self.allocation.hear)
         for operation in OPERATIONS:
             if operation.effect is Effect.COMMAND:
@@ -283,3 +287,120 @@ def test_too_little_history_and_agents_without_risk_are_refused_by_name() -> Non
     assert deck.shown().allocation is not None
     deck.arrange(objective=Objective.HRP, max_share=0.34)
     assert "max" in str(deck.shown().reason) or "allowed are" in str(deck.shown().reason)
+
+
+def test_shares_keep_to_groups_and_move_no_further_than_they_may() -> None:
+    deck = ready()
+    free = {row.agent: row for row in deck.shown().rows}
+    calm, wild = free["calm"].target, free["wild"].target
+    assert calm is not None
+    assert wild is not None
+    pair = AgentGroup(name="few", agents=("calm", "wild"), low=0.0, high=0.6 * (calm + wild))
+    deck.arrange(groups=(pair,))
+    held = {row.agent: row.target for row in deck.shown().rows}
+    assert held["calm"] + held["wild"] == pytest.approx(pair.high, abs=3e-9)  # type: ignore[operator]
+    assert deck.shown().optimality_gap is not None
+    deck.arrange(max_turnover=0.02)
+    near = deck.shown()
+    assert near.turnover == pytest.approx(0.02, abs=1e-8)
+    deck.send(CarryAllocation(reason="a step"))
+    moved = sum(said.amount_units for said in deck.said(CapitalMoved))
+    total = sum(deck.equities().values())
+    assert moved <= int(total * Decimal("0.02") * 1_000_000) + 100
+    # The way that is left is measured from where the first step led.
+    assert deck.shown().turnover == pytest.approx(0.02, abs=1e-3)
+    deck.arrange(max_change=0.01)
+    assert all(
+        abs(row.target - row.share) <= 0.01 + 1e-8  # type: ignore[operator]
+        for row in deck.shown().rows
+    )
+    told, digest = deck.shown(), deck.digest()
+    deck.restart()
+    assert deck.shown() == told
+    assert deck.digest() == digest
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"max_turnover": 0.0}, "max_turnover"),
+        ({"max_change": float("nan")}, "max_change"),
+        ({"max_turnover": 0.05, "drift": 0.1}, "drift"),
+        ({"objective": Objective.HRP, "max_turnover": 0.1}, "max_turnover"),
+        ({"groups": (AgentGroup(name="", agents=("calm",), low=0.0, high=1.0),)}, "groups[0].name"),
+        ({"groups": (AgentGroup(name="g", agents=(), low=0.0, high=1.0),)}, "groups[0].agents"),
+        ({"groups": (AgentGroup(name="g", agents=("nobody",), low=0.0, high=1.0),)}, "groups[0].agents"),
+        ({"groups": (AgentGroup(name="g", agents=("calm",), low=0.5, high=0.1),)}, "groups[0].low"),
+    ],
+)  # fmt: skip
+def test_limits_of_shares_that_make_no_sense_are_named(terms: dict[str, Any], field: str) -> None:
+    deck = AllocationDeck()
+    with pytest.raises(InvalidInput) as refused:
+        deck.arrange(**terms)
+    assert refused.value.field == field
+    assert deck.shown().allocation is None
+
+
+def test_groups_that_exclude_each_other_are_refused_by_name() -> None:
+    deck = AllocationDeck()
+    groups = tuple(
+        AgentGroup(name=name, agents=(name,), low=0.6, high=1.0) for name in ("calm", "wild")
+    )
+    with pytest.raises(DomainError, match=r"calm.*wild") as refused:
+        deck.arrange(groups=groups)
+    assert refused.value.code == "INFEASIBLE"
+
+
+def entry(**keys: Any) -> AllocationEntry:
+    given = {"agents": ["calm", "late"], "objective": "min-volatility", **keys}
+    return parse_config({"portfolio": {"allocation": [given]}}).portfolio.allocation[0]
+
+
+def test_what_is_configured_begins_when_the_last_of_its_agents_joins() -> None:
+    group = {"name": "g", "agents": ["late"], "low": 0.1, "high": 0.4}
+    deck = AllocationDeck(entry(groups=[group], max_turnover=0.1, every="week"))
+    deck.bar()
+    assert deck.shown().allocation is None
+    assert deck.shown().waiting == ("late",)
+    deck.join("late")
+    begun = deck.shown()
+    assert begun.waiting == ()
+    assert begun.allocation is not None
+    assert begun.allocation.groups[0].high == 0.4
+    assert (begun.allocation.max_turnover, begun.allocation.every) == (0.1, Period.WEEK)
+    deck.send(EndAllocation(reason="enough"))
+    deck.join("other")
+    deck.restart()
+    deck.bar()
+    assert deck.shown().allocation is None
+    assert deck.shown().waiting == ()
+
+
+def test_what_a_person_arranged_before_all_had_joined_stands() -> None:
+    deck = AllocationDeck(entry())
+    deck.arrange(objective=Objective.HRP)
+    deck.join("late")
+    assert deck.shown().allocation is not None
+    assert deck.shown().allocation.objective is Objective.HRP  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("keys", "field"),
+    [
+        ({"objective": "best"}, "objective"),
+        ({"mode": "often"}, "mode"),
+        ({"every": "hour"}, "every"),
+        ({"agents": ["calm"]}, "agents"),
+        ({"max_turnover": 2.0}, "max_turnover"),
+        ({"min_share": 0.6}, "min_share"),
+    ],
+)
+def test_a_wrong_key_of_what_is_configured_is_named(keys: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        AllocationDeck(entry(**keys))
+    assert refused.value.field == f"portfolio.allocation[0].{field}"
+
+
+def test_no_more_than_one_way_to_share_capital_is_configured() -> None:
+    with pytest.raises(InvalidInput, match="at most one"):
+        AllocationDeck(entry(), entry())

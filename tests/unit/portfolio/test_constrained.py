@@ -10,6 +10,8 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.estimate import sample_moments
+from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.tail import tail_loss
 
 N = 12
@@ -137,6 +139,27 @@ def test_the_tail_takes_few_assets_and_whole_lots() -> None:
     assert few.cvar >= plain.cvar
     np.testing.assert_allclose(np.rint(whole.weights / lots) * lots, whole.weights, atol=1e-12)
     assert 0.94 <= whole.weights.sum() <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_assets_found_quickly_lose_what_they_say_and_the_best_loses_no_less(seed: int) -> None:
+    returns = market(7, seed=seed, periods=120)
+    asked = {
+        "moments": sample_moments(returns),
+        "limits": qd.Limits(),
+        "constraints": qd.Constraints(max_assets=3, groups=(qd.Group("g", (0, 1, 2), 0.2, 0.7),)),
+        "confidence": 0.9,
+    }
+    quick = solve_restricted("min-cvar", returns, **asked, quick=True)
+    best = solve_restricted("min-cvar", returns, **asked)
+    assert (quick.weights > 1e-9).sum() <= 3
+    assert 0.2 - 1e-9 <= quick.weights[:3].sum() <= 0.7 + 1e-9
+    assert quick.cvar == pytest.approx(tail_loss(-(returns @ quick.weights), confidence=0.9))
+    assert best.cvar is not None
+    assert quick.cvar is not None
+    assert quick.optimality_gap is not None
+    assert best.cvar <= quick.cvar * (1.0 + 1e-4)
+    assert quick.cvar * (1.0 - quick.optimality_gap) <= best.cvar * (1.0 + 1e-9)
 
 
 def test_constraints_that_exclude_each_other_are_named() -> None:

@@ -123,6 +123,14 @@ def test_the_other_objectives_take_what_is_theirs() -> None:
     assert found(made, "risk-parity", risk_budget=budget).kkt_residual <= 1e-8  # type: ignore[operator]
     tail = found(made, "min-cvar", confidence=0.9, max_weight=0.5)
     assert tail.cvar is not None
+    few = found(made, "min-cvar", confidence=0.9, max_assets=2)
+    assert sum(weight > 1e-9 for weight in few.weights.values()) <= 2
+    any_number = found(made, "min-cvar", confidence=0.9).cvar
+    assert few.cvar is not None
+    assert few.optimality_gap is not None
+    assert any_number is not None
+    # The gap is stated against the least loss of any number, which no two instruments go below.
+    assert few.cvar * (1.0 - few.optimality_gap) <= any_number * (1.0 + 1e-9)
     calm = found(made, "min-volatility").volatility
     rich = found(made, "max-return", vol_cap=1.1 * calm)
     assert rich.volatility <= 1.1 * calm * (1 + 1e-8)
@@ -149,8 +157,8 @@ def test_the_other_objectives_take_what_is_theirs() -> None:
         ("min-cvar", {"confidence": 0.2}, "limits.confidence", "0.5 to below 1"),
         (
             "min-cvar",
-            {"max_assets": 2},
-            "limits.max_assets, limits.whole_lots",
+            {"whole_lots": True},
+            "limits.whole_lots",
             "a slice would wait",
         ),
         ("min-volatility", {"max_assets": 0}, "limits.max_assets", "1 to 3"),

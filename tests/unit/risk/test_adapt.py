@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from quarterdeck.risk.core.adapt import (
     EVIDENCE_BARS,
     FIRST,
-    LEAST,
-    MOST,
     POLICIES,
-    RISE,
+    RATES,
     Learner,
     diversification,
     explained,
@@ -30,6 +28,7 @@ from quarterdeck.risk.core.adapt import (
     utility,
     weights_of,
 )
+from quarterdeck.risk.core.learning import LEAST, MOST, RISE, follow_holding
 from quarterdeck.risk.core.stops import DISTANCES, Trade, closed, distance, followed, no_stops
 
 CALM = policies(volatility=1.0, condition=1.0, drawdown=0.0)
@@ -127,3 +126,28 @@ def test_a_stop_learns_from_excursions() -> None:
     assert distance(deep) < 2.2
     assert DISTANCES[0] <= distance(no_stops()) <= DISTANCES[-1]
     assert closed(no_stops(), Trade(1, 100.0, 0.01, 0.0), math.nan).trades == 1
+
+
+def test_a_whole_history_in_one_call_is_bar_by_bar_what_the_deck_learns() -> None:
+    rng = np.random.default_rng(12)
+    close = 100.0 * np.exp(np.cumsum(rng.standard_t(3.0, 700) * 0.01))
+    deviation = 0.01 * np.exp(0.3 * rng.standard_normal(700))
+    deviation[:40], deviation[300:305] = np.nan, np.nan
+    scale = rng.uniform(0.3, 1.0, 700)
+    out = np.empty(700)
+    follow_holding(close, deviation, scale, np.array(RATES), EVIDENCE_BARS, FIRST, out)
+    learner, said, wealth, peak, expected = nothing_learned(), (), 1.0, 1.0, 0.0
+    for t in range(700):
+        if said:
+            earned = float(close[t] / close[t - 1] - 1.0)
+            wealth *= 1.0 + earned
+            peak = max(peak, wealth)
+            learner = learned_from(learner, earned / expected, said)
+        if np.isfinite(deviation[t]):
+            said = policies(volatility=scale[t], condition=1.0, drawdown=1.0 - wealth / peak)
+            learner = moved(learner, mixture(learner, said))
+            expected = float(deviation[t])
+            assert out[t] == learner.held
+        else:
+            assert np.isnan(out[t])
+    assert learner.held != FIRST

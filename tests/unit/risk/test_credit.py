@@ -19,6 +19,7 @@ from quarterdeck.risk.model import (
     StopDistanceChanged,
 )
 from quarterdeck.risk.service.credit import Around, Credits
+from quarterdeck.risk.service.multipliers import Multipliers
 from quarterdeck.runtime.config import RiskSection
 from tests.unit.stages import Store, said, step_at
 from tests.unit.test_analytics import filled
@@ -33,9 +34,12 @@ class Desk:
     def __init__(self, store: Store | None = None, mode: str = "live") -> None:
         self.store = store or Store()
         self.told: list[tuple[str, int | None]] = []
+        self.multipliers = Multipliers()
         self.credits = Credits(
             RiskSection(adaptation=mode),  # type: ignore[arg-type]
             gross_ratio=RATIO,
+            capital_units=EQUITY,
+            multipliers=self.multipliers,
             loss=lambda _: VAR,
             weights=lambda _: np.array([1.0, -1.0]),
             restrain=lambda _, agent, __: self.told.append((agent, self.credits.units(agent))),
@@ -45,6 +49,7 @@ class Desk:
 
     def reload(self) -> Desk:
         after = Desk(self.store)
+        after.multipliers.load(self.store.reader())
         after.credits.load(self.store.reader())
         after.index, after.equity = self.index, self.equity
         return after

@@ -20,6 +20,7 @@ from quarterdeck.risk.model import (
 from quarterdeck.risk.service.credit import Around, Credits
 from quarterdeck.risk.service.holdings import DECK
 from quarterdeck.risk.service.levels import Levels
+from quarterdeck.risk.service.multipliers import Multipliers
 from quarterdeck.runtime.config import RiskSection
 from tests.unit.stages import Store, said, step_at
 
@@ -35,9 +36,12 @@ class Desk:
         self.store = store or Store()
         self.told: dict[tuple[RiskScope, str], int | None] = {}
         self.levels = Levels()
+        self.multipliers = Multipliers()
         self.credits = Credits(
             RiskSection(),
             gross_ratio=RATIO,
+            capital_units=EQUITY,
+            multipliers=self.multipliers,
             loss=lambda name: 2 * VAR if name == DECK else VAR,
             weights=lambda _: np.array([1.0, -1.0]),
             restrain=self._tell,
@@ -147,6 +151,7 @@ def test_it_comes_back_and_the_modes_hold_for_it_too() -> None:
     for _ in range(40):
         desk.bar(a=0.3)
     after = Desk(desk.store)
+    after.multipliers.load(desk.store.reader())
     after.credits.load(desk.store.reader())
     assert after.credits.view() == desk.credits.view()
     step = step_at(desk.index, Nanos(desk.index))

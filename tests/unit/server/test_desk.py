@@ -16,6 +16,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId, RunId
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.vocabulary import Side
+from quarterdeck.risk.model import GetRiskBrief
 from quarterdeck.runtime.database import ConnectionReader, blocks_of, hashed_columns
 from quarterdeck.runtime.policy import AGENT_SCOPES, DECK_CALLER, Caller, CallerKind, Effect
 from quarterdeck.runtime.sequencer import Step, StepKind
@@ -23,7 +24,16 @@ from quarterdeck.runtime.state import Service
 from quarterdeck.server.desk.api import OPERATIONS
 from quarterdeck.server.desk.overview import OverviewDesk, money_of
 from quarterdeck.server.desk.turns import CrewTurns, Member
-from tests.unit.server.world import START, STOP, AtWork, World, account, bars_closed, equity_marked
+from tests.unit.server.world import (
+    BRIEF,
+    START,
+    STOP,
+    AtWork,
+    World,
+    account,
+    bars_closed,
+    equity_marked,
+)
 
 
 @pytest.fixture
@@ -149,6 +159,19 @@ def test_the_briefing_inside_is_the_briefing_outside(world: World) -> None:
     )
     outside = world.views.now(GetBriefing(), caller)
     assert msgspec.json.encode(inside[0]) == msgspec.json.encode(outside)
+
+
+def test_a_briefing_is_scaled_by_what_the_agents_trades_have_earned_as_the_gate_is(
+    world: World,
+) -> None:
+    caller = world.keys.known["qd_full_secret"]
+    lines = tuple(world.briefer.markets(caller).values())
+    assert (lines[0].size_multiplier, lines[0].position_limit) == (0.8, Decimal("31234.567891"))
+    for share, size, limit in ((0.5, 0.4, "15617.283945"), (None, 0.8, "31234.567891")):
+        brief = msgspec.structs.replace(BRIEF, size_share=share)
+        world.views.by_hand[GetRiskBrief] = lambda q, c, brief=brief: brief
+        one = world.briefer.briefing(caller, lines, at=START, slice_index=1).markets[0]
+        assert (one.size_multiplier, one.position_limit) == (size, Decimal(limit))
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,7 @@ BRIEF = risk.RiskBrief(
     credit=Decimal("75375.1875"),
     credit_share=0.5,
     deck_credit=Decimal("150000.5"),
+    size_share=0.5,
     stop_distance=4.08,
     clusters=("AAPL+MSFT: at most 12000 gross of all agents",),
     standing=("reduce_only AAPL: gap",),
@@ -282,6 +283,9 @@ TASK = agents.TaskView(
     started_at=AT,
     finished_at=AT,
     lease_until=None,
+    deadline_at=None,
+    deadline_slice=None,
+    late=False,
 )
 TASK_WHY = agents.TaskWhy(
     task_id=TaskId("task-t-1-0"),

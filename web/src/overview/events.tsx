@@ -37,6 +37,7 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   condition_changed: ["◐", "text-muted", "condition"],
   cluster_changed: ["⋈", "text-muted", "cluster"],
   stop_distance_changed: ["↕", "text-muted", "stop distance"],
+  position_size_changed: ["↕", "text-muted", "position size"],
   capital: ["⇄", "text-muted", "capital"],
   credit_changed: ["¤", "text-muted", "credit"],
   risk_level: ["▲", "text-muted", "level"],

@@ -57,9 +57,15 @@ const SHARES: ReadonlyArray<Column<ShareRow>> = [
 
 function arranged(data: AllocationView): string {
   const asked = data.allocation;
+  if (asked === null && data.waiting.length > 0) return `the configured one waits for ${data.waiting.join(", ")}`;
   if (asked === null) return "none is arranged: quarterdeck portfolio allocate";
   const due = asked.every === null ? (asked.drift === null ? "when asked" : `at a turnover of ${percent(asked.drift, 1)}`) : `every ${asked.every}`;
-  return `${words(asked.objective)} of ${count(asked.sessions)} sessions, ${asked.mode}, ${due}`;
+  const limits = [
+    ...(asked.groups ?? []).map((group) => `${percent(group.low, 0)} to ${percent(group.high, 0)} to ${group.name} (${group.agents.join(", ")})`),
+    ...((asked.max_turnover ?? null) === null ? [] : [`turnover at most ${percent(asked.max_turnover, 1)}`]),
+    ...((asked.max_change ?? null) === null ? [] : [`a share moves at most ${percent(asked.max_change, 1)}`]),
+  ];
+  return [`${words(asked.objective)} of ${count(asked.sessions)} sessions`, asked.mode, due, ...limits].join(", ");
 }
 
 export function AllocationPanel() {

@@ -10,7 +10,7 @@ import { Measure } from "../overview/refusal";
 import { useStop } from "../shell/stop";
 import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
-import type { AgentsView, BreakersView, BreakerView, ClustersView, ClusterView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
+import type { AgentsView, BreakersView, BreakerView, ClustersView, ClusterView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, FitsView, FitView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
 
 /** Who a learned limit binds; one of the whole deck binds everything. */
 function holder(scope: string): string {
@@ -168,8 +168,20 @@ const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Scaled by", show: (row) => Object.entries(row.factors).map(([name, value]) => `${name} × ${fixed(value, 2)}`).join(" · ") },
   { name: "Learned from", right: true, show: (row) => counted(row.bars, "bar") },
   { name: "Gain of more", right: true, hint: "At least so much a bar, in forecast deviations; only above zero does it loosen", show: (row) => <Maybe text={row.least_gain === null ? DASH : fixed(row.least_gain, 3)} why="60 bars with something held are needed" /> },
+  { name: "Position size", right: true, hint: "The share of position limits that closed trades have earned", show: (row) => <span className={row.size_in_force === null ? "text-faint" : ""}>× {fixed(row.size_in_force ?? row.size, 2)}</span> },
   { name: "Stop distance", right: true, hint: "In forecast volatilities of a bar", show: (row) => row.trades === 0 ? <Maybe text={DASH} why="no trade has closed yet" /> : `${fixed(row.stop_distance, 1)} (${count(row.trades)})` },
-  { name: "Furthest stop", right: true, hint: "An attached stop-loss further away is refused; forecast volatilities of a bar", show: (row) => <Maybe text={row.stop_in_force === null ? DASH : fixed(row.stop_in_force, 1)} why="in force after ten closed trades, unless in the shadow" /> },
+  { name: "Furthest stop", right: true, hint: "An attached stop-loss further away is refused; forecast volatilities of a bar", show: (row) => <Maybe text={row.stop_in_force === null ? DASH : fixed(row.stop_in_force, 1)} why="in force after ten closed trades, its own or of all agents, unless in the shadow" /> },
+];
+
+const FITS: ReadonlyArray<Column<FitView>> = [
+  { name: "Symbol", lead: true, show: (row) => <span className="font-medium">{row.symbol}</span> },
+  { name: "When", show: (row) => <When at={row.at} /> },
+  { name: "Bars", right: true, hint: "Returns up to then that it was fitted to and judged on", show: (row) => count(row.bars) },
+  { name: "Let in", wrap: true, show: (row) => row.accepted ? "yes" : <span className="text-down">no: {row.reason}</span> },
+  { name: "Loss", right: true, hint: "QLIKE a bar, and that of the recursion that is not fitted", show: (row) => row.loss === null || row.plain_loss === null ? <Maybe text={DASH} why="it was not judged" /> : `${fixed(row.loss, 4)} (${fixed(row.plain_loss, 4)})` },
+  { name: "Weight 95", right: true, hint: "Its share of the VaR 95 now, at most a half", show: (row) => <Maybe text={percent(row.weight95, 0)} why="it is not heard yet" /> },
+  { name: "Weight 99", right: true, hint: "Its share of the VaR 99 now, at most a half", show: (row) => <Maybe text={percent(row.weight99, 0)} why="it is not heard yet" /> },
+  { name: "By", show: (row) => row.model },
 ];
 
 const clusters = (levels: ReadonlyArray<number>): ReadonlyArray<Column<ClusterView>> => [
@@ -271,6 +283,9 @@ export default function Risk() {
       </ViewPanel>
       <ViewPanel<RisksView> title="How the forecasts have held" path="/risk" className="shrink-0" note={() => "losses beyond the forecast, tested"}>
         {(data) => <Table label="Coverage" columns={VERDICTS} rows={verdicts(data)} rowKey={(row) => `${row.symbol} ${row.coverage.level}`} empty="There is no instrument." />}
+      </ViewPanel>
+      <ViewPanel<FitsView> title="Fitted expert" path="/risk/fits" className="shrink-0" note={(view) => view.every_bars === 0 ? "risk.fitted_every_bars is 0: nothing is fitted" : `a GJR of each instrument every ${count(view.every_bars)} bars, one expert of six`}>
+        {(data) => <Table label="Fitted expert" columns={FITS} rows={data.fits} rowKey={(row) => row.symbol} empty={data.every_bars === 0 ? "This deck has no fitted expert." : "Nothing was fitted yet."} />}
       </ViewPanel>
       <ViewPanel<BreakersView> title="Circuit breakers" path="/breakers" className="shrink-0" note={() => "counted in market time"}>
         {(data) => <Table label="Circuit breakers" columns={BREAKERS} rows={data.breakers} rowKey={(row) => `${row.kind} ${row.scope} ${row.subject}`} empty="No circuit breaker has opened in this run." />}

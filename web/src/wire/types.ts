@@ -95,6 +95,14 @@ export interface AdjustmentsView {
   readonly next: number | null;
 }
 
+/** Agents whose shares together lie between ``low`` and ``high``. */
+export interface AgentGroup {
+  readonly name: string;
+  readonly agents: ReadonlyArray<string>;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** One agent's orders over the run. */
 export interface AgentReport {
   readonly agent: string;
@@ -151,7 +159,7 @@ export interface AgentsView {
 /** The seven categories of an alert. */
 export type AlertCategory = "agent" | "market" | "performance" | "portfolio" | "risk" | "system" | "trading";
 
-/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
+/** What is arranged, null where nothing is, and what it comes to at the last close. ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what optimises nothing; ``waiting`` are the agents that a configured allocation waits for; ``cvar`` is the mean loss of the worst sessions where that is what was made least; they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to. */
 export interface AllocationView {
   readonly allocation: SetAllocation | null;
   readonly rows: ReadonlyArray<ShareRow>;
@@ -169,6 +177,7 @@ export interface AllocationView {
   readonly due: string | null;
   readonly last: string | null;
   readonly cvar: number | null;
+  readonly waiting: ReadonlyArray<string>;
 }
 
 /** Let a proposed rebalance be traded. */
@@ -398,7 +407,7 @@ export interface ChangeOffer {
 /** Where a change of a limit stands. */
 export type ChangeStatus = "expired" | "in_force" | "overtaken" | "pending";
 
-/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on`` names has ended: its results are what this task goes on with. */
+/** A task under lease. ``lease_token`` must come back with every word about it. One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on`` names has ended: its results are what this task goes on with. It is to be done by ``deadline_at`` (machine time) and ``deadline_slice``, where it has one. */
 export interface Claim {
   readonly task_id: string;
   readonly type: TaskType;
@@ -412,6 +421,8 @@ export interface Claim {
   readonly because: string;
   readonly begun: boolean;
   readonly depends_on: ReadonlyArray<string>;
+  readonly deadline_at: string | null;
+  readonly deadline_slice: number | null;
 }
 
 /** The claim, or null with the reason and when asking again makes sense. ``kept`` says that ready work is kept a moment for agents that do it better. ``more`` are further claims where several were asked for; ``due_ms`` is when something is due next, in machine milliseconds from now: a retry, the end of a lease, an expiry. */
@@ -646,7 +657,7 @@ export interface CreditChangesView {
   readonly next: number | null;
 }
 
-/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is the furthest one that may be attached, null before ten trades and in the shadow. */
+/** One agent's credit line and what it rests on. ``share`` is the learned part of the human's limits, ``factors`` what scales it further; ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast standard deviations a bar: only above zero does it loosen. ``size`` is the learned share of the instruments' position limits and ``size_in_force`` the one that holds, null in the shadow and of the deck, which binds nobody by itself. ``stop_distance`` is the learned distance of a stop, in forecast volatilities of a bar; ``trades`` are those that size and stop were learned from, and before ten of them those of the deck hold; ``stop_in_force`` is the furthest one that may be attached, null where nothing is in force, and in the shadow. */
 export interface CreditView {
   readonly agent: string;
   readonly credit: Decimal | null;
@@ -656,6 +667,8 @@ export interface CreditView {
   readonly bars: number;
   readonly least_gain: number | null;
   readonly policies: ReadonlyArray<PolicyWeight>;
+  readonly size: number;
+  readonly size_in_force: number | null;
   readonly stop_distance: number;
   readonly trades: number;
   readonly stop_in_force: number | null;
@@ -842,7 +855,7 @@ export interface FactorRow {
   readonly exposure: number | null;
 }
 
-/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent, because together they do most so. ``moved_from`` is who had set it aside before. */
+/** All that decided when a task was given to ``agent``; times are machine time. ``among`` ready tasks that the agent can do it went first: it had waited ``waited_ms``, its owner's turn put it back by ``turn_ms``, its priority is worth ``worth_s`` of waiting, and ``past_due`` says that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room. Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent, because together they do most so. ``moved_from`` is who had set it aside before. One that is ``raised`` counted as urgent, because its deadline was near or past. */
 export interface Factors {
   readonly agent: string;
   readonly score_ppm: number;
@@ -859,6 +872,7 @@ export interface Factors {
   readonly considered: ReadonlyArray<Contender>;
   readonly promised: boolean;
   readonly moved_from: string | null;
+  readonly raised: boolean;
 }
 
 /** What becomes of a task when something it depends on fails. */
@@ -922,13 +936,14 @@ export interface FiresView {
   readonly next: number | null;
 }
 
-/** The latest fit of one instrument, and the weight it has earned. ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
+/** The latest fit of one instrument, and the weight it has earned. ``bars`` are the returns up to ``at`` that the deck had and judged it on; ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged. ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null while it is not heard. */
 export interface FitView {
   readonly symbol: string;
   readonly at: string;
   readonly slice: number;
   readonly accepted: boolean;
   readonly reason: string;
+  readonly bars: number;
   readonly loss: number | null;
   readonly plain_loss: number | null;
   readonly mean: number;
@@ -1315,7 +1330,7 @@ export interface MandatesView {
   readonly waiting: ReadonlyArray<WaitingMandate>;
 }
 
-/** One instrument as its agent should see it now; null where the deck has no such number yet. */
+/** One instrument as its agent should see it now; null where the deck has no such number yet. ``size_multiplier`` and ``position_limit`` are the instrument's times the agent's own ``size_share``. */
 export interface MarketBrief {
   readonly symbol: string;
   readonly price: Decimal | null;
@@ -1420,6 +1435,8 @@ export interface NewTask {
   readonly delay_s: number;
   readonly expires_s: number | null;
   readonly expires_bars: number | null;
+  readonly deadline_s: number | null;
+  readonly deadline_bars: number | null;
   readonly on_failure: FailurePolicy;
   readonly cost_ceiling: string | null;
   readonly autonomy: Autonomy | null;
@@ -1484,7 +1501,7 @@ export interface OrdersView {
   readonly next: number | null;
 }
 
-/** How tasks of one type, or in one agent's hands, went. ``retries`` are attempts after a first; ``success_fraction`` is completed over all that ended by work, null before that; ``worked_ms`` the mean from last claim to result, machine time. */
+/** How tasks of one type, or in one agent's hands, went. ``retries`` are attempts after a first; ``success_fraction`` is completed over all that ended by work, null before that; ``met`` were completed by their deadline, ``missed`` were not done by it; ``worked_ms`` the mean from last claim to result, machine time. */
 export interface OutcomeView {
   readonly name: string;
   readonly tasks: number;
@@ -1494,6 +1511,8 @@ export interface OutcomeView {
   readonly cancelled: number;
   readonly retries: number;
   readonly moves: number;
+  readonly met: number;
+  readonly missed: number;
   readonly success_fraction: number | null;
   readonly worked_ms: number | null;
 }
@@ -2030,7 +2049,7 @@ export interface RevokeKey {
   readonly reason: string;
 }
 
-/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
+/** What one agent should know of risk before it decides; null where it is not known yet. ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's; ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together; ``size_share`` is what its learned position limits and sizes are scaled by; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that move together may be held. ``standing`` says what answers risk events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value. */
 export interface RiskBrief {
   readonly level: RiskLevel | null;
   readonly score: number | null;
@@ -2042,6 +2061,7 @@ export interface RiskBrief {
   readonly credit: Decimal | null;
   readonly credit_share: number | null;
   readonly deck_credit: Decimal | null;
+  readonly size_share: number | null;
   readonly stop_distance: number | null;
   readonly clusters: ReadonlyArray<string>;
   readonly standing: ReadonlyArray<string>;
@@ -2323,7 +2343,7 @@ export interface SetAdaptation {
   readonly reason: string;
 }
 
-/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. */
+/** Let capital be shared out among ``agents`` by ``objective``; replaces what was arranged before. Assets are the agents, returns theirs by session (UTC day with a bar), net of what they charge for tasks, over the last ``sessions`` that all of them lived through. It is due with the first close of a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both must hold where both are given, neither makes it due by itself only when asked. Each share lies between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. ``groups``, ``max_turnover`` (half the sum of changes) and ``max_change`` (of each share) go with max-sharpe, min-volatility, max-return and min-cvar; changes are from the shares of equity at that close, so what is far away is reached in several goes. */
 export interface SetAllocation {
   readonly mode: Mode;
   readonly objective: Objective;
@@ -2335,6 +2355,9 @@ export interface SetAllocation {
   readonly max_share?: number;
   readonly vol_cap?: number | null;
   readonly confidence?: number | null;
+  readonly groups?: ReadonlyArray<AgentGroup>;
+  readonly max_turnover?: number | null;
+  readonly max_change?: number | null;
 }
 
 /** Set a limit at one level. Tightening is in force at once, loosening waits for confirmation. ``value`` is in the limit's unit, as text; null removes the limit from that level, which loosens. */
@@ -2480,7 +2503,7 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. */
+/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. A task that waits for a further attempt is not among them. */
 export interface SpanView {
   readonly task_id: string;
   readonly title: string;
@@ -2618,7 +2641,7 @@ export interface SubmitSignal {
   readonly expires_at?: string | null;
 }
 
-/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails. It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable. */
+/** Put a task into the queue. ``depends_on`` are task ids that must complete first; ``lease_s`` is machine seconds. An agent needs ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others; empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest. Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine seconds or ``expires_bars`` slices. By ``deadline_s`` machine seconds or ``deadline_bars`` slices it is to be done: when that is near it counts as urgent, and past it, it is late and done all the same. ``on_failure`` says what becomes of it when a dependency fails. It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable. */
 export interface SubmitTask {
   readonly idempotency_key: string;
   readonly type: TaskType;
@@ -2634,6 +2657,8 @@ export interface SubmitTask {
   readonly delay_s?: number;
   readonly expires_s?: number | null;
   readonly expires_bars?: number | null;
+  readonly deadline_s?: number | null;
+  readonly deadline_bars?: number | null;
   readonly on_failure?: FailurePolicy;
   readonly cost_ceiling?: string | null;
   readonly autonomy?: Autonomy | null;
@@ -2704,7 +2729,7 @@ export interface TaskTypesView {
   readonly types: ReadonlyArray<TaskTypeView>;
 }
 
-/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. ``answered`` says what was done about one that failed or is dead, null while nothing was. */
+/** A task as it stands; ``why`` says why it waits or went where it went. ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt. ``answered`` says what was done about one that failed or is dead, null while nothing was. It is to be done by ``deadline_at`` (machine time) and ``deadline_slice``; one that missed a deadline is ``late``. */
 export interface TaskView {
   readonly task_id: string;
   readonly type: TaskType;
@@ -2728,6 +2753,9 @@ export interface TaskView {
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly lease_until: string | null;
+  readonly deadline_at: string | null;
+  readonly deadline_slice: number | null;
+  readonly late: boolean;
 }
 
 /** Why a task stands where it stands, and what speaks for or against every agent. ``ahead`` counts ready tasks that ask for the same and go first, null unless it is ready; ``factors`` are those of its last assignment; ``agents`` holds at most 50, ``counts`` counts all. */
@@ -2853,10 +2881,11 @@ export interface WorkReport {
   readonly waits: ReadonlyArray<WaitView>;
 }
 
-/** How work stands now; utilisation is null without an agent. ``dead_letters`` are the dead tasks that were neither driven again nor dismissed. */
+/** How work stands now; utilisation is null without an agent. ``late`` tasks are open past their deadline; ``dead_letters`` are the dead tasks that were neither driven again nor dismissed. */
 export interface WorkView {
   readonly counts: Readonly<Record<string, number>>;
   readonly dead_letters: number;
+  readonly late: number;
   readonly utilisation: number | null;
   readonly agents: ReadonlyArray<LoadView>;
   readonly queues: ReadonlyArray<QueueView>;

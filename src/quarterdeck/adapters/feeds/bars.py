@@ -29,7 +29,8 @@ class Bars:
     file without that column. With ``closes_only`` open, high and low repeat the close. ``variance`` is that of
     the log price within bars made of finer ones, ``None`` for a file's own. A bar the file does not have is
     not there: no row is ever made up. ``dropped`` counts the bars a repair left out, ``one_sided`` those of
-    quotes that had a bid or an ask alone.
+    quotes, and the instants of ticks, that had a bid or an ask alone, ``crossed`` the instants of ticks with
+    the bid above the ask.
     """
 
     ts: Longs
@@ -45,6 +46,7 @@ class Bars:
     spread: Floats | None = None
     variance: Floats | None = None
     one_sided: int = 0
+    crossed: int = 0
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -66,6 +68,7 @@ class Bars:
             spread=None if self.spread is None else frozen(self.spread[rows]),
             variance=None if self.variance is None else frozen(self.variance[rows]),
             one_sided=self.one_sided,
+            crossed=self.crossed,
         )
 
 

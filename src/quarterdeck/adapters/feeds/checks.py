@@ -28,7 +28,8 @@ class RawBars:
 
     ``row`` is the row of the file; ``unreadable`` marks bars with such a cell, ``first`` is the
     first such cell in file order, and ``malformed`` counts rows that gave no bar at all. ``one_sided``
-    counts bars of quotes without bid or ask, which are not among these.
+    counts bars and ticks of quotes without bid or ask, ``crossed`` ticks with the bid above the ask; they
+    are not among these.
     """
 
     row: Longs
@@ -46,6 +47,7 @@ class RawBars:
     closes_only: bool
     spread: Floats | None = None
     one_sided: int = 0
+    crossed: int = 0
 
 
 def accepted_bars(raw: RawBars, *, file: str) -> Bars:
@@ -66,7 +68,7 @@ def accepted_bars(raw: RawBars, *, file: str) -> Bars:
 def repaired_bars(raw: RawBars, *, file: str) -> Bars:
     """Return the bars of ``raw`` that are true, counting the others in ``dropped``."""
     kept = ~raw.unreadable & ~_untrue(raw)
-    kept[kept] = ~_out_of_order(raw.ts[kept], raw.symbol_index[kept])
+    kept[kept] = ~out_of_order(raw.ts[kept], raw.symbol_index[kept])
     return _bars(raw, kept, file=file)
 
 
@@ -74,8 +76,10 @@ def _bars(raw: RawBars, kept: Mask, *, file: str) -> Bars:
     dropped = raw.malformed + int(kept.size - np.count_nonzero(kept))
     if not kept.any():
         why = "has no rows" if dropped == 0 else f"has no true row ({dropped} dropped)"
-        if raw.one_sided and dropped == 0:
+        if (raw.one_sided or raw.crossed) and dropped == 0:
             why = f"has no bar with both bid and ask ({raw.one_sided} with one)"
+            if raw.crossed:
+                why = f"{why[:-1]}, {raw.crossed} crossed)"
         raise refused_file(file, why, accepted="at least one bar")
     used, numbered = np.unique(raw.symbol_index[kept], return_inverse=True)
     close = frozen(raw.close[kept])
@@ -96,6 +100,7 @@ def _bars(raw: RawBars, kept: Mask, *, file: str) -> Bars:
         closes_only=raw.closes_only,
         spread=None if raw.spread is None else frozen(raw.spread[kept]),
         one_sided=raw.one_sided,
+        crossed=raw.crossed,
     )
 
 
@@ -164,21 +169,21 @@ def _shown(number: np.float64) -> str:
     return repr(float(number))
 
 
-def _out_of_order(ts: Longs, symbol_index: Indices) -> Mask:
-    """Mark rows not later than every earlier row of their symbol."""
+def out_of_order(ts: Longs, symbol_index: Indices, *, again: bool = False) -> Mask:
+    """Mark rows not later than every earlier row of their symbol; a time may come ``again``."""
     wrong = np.zeros(ts.size, dtype=np.bool_)
     order = np.argsort(symbol_index, kind="stable")
     grouped = symbol_index[order]
     bounds = np.flatnonzero(grouped[1:] != grouped[:-1]) + 1
     for rows in np.split(order, bounds):
         times = ts[rows]
-        wrong[rows[1:]] = times[1:] <= np.maximum.accumulate(times)[:-1]
+        wrong[rows[1:]] = times[1:] < np.maximum.accumulate(times)[:-1] + (not again)
     return wrong
 
 
 def _first_disorder(raw: RawBars, considered: Mask) -> Fault | None:
     positions = np.flatnonzero(considered)
-    wrong = _out_of_order(raw.ts[positions], raw.symbol_index[positions])
+    wrong = out_of_order(raw.ts[positions], raw.symbol_index[positions])
     if not wrong.any():
         return None
     at = positions[int(np.argmax(wrong))]

@@ -17,12 +17,14 @@ from quarterdeck.adapters.feeds.instants import ACCEPTED, TsReader
 from quarterdeck.adapters.feeds.layout import (
     ACCEPTED_HEADER,
     ACCEPTED_PRICE,
+    ACCEPTED_SIDE,
     ACCEPTED_SPREAD,
     ACCEPTED_SYMBOL,
     ACCEPTED_VOLUME,
     OPTIONAL,
     PRICES,
     QUOTES,
+    SIDES,
     Layout,
     check_symbol_count,
     is_symbol,
@@ -30,14 +32,20 @@ from quarterdeck.adapters.feeds.layout import (
 )
 from quarterdeck.adapters.feeds.quotes import middle_of, two_sided
 from quarterdeck.adapters.feeds.refusal import Fault, refused_file
+from quarterdeck.adapters.feeds.ticks import RawTicks
 
 CHUNK_ROWS = 16_384
 MAX_LINE_CHARACTERS = 1_000_000
-_ACCEPTED = {"volume": ACCEPTED_VOLUME, "spread": ACCEPTED_SPREAD}
+_ACCEPTED = {
+    "volume": ACCEPTED_VOLUME,
+    "spread": ACCEPTED_SPREAD,
+    "bid": ACCEPTED_SIDE,
+    "ask": ACCEPTED_SIDE,
+}
 
 
-def read_csv(path: Path, *, file: str, stop_at_fault: bool, max_bars: int) -> RawBars:
-    """Return the bars of the CSV file; with ``stop_at_fault`` nothing after the first is read."""
+def read_csv(path: Path, *, file: str, stop_at_fault: bool, max_bars: int) -> RawBars | RawTicks:
+    """Return the bars or ticks of the CSV file; with ``stop_at_fault`` nothing after the first is read."""
     # Bytes that are not UTF-8 become surrogates, which no number, time or symbol accepts: the
     # refusal then names their cell, which a decoding error could not.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
@@ -132,7 +140,7 @@ class _Gathered:
         self._parts.append(part)
         self.bars += part[0].size
 
-    def raw(self) -> RawBars:
+    def raw(self) -> RawBars | RawTicks:
         """Return everything gathered."""
         if not self._parts and self._malformed == 0:
             raise refused_file(self._file, "has no rows", accepted="at least one bar")
@@ -144,6 +152,18 @@ class _Gathered:
         row, ts, index, values, unreadable = (
             np.concatenate([part[k] for part in parts], axis=-1) for k in range(5)
         )
+        if self._layout.ticks:
+            return RawTicks(
+                row=row,
+                ts=ts,
+                symbol_index=index,
+                symbols=tuple(self._symbols),
+                bid=values[0],
+                ask=values[1],
+                unreadable=unreadable,
+                first=self.first,
+                malformed=self._malformed,
+            )
         closes_only = depth == 1
         spread = self._layout.quoted or "spread" in self._layout.columns
         close = values[0] if closes_only else values[3]
@@ -193,13 +213,13 @@ class _Gathered:
             at = int(np.argmax(unnamed))
             faults.append(Fault(int(rows[at]), "symbol", cells["symbol"][at], ACCEPTED_SYMBOL))
         unreadable = unreadable | unnamed
-        quoted = self._layout.quoted
+        quoted, ticks = self._layout.quoted, self._layout.ticks
         found: dict[str, Floats] = {}
-        for name in QUOTES if quoted else (*PRICES, *OPTIONAL):
+        for name in QUOTES if quoted else SIDES if ticks else (*PRICES, *OPTIONAL):
             if name not in cells:
                 continue
             texts = cells[name]
-            if quoted or name in OPTIONAL:
+            if quoted or ticks or name in OPTIONAL:
                 texts = tuple(text or "nan" for text in texts)
             found[name], bad = _floats(texts)
             if bad:
@@ -212,7 +232,7 @@ class _Gathered:
             values[:4], values[5] = middle.prices, middle.spread
             self._two_sided.append(middle.two_sided | unreadable)
         else:
-            for k, name in enumerate((*PRICES, *OPTIONAL)):
+            for k, name in enumerate(SIDES if ticks else (*PRICES, *OPTIONAL)):
                 values[k] = found.get(name, values[k])
         return rows, ts, np.where(unnamed, 0, index).astype(np.int32), values, unreadable
 

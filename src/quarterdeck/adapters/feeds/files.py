@@ -1,7 +1,8 @@
 """Reads bars from a CSV or Parquet file, or says which row and column is not true.
 
-Long files have ``ts, symbol, open, high, low, close[, volume]``; wide files have ``ts`` and one
-column of closes per symbol, where an empty cell is a gap. What the file holds is told by its first
+Long files have ``ts, symbol, open, high, low, close[, volume]``; quotes as ticks have ``ts, symbol, bid,
+ask`` and are made into bars of one second; wide files have ``ts`` and one column of closes per symbol,
+where an empty cell is a gap. What the file holds is told by its first
 bytes, not by its name.
 """
 
@@ -20,6 +21,14 @@ from quarterdeck.adapters.feeds.csv_file import read_csv
 from quarterdeck.adapters.feeds.layout import ACCEPTED_HEADER
 from quarterdeck.adapters.feeds.parquet_file import read_parquet
 from quarterdeck.adapters.feeds.refusal import refused_file
+from quarterdeck.adapters.feeds.ticks import (
+    STALE_AFTER,
+    RawTicks,
+    accepted_ticks,
+    bars_of_ticks,
+    repaired_ticks,
+    stale_nanos,
+)
 from quarterdeck.kernel.errors import InvalidInput
 
 Repair = Literal["drop"]
@@ -39,14 +48,17 @@ def read_bars(
     symbols: Sequence[str] | None = None,
     max_bars: int = MAX_BARS,
     max_bytes: int = MAX_BYTES,
+    stale_after: float = STALE_AFTER,
 ) -> Bars:
     """Return the bars of a CSV or Parquet file; ``InvalidInput`` names the row and column at fault.
 
     Rows count from 1 without the header. ``repair="drop"`` leaves faulty bars out and counts them
     in ``Bars.dropped``; a row that is not later than all kept rows of its symbol is faulty, so of
     duplicates the first stays. ``symbols`` keeps those instruments only, numbered in that order;
-    the whole file is still checked. ``ts`` is RFC 3339 (naive is UTC) or a whole epoch number.
+    the whole file is still checked. ``ts`` is RFC 3339 (naive is UTC) or a whole epoch number. Of quotes
+    as ticks a side counts for ``stale_after`` seconds after it was last told of.
     """
+    held = stale_nanos(stale_after)
     if repair not in (None, "drop"):
         raise InvalidInput.of("repair", repair, "drop, or nothing")
     source = Path(path)
@@ -60,6 +72,9 @@ def read_bars(
     except OSError as error:
         why = error.strerror or "no reason given"
         raise refused_file(file, f"cannot be read ({why})", accepted="a readable file") from None
+    if isinstance(raw, RawTicks):
+        true = accepted_ticks(raw, file=file) if repair is None else repaired_ticks(raw)
+        raw = bars_of_ticks(true, stale_after=held)
     bars = accepted_bars(raw, file=file) if repair is None else repaired_bars(raw, file=file)
     return bars if symbols is None else only(bars, symbols)
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from quarterdeck.adapters.feeds.bars import Floats, Longs
+from quarterdeck.adapters.feeds.bars import Floats, Indices, Longs
 from quarterdeck.adapters.feeds.checks import Mask, RawBars
 from quarterdeck.adapters.feeds.instants import ACCEPTED, TsForm, TsReader, nanos_of, unit_of
 from quarterdeck.adapters.feeds.layout import (
     ACCEPTED_SYMBOL,
     PRICES,
+    VENUE,
     Layout,
     check_symbol_count,
     is_symbol,
@@ -22,6 +23,7 @@ from quarterdeck.adapters.feeds.layout import (
 )
 from quarterdeck.adapters.feeds.quotes import middle_of, two_sided
 from quarterdeck.adapters.feeds.refusal import Fault, refused_file
+from quarterdeck.adapters.feeds.ticks import RawTicks
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,8 +38,8 @@ _PATTERN_CHARACTERS = frozenset("*?[")
 _FROM = "FROM read_parquet($path, hive_partitioning = false)"
 
 
-def read_parquet(path: Path, *, file: str, max_bars: int) -> RawBars:
-    """Return the bars of the Parquet file, in the file's row order."""
+def read_parquet(path: Path, *, file: str, max_bars: int) -> RawBars | RawTicks:
+    """Return the bars or ticks of the Parquet file, in the file's row order."""
     import duckdb
 
     if _PATTERN_CHARACTERS & set(str(path)):
@@ -53,7 +55,9 @@ def read_parquet(path: Path, *, file: str, max_bars: int) -> RawBars:
         ) from None
 
 
-def _read(connection: DuckDBPyConnection, path: Path, *, file: str, max_bars: int) -> RawBars:
+def _read(
+    connection: DuckDBPyConnection, path: Path, *, file: str, max_bars: int
+) -> RawBars | RawTicks:
     found = {"path": str(path)}
     described = connection.execute(f"DESCRIBE SELECT * {_FROM}", found).fetchall()
     types = {str(name): str(kind) for name, kind, *_ in described}
@@ -66,7 +70,8 @@ def _read(connection: DuckDBPyConnection, path: Path, *, file: str, max_bars: in
     if int(count) == 0:
         raise refused_file(file, "has no rows", accepted="at least one bar")
     selected = [f"{_time_expression(types['ts'])} AS c0"]
-    names = [name for name in layout.columns if name not in ("ts", "symbol")]
+    unread = ("ts", "symbol", VENUE) if layout.ticks else ("ts", "symbol")
+    names = [name for name in layout.columns if name not in unread]
     selected += [f'CAST("{_quoted(n)}" AS DOUBLE) AS v{k}' for k, n in enumerate(names)]
     if layout.wide_symbols is None:
         selected.append("coalesce(CAST(symbol AS VARCHAR), '') AS s0")
@@ -80,6 +85,8 @@ def _read(connection: DuckDBPyConnection, path: Path, *, file: str, max_bars: in
     if layout.wide_symbols is None:
         if layout.quoted:
             return _quotes(columns["s0"], values, ts=ts, untimed=untimed, first=first, file=file)
+        if layout.ticks:
+            return _ticks(columns["s0"], values, ts=ts, untimed=untimed, first=first, file=file)
         return _long(columns["s0"], values, ts=ts, untimed=untimed, first=first, file=file)
     return _wide(layout.wide_symbols, values, ts=ts, untimed=untimed, first=first)
 
@@ -98,6 +105,8 @@ def _check_types(layout: Layout, types: dict[str, str], *, file: str) -> None:
             accepted = "a timestamp, a date, whole epoch numbers or text"
         elif name == "symbol" and layout.wide_symbols is None:
             good, accepted = _TEXT.fullmatch(kind) is not None, "text"
+        elif name == VENUE and layout.ticks:
+            continue
         else:
             good, accepted = _NUMBER.fullmatch(kind) is not None, "numbers"
         if not good:
@@ -155,6 +164,18 @@ def _plain(column: np.ma.MaskedArray[tuple[int], np.dtype[np.float64]]) -> Float
     return np.ma.filled(column, np.nan).astype(np.float64, copy=False)
 
 
+def _named(names: npt.NDArray[np.generic], *, file: str) -> tuple[Indices, tuple[str, ...], Mask]:
+    """Return each row's symbol by number, the symbols, and which rows have none that can be one."""
+    codes: dict[str, int] = {}
+    index = np.array([codes.setdefault(n, len(codes)) for n in names.tolist()], dtype=np.int32)
+    check_symbol_count(len(codes), file=file)
+    unnamed = np.zeros(index.size, dtype=np.bool_)
+    for name, code in codes.items():
+        if not is_symbol(name):
+            unnamed |= index == code
+    return index, tuple(codes), unnamed
+
+
 def _long(
     names: npt.NDArray[np.generic],
     values: dict[str, np.ma.MaskedArray[tuple[int], np.dtype[np.float64]]],
@@ -164,13 +185,7 @@ def _long(
     first: Fault | None,
     file: str,
 ) -> RawBars:
-    codes: dict[str, int] = {}
-    index = np.array([codes.setdefault(n, len(codes)) for n in names.tolist()], dtype=np.int32)
-    check_symbol_count(len(codes), file=file)
-    unnamed = np.zeros(ts.size, dtype=np.bool_)
-    for name, code in codes.items():
-        if not is_symbol(name):
-            unnamed |= index == code
+    index, symbols, unnamed = _named(names, file=file)
     if unnamed.any():
         at = int(np.argmax(unnamed))
         if first is None or at + 1 < first.row:
@@ -181,7 +196,7 @@ def _long(
         row=np.arange(1, ts.size + 1, dtype=np.int64),
         ts=ts,
         symbol_index=index,
-        symbols=tuple(codes),
+        symbols=symbols,
         open=open_,
         high=high,
         low=low,
@@ -211,6 +226,33 @@ def _quotes(
     raw = _long(names, masked, ts=ts, untimed=untimed, first=first, file=file)
     # What cannot be read at all is refused, whatever its sides.
     return two_sided(raw, middle.two_sided | raw.unreadable)
+
+
+def _ticks(
+    names: npt.NDArray[np.generic],
+    values: dict[str, np.ma.MaskedArray[tuple[int], np.dtype[np.float64]]],
+    *,
+    ts: Longs,
+    untimed: Mask,
+    first: Fault | None,
+    file: str,
+) -> RawTicks:
+    index, symbols, unnamed = _named(names, file=file)
+    if unnamed.any():
+        at = int(np.argmax(unnamed))
+        if first is None or at + 1 < first.row:
+            first = Fault(at + 1, "symbol", str(names[at]), ACCEPTED_SYMBOL)
+    return RawTicks(
+        row=np.arange(1, ts.size + 1, dtype=np.int64),
+        ts=ts,
+        symbol_index=index,
+        symbols=symbols,
+        bid=_plain(values["bid"]),
+        ask=_plain(values["ask"]),
+        unreadable=untimed | unnamed,
+        first=first,
+        malformed=0,
+    )
 
 
 def _wide(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from quarterdeck.agents.core import jitter
+from quarterdeck.agents.core import deadlines, jitter
 from quarterdeck.agents.core.alarms import Alarms
 from quarterdeck.agents.core.bounds import Bound
 from quarterdeck.agents.core.policy import Policy
@@ -54,7 +54,8 @@ class Board:
     """All open tasks and the last finished ones.
 
     ``recurring`` maps what creates tasks again and again to its open tasks; ``outcomes`` counts per
-    agent over the whole run; ``letters`` are the dead tasks that nobody has answered; ``open_of`` counts the open tasks of each owner. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
+    agent over the whole run; ``letters`` are the dead tasks that nobody has answered,
+    ``late`` the open ones past their deadline; ``open_of`` counts the open tasks of each owner. ``alarms`` are in machine time, ``deadlines`` in slices. A task waits until its open dependencies have completed: ``_pending`` counts them, ``_dependents``
     leads back. A dependency exists before its dependent, so there is no cycle to look for. Every
     method returns the changes it made, in the order in which they must be told.
     """
@@ -77,6 +78,7 @@ class Board:
         self._finished: deque[TaskId] = deque()
         self._lost: deque[TaskId] = deque()
         self.letters: dict[TaskId, None] = {}
+        self.late: dict[TaskId, None] = {}
         self.findings: dict[AgentId, int] = {}
         self._unmatchable: dict[TaskId, None] = {}
         self.set_aside: dict[TaskId, None] = {}
@@ -255,6 +257,8 @@ class Board:
             if task.expires_at is not None and task.expires_at < machine_at:
                 late = "it expired before it was done"
                 changes += self.cancel(task, reason=late, at=at, machine_at=machine_at)
+            elif (pressed := deadlines.by_clock(task, machine_at)) is not task:
+                changes.append(self._put(_raised(pressed, task, self.policy), task))
             elif task.state is TaskState.LEASED and not task.begun:
                 left = f"{task.agent} set it aside and did not begin it"
                 changes += self.revoke(task, machine_at=machine_at, reason=left)
@@ -268,17 +272,17 @@ class Board:
         return changes
 
     def overtake(self, slice_index: int, *, at: Nanos, machine_at: Nanos) -> list[Change]:
-        """Cancel what the market has overtaken: tasks not done by the slice in which they expire."""
-        return [
-            change
-            for task_id in self.deadlines.due(slice_index)
-            for change in self.cancel(
-                self.tasks[task_id],
-                reason="the market went on before it was done",
-                at=at,
-                machine_at=machine_at,
-            )
-        ]
+        """Cancel what the market has overtaken, and raise what is to be done by now or soon."""
+        changes: list[Change] = []
+        for task_id in self.deadlines.due(slice_index):
+            task = self.tasks[task_id]
+            if task.expires_slice is not None and task.expires_slice < slice_index:
+                late = "the market went on before it was done"
+                changes += self.cancel(task, reason=late, at=at, machine_at=machine_at)
+            else:
+                pressed = deadlines.by_market(task, slice_index)
+                changes.append(self._put(_raised(pressed, task, self.policy), task))
+        return changes
 
     def extend(self, by_ns: int) -> list[Change]:
         """Let every lease end ``by_ns`` later."""
@@ -303,7 +307,9 @@ class Board:
         ended = deque([first])
         while ended:
             cause = ended.popleft()
-            for dependent_id in self._dependents.pop(cause.task_id, ()):
+            # By number: a deadline may have put one of them anew.
+            freed_ids = self._dependents.pop(cause.task_id, ())
+            for dependent_id in sorted(freed_ids, key=lambda one: self.tasks[one].number):
                 waiting = self.tasks.get(dependent_id)
                 if waiting is None or waiting.state is not TaskState.BLOCKED:
                     continue
@@ -328,6 +334,7 @@ class Board:
             state=state,
             finished_at=at,
             finished_machine_at=machine_at,
+            late=deadlines.by_clock(task, machine_at).late,
             lease_until=None,
             finish_order=self.last_finished,
         )
@@ -368,10 +375,13 @@ class Board:
     def _index(self, task: Task) -> None:
         if task.entry is not None and not task.state.final:
             self.recurring.setdefault(task.entry, set()).add(task.task_id)
-        self.alarms.set(task.task_id, task.number, _instant(task))
-        if task.expires_slice is not None:
-            deadline = None if task.state.final else task.expires_slice
-            self.deadlines.set(task.task_id, task.number, deadline)
+        self.alarms.set(task.task_id, task.number, deadlines.next_instant(task))
+        if task.expires_slice is not None or task.deadline_slice is not None:
+            self.deadlines.set(task.task_id, task.number, deadlines.next_slice(task))
+        if task.late and not task.state.final:
+            self.late[task.task_id] = None
+        else:
+            self.late.pop(task.task_id, None)
         match task.state:
             case TaskState.READY:
                 self.ready.add(task)
@@ -426,6 +436,14 @@ class Board:
                 pass
 
 
+def _raised(task: Task, before: Task, policy: Policy) -> Task:
+    """Return ``task``, which was ``before``, in the order of its present urgency: as old as it was."""
+    if task.state is not TaskState.READY:
+        return task
+    gained = policy.weight_us(task.urgency) - policy.weight_us(before.urgency)
+    return replace(task, order_key=task.order_key - gained)
+
+
 def found_by(task: Task) -> int:
     """Return how many findings the result of a monitoring task names."""
     found = (task.result or {}).get("findings")
@@ -449,17 +467,3 @@ def _gave_up(before: Agent, after: Agent) -> bool:
 
 def _became(state: TaskState) -> str:
     return {TaskState.FAILED: "failed", TaskState.DEAD: "failed"}.get(state, f"was {state.value}")
-
-
-def _instant(task: Task) -> int | None:
-    """Return the instant of machine time at which something is due for ``task`` next."""
-    if task.state.final:
-        return None
-    at = None
-    if task.state is TaskState.LEASED:
-        at = task.lease_until
-    elif task.state is TaskState.DELAYED:
-        at = task.not_before
-    if at is None or task.expires_at is None:
-        return task.expires_at if at is None else at
-    return min(at, task.expires_at)

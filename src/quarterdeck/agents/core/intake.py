@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from quarterdeck.agents.core import contents
+from quarterdeck.agents.core import contents, deadlines
 from quarterdeck.agents.core.task import Birth, Task
 from quarterdeck.agents.model import Autonomy, FailurePolicy, NewTask, SubmitTask
 from quarterdeck.kernel.errors import Conflict, InvalidInput, NotFound
@@ -194,9 +194,17 @@ def earlier(name: str, made: Sequence[Task]) -> str:
 
 
 def task_of(
-    asked: SubmitTask | NewTask, birth: Birth, *, by: AgentId, depends_on: tuple[str, ...]
+    asked: SubmitTask | NewTask,
+    birth: Birth,
+    *,
+    by: AgentId,
+    depends_on: tuple[str, ...],
+    usual_ms: float | None,
 ) -> Task:
-    """Return the task that ``asked`` describes; raise InvalidInput if a field is not accepted."""
+    """Return the task that ``asked`` describes; raise InvalidInput if a field is not accepted.
+
+    ``usual_ms`` is how long work of its type usually takes, None where nobody knows.
+    """
     named = capability(asked.capability, field="capability")
     given = payload(asked.input, field="input")
     contents.input_checked(asked.type, given, field="input")
@@ -209,6 +217,15 @@ def task_of(
         expires = whole(asked.expires_s, field="expires_s", least=least, most=MAX_DELAY_S)
     if asked.expires_bars is not None:
         bars = whole(asked.expires_bars, field="expires_bars", least=1, most=MAX_EXPIRES_BARS)
+    deadline = bars_left = urgent = None
+    if asked.deadline_s is not None:
+        most = MAX_DELAY_S if expires is None else expires
+        left = whole(asked.deadline_s, field="deadline_s", least=max(1, delay_s), most=most)
+        deadline = Nanos(birth.machine_at + left * SECOND)
+        urgent = deadlines.urgent_at(birth.machine_at, deadline, usual_ms=usual_ms)
+    if asked.deadline_bars is not None:
+        most = MAX_EXPIRES_BARS if bars is None else bars
+        bars_left = whole(asked.deadline_bars, field="deadline_bars", least=1, most=most)
     return Task(
         number=birth.number,
         task_id=birth.task_id,
@@ -230,6 +247,9 @@ def task_of(
         not_before=Nanos(birth.machine_at + delay_s * SECOND) if delay_s else None,
         expires_at=None if expires is None else Nanos(birth.machine_at + expires * SECOND),
         expires_slice=None if bars is None else birth.slice + bars,
+        deadline_at=deadline,
+        deadline_slice=None if bars_left is None else birth.slice + bars_left,
+        urgent_at=urgent,
         on_failure=asked.on_failure,
         ceiling_units=ceiling,
         autonomy=Autonomy.SHADOW if asked.autonomy is None else asked.autonomy,

@@ -89,12 +89,13 @@ def _assigned(task: Task, agent: AgentId, *, at: Nanos, slice_index: int) -> Tas
 def numbers_of(board: Board, agents: Mapping[AgentId, Agent]) -> tuple[NumbersPublished, ...]:
     """Return the published numbers as they stand, agents by name."""
     fleet = board.ready.fleet
-    letters, findings, ready, utilisation = PUBLISHED
+    letters, findings, late, ready, utilisation = PUBLISHED
     found: dict[str, float | None] = {}
     found.update((name, float(n)) for name, n in sorted(board.findings.items()))
     return (
         *((NumbersPublished(name=findings.name, values=found),) if found else ()),
         NumbersPublished(name=letters.name, values={"deck": float(len(board.letters))}),
+        NumbersPublished(name=late.name, values={"deck": float(len(board.late))}),
         NumbersPublished(name=ready.name, values={"deck": float(board.counts[TaskState.READY])}),
         NumbersPublished(
             name=utilisation.name,

@@ -35,7 +35,8 @@ _NONE = matching.NONE
 MAX_DEMANDS = 4_096
 """How many demands are kept in mind before those that no ready task has are forgotten."""
 
-LaneKey = tuple[Demand, Priority, str, AgentId | None]
+LaneKey = tuple[Demand, Priority, str, AgentId | None, bool]
+"""The demand, the task's own priority, its owner, who failed it last, and whether its deadline has raised it."""
 
 
 def _grown(array: Ints, *, to: int) -> Ints:
@@ -93,9 +94,10 @@ class Pool:
     def key(self, task: Task, machine_at: Nanos) -> int:
         """Return the key of ``task`` if it becomes ready now: behind its owner's backlog."""
         now = machine_at // MICROSECOND
-        weight, turn, owner = self.policy.weight_us(task.priority), now, task.owner
+        weight, turn, owner = self.policy.weight_us(task.urgency), now, task.owner
         lanes = self._owned.get((owner, task.priority))
-        if lanes:
+        # What its deadline has raised stands behind no backlog.
+        if lanes and task.urgency is task.priority:
             # Nearly always one or two: an array would be made for nothing.
             last = max(int(self._tasks[self._tail[lane], 0]) for lane in lanes) + weight
             turn = max(turn, last + self.policy.turn_us(owner))
@@ -151,9 +153,10 @@ class Pool:
         key = self._lane_keys[lane]
         if self._counts[lane] == 0 and key is not None:
             del self._lanes[key]
-            del self._owned[key[2], key[1]][lane]
-            if not self._owned[key[2], key[1]]:
-                del self._owned[key[2], key[1]]
+            if not key[4]:
+                del self._owned[key[2], key[1]][lane]
+                if not self._owned[key[2], key[1]]:
+                    del self._owned[key[2], key[1]]
             self._lane_keys[lane] = None
             self._free_lanes.append(lane)
 
@@ -313,7 +316,8 @@ class Pool:
         return found
 
     def _lane_for(self, task: Task) -> int:
-        key = (task.demand, task.priority, task.owner, task.failed_by)
+        raised = task.urgency is not task.priority
+        key = (task.demand, task.priority, task.owner, task.failed_by, raised)
         lane = self._lanes.get(key)
         if lane is not None:
             return lane
@@ -329,16 +333,17 @@ class Pool:
             self._tail = _grown(self._tail, to=lane + 1)
             self._counts = _grown(self._counts, to=lane + 1)
         self._lanes[key], self._lane_keys[lane] = lane, key
-        self._owned.setdefault((task.owner, task.priority), {})[lane] = None
+        if not raised:
+            self._owned.setdefault((task.owner, task.priority), {})[lane] = None
         avoided = _NONE
         if task.failed_by is not None:
             avoided = self.fleet.index.get(task.failed_by, _NONE)
         self._lane[lane] = (
             self.fleet.demand(key[0]),
-            task.priority in PRESSING,
+            task.urgency in PRESSING,
             TYPES.index(task.type),
             avoided,
-            task.priority.rank,
+            task.urgency.rank,
         )
         self._head[lane] = self._tail[lane] = _NONE
         self._counts[lane] = 0

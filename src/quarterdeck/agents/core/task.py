@@ -115,7 +115,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ``expires_slice`` (market time) the task. ``progress`` and ``note`` are the holder's last word.
     ``order_key`` decides which of two ready tasks goes first, the smaller (``matching``). A lease that is
     not ``begun`` may be moved; ``moves`` counts how often it was, and such attempts are not used up.
-    ``answered`` says what was done about one that failed or is dead.
+    ``answered`` says what was done about one that failed or is dead. It is to be done by ``deadline_at``
+    (machine time) and ``deadline_slice``; from ``urgent_at`` on it is ``raised``, and ``late`` once it has missed one.
     """
 
     number: int
@@ -163,6 +164,18 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     begun: bool = True
     moves: int = 0
     answered: str | None = None
+    deadline_at: Nanos | None = None
+    deadline_slice: int | None = None
+    urgent_at: Nanos | None = None
+    raised: bool = False
+    late: bool = False
+
+    @property
+    def urgency(self) -> Priority:
+        """The priority that it counts with: from near its deadline on at least urgent."""
+        if self.raised and self.priority.rank > Priority.URGENT.rank:
+            return Priority.URGENT
+        return self.priority
 
     @property
     def demand(self) -> Demand:

@@ -128,7 +128,7 @@ def admitted(
         began_at=birth.at if market else birth.machine_at,
         began_slice=birth.slice,
     )
-    task_of(made, birth, key="", facts={})
+    task_of(made, birth, key="", facts={}, usual_ms=None)
     made = ahead(made, now=made.began_at, slice_index=birth.slice)
     if not made.waits_for_event and made.next_at is None and made.next_slice is None:
         raise InvalidInput.of(
@@ -287,12 +287,14 @@ def fell_back(schedule: Schedule, happened: Happening) -> bool:
     )
 
 
-def task_of(schedule: Schedule, birth: Birth, *, key: str, facts: Json) -> Task:
+def task_of(
+    schedule: Schedule, birth: Birth, *, key: str, facts: Json, usual_ms: float | None
+) -> Task:
     """Return the task that ``schedule`` makes now; its input tells by what it was fired."""
     fired = {"schedule": schedule.name, "nominal": key, **facts}
     asked = replace(schedule.task, input={**schedule.task.input, "fired": fired})
     try:
-        made = intake.task_of(asked, birth, by=schedule.by, depends_on=())
+        made = intake.task_of(asked, birth, by=schedule.by, depends_on=(), usual_ms=usual_ms)
     except InvalidInput as error:
         raise InvalidInput(
             f"task: {error.message}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from quarterdeck.agents.core import deadlines
 from quarterdeck.agents.core import why as reasons
 from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.skill import PPM, Skill, SkillKey, Skills, estimate
@@ -142,7 +143,11 @@ def explained(task: Task, board: Board, *, machine_at: Nanos) -> TaskView:
 
 
 def sentence(task: Task, board: Board, *, machine_at: Nanos) -> str:
-    """Return in one sentence why ``task`` stands where it stands."""
+    """Return in one sentence why ``task`` stands where it stands, and what is said of its deadline."""
+    return _standing(task, board, machine_at=machine_at) + deadlines.told(task)
+
+
+def _standing(task: Task, board: Board, *, machine_at: Nanos) -> str:
     match task.state:
         case TaskState.BLOCKED | TaskState.DELAYED | TaskState.UNMATCHABLE | TaskState.READY:
             why = reasons.waiting(task, board.ready, board.tasks, machine_at=machine_at)
@@ -179,6 +184,9 @@ def task_view(task: Task, *, why: str) -> TaskView:
         started_at=_instant(task.started_at),
         finished_at=_instant(task.finished_at),
         lease_until=_instant(task.lease_until),
+        deadline_at=_instant(task.deadline_at),
+        deadline_slice=task.deadline_slice,
+        late=task.late,
     )
 
 
@@ -199,6 +207,8 @@ def claim_of(task: Task) -> Claim:
         because=task.because,
         begun=task.begun,
         depends_on=task.depends_on,
+        deadline_at=_instant(task.deadline_at),
+        deadline_slice=task.deadline_slice,
     )
 
 

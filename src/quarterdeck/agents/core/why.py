@@ -151,7 +151,7 @@ def _bounded(agent: Agent, pool: Pool, *, machine_at: Nanos) -> str | None:
     """Return which bound keeps ready work from ``agent``, None if none does."""
     if not pool.bounds.rules:
         return None
-    work = {(demand, owner) for demand, _, owner, _ in pool.lanes()}
+    work = {(demand, owner) for demand, _, owner, *_ in pool.lanes()}
     for demand, owner in sorted(work, key=repr):
         if agent.fits(demand):
             refusal = pool.bounds.refusal(demand, owner, now=machine_at)
@@ -186,7 +186,7 @@ def waiting(task: Task, pool: Pool, tasks: Mapping[TaskId, Task], *, machine_at:
         resting = sorted(a.name for a in fleet.known if a.fits(task.demand))
         return f"every agent with the capability {asked} is paused: {_named(resting)}"
     rooms = fleet.rooms[able]
-    free = able[rooms[:, 0] < rooms[:, 2 if task.priority in PRESSING else 1]]
+    free = able[rooms[:, 0] < rooms[:, 2 if task.urgency in PRESSING else 1]]
     if free.size == 0:
         names = [fleet.known[place].name for place in able[: MAX_NAMES + 1]]
         return f"every agent with the capability {asked} is full or paused: {_named(names)}"
@@ -314,7 +314,7 @@ def _room(agent: Agent, task: Task, pool: Pool) -> tuple[int, int, str]:
             if seen.agent == agent.name:
                 return seen.held, seen.limit, "when it was given out"
     held, ordinary, slots = pool.fleet.room(agent.name)
-    return held, slots if task.priority in PRESSING else ordinary, "now"
+    return held, slots if task.urgency in PRESSING else ordinary, "now"
 
 
 class _Scene:
@@ -355,7 +355,7 @@ class _Scene:
 
     def factors(self, task: Task, told: Sequence[int]) -> Factors:
         """Return the factors of the next task, of which ``matching.pick`` told so much."""
-        whole, demand = task.priority in PRESSING or bool(told[5]), task.demand
+        whole, demand = task.urgency in PRESSING or bool(told[5]), task.demand
         able = self._seen.get(demand)
         if able is None:
             able = self._seen[demand] = self._fleet.able_to(demand).tolist()
@@ -364,7 +364,7 @@ class _Scene:
             best = told[matching.TOLD : matching.TOLD + 2 * matching.TOP : 2]
             shown = [place for place in best if place != _NONE]
         held, ordinary, slots = self._fleet.room(self._agent.name)
-        ready, weight = task.ready_machine_at, self._policy.weight_us(task.priority)
+        ready, weight = task.ready_machine_at, self._policy.weight_us(task.urgency)
         made = Factors(
             agent=self._agent.name,
             score_ppm=told[0],
@@ -378,6 +378,7 @@ class _Scene:
             turn_ms=(task.order_key + weight) // 1_000 - ready // MICROSECOND // 1_000,
             worth_s=weight // 1_000_000,
             past_due=bool(told[5]),
+            raised=task.raised,
             considered=tuple(self._contender(place, task, whole=whole) for place in shown),
         )
         self._taken += 1
@@ -395,7 +396,8 @@ class _Scene:
 
 
 def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
-    rank = "overdue" if factors.past_due else f"by priority {task.priority.value}, then age"
+    rank = "overdue" if factors.past_due else f"by priority {task.urgency.value}, then age"
+    rank += ", as its deadline is near" if task.urgency is not task.priority else ""
     order = f"first of {factors.among} ready {rank}"
     chosen = f"asked first of {factors.with_room} with room"
     if factors.promised:

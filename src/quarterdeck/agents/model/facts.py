@@ -185,6 +185,13 @@ PUBLISHED = (
         meaning="findings in the last monitoring result of the agent",
     ),
     Number(
+        name="agents.late_tasks_count",
+        unit="tasks",
+        subject="deck",
+        clock=Clock.MARKET,
+        meaning="open tasks past their deadline",
+    ),
+    Number(
         name="agents.ready_tasks_count",
         unit="tasks",
         subject="deck",

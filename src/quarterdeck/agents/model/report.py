@@ -36,11 +36,12 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
 class WorkView(Answer, frozen=True):
     """How work stands now; utilisation is null without an agent.
 
-    ``dead_letters`` are the dead tasks that were neither driven again nor dismissed.
+    ``late`` tasks are open past their deadline; ``dead_letters`` are the dead tasks that were neither driven again nor dismissed.
     """
 
     counts: dict[str, int]
     dead_letters: int
+    late: int
     utilisation: float | None
     agents: tuple[LoadView, ...]
     queues: tuple[QueueView, ...]
@@ -56,7 +57,7 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     """How tasks of one type, or in one agent's hands, went.
 
     ``retries`` are attempts after a first; ``success_fraction`` is completed over all that ended by work, null
-    before that; ``worked_ms`` the mean from last claim to result, machine time.
+    before that; ``met`` were completed by their deadline, ``missed`` were not done by it; ``worked_ms`` the mean from last claim to result, machine time.
     """
 
     name: str
@@ -67,6 +68,8 @@ class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: int
     retries: int
     moves: int
+    met: int
+    missed: int
     success_fraction: float | None
     worked_ms: float | None
 
@@ -102,7 +105,10 @@ class GetTimeline(Query, frozen=True):
 
 
 class SpanView(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on."""
+    """A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on.
+
+    A task that waits for a further attempt is not among them.
+    """
 
     task_id: TaskId
     title: str

@@ -18,7 +18,8 @@ class TaskView(Answer, frozen=True):
     """A task as it stands; ``why`` says why it waits or went where it went.
 
     ``attempt`` counts leases; ``moves`` of them ended before the work began and used up no attempt.
-    ``answered`` says what was done about one that failed or is dead, null while nothing was.
+    ``answered`` says what was done about one that failed or is dead, null while nothing was. It is to be
+    done by ``deadline_at`` (machine time) and ``deadline_slice``; one that missed a deadline is ``late``.
     """
 
     task_id: TaskId
@@ -43,6 +44,9 @@ class TaskView(Answer, frozen=True):
     started_at: str | None
     finished_at: str | None
     lease_until: str | None
+    deadline_at: str | None
+    deadline_slice: int | None
+    late: bool
 
 
 class Verdict(StrEnum):
@@ -75,7 +79,8 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
     that it had waited too long to stand behind anything. ``score_ppm`` is what such work is worth in the
     agent's hands in the prevailing ``regime``, less what its load costs. Of ``able`` agents ``with_room`` had room.
     Where it was ``promised``, it did not go by that order: a round over all who waited gave it to the agent,
-    because together they do most so. ``moved_from`` is who had set it aside before.
+    because together they do most so. ``moved_from`` is who had set it aside before. One that is
+    ``raised`` counted as urgent, because its deadline was near or past.
     """
 
     agent: AgentId
@@ -93,6 +98,7 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
     considered: tuple[Contender, ...]
     promised: bool = False
     moved_from: AgentId | None = None
+    raised: bool = False
 
 
 class AgentVerdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ class SubmitTask(Command, frozen=True):
     ``capability`` and all of ``requires``. Tasks of one ``strategy`` take turns with those of others;
     empty means the submitter's own turn. It starts ``delay_s`` machine seconds from now at the earliest.
     Work that comes too late is not done: it is cancelled unless it completes within ``expires_s`` machine
-    seconds or ``expires_bars`` slices. ``on_failure`` says what becomes of it when a dependency fails.
+    seconds or ``expires_bars`` slices. By ``deadline_s`` machine seconds or ``deadline_bars`` slices it is to be
+    done: when that is near it counts as urgent, and past it, it is late and done all the same. ``on_failure`` says what becomes of it when a dependency fails.
     It goes only to agents that charge at most ``cost_ceiling`` (decimal text) and may do as much alone as
     ``autonomy`` says, where these are given. Until there is an agent that fits it is unmatchable.
     """
@@ -40,6 +41,8 @@ class SubmitTask(Command, frozen=True):
     delay_s: int = 0
     expires_s: int | None = None
     expires_bars: int | None = None
+    deadline_s: int | None = None
+    deadline_bars: int | None = None
     on_failure: FailurePolicy = FailurePolicy.FAIL
     cost_ceiling: str | None = None
     autonomy: Autonomy | None = None
@@ -64,6 +67,8 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     delay_s: int = 0
     expires_s: int | None = None
     expires_bars: int | None = None
+    deadline_s: int | None = None
+    deadline_bars: int | None = None
     on_failure: FailurePolicy = FailurePolicy.FAIL
     cost_ceiling: str | None = None
     autonomy: Autonomy | None = None
@@ -113,7 +118,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A task under lease. ``lease_token`` must come back with every word about it.
 
     One that is not ``begun`` may move to an idle agent until its lease is renewed. What ``depends_on``
-    names has ended: its results are what this task goes on with.
+    names has ended: its results are what this task goes on with. It is to be done by ``deadline_at`` (machine
+    time) and ``deadline_slice``, where it has one.
     """
 
     task_id: TaskId
@@ -128,6 +134,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     begun: bool = True
     depends_on: tuple[str, ...] = ()
+    deadline_at: str | None = None
+    deadline_slice: int | None = None
 
 
 class ClaimAnswer(Answer, frozen=True):

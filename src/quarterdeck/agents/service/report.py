@@ -60,6 +60,7 @@ def work(
     return WorkView(
         counts={state.value: count for state, count in board.counts.items()},
         dead_letters=len(board.letters),
+        late=len(board.late),
         utilisation=sum(load.held for load in loads) / slots if slots else None,
         agents=tuple(loads),
         queues=_queues(service),
@@ -120,7 +121,17 @@ async def report(
 def _outcome(row: Mapping[str, Any]) -> OutcomeView:
     # What failed with a dependency was never worked on.
     ended = int(row["completed"]) + int(row["failed"]) + int(row["dead"]) - int(row["never_begun"])
-    names = ("tasks", "completed", "failed", "dead", "cancelled", "retries", "moves")
+    names = (
+        "tasks",
+        "completed",
+        "failed",
+        "dead",
+        "cancelled",
+        "retries",
+        "moves",
+        "met",
+        "missed",
+    )
     return OutcomeView(
         name=str(row["name"]),
         **{name: int(row[name]) for name in names},

@@ -172,7 +172,9 @@ def _fire(service: AgentsService, schedule: Schedule, *, key: str, facts: Json, 
         reason = f"the queue is full: {board.open} open tasks"
     else:
         try:
-            task = timetable.task_of(schedule, birth_of(board, step), key=key, facts=facts)
+            usual_ms = service.skills.usual_ms(None, schedule.task.type)
+            birth = birth_of(board, step)
+            task = timetable.task_of(schedule, birth, key=key, facts=facts, usual_ms=usual_ms)
         except InvalidInput as error:
             # It was accepted without the facts of an event, with which it may be too large.
             task, reason = None, error.message

@@ -58,6 +58,7 @@ def submit(service: AgentsService, command: SubmitTask, step: Step) -> TaskView:
         birth_of(service.board, step),
         by=step.caller.identity,
         depends_on=depends_on,
+        usual_ms=service.skills.usual_ms(None, command.type),
     )
     _require_room(service, (made,))
     tell(service, service.board.add(made), step=step)
@@ -109,6 +110,7 @@ def _one_of_many(
         replace(first, number=first.number + place, task_id=task_id),
         by=step.caller.identity,
         depends_on=tuple(dict.fromkeys(names)),
+        usual_ms=service.skills.usual_ms(None, one.type),
     )
 
 

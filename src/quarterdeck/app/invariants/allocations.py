@@ -105,11 +105,37 @@ class AllocationsBook:
             low, high = asked.get("min_share", 0.0), asked.get("max_share", 1.0)
             if not low - STEP <= best[agent] <= high + STEP:
                 return _wrong("allocation bounds", f"{agent}: {best[agent]}, of {low} to {high}")
+            if asked.get("max_turnover") is not None or asked.get("max_change") is not None:
+                # The best shares within reach are others once something was moved.
+                continue
             over = worth[agent] - int(total * best[agent])
             if over < -slack if agent in givers else over > slack:
                 text = f"{agent}: {worth[agent]} of {total}, best {best[agent]}"
                 return _wrong("allocation moves towards its shares", text)
-        return None
+        return _within_limits(asked, fresh, best, total)
+
+
+def _within_limits(
+    asked: Mapping[str, Any], fresh: list[CapitalMoved], best: Mapping[str, float], total: int
+) -> Verdict:
+    """Groups have their share; no more changed hands than may, and no share moved further."""
+    slack = STEP * len(best)
+    for group in asked.get("groups", ()):
+        share = sum(best[agent] for agent in group["agents"])
+        if not group["low"] - slack <= share <= group["high"] + slack:
+            return _wrong("allocation groups", f"{group['name']}: {share}")
+    gained: dict[str, int] = {}
+    for moved in fresh:
+        gained[moved.from_agent] = gained.get(moved.from_agent, 0) - moved.amount_units
+        gained[moved.to_agent] = gained.get(moved.to_agent, 0) + moved.amount_units
+    reach = ROUNDING_UNITS * len(best) + total * slack
+    turned, most = sum(moved.amount_units for moved in fresh), asked.get("max_turnover")
+    if most is not None and turned > total * most + reach:
+        return _wrong("allocation turnover", f"{turned} of {total}, at most {most}")
+    far, most = max(map(abs, gained.values())), asked.get("max_change")
+    if most is not None and far > total * most + reach:
+        return _wrong("allocation change", f"{far} of {total}, at most {most}")
+    return None
 
 
 def read_allocations(connection: sqlite3.Connection) -> AllocationsBook:

@@ -36,13 +36,15 @@ class _Moving(msgspec.Struct):
 class LearnedBook:
     """What was said last: groups, and by agent the credit line and the furthest stop in 99 % VaR.
 
-    ``together`` is the credit line of all agents and ``var`` the 99 % VaR of a bar by instrument, of when its limit last moved.
+    ``together`` is the credit line of all agents and ``var`` the 99 % VaR of a bar by instrument, of when its limit last moved;
+    ``shares`` are each agent's of the learned position limits.
     """
 
     groups: tuple[Group, ...] = ()
     together: int | None = None
     credit: dict[str, int] = field(default_factory=dict)
     stops: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     var: dict[int, float] = field(default_factory=dict)
 
     def hear(self, now: Moment, message: Message) -> Verdict:
@@ -74,10 +76,13 @@ class LearnedBook:
         agent = message.subject
         self.credit.pop(agent, None)
         self.stops.pop(agent, None)
+        self.shares.pop(agent, None)
         if message.credit_units is not None:
             self.credit[agent] = message.credit_units
         if message.stop_ratio is not None:
             self.stops[agent] = message.stop_ratio
+        if message.size_share is not None:
+            self.shares[agent] = message.size_share
 
     def _passes(self, shadow: Shadow, order: OrderView) -> Verdict:
         asked = shadow.working_of(order)
@@ -98,7 +103,21 @@ class LearnedBook:
             if after > max(self.credit[agent], before):
                 text = f"{order.order_id} leads to {after} of {agent}, not {self.credit[agent]}"
                 return Violation(rule="credit line", text=text)
-        return self._stop_is_near(shadow, order, asked)
+        return self._size_is_earned(shadow, order, asked) or self._stop_is_near(
+            shadow, order, asked
+        )
+
+    def _size_is_earned(self, shadow: Shadow, order: OrderView, asked: Working) -> Verdict:
+        row, agent = asked.instrument, str(order.agent)
+        if row not in shadow.learned or agent not in self.shares:
+            return None
+        most = shadow.learned[row] * self.shares[agent]
+        before, after = _side(shadow, asked, order)
+        # The gate rounds the share down to parts, and this is a float: a unit is more than they differ by.
+        if after > before and after > most * (1.0 + 1e-9) + 1.0:
+            text = f"{order.order_id} leads to {after} of {agent}, at most {most:.0f} are earned"
+            return Violation(rule="position size", text=text)
+        return None
 
     def _stop_is_near(self, shadow: Shadow, order: OrderView, asked: Working) -> Verdict:
         row, agent = asked.instrument, str(order.agent)
@@ -130,6 +149,22 @@ def _gross(
     now = list(shadow.working.values())
     then = [work for work in (*now, asked) if work is not replaced]
     return _worst(shadow, rows, now, agent), _worst(shadow, rows, then, agent)
+
+
+def _side(shadow: Shadow, asked: Working, order: OrderView) -> tuple[int, int]:
+    """Return what an agent may come to hold on an order's side, in money, without and with it."""
+    agent, row = str(order.agent), asked.instrument
+    sign = 1 if asked.buy else -1
+    held = sign * shadow.money[agent].held.get(row, 0)
+    replaced = shadow.working.get(order.replaces or "")
+    work = sum(
+        one.counted
+        for one in shadow.working.values()
+        if (one.agent, one.instrument, one.buy) == (agent, row, asked.buy)
+    )
+    freed = 0 if replaced is None else replaced.counted
+    each = shadow.prices.get(row, 0) * shadow.contracts[row].unit_value
+    return max(0, held + work) * each, max(0, held + work - freed + asked.quantity) * each
 
 
 def _worst(shadow: Shadow, rows: tuple[int, ...], work: list[Working], agent: str | None) -> int:
@@ -168,8 +203,8 @@ def read_learned(connection: sqlite3.Connection) -> LearnedBook:
         "SELECT max_account_notional FROM execution_learned_levels WHERE scope = 'deck'"
     ):
         book.together = most
-    for agent, credit, ratio in connection.execute(
-        "SELECT subject, max_credit_notional, max_stop_distance_ratio"
+    for agent, credit, ratio, share in connection.execute(
+        "SELECT subject, max_credit_notional, max_stop_distance_ratio, position_share_parts"
         " FROM execution_learned_levels WHERE scope = 'agent'"
     ):
         if credit is not None:
@@ -177,4 +212,6 @@ def read_learned(connection: sqlite3.Connection) -> LearnedBook:
         if ratio is not None:
             # Rounded down when it was written; what lies below a part is within the tolerance.
             book.stops[agent] = ratio / PARTS
+        if share is not None:
+            book.shares[agent] = share / PARTS
     return book

@@ -12,6 +12,7 @@ from quarterdeck.execution.model import MoveCapital
 from quarterdeck.kernel.messages import Command
 from quarterdeck.portfolio.model import (
     AbortRebalance,
+    AgentGroup,
     ApproveRebalance,
     CarryAllocation,
     EndAllocation,
@@ -127,7 +128,7 @@ def _within(
         max_change=chance.pick((None, None, 0.2)),
         costs=objective is Objective.MAX_SHARPE and chance.happens(0.5),
         max_gross=chance.pick((None, 1.5)) if low else None,
-        max_assets=chance.pick((None, None, 2)) if objective is not Objective.MIN_CVAR else None,
+        max_assets=chance.pick((None, None, 2)),
         whole_lots=not low and objective is not Objective.MIN_CVAR and chance.happens(0.3),
         vol_cap=0.25 if objective is Objective.MAX_RETURN else None,
     )
@@ -149,6 +150,9 @@ def _arrangement(me: Memory) -> Command:
     agents = chance.some(me.tasks, least=2, most=4)
     low = chance.pick((0.0, 0.0, 0.1))
     mode, objective = chance.pick((Mode.AUTOMATIC, Mode.AUTOMATIC, *Mode)), chance.pick(PROPOSED)
+    # From a stream of draws of their own: what is drawn after them stays as it was.
+    apart = chance.fork(f"allocation/{'+'.join(agents)}")
+    limited = objective in LIMITED and apart.happens(0.5)
     return SetAllocation(
         mode=mode,
         objective=objective,
@@ -160,4 +164,11 @@ def _arrangement(me: Memory) -> Command:
         max_share=chance.pick((1.0, 1.0, 0.7)),
         vol_cap=0.03 if objective is Objective.MAX_RETURN else None,
         confidence=0.9 if objective is Objective.MIN_CVAR else None,
+        groups=(
+            AgentGroup(name="few", agents=tuple(agents[:2]), low=0.0, high=apart.pick((0.5, 0.9))),
+        )
+        if limited
+        else (),
+        max_turnover=apart.pick((None, 0.05, 0.3)) if limited else None,
+        max_change=apart.pick((None, 0.1)) if limited else None,
     )

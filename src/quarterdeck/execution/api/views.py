@@ -159,7 +159,7 @@ def gate(service: ExecutionService, query: GetGate, caller: Caller) -> GateView:
                 code=Code.POSITION_LIMIT,
                 name="learned position limit",
                 scope=desk.contracts[instrument].symbol,
-                value=text_of(learned.units, MONEY_SCALE),
+                value=text_of(desk.limits.earned(agent, learned.units), MONEY_SCALE),
                 unit="USD",
                 clock=Clock.MARKET,
                 learned=True,

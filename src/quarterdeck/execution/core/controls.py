@@ -255,7 +255,8 @@ MONEY = Section(
             unit=Unit.MONEY,
             clock=Clock.MARKET,
             text="Position plus all working orders on the order's side, at the last close, is at most "
-            "max_position_notional and, once one has been learned, the learned limit.",
+            "max_position_notional and, once one has been learned, the learned limit times the share "
+            "of it that the agent's closed trades have earned.",
             advice="Reduce the position, or ask for less.",
             evidence=seen.position,
             limit="max_position_notional",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from quarterdeck.execution.core.amounts import PARTS
 from quarterdeck.execution.core.limits import LIMITS
 from quarterdeck.execution.model import Scope
 from quarterdeck.kernel.ids import AgentId
@@ -103,7 +104,8 @@ class LimitBook:
 
     ``clusters`` are the rows of each named group of instruments; they never change. ``version``
     counts every change of a limit, a learned one too. ``learned`` is what risk has set beside
-    persons, by level; it can only tighten.
+    persons, by level; it can only tighten. ``shares`` are what it scales each agent's learned position
+    limits by, in ``PARTS``.
     """
 
     clusters: Mapping[str, tuple[int, ...]]
@@ -112,6 +114,7 @@ class LimitBook:
     changes: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
     learned: dict[Level, dict[str, int]] = field(default_factory=dict)
+    shares: dict[str, int] = field(default_factory=dict)
     _wide: dict[AgentId, Bounds] = field(default_factory=dict, compare=False)
     _narrow: dict[int, tuple[Level, ...]] = field(default_factory=dict, compare=False)
     _kinds: dict[tuple[object, ...], Bounds] = field(default_factory=dict, compare=False)
@@ -141,6 +144,10 @@ class LimitBook:
         else:
             self.learned.pop(level, None)
         self._known.clear()
+
+    def earned(self, agent: str, units: int) -> int:
+        """Return the part of a learned position limit that an agent's trades have earned; else all of it."""
+        return units * self.shares.get(agent, PARTS) // PARTS
 
     def bounds(self, account: str, agent: AgentId, *, row: int, symbol: str) -> Bounds:
         """Return the tightest limits for ``agent`` in instrument ``row``; -1 is none of ours."""

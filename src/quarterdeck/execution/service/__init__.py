@@ -335,7 +335,7 @@ class ExecutionService:
             missed=desk.missed.get(index, 0),
             terms=desk.terms,
             bounds=bounds,
-            position_limit=desk.position_limit(index, bounds),
+            position_limit=desk.position_limit(caller.identity, index, bounds),
             limit_version=desk.limits.version,
             sums=sums,
             around=desk.around(caller.identity, index, clock_step_ms=step_ms),

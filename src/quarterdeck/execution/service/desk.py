@@ -263,11 +263,13 @@ class Desk:
             clock_step_ms=clock_step_ms,
         )
 
-    def position_limit(self, instrument: int, bounds: Bounds) -> int:
-        """Return the position limit in force, in money units: a learned one only tightens."""
+    def position_limit(self, agent: str, instrument: int, bounds: Bounds) -> int:
+        """Return an agent's position limit in force, in money units: what is learned only tightens."""
         learned = self.learned.get(instrument)
         hard = bounds.max_position_notional
-        return hard if learned is None else min(hard, learned.units)
+        if learned is None:
+            return hard
+        return min(hard, self.limits.earned(agent, learned.units))
 
     def standing(self, scope: Scope, raised: int) -> StopRecord | None:
         """Return the stop of ``scope`` that stands under the word ``raised``."""

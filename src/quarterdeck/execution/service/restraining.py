@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from quarterdeck.execution.core.amounts import parts_down
+from quarterdeck.execution.core.amounts import PARTS, parts_down
 from quarterdeck.execution.core.limits import STATES
 from quarterdeck.execution.model import Scope
 from quarterdeck.execution.service.desk import Desk, Moving
@@ -27,8 +27,14 @@ def restrain(desk: Desk, message: GateRestrained, *, step: Step) -> None:
         limits["max_stop_distance_ratio"] = max(0, parts_down(message.stop_ratio))
     level = (Scope(message.scope.value), message.subject)
     desk.limits.learn(level, limits)
+    share = None
+    if message.scope is RiskScope.AGENT:
+        desk.limits.shares.pop(message.subject, None)
+        if message.size_share is not None:
+            share = max(0, min(PARTS, parts_down(message.size_share)))
+            desk.limits.shares[message.subject] = share
     desk.limits.version += 1
-    write_learned(step, level, limits)
+    write_learned(step, level, limits, share=share)
     write_version(step, desk.limits)
 
 

@@ -109,6 +109,8 @@ def read_book(book: LimitBook, reader: Reader, *, contracts: Sequence[Contract])
     for row in reader.rows("execution.learned_levels"):
         limits = {name: row[name] for name in LEARNABLE if row[name] is not None}
         book.learn((Scope(row["scope"]), row["subject"]), limits)
+        if row["position_share_parts"] is not None:
+            book.shares[row["subject"]] = row["position_share_parts"]
     for row in reader.rows("execution.limit_set"):
         book.version, book.changes = row["version"], row["changes"]
     book.pending = {}
@@ -132,14 +134,20 @@ def write_version(step: Step, book: LimitBook) -> None:
     step.write("execution.limit_set_saved", version=book.version, changes=book.changes)
 
 
-def write_learned(step: Step, level: Level, limits: Mapping[str, int]) -> None:
-    """Write what risk has set at a level; what it has not set is lifted."""
+def write_learned(
+    step: Step, level: Level, limits: Mapping[str, int], *, share: int | None
+) -> None:
+    """Write what risk has set at a level, and an agent's share of learned position limits.
+
+    What it has not set is lifted.
+    """
     scope, subject = level
     step.write(
         "execution.learned_level_saved",
         scope=scope.value,
         subject=subject,
         at=step.at,
+        position_share_parts=share,
         **{name: limits.get(name) for name in LEARNABLE},
     )
 

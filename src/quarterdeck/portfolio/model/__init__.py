@@ -9,6 +9,7 @@ from quarterdeck.kernel.messages import Answer, Message, Number, Query
 from quarterdeck.kernel.time import Nanos
 from quarterdeck.kernel.vocabulary import Clock
 from quarterdeck.portfolio.model.allocation import (
+    AgentGroup,
     AllocationView,
     CapitalMove,
     CarryAllocation,
@@ -58,6 +59,7 @@ from quarterdeck.portfolio.model.restrictions import GroupBounds, Restrictions, 
 __all__ = [
     "PUBLISHED",
     "AbortRebalance",
+    "AgentGroup",
     "AllocationView",
     "ApproveRebalance",
     "AttributionRow",

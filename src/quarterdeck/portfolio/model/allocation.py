@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from quarterdeck.kernel.ids import AgentId
 from quarterdeck.kernel.messages import Answer, Command, Query
 from quarterdeck.portfolio.model.objectives import Objective
 from quarterdeck.portfolio.model.rebalancing import Mode, Period
+
+
+class AgentGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Agents whose shares together lie between ``low`` and ``high``."""
+
+    name: str
+    agents: tuple[str, ...]
+    low: float
+    high: float
 
 
 class SetAllocation(Command, frozen=True):
@@ -18,7 +29,10 @@ class SetAllocation(Command, frozen=True):
     a new ``every``, and where shares are at least ``drift`` (turnover, a fraction) from the best; both
     must hold where both are given, neither makes it due by itself only when asked. Each share lies
     between ``min_share`` and ``max_share``, where the objective takes bounds. ``vol_cap``, the largest
-    deviation of a session's return, goes with max-return and ``confidence`` with min-cvar.
+    deviation of a session's return, goes with max-return and ``confidence`` with min-cvar. ``groups``,
+    ``max_turnover`` (half the sum of changes) and ``max_change`` (of each share) go with max-sharpe,
+    min-volatility, max-return and min-cvar; changes are from the shares of equity at that close, so
+    what is far away is reached in several goes.
     """
 
     mode: Mode
@@ -31,6 +45,9 @@ class SetAllocation(Command, frozen=True):
     max_share: float = 1.0
     vol_cap: float | None = None
     confidence: float | None = None
+    groups: tuple[AgentGroup, ...] = ()
+    max_turnover: float | None = None
+    max_change: float | None = None
 
 
 class EndAllocation(Command, frozen=True):
@@ -80,7 +97,7 @@ class AllocationView(Answer, frozen=True):
 
     ``reason`` says why there are no best shares; ``turnover`` is to them; ``left`` what would not be
     movable. ``optimality_gap`` and ``kkt_residual`` are the certificate of the shares, null for what
-    optimises nothing; ``cvar`` is the mean loss of the worst sessions where that is what was made least;
+    optimises nothing; ``waiting`` are the agents that a configured allocation waits for; ``cvar`` is the mean loss of the worst sessions where that is what was made least;
     they are from the sessions ``span_from`` to ``span_to``, ``condition`` is the
     condition number of their correlations and ``warning`` says why the estimate is weak. ``due`` says since when it waits for approval, ``last`` what the last time came to.
     """
@@ -101,3 +118,4 @@ class AllocationView(Answer, frozen=True):
     due: str | None
     last: str | None
     cvar: float | None = None
+    waiting: tuple[str, ...] = ()

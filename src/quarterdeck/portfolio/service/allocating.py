@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -10,7 +9,7 @@ from typing import ClassVar, Final
 import msgspec
 import numpy as np
 
-from quarterdeck.agents.model import TaskFailed, TaskFinished
+from quarterdeck.agents.model import AgentRegistered, TaskFailed, TaskFinished
 from quarterdeck.execution.model import CapitalMoved, MoveCapital
 from quarterdeck.kernel.errors import Conflict, DomainError, InvalidInput, NotFound
 from quarterdeck.kernel.ids import AgentId
@@ -27,13 +26,10 @@ from quarterdeck.portfolio.core.allocation import (
     shared_sessions,
     targets,
 )
-from quarterdeck.portfolio.core.budget import ROUNDING, Budget
+from quarterdeck.portfolio.core.budget import ROUNDING
 from quarterdeck.portfolio.core.certificate import condition_number, weakness
 from quarterdeck.portfolio.core.estimate import sample_covariance, turnover
 from quarterdeck.portfolio.core.optimum import Optimum
-from quarterdeck.portfolio.core.polytope import Constraints
-from quarterdeck.portfolio.core.restricted import solve_restricted
-from quarterdeck.portfolio.core.solve import BOUNDED, Limits, solve
 from quarterdeck.portfolio.core.sums import published
 from quarterdeck.portfolio.core.triggers import period_of, session_of
 from quarterdeck.portfolio.model.allocation import (
@@ -45,24 +41,17 @@ from quarterdeck.portfolio.model.allocation import (
     SetAllocation,
     ShareRow,
 )
-from quarterdeck.portfolio.model.objectives import Objective
 from quarterdeck.portfolio.model.rebalancing import Mode
 from quarterdeck.portfolio.ports import Charges, Treasury
-from quarterdeck.portfolio.service.basis import MOST_TAIL
-from quarterdeck.portfolio.service.restricting import stated
-from quarterdeck.runtime.config import PORTFOLIO_OBJECTIVES
+from quarterdeck.portfolio.service.configured import allocation_of
+from quarterdeck.portfolio.service.sharing import best_shares, check_allocation, present_shares
+from quarterdeck.runtime.config_allocation import AllocationEntry
 from quarterdeck.runtime.policy import DECK_CALLER, Caller
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader, State
 
 PARTITION: Final = "portfolio"
-LEAST_SESSIONS: Final = 20
-MOST_AGENTS: Final = 200
 MOST_REASON: Final = 500
-SHARED: Final = PORTFOLIO_OBJECTIVES
-"""What capital is shared out by."""
-STATED: Final = {Objective.MAX_RETURN: "vol_cap", Objective.MIN_CVAR: "confidence"}
-"""Objectives that need a figure stated for sessions, and are solved within bounds."""
 
 
 class Standing(msgspec.Struct):
@@ -93,13 +82,21 @@ class AllocationService:
     state: ClassVar[Mapping[str, State]] = {
         "_treasury": State.FIXED,
         "_charges": State.FIXED,
+        "_configured": State.FIXED,
         "_accounts": State.JOURNALED,
         "_series": State.JOURNALED,
         "_session": State.JOURNALED,
         "_standing": State.JOURNALED,
     }
 
-    def __init__(self, *, treasury: Treasury, charges: Charges) -> None:
+    def __init__(
+        self,
+        *,
+        treasury: Treasury,
+        charges: Charges,
+        configured: Sequence[AllocationEntry] = (),
+    ) -> None:
+        self._configured = allocation_of(configured)
         self._treasury = treasury
         self._charges = charges
         self._accounts: dict[str, Account] = {}
@@ -124,8 +121,21 @@ class AllocationService:
             self._standing = None if kept is None else msgspec.json.decode(kept, type=Standing)
 
     def hear(self, message: Message, step: Step) -> None:
-        """Count what is charged and moved; at the first close of a session count what it earned."""
+        """Count what is charged and moved; at the first close of a session count what it earned.
+
+        What the configuration names begins when the last of its agents joins, which is once in a run.
+        """
         match message:
+            case AgentRegistered():
+                named = self._configured
+                begins = named is not None and message.agent in named.agents
+                if (
+                    named is not None
+                    and begins
+                    and self._standing is None
+                    and not _missing(self._treasury, named)
+                ):
+                    self._arrange(named, step)
             case TaskFinished() | TaskFailed():
                 self._charge(message.agent, step)
             case CapitalMoved():
@@ -186,7 +196,7 @@ class AllocationService:
         if every is not None and period_of(step.at, every) <= period_of(standing.since, every):
             return
         try:
-            apart = self._apart(asked, self._best(asked))
+            apart = _apart(self._treasury, asked, self._best(asked))
         except DomainError as refusal:
             if not waits:
                 self._came_to(standing, refusal.message, step)
@@ -215,7 +225,13 @@ class AllocationService:
         lived = shared_sessions(self._series, asked.agents, sessions=asked.sessions)
         returns = joint_history(self._series, asked.agents, sessions=asked.sessions)
         mean, covariance = returns.mean(axis=0), sample_covariance(returns)
-        found = _answered(asked, returns, mean=mean, covariance=covariance)
+        found = best_shares(
+            asked,
+            returns,
+            mean=mean,
+            covariance=covariance,
+            equities=_present(self._treasury, asked.agents),
+        )
         for agent, share in zip(asked.agents, found.weights.tolist(), strict=True):
             if not asked.min_share - ROUNDING <= share <= asked.max_share + ROUNDING:
                 raise DomainError(
@@ -232,13 +248,6 @@ class AllocationService:
             condition=condition,
             warning=weakness(len(asked.agents), observations=len(lived), condition=condition),
         )
-
-    def _apart(self, asked: SetAllocation, best: Shares) -> float:
-        present = _present(self._treasury, asked.agents)
-        total = sum(present)
-        if min(present) < 0 or total <= 0:
-            raise DomainError("an agent owes more than it has, or none has any", code="NO_EQUITY")
-        return published(turnover(np.array(present) / total, best.found.weights))
 
     def _moves(self, asked: SetAllocation, best: Shares) -> tuple[list[CapitalMove], int]:
         """Return what would be moved, in whole units, and what could not be."""
@@ -282,7 +291,7 @@ class AllocationService:
 
     def set_allocation(self, command: SetAllocation, step: Step) -> AllocationView:
         """Arrange by what, among whom and when capital is shared out."""
-        _check(command)
+        check_allocation(command)
         known = self._treasury.agents()
         for agent in command.agents:
             if agent not in known:
@@ -292,11 +301,14 @@ class AllocationService:
                     value=agent[:64],
                     accepted=", ".join(known[:20]) or "no agent has an account yet",
                 )
-        self._standing = Standing(allocation=command, since=step.at)
-        self._save(step)
-        terms = msgspec.json.encode(command, order="sorted").decode()
-        step.record(PARTITION, "allocation_set", terms=terms)
+        self._arrange(command, step)
         return self._view()
+
+    def _arrange(self, asked: SetAllocation, step: Step) -> None:
+        self._standing = Standing(allocation=asked, since=step.at)
+        self._save(step)
+        terms = msgspec.json.encode(asked, order="sorted").decode()
+        step.record(PARTITION, "allocation_set", terms=terms)
 
     def end_allocation(self, command: EndAllocation, step: Step) -> AllocationView:
         """Share capital out no longer."""
@@ -336,7 +348,7 @@ class AllocationService:
         if standing is not None:
             try:
                 best = self._best(standing.allocation)
-                apart = self._apart(standing.allocation, best)
+                apart = _apart(self._treasury, standing.allocation, best)
                 found, lacking = self._moves(standing.allocation, best)
                 planned, left = tuple(found), from_units(lacking, MONEY_SCALE)
             except DomainError as refusal:
@@ -359,6 +371,7 @@ class AllocationService:
             due=None if standing is None else standing.due,
             last=None if standing is None else standing.last,
             cvar=None if proof is None else _figure(proof.cvar),
+            waiting=() if standing is not None else _missing(self._treasury, self._configured),
         )
 
     def _rows(self, agents: Sequence[str], best: Shares | None) -> tuple[ShareRow, ...]:
@@ -393,30 +406,15 @@ class AllocationService:
         step.write("portfolio.allocation_saved", one=1, session=self._session, standing=standing)
 
 
-def _answered(
-    asked: SetAllocation, returns: Floats, *, mean: Floats, covariance: Floats
-) -> Optimum:
-    """Return the best shares, in steps of 1e-9."""
-    special = asked.objective in STATED
-    bounded = special or asked.objective.value in BOUNDED
-    limits = Limits(
-        vol_cap=asked.vol_cap,
-        min_weight=asked.min_share if bounded else 0.0,
-        max_weight=asked.max_share if bounded else 1.0,
-    )
-    objective = asked.objective.value
-    if not special:
-        return solve(objective, mean=mean, covariance=covariance, limits=limits, rounded=True)
-    found = solve_restricted(
-        objective,
-        returns,
-        moments=(mean, covariance),
-        limits=limits,
-        constraints=Constraints(),
-        confidence=asked.confidence or 0.0,
-    )
-    whole = Budget.of(mean.size, lower=asked.min_share, upper=asked.max_share)
-    return stated(found, whole.rounded(found.weights), mean=mean, covariance=covariance)
+def _apart(treasury: Treasury, asked: SetAllocation, best: Shares) -> float:
+    present = present_shares(_present(treasury, asked.agents))
+    return published(turnover(present, best.found.weights))
+
+
+def _missing(treasury: Treasury, configured: SetAllocation | None) -> tuple[str, ...]:
+    """Return the agents that what is configured waits for."""
+    known = treasury.agents()
+    return () if configured is None else tuple(one for one in configured.agents if one not in known)
 
 
 def _figure(figure: float | None) -> float | None:
@@ -429,40 +427,6 @@ def _day(session: int) -> str:
 
 def _present(treasury: Treasury, agents: Sequence[str]) -> list[int]:
     return [treasury.equity(agent) for agent in agents]
-
-
-def _check(command: SetAllocation) -> None:
-    agents = command.agents
-    if not 2 <= len(agents) <= MOST_AGENTS or len(set(agents)) < len(agents):
-        accepted = f"2 to {MOST_AGENTS} different agents"
-        raise InvalidInput.of("agents", f"{len(agents)} of {len(set(agents))} kinds", accepted)
-    if command.objective.value not in SHARED:
-        raise InvalidInput.of("objective", command.objective.value, ", ".join(SHARED))
-    if not LEAST_SESSIONS <= command.sessions <= KEPT:
-        raise InvalidInput.of("sessions", command.sessions, f"{LEAST_SESSIONS} to {KEPT}")
-    drift = command.drift
-    if drift is not None and not (math.isfinite(drift) and 0.0 < drift <= 1.0):
-        raise InvalidInput.of("drift", drift, "a fraction above 0, at most 1")
-    for objective, field in STATED.items():
-        value, asked = getattr(command, field), command.objective is objective
-        if (value is not None) is not asked:
-            accepted = "a figure" if asked else f"none: it goes with {objective.value}"
-            raise InvalidInput.of(field, value, accepted)
-    cap, confidence = command.vol_cap, command.confidence
-    if cap is not None and not (math.isfinite(cap) and cap > 0.0):
-        raise InvalidInput.of("vol_cap", cap, "a deviation of a session's return, above 0")
-    if confidence is not None and not (
-        0.5 <= confidence < 1.0 and (1.0 - confidence) * command.sessions >= 1.0
-    ):
-        accepted = f"0.5 to {1.0 - 1.0 / command.sessions:.6g}, so that a session is in the tail"
-        raise InvalidInput.of("confidence", confidence, accepted)
-    if confidence is not None and len(agents) > MOST_TAIL:
-        raise InvalidInput.of("agents", len(agents), f"at most {MOST_TAIL} with min-cvar")
-    low, high = command.min_share, command.max_share
-    if not (math.isfinite(low) and 0.0 <= low * len(agents) <= 1.0):
-        raise InvalidInput.of("min_share", low, f"0 to {1.0 / len(agents):g}, one of all agents")
-    if not (math.isfinite(high) and low <= high <= 1.0 and high * len(agents) >= 1.0):
-        raise InvalidInput.of("max_share", high, f"{1.0 / len(agents):g}, one of all agents, to 1")
 
 
 def _reason(text: str) -> None:

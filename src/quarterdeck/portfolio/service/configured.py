@@ -1,4 +1,4 @@
-"""Mandates as the configuration file names them."""
+"""Mandates, and how capital is shared out, as the configuration file names them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import msgspec
 
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.portfolio.model import (
+    AgentGroup,
     Mode,
     Objective,
     Period,
     Restrictions,
+    SetAllocation,
     SetMandate,
     Triggers,
 )
 from quarterdeck.portfolio.service import PortfolioService
 from quarterdeck.portfolio.service.mandating import MAX_MANDATES, check_mandate
+from quarterdeck.portfolio.service.sharing import check_allocation
 from quarterdeck.runtime.config import LimitsOfMandate, MandateEntry
+from quarterdeck.runtime.config_allocation import AllocationEntry
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -55,6 +59,43 @@ def mandates_of(
             ) from None
         found[entry.agent] = command
     return found
+
+
+def allocation_of(entries: Sequence[AllocationEntry]) -> SetAllocation | None:
+    """Return what capital is shared out by, None where none is given, or refuse a wrong key."""
+    if not entries:
+        return None
+    if len(entries) > 1:
+        raise InvalidInput.of("portfolio.allocation", len(entries), "at most one")
+    entry, at = entries[0], "portfolio.allocation[0]"
+    command = SetAllocation(
+        mode=_word(f"{at}.mode", entry.mode, Mode),
+        objective=_word(f"{at}.objective", entry.objective, Objective),
+        agents=entry.agents,
+        sessions=entry.sessions,
+        every=None if entry.every is None else _word(f"{at}.every", entry.every, Period),
+        drift=entry.drift,
+        min_share=entry.min_share,
+        max_share=entry.max_share,
+        vol_cap=entry.vol_cap,
+        confidence=entry.confidence,
+        groups=tuple(
+            AgentGroup(name=one.name, agents=one.agents, low=one.low, high=one.high)
+            for one in entry.groups
+        ),
+        max_turnover=entry.max_turnover,
+        max_change=entry.max_change,
+    )
+    try:
+        check_allocation(command)
+    except DomainError as refusal:
+        raise InvalidInput(
+            f"{at}: {refusal.message}",
+            field=f"{at}.{refusal.field or 'groups'}",
+            value=refusal.value,
+            accepted=refusal.accepted,
+        ) from None
+    return command
 
 
 def _command(entry: MandateEntry, at: str) -> SetMandate:

@@ -181,6 +181,7 @@ def _restricted(
             ),
             constraints=asked,
             confidence=limits.confidence or sample.config.cvar_confidence,
+            quick=True,
         )
     except InvalidInput as refusal:
         raise _named(refusal) from None
@@ -345,12 +346,11 @@ def _check_fit(objective: Objective, limits: Restrictions, *, n: int) -> None:
         raise InvalidInput.of("limits.max_assets", limits.max_assets, f"1 to {n}")
     if len(limits.groups) > MOST_GROUPS:
         raise InvalidInput.of("limits.groups", len(limits.groups), f"at most {MOST_GROUPS}")
-    whole = limits.whole_lots or limits.max_assets is not None
-    if tail and whole:
+    if tail and limits.whole_lots:
         accepted = (
             "none with min-cvar here: a slice would wait for seconds; quarterdeck optimize answers"
         )
-        raise InvalidInput.of("limits.max_assets, limits.whole_lots", "given", accepted)
+        raise InvalidInput.of("limits.whole_lots", True, accepted)
     if limits.whole_lots and limits.min_weight < 0.0:
         raise InvalidInput.of("limits.whole_lots", True, "no shorts with whole lots")
     most = MOST_IN_LOTS if limits.whole_lots else MOST_RESTRICTED

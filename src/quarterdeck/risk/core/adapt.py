@@ -21,6 +21,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from quarterdeck.risk.core.learning import (
+    LEAST,
+    MOST,
+    RISE,
+    learn_bar,
+    least_of,
+    say_policies,
+    see,
+    towards,
+    utility_of,
+    weigh_policies,
+)
+
 POLICIES: Final = (
     "full",
     "volatility",
@@ -31,21 +46,11 @@ POLICIES: Final = (
 )
 """The experts, in order."""
 RATES: Final = (0.002, 0.01, 0.05)
-SHARE: Final = 0.001
-GAMMA: Final = 0.2
-OUTCOME_BOUND: Final = 6.0
-LEAST, MOST = 0.1, 1.0
 FIRST: Final = 0.5
 """The share of the human's limits that an agent begins with."""
-RISE: Final = 0.01
-EVIDENCE_RATE: Final = 1.0 / 100.0
 EVIDENCE_BARS: Final = 60
 """Bars with something held before anything is loosened."""
-CONFIDENCE: Final = 1.0
-"""Standard errors that the gain of more must be above zero."""
 DOUBT: Final = 20
-BRAKE_AT: Final = 0.2
-"""The drawdown at which the brake's policy is at its least, a quarter."""
 
 
 class Learner(NamedTuple):
@@ -64,9 +69,9 @@ class Learner(NamedTuple):
     held: float
 
 
-def nothing_learned() -> Learner:
-    """Return the state before the first bar."""
-    first = (0.0,) * len(POLICIES)
+def nothing_learned(experts: int = len(POLICIES)) -> Learner:
+    """Return the state before the first bar, of so many policies."""
+    first = (0.0,) * experts
     return Learner((first,) * len(RATES), (0.0,) * len(RATES), 0, 0.0, 0.0, FIRST)
 
 
@@ -87,9 +92,9 @@ def policies(*, volatility: float, condition: float, drawdown: float) -> tuple[f
     >>> policies(volatility=0.8, condition=0.5, drawdown=0.1)
     (1.0, 0.8, 0.5, 0.4, 0.5, 0.5)
     """
-    brake = 1.0 - drawdown / BRAKE_AT
-    raw = (1.0, volatility, condition, volatility * condition, brake, 0.5)
-    return tuple(min(max(one, 0.25), 1.0) for one in raw)
+    said = np.empty(len(POLICIES))
+    say_policies(volatility, condition, drawdown, said)
+    return tuple(said.tolist())
 
 
 def utility(outcome: float, share: float) -> float:
@@ -100,11 +105,12 @@ def utility(outcome: float, share: float) -> float:
     >>> utility(1.0, 1.0), utility(-1.0, 1.0)
     (0.9, -1.1)
     """
-    earned = outcome * share
-    return earned - 0.5 * GAMMA * earned * earned
+    return float(utility_of(outcome, share))
 
 
-def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Learner:
+def learned_from(
+    learner: Learner, outcome: float, made: Sequence[float], *, rates: Sequence[float] = RATES
+) -> Learner:
     """Return the state after a bar in which something was held.
 
     Parameters
@@ -115,46 +121,39 @@ def learned_from(learner: Learner, outcome: float, made: Sequence[float]) -> Lea
         Profit over the standard deviation that was forecast for it; not finite is not learned from.
     made : sequence of float
         What each policy had said for the bar.
+    rates : sequence of float
+        The learning rates that run side by side, the slowest first; the same at every call.
     """
     if not math.isfinite(outcome):
         return learner
-    g = min(max(outcome, -OUTCOME_BOUND), OUTCOME_BOUND)
-    lost = [-utility(g, share) for share in made]
-    logs, losses = [], []
-    for rate, line, so_far in zip(RATES, learner.logs, learner.losses, strict=True):
-        shares = _shares(line)
-        losses.append(so_far + _mean(shares, lost))
-        moved = _shares([old - rate * one for old, one in zip(line, lost, strict=True)])
-        logs.append(tuple(math.log((1.0 - SHARE) * s + SHARE / len(moved)) for s in moved))
-    more = min(MOST, learner.held + 10.0 * RISE)
-    gained = utility(g, more) - utility(g, learner.held)
-    rate = max(EVIDENCE_RATE, 1.0 / (learner.bars + 1))
-    off = gained - learner.gain
+    logs, losses = np.array(learner.logs), np.array(learner.losses)
+    g = learn_bar(logs, losses, np.array(rates), np.array(made), outcome)
+    gain, spread = see(learner.held, learner.bars, learner.gain, learner.spread, g)
     return Learner(
-        logs=tuple(logs),
-        losses=tuple(losses),
+        logs=tuple(map(tuple, logs.tolist())),
+        losses=tuple(losses.tolist()),
         bars=learner.bars + 1,
-        gain=learner.gain + rate * off,
-        spread=(1.0 - rate) * (learner.spread + rate * off * off),
+        gain=gain,
+        spread=spread,
         held=learner.held,
     )
 
 
-def mixture(learner: Learner, made: Sequence[float]) -> float:
+def mixture(learner: Learner, made: Sequence[float], *, rates: Sequence[float] = RATES) -> float:
     """Return the share that the weighed policies say for the next bar."""
-    follow = _shares([-RATES[0] * one for one in learner.losses])
-    said = [_mean(_shares(line), made) for line in learner.logs]
-    return min(max(_mean(follow, said), LEAST), MOST)
+    weights = weights_of(learner, rates=rates)
+    mean = 0.0
+    for weight, share in zip(weights, made, strict=True):
+        # In the kernel's order: what the deck decides and what a whole history says are the same.
+        mean += weight * share
+    return min(max(mean, LEAST), MOST)
 
 
-def weights_of(learner: Learner) -> tuple[float, ...]:
+def weights_of(learner: Learner, *, rates: Sequence[float] = RATES) -> tuple[float, ...]:
     """Return what each policy weighs in the mixture; they add up to 1."""
-    follow = _shares([-RATES[0] * one for one in learner.losses])
-    lines = [_shares(line) for line in learner.logs]
-    return tuple(
-        math.fsum(trust * line[k] for trust, line in zip(follow, lines, strict=True))
-        for k in range(len(POLICIES))
-    )
+    weights = np.empty(len(learner.logs[0]))
+    weigh_policies(np.array(learner.logs), np.array(learner.losses), rates[0], weights)
+    return tuple(weights.tolist())
 
 
 def grounding(orders: int, doubtful: int) -> float:
@@ -187,22 +186,21 @@ def diversification(pair: tuple[float, float] | None) -> float:
     return min(1.0, max(0.5, math.sqrt(usual / now)))
 
 
-def least_gain(learner: Learner) -> float | None:
-    """Return the lower confidence bound of what a larger share gains a bar; ``None`` too early."""
-    if learner.bars < EVIDENCE_BARS:
-        return None
-    worth = max(1.0, min(float(learner.bars), 2.0 / EVIDENCE_RATE - 1.0))
-    return learner.gain - CONFIDENCE * math.sqrt(max(learner.spread, 0.0) / worth)
+def least_gain(learner: Learner, *, need: int = EVIDENCE_BARS) -> float | None:
+    """Return the lower confidence bound of what a larger share gains a bar; ``None`` before ``need``."""
+    least = float(least_of(learner.bars, learner.gain, learner.spread, need))
+    return None if learner.bars < need else least
 
 
-def moved(learner: Learner, wanted: float) -> Learner:
-    """Return the state with the share brought towards ``wanted``: down at once, up on evidence."""
-    if wanted <= learner.held:
-        return learner._replace(held=max(wanted, LEAST))
-    bound = least_gain(learner)
-    if bound is None or not bound > 0.0:
-        return learner
-    return learner._replace(held=min(wanted, learner.held + RISE, MOST))
+def moved(
+    learner: Learner, wanted: float, *, need: int = EVIDENCE_BARS, rise: float = RISE
+) -> Learner:
+    """Return the state with the share brought towards ``wanted``: down at once, up on evidence.
+
+    ``need`` is how many bars that takes, and ``rise`` the most it then rises by.
+    """
+    least = least_of(learner.bars, learner.gain, learner.spread, need)
+    return learner._replace(held=float(towards(learner.held, wanted, least, rise)))
 
 
 def explained(
@@ -227,14 +225,3 @@ def explained(
     found.append(("bounds, band and pace", total - math.fsum(change for _, change in found)))
     found.sort(key=lambda one: -abs(one[1]))
     return tuple(one for one in found[:3] if abs(one[1]) > 1e-9) or tuple(found[:1])
-
-
-def _mean(shares: Sequence[float], values: Sequence[float]) -> float:
-    return math.fsum(share * value for share, value in zip(shares, values, strict=True))
-
-
-def _shares(logs: Sequence[float]) -> list[float]:
-    highest = max(logs)
-    raw = [math.exp(one - highest) for one in logs]
-    total = math.fsum(raw)
-    return [one / total for one in raw]

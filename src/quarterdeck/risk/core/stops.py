@@ -25,12 +25,17 @@ MIN_TRADES: Final = 10
 
 
 class Trade(NamedTuple):
-    """An open position: sign, price and forecast volatility at its opening, and its worst move."""
+    """An open position: sign, price and forecast volatility at its opening, and its worst move.
+
+    ``bars`` is how long it has been held, ``brake`` what the drawdown's policy said at its opening.
+    """
 
     sign: int
     price: float
     volatility: float
     worst: float
+    bars: int = 0
+    brake: float = 1.0
 
 
 class Stops(NamedTuple):
@@ -53,7 +58,8 @@ def followed(trade: Trade, price: float) -> Trade:
     >>> followed(Trade(1, 100.0, 0.01, 0.0), 97.0).worst < -3.0
     True
     """
-    return trade._replace(worst=min(trade.worst, move_of(trade, price)))
+    worst = min(trade.worst, move_of(trade, price))
+    return trade._replace(worst=worst, bars=trade.bars + 1)
 
 
 def move_of(trade: Trade, price: float) -> float:
@@ -85,8 +91,13 @@ def shares_of(stops: Stops) -> tuple[float, ...]:
     return tuple(_shares(list(stops.logs)))
 
 
+def learned_distance(stops: Stops) -> float | None:
+    """Return the mean distance by the weights; ``None`` before ten trades."""
+    return distance(stops) if stops.trades >= MIN_TRADES else None
+
+
 def moved_distance(
-    held: float | None, stops: Stops, *, band: float, loosening: float
+    held: float | None, wanted: float | None, *, band: float, loosening: float
 ) -> float | None:
     """Return the distance in force after a trade: nearer at once, further at a pace.
 
@@ -94,21 +105,20 @@ def moved_distance(
     ----------
     held : float or None
         The distance in force; ``None`` before the first.
-    stops : Stops
-        As they are now; before ten trades nothing is in force.
+    wanted : float or None
+        The learned one; ``None`` where too little is known, and then nothing moves.
     band, loosening : float
         Smallest relative change that moves it, and its largest relative rise.
 
     Examples
     --------
-    >>> moved_distance(None, no_stops(), band=0.1, loosening=0.05) is None
+    >>> moved_distance(None, None, band=0.1, loosening=0.05) is None
     True
-    >>> round(moved_distance(2.0, Stops((0.0,) * 6, 10), band=0.1, loosening=0.05), 6)
+    >>> round(moved_distance(2.0, 4.0, band=0.1, loosening=0.05), 6)
     2.1
     """
-    if stops.trades < MIN_TRADES:
+    if wanted is None:
         return held
-    wanted = distance(stops)
     if held is None:
         return wanted
     if abs(wanted - held) <= band * held:

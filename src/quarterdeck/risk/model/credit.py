@@ -60,9 +60,12 @@ class CreditView(Answer, frozen=True):
 
     ``share`` is the learned part of the human's limits, ``factors`` what scales it further;
     ``least_gain`` is the lower confidence bound of what a larger share would have gained, in forecast
-    standard deviations a bar: only above zero does it loosen. ``stop_distance`` is the learned distance
-    of a stop, in forecast volatilities of a bar; ``trades`` those it was learned from; ``stop_in_force`` is
-    the furthest one that may be attached, null before ten trades and in the shadow.
+    standard deviations a bar: only above zero does it loosen. ``size`` is the learned share of the
+    instruments' position limits and ``size_in_force`` the one that holds, null in the shadow and of the
+    deck, which binds nobody by itself. ``stop_distance`` is the learned distance of a stop, in forecast
+    volatilities of a bar; ``trades`` are those that size and stop were learned from, and before ten of
+    them those of the deck hold; ``stop_in_force`` is the furthest one that may be attached, null where
+    nothing is in force, and in the shadow.
     """
 
     agent: str
@@ -73,6 +76,8 @@ class CreditView(Answer, frozen=True):
     bars: int
     least_gain: float | None
     policies: tuple[PolicyWeight, ...]
+    size: float
+    size_in_force: float | None
     stop_distance: float
     trades: int
     stop_in_force: float | None

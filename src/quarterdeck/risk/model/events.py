@@ -99,8 +99,8 @@ class GateRestrained(Message, frozen=True):
     """What risk lets pass at one level from now on, beside what persons have set there.
 
     ``reducing`` is whether only reducing orders pass; ``credit_units`` the largest gross exposure of
-    an agent, or of all at the deck's level, in money units, ``stop_ratio`` the furthest attached stop-loss in 99 % VaR of a bar;
-    ``None`` for no such bound.
+    an agent, or of all at the deck's level, in money units, ``stop_ratio`` the furthest attached stop-loss in 99 % VaR of a bar,
+    ``size_share`` what an agent's learned position limits are scaled by; ``None`` for no such bound.
     """
 
     at: Nanos
@@ -109,6 +109,7 @@ class GateRestrained(Message, frozen=True):
     reducing: bool
     credit_units: int | None
     stop_ratio: float | None = None
+    size_share: float | None = None
 
 
 class GetRiskEvents(Query, frozen=True):

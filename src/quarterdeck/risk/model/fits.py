@@ -39,7 +39,8 @@ class GetFits(Query, frozen=True):
 class FitView(Answer, frozen=True):
     """The latest fit of one instrument, and the weight it has earned.
 
-    ``accepted`` says whether it was let in, ``reason`` why not; the one before then stays. The losses are
+    ``bars`` are the returns up to ``at`` that the deck had and judged it on; ``accepted`` says whether it
+    was let in, ``reason`` why not; the one before then stays. The losses are
     mean QLIKE a bar of it and of the recursion that is not fitted, null where it was not judged.
     ``weight95`` and ``weight99`` are the expert's present shares of the forecasts, at most a half, null
     while it is not heard.
@@ -50,6 +51,7 @@ class FitView(Answer, frozen=True):
     slice: int
     accepted: bool
     reason: str
+    bars: int
     loss: float | None
     plain_loss: float | None
     mean: float

@@ -12,18 +12,20 @@ from quarterdeck.risk.model.limits import LimitEffect
 
 
 class MultiplierKind(StrEnum):
-    """What is scaled: new positions in an instrument, or every limit while a condition prevails."""
+    """What is scaled: positions in an instrument or of an agent, or every limit while a condition prevails."""
 
     SIZE = "size"
+    POSITION = "position size"
     CONDITION = "condition"
 
 
 class MultiplierChanged(Message, frozen=True):
     """A multiplier in (0, 1] moved; ``effects`` are the three largest causes, as its logarithms.
 
-    ``subject`` is an instrument or a condition. What is learned moves every bar by little: changes of a
-    condition's are told together once they come to a hundredth. ``loss99_units`` is the expected effect:
-    what a full position at this size may lose in a bar at 99 %, null for a condition.
+    ``subject`` is an instrument, an agent or "deck", or a condition. What is learned moves by little:
+    changes of a condition's and of an agent's are told together once they come to a hundredth.
+    ``loss99_units`` is the expected effect: what a full position at this size may lose in a bar at 99 %,
+    null for a condition.
     """
 
     at: Nanos

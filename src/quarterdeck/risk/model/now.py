@@ -25,7 +25,7 @@ class RiskBrief(Answer, frozen=True):
     ``level`` and ``score`` are the agent's own, ``deck_level`` and ``deck_score`` the deck's;
     ``condition_multiplier`` is what the market's condition scales learned limits by. ``credit`` is the
     largest gross exposure in force, ``credit_share`` the learned part of the human's limits, ``deck_credit`` that of all agents together;
-    ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that
+    ``size_share`` is what its learned position limits and sizes are scaled by; ``stop_distance`` is in forecast volatilities of a bar; ``clusters`` say what of the instruments that
     move together may be held. ``standing`` says what answers risk
     events here, ``failing`` whose forecasts do not hold. ``judged`` bars were held against the
     deck's 99 % VaR lately, and ``hits`` of them lost more, with Kupiec's p-value.
@@ -41,6 +41,7 @@ class RiskBrief(Answer, frozen=True):
     credit: Decimal | None
     credit_share: float | None
     deck_credit: Decimal | None
+    size_share: float | None
     stop_distance: float | None
     clusters: tuple[str, ...]
     standing: tuple[str, ...]

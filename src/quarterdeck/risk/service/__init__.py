@@ -142,9 +142,7 @@ class RiskService:
             symbols, config=config, capital_units=capital_units, hard_units=hard_units
         )
         self._missed: Ints = np.zeros(n, dtype=np.int64)
-        self._watch = WatchState(n)
-        self._market = MarketState(n)
-        self._pairs = PairState(n)
+        self._watch, self._market, self._pairs = WatchState(n), MarketState(n), PairState(n)
         self.clusters = Clusters(symbols, config=config, gross_ratio=gross_ratio, tails=tails)
         self._instants = Instants()
         self.market_condition = MarketCondition()
@@ -154,8 +152,10 @@ class RiskService:
         self.credits = Credits(
             config,
             gross_ratio=gross_ratio,
+            capital_units=capital_units,
             loss=self.held.may_lose,
             weights=self.held.weights,
+            multipliers=self.multipliers,
             restrain=self._restrain,
         )
         self.events = RiskEvents(symbols, responses=self.responses, impact=self._impact)
@@ -392,6 +392,7 @@ class RiskService:
                 reducing=self.responses.reducing(scope, subject),
                 credit_units=self.credits.units(whose) if lined else None,
                 stop_ratio=self.credits.stop_ratio(subject) if scope is RiskScope.AGENT else None,
+                size_share=self.credits.size_share(subject) if scope is RiskScope.AGENT else None,
             )
         )
 

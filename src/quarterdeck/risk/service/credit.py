@@ -17,9 +17,7 @@ from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.market.model import Floats
 from quarterdeck.performance.model import AgentScored
 from quarterdeck.risk.core.adapt import (
-    LEAST,
     POLICIES,
-    Learner,
     diversification,
     explained,
     grounding,
@@ -27,12 +25,12 @@ from quarterdeck.risk.core.adapt import (
     least_gain,
     mixture,
     moved,
-    nothing_learned,
     policies,
     weights_of,
 )
+from quarterdeck.risk.core.learning import LEAST
 from quarterdeck.risk.core.limits import banded_limit
-from quarterdeck.risk.core.stops import Stops, Trade, closed, distance, followed, no_stops
+from quarterdeck.risk.core.stops import Trade, distance, followed
 from quarterdeck.risk.model import (
     Adaptation,
     CreditChanged,
@@ -44,10 +42,11 @@ from quarterdeck.risk.model import (
     ResetAdaptation,
     RiskScope,
     SetAdaptation,
-    StopHeld,
 )
+from quarterdeck.risk.service.accounts import Account, fresh
 from quarterdeck.risk.service.holdings import DECK
-from quarterdeck.risk.service.stopping import moved_stop
+from quarterdeck.risk.service.multipliers import Multipliers
+from quarterdeck.risk.service.outcomes import Outcomes
 from quarterdeck.runtime.config import RiskSection
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
@@ -57,25 +56,6 @@ DIGITS: Final = 9
 MAX_REASON: Final = 500
 Z99: Final = 2.326
 """Standard deviations of a 99 % VaR, by which an outcome is told in units of its forecast."""
-
-
-class Account(msgspec.Struct):
-    """What is kept of one agent; ``said`` is what each policy said for the next bar.
-
-    ``equity`` and ``var99_units`` are those at the last close: what the next bar is held against.
-    """
-
-    learner: Learner
-    stops: Stops
-    trades: dict[int, Trade] = {}
-    said: tuple[float, ...] = ()
-    equity: int = 0
-    var99_units: int | None = None
-    orders: int = 0
-    doubtful: int = 0
-    credit_units: int | None = None
-    factors: dict[str, float] = {}
-    stop: StopHeld | None = None
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -104,8 +84,10 @@ class Credits:
         config: RiskSection,
         *,
         gross_ratio: float,
+        capital_units: int,
         loss: Loss,
         weights: Weights,
+        multipliers: Multipliers,
         restrain: Restrain,
     ) -> None:
         self._config = config
@@ -115,25 +97,34 @@ class Credits:
         self._restrain = restrain
         self._mode = Adaptation(config.adaptation)
         self._number = 0
-        self._stop_number = 0
         self._accounts: dict[str, Account] = {}
+        self._multipliers = multipliers
+        self._outcomes = Outcomes(
+            config,
+            accounts=self._accounts,
+            capital_units=capital_units,
+            multipliers=multipliers,
+            restrain=restrain,
+        )
 
     def load(self, reader: Reader) -> None:
         """Take up what was learned, and the mode."""
         for row in reader.rows("risk.adaptation"):
             self._mode = Adaptation(row["mode"])
         self._number = int(reader.rows("risk.last_credit_change")[0]["number"])
-        self._stop_number = int(reader.rows("risk.last_stop_change")[0]["number"])
-        self._accounts = {
-            str(row["agent"]): msgspec.json.decode(row["kept"], type=Account)
-            for row in reader.rows("risk.credit_accounts")
-        }
+        self._outcomes.distances.load(reader)
+        self._accounts.clear()
+        for row in reader.rows("risk.credit_accounts"):
+            self._accounts[str(row["agent"])] = msgspec.json.decode(row["kept"], type=Account)
 
     def units(self, agent: str) -> int | None:
         """Return the credit line in force in money units; ``None`` where none is."""
         account = self._accounts.get(agent)
-        live = self._mode is not Adaptation.SHADOW
-        return account.credit_units if account is not None and live else None
+        return account.credit_units if account is not None and self._live else None
+
+    @property
+    def _live(self) -> bool:
+        return self._mode is not Adaptation.SHADOW
 
     @property
     def mode(self) -> Adaptation:
@@ -166,19 +157,21 @@ class Credits:
         self, fill: OrderFilled, step: Step, *, held: int, price: float, volatility: float
     ) -> None:
         """Follow a position from its opening, and learn from it when it closes; ``held`` is after."""
-        account = self._accounts.get(str(fill.agent))
+        agent = str(fill.agent)
+        account = self._accounts.get(agent)
         if account is None or self._mode is Adaptation.FROZEN:
             return
         trade = account.trades.get(fill.instrument)
-        sign = (held > 0) - (held < 0)
+        sign, changed = (held > 0) - (held < 0), {agent}
         if trade is not None and sign != trade.sign:
-            account.stops = closed(account.stops, trade, price)
             del account.trades[fill.instrument]
+            changed |= self._outcomes.learn(agent, trade, price, step, in_force=self._live)
             trade = None
-            self._move_stop(str(fill.agent), account, step)
         if trade is None and sign and volatility > 0.0:
-            account.trades[fill.instrument] = Trade(sign, price, volatility, 0.0)
-        self._keep(str(fill.agent), step)
+            opened = Trade(sign, price, volatility, 0.0, brake=account.brake)
+            account.trades[fill.instrument] = opened
+        for name in sorted(changed):
+            self._keep(name, step)
 
     def follow(
         self,
@@ -200,7 +193,8 @@ class Credits:
         for agent, score in {**scores, **together}.items():
             account = self._accounts.get(agent)
             if account is None:
-                account = self._accounts[agent] = Account(nothing_learned(), no_stops())
+                account = self._accounts[agent] = fresh()
+                self._outcomes.begin(agent, step, in_force=self._live)
             if self._mode is not Adaptation.FROZEN:
                 self._learn(account, earned.get(agent, 0), around)
             self._expect(agent, account, score, around)
@@ -210,24 +204,13 @@ class Credits:
     def stop_ratio(self, agent: str) -> float | None:
         """Return the furthest stop in force, in 99 % VaR of a bar; ``None`` where none is."""
         account = self._accounts.get(agent)
-        if account is None or account.stop is None or self._mode is Adaptation.SHADOW:
+        if account is None or account.stop is None or not self._live:
             return None
         return account.stop.distance / Z99
 
-    def _move_stop(self, agent: str, account: Account, step: Step) -> None:
-        before = account.stop
-        account.stop = moved_stop(
-            before,
-            account.stops,
-            step,
-            agent=agent,
-            number=self._stop_number + 1,
-            in_force=self._mode is not Adaptation.SHADOW,
-            config=self._config,
-        )
-        if account.stop is not before:
-            self._stop_number += 1
-            self._restrain(RiskScope.AGENT, agent, step)
+    def size_share(self, agent: str) -> float | None:
+        """Return what an agent's position limits are scaled by; ``None`` where nothing is in force."""
+        return self._multipliers.position_of(agent) if self._live else None
 
     def set_mode(self, command: SetAdaptation, step: Step) -> CreditsView:
         """Let what is learned be in force, freeze it, or only show it."""
@@ -251,10 +234,7 @@ class Credits:
         for agent in sorted(self._accounts) if command.agent is None else [command.agent]:
             account = self._accounts[agent]
             # The line itself stays where it is until the next slice: forgetting must not loosen it.
-            fresh = Account(
-                nothing_learned(), no_stops(), credit_units=account.credit_units, stop=account.stop
-            )
-            self._accounts[agent] = fresh
+            self._accounts[agent] = fresh(account, size=self._multipliers.position_of(agent))
             self._keep(agent, step)
         step.record("paper", "adaptation_reset", agent=command.agent or "all", reason=reason)
         return self.view()
@@ -322,7 +302,7 @@ class Credits:
         causes = explained(account.factors or None, factors, total)
         account.credit_units, account.factors = units, factors
         self._number += 1
-        self._say(
+        _journal(
             CreditChanged(
                 at=step.at,
                 slice=step.slice,
@@ -331,7 +311,7 @@ class Credits:
                 previous_units=before,
                 credit_units=units,
                 share=scale,
-                in_force=self._mode is not Adaptation.SHADOW,
+                in_force=self._live,
                 because=f"{scale:.0%} of {self._gross_ratio:g} times the equity of "
                 f"{text_of(score.equity_units, MONEY_SCALE)}"
                 + (", of all agents together" if agent == DECK else ""),
@@ -341,36 +321,7 @@ class Credits:
             ),
             step,
         )
-
-    def _say(self, change: CreditChanged, step: Step) -> None:
-        effects = msgspec.json.encode(change.effects).decode()
-        step.write(
-            "risk.credit_change_saved",
-            number=change.number,
-            at=change.at,
-            slice=change.slice,
-            agent=change.agent,
-            previous_units=change.previous_units,
-            credit_units=change.credit_units,
-            share=change.share,
-            in_force=int(change.in_force),
-            because=change.because,
-            effects=effects,
-            model=change.model,
-            loss99_units=change.loss99_units,
-        )
-        step.record(
-            "paper",
-            "credit_changed",
-            agent=change.agent,
-            credit=text_of(change.credit_units, MONEY_SCALE),
-            in_force=change.in_force,
-            because=change.because,
-            effects=effects,
-            model=change.model,
-        )
-        step.say(change)
-        self._restrain(*_level_of(change.agent), step)
+        self._restrain(*_level_of(agent), step)
 
     def _view(self, name: str) -> CreditView:
         one = self._accounts[name]
@@ -389,12 +340,44 @@ class Credits:
                     POLICIES, said, weights_of(one.learner), strict=True
                 )
             ),
+            size=one.sizes.held,
+            size_in_force=self.size_share(name) if name != DECK else None,
             stop_distance=distance(one.stops),
             trades=one.stops.trades,
             stop_in_force=None
             if self.stop_ratio(name) is None or one.stop is None
             else one.stop.distance,
         )
+
+
+def _journal(change: CreditChanged, step: Step) -> None:
+    effects = msgspec.json.encode(change.effects).decode()
+    step.write(
+        "risk.credit_change_saved",
+        number=change.number,
+        at=change.at,
+        slice=change.slice,
+        agent=change.agent,
+        previous_units=change.previous_units,
+        credit_units=change.credit_units,
+        share=change.share,
+        in_force=int(change.in_force),
+        because=change.because,
+        effects=effects,
+        model=change.model,
+        loss99_units=change.loss99_units,
+    )
+    step.record(
+        "paper",
+        "credit_changed",
+        agent=change.agent,
+        credit=text_of(change.credit_units, MONEY_SCALE),
+        in_force=change.in_force,
+        because=change.because,
+        effects=effects,
+        model=change.model,
+    )
+    step.say(change)
 
 
 def _level_of(name: str) -> tuple[RiskScope, str]:

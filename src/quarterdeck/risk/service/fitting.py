@@ -34,6 +34,7 @@ class Taken(msgspec.Struct, frozen=True):
     symbol: str
     accepted: bool
     reason: str
+    bars: int
     loss: float | None
     plain_loss: float | None
     parameters: tuple[float, ...]
@@ -167,6 +168,7 @@ class Fitting:
             symbol=given.symbol,
             accepted=reason is None,
             reason=reason or "",
+            bars=returns.size,
             loss=None if losses is None else _known(losses.fitted),
             plain_loss=None if losses is None else _known(losses.plain),
             parameters=tuple(fit),
@@ -185,6 +187,7 @@ class Fitting:
             slice=one.slice,
             accepted=one.accepted,
             reason=one.reason,
+            bars=one.bars,
             loss=one.loss,
             plain_loss=one.plain_loss,
             **fit._asdict(),
@@ -201,6 +204,7 @@ def _taken(row: Mapping[str, Any]) -> Taken:
         symbol=row["symbol"],
         accepted=bool(row["accepted"]),
         reason=row["reason"],
+        bars=row["bars"],
         loss=row["loss"],
         plain_loss=row["plain_loss"],
         parameters=msgspec.json.decode(row["parameters"], type=tuple[float, ...]),

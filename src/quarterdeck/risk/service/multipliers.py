@@ -10,6 +10,7 @@ import msgspec
 
 from quarterdeck.risk.core.adapt import explained
 from quarterdeck.risk.core.condition import ConditionWeights, explained_weights
+from quarterdeck.risk.core.sizes import size_causes
 from quarterdeck.risk.model import (
     Condition,
     LimitEffect,
@@ -20,7 +21,11 @@ from quarterdeck.risk.model import (
 from quarterdeck.runtime.sequencer import Step
 from quarterdeck.runtime.state import Reader
 
-MODELS: Final = {MultiplierKind.SIZE: "size 1", MultiplierKind.CONDITION: "condition 1"}
+MODELS: Final = {
+    MultiplierKind.SIZE: "size 1",
+    MultiplierKind.POSITION: "position size 1",
+    MultiplierKind.CONDITION: "condition 1",
+}
 TOLD_FROM: Final = 0.01
 """What is learned of a condition moves by less than that every bar; it is told when it adds up to it."""
 
@@ -41,6 +46,11 @@ class Multipliers:
             told = MultiplierTold(float(row["multiplier"]), factors)
             self._told[MultiplierKind(row["kind"]), str(row["subject"])] = told
             self._number = max(self._number, int(row["number"]))
+
+    def position_of(self, subject: str) -> float | None:
+        """Return what was told last of an agent's positions, or of the deck's; ``None`` before the first."""
+        told = self._told.get((MultiplierKind.POSITION, subject))
+        return None if told is None else told.multiplier
 
     def size(
         self,
@@ -86,6 +96,25 @@ class Multipliers:
             step,
             loss99=None,
         )
+
+    def position(
+        self,
+        subject: str,
+        now: MultiplierTold,
+        because: str,
+        step: Step,
+        *,
+        loss99: int,
+    ) -> None:
+        """Tell what an agent's positions are scaled by, or the deck's; the factors are policies' parts."""
+        before = self._told.get((MultiplierKind.POSITION, subject))
+        causes = size_causes(
+            None if before is None else before.factors,
+            now.factors,
+            _log_change(before, now.multiplier),
+        )
+        effects = tuple(LimitEffect(*one) for one in causes)
+        self._tell(MultiplierKind.POSITION, subject, now, because, effects, step, loss99=loss99)
 
     def _tell(
         self,

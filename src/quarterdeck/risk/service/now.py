@@ -43,6 +43,7 @@ def brief(service: RiskService, query: GetRiskBrief, caller: Caller) -> RiskBrie
         credit=credit,
         credit_share=share,
         deck_credit=service.credits.brief(DECK)[0],
+        size_share=service.credits.size_share(agent),
         stop_distance=distance,
         clusters=service.clusters.bounds(),
         standing=service.responses.concerning(agent),

@@ -73,6 +73,7 @@ CREATE TABLE execution_learned_levels (
   max_credit_notional INTEGER,
   max_stop_distance_ratio INTEGER,
   max_account_notional INTEGER,
+  position_share_parts INTEGER,
   at INTEGER NOT NULL,
   PRIMARY KEY (scope, subject)
 ) STRICT, WITHOUT ROWID;
@@ -151,6 +152,11 @@ ALTER TABLE tasks ADD COLUMN autonomy TEXT NOT NULL DEFAULT 'shadow';
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE tasks ADD COLUMN moves INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN answered TEXT;
+ALTER TABLE tasks ADD COLUMN deadline_at INTEGER;
+ALTER TABLE tasks ADD COLUMN deadline_slice INTEGER;
+ALTER TABLE tasks ADD COLUMN urgent_at INTEGER;
+ALTER TABLE tasks ADD COLUMN raised INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE schedule_fires (
   number INTEGER PRIMARY KEY,
   schedule_id TEXT NOT NULL,
@@ -385,6 +391,7 @@ CREATE TABLE risk_fits (
   symbol TEXT NOT NULL,
   accepted INTEGER NOT NULL,
   reason TEXT NOT NULL,
+  bars INTEGER NOT NULL,
   loss REAL,
   plain_loss REAL,
   parameters TEXT NOT NULL,

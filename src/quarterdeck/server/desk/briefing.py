@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from quarterdeck.client.model import Briefing, GetBriefing, MarketBrief
 from quarterdeck.execution.model import (
@@ -16,6 +16,7 @@ from quarterdeck.execution.model import (
     StopView,
 )
 from quarterdeck.kernel.ids import AgentId
+from quarterdeck.kernel.money import MONEY_SCALE
 from quarterdeck.kernel.time import Nanos, rfc3339
 from quarterdeck.risk.model import GetRiskBrief, RiskBrief
 from quarterdeck.runtime.policy import Caller, CallerKind
@@ -23,6 +24,8 @@ from quarterdeck.server.desk.asking import now
 from quarterdeck.server.desk.market import chosen, market_lines
 from quarterdeck.server.desk.model import MarketLine
 from quarterdeck.server.ports import AgentsAtWork, Pacer, Views
+
+UNIT = Decimal(1).scaleb(-MONEY_SCALE)
 
 
 class Briefer:
@@ -48,6 +51,9 @@ class Briefer:
         agent = caller.identity
         positions = {position.symbol: position for position in self._positions(agent, caller)}
         stop = now(self._views, GetStop(), caller=caller, kind=StopView)
+        risk = now(self._views, GetRiskBrief(), caller=caller, kind=RiskBrief)
+        # As the gate does: what an agent's trades have earned scales what the instrument allows.
+        share = 1.0 if risk.size_share is None else risk.size_share
         markets = []
         for line in lines:
             position = positions.get(line.symbol)
@@ -63,8 +69,8 @@ class Briefer:
                     regime_level=line.regime_level,
                     volatility=line.volatility,
                     var99=line.var99,
-                    size_multiplier=line.size_multiplier,
-                    position_limit=line.position_limit,
+                    size_multiplier=_scaled(line.size_multiplier, share),
+                    position_limit=_limit(line.position_limit, share),
                     quantity=Decimal(0) if position is None else position.quantity,
                     average_price=None if position is None else position.average_price,
                 )
@@ -82,7 +88,7 @@ class Briefer:
             account=accounts[0] if accounts else None,
             orders=self._at_work.working_orders(agent),
             work=self._at_work.held_claims(agent),
-            risk=now(self._views, GetRiskBrief(), caller=caller, kind=RiskBrief),
+            risk=risk,
         )
 
     def _positions(self, agent: AgentId, caller: Caller) -> tuple[PositionView, ...]:
@@ -94,6 +100,18 @@ class Briefer:
     def _accounts(self, agent: AgentId, caller: Caller) -> tuple[AccountView, ...]:
         query = GetAccounts(agent=agent)
         return now(self._views, query, caller=caller, kind=AccountsView).accounts
+
+
+def _scaled(multiplier: float | None, share: float) -> float | None:
+    return None if multiplier is None else multiplier * share
+
+
+def _limit(limit: Decimal | None, share: float) -> Decimal | None:
+    """Return a share of a limit of money, down to the last unit."""
+    if limit is None:
+        return None
+    # repr() gives the shortest decimal that is this float: the gate's own arithmetic.
+    return (limit * Decimal(repr(share))).quantize(UNIT, ROUND_FLOOR)
 
 
 class BriefingDesk:

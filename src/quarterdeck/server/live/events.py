@@ -35,6 +35,8 @@ from quarterdeck.risk.model import (
     ConditionChanged,
     CreditChanged,
     LimitsChanged,
+    MultiplierChanged,
+    MultiplierKind,
     RiskEventRaised,
     RiskLevelChanged,
     RiskResponded,
@@ -46,6 +48,7 @@ from quarterdeck.server.live.risk_events import (
     cluster_event,
     level_event,
     response_event,
+    size_event,
     stop_event,
 )
 from quarterdeck.server.live.words import DECK, bars, counted, said, whose
@@ -82,6 +85,8 @@ def event_of(
             return cluster_event(message)
         case StopDistanceChanged():
             return stop_event(message)
+        case MultiplierChanged() if message.kind is MultiplierKind.POSITION:
+            return size_event(message)
         case TaskFailed():
             return _event(
                 f"task_failed:{message.task_id}",

@@ -7,6 +7,7 @@ from quarterdeck.kernel.time import millis
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.risk.model import (
     ClusterChanged,
+    MultiplierChanged,
     Response,
     RiskLevel,
     RiskLevelChanged,
@@ -17,6 +18,8 @@ from quarterdeck.server.desk.model import Event
 from quarterdeck.server.live.words import said, whose
 
 MAX_TEXT = 400
+THE_DECK = "deck"
+"""Whose lines, sizes and stops are no agent's."""
 
 
 def cluster_event(message: ClusterChanged) -> Event:
@@ -45,9 +48,24 @@ def stop_event(message: StopDistanceChanged) -> Event:
         at_ms=millis(message.at),
         kind="stop_distance_changed",
         severity=Severity.INFO,
-        agent=message.agent,
+        agent=None if message.agent == THE_DECK else message.agent,
         symbol=None,
         title=f"{message.agent}: stops within {message.distance:.1f} volatilities{state}",
+        text=message.because[:MAX_TEXT],
+    )
+
+
+def size_event(message: MultiplierChanged) -> Event:
+    """Return the event of what an agent's positions, or the deck's, are scaled by."""
+    return Event(
+        id=f"position_size_changed:{message.number}",
+        slice=message.slice,
+        at_ms=millis(message.at),
+        kind="position_size_changed",
+        severity=Severity.INFO,
+        agent=None if message.subject == THE_DECK else message.subject,
+        symbol=None,
+        title=f"{message.subject}: positions at {message.multiplier:.0%} of their limits",
         text=message.because[:MAX_TEXT],
     )
 
