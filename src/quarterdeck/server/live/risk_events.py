@@ -15,11 +15,9 @@ from quarterdeck.risk.model import (
     StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event
-from quarterdeck.server.live.words import said, whose
+from quarterdeck.server.live.words import DECK, said, whose
 
 MAX_TEXT = 400
-THE_DECK = "deck"
-"""Whose lines, sizes and stops are no agent's."""
 
 
 def cluster_event(message: ClusterChanged) -> Event:
@@ -48,7 +46,7 @@ def stop_event(message: StopDistanceChanged) -> Event:
         at_ms=millis(message.at),
         kind="stop_distance_changed",
         severity=Severity.INFO,
-        agent=None if message.agent == THE_DECK else message.agent,
+        agent=None if message.agent == DECK else message.agent,
         symbol=None,
         title=f"{message.agent}: stops within {message.distance:.1f} volatilities{state}",
         text=message.because[:MAX_TEXT],
@@ -63,9 +61,9 @@ def size_event(message: MultiplierChanged) -> Event:
         at_ms=millis(message.at),
         kind="position_size_changed",
         severity=Severity.INFO,
-        agent=None if message.subject == THE_DECK else message.subject,
+        agent=None if message.subject == DECK else message.subject,
         symbol=None,
-        title=f"{message.subject}: positions at {message.multiplier:.0%} of their limits",
+        title=f"{'The deck' if message.subject == DECK else message.subject}: positions at {message.multiplier:.0%} of their limits",
         text=message.because[:MAX_TEXT],
     )
 
