@@ -362,7 +362,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="work.timeline",
-        summary="The last tasks that were claimed as spans of machine time, for a Gantt chart.",
+        summary="The attempts at the last tasks as spans of machine time, for a Gantt chart.",
         permission=Permission.READ,
         effect=Effect.HISTORY,
         method="GET",

@@ -106,6 +106,18 @@ def save_task(change: Change, step: Step) -> None:
             _save_changed(task, step)
 
 
+def save_attempt(task: Task, step: Step) -> None:
+    """Write an attempt that ended without a result where ``task`` goes on: its row will hold the next one."""
+    step.write(
+        "agents.attempt_saved",
+        number=task.number,
+        attempt=task.attempt,
+        agent=task.failed_by,
+        started_machine_at=task.started_machine_at,
+        ended_machine_at=step.machine_at,
+    )
+
+
 def _save_new(task: Task, step: Step) -> None:
     """Write a task that was submitted."""
     step.write(

@@ -81,6 +81,14 @@ CREATE TABLE tasks (
   raised INTEGER NOT NULL,  -- hashed
   late INTEGER NOT NULL  -- hashed
 ) STRICT;
+CREATE TABLE task_attempts (
+  number INTEGER NOT NULL,  -- hashed
+  attempt INTEGER NOT NULL,  -- hashed
+  agent TEXT NOT NULL,  -- hashed
+  started_machine_at INTEGER NOT NULL,  -- unhashed
+  ended_machine_at INTEGER NOT NULL,  -- unhashed
+  PRIMARY KEY (number, attempt)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE agent_skills (
   agent TEXT NOT NULL,  -- hashed
   type TEXT NOT NULL,  -- hashed
@@ -205,6 +213,10 @@ UPDATE tasks SET state = :state, settled_attempt = :attempt, reason = NULL, resu
   finished_at = :finished_at, finished_machine_at = :finished_machine_at,
   finish_order = :finish_order, lease_until = :lease_until, late = :late
 WHERE number = :number AND agent = :agent AND attempt = :attempt
+
+-- attempt_saved --
+INSERT INTO task_attempts (number, attempt, agent, started_machine_at, ended_machine_at)
+VALUES (:number, :attempt, :agent, :started_machine_at, :ended_machine_at)
 
 -- task_answered --
 UPDATE tasks SET answered = :answered WHERE number = :number
@@ -341,7 +353,20 @@ SELECT COUNT(*) AS tasks, COALESCE(SUM(state = 'completed'), 0) AS completed,
 FROM tasks WHERE number > :after
 
 -- spans --
-SELECT * FROM tasks
-WHERE number < :before AND started_machine_at IS NOT NULL
-  AND (state = 'leased' OR finished_machine_at IS NOT NULL) AND (:agent IS NULL OR agent = :agent)
-ORDER BY number DESC LIMIT :limit
+SELECT * FROM (
+  SELECT number, attempt, task_id, title, type, priority, agent, state, submitted_slice, ready_machine_at,
+    started_machine_at, finished_machine_at FROM tasks
+  WHERE (number < :number OR (number = :number AND attempt < :attempt)) AND started_machine_at IS NOT NULL
+    AND (state = 'leased' OR finished_machine_at IS NOT NULL) AND (:agent IS NULL OR agent = :agent)
+  ORDER BY number DESC LIMIT :limit
+)
+UNION ALL
+SELECT * FROM (
+  SELECT tried.number, tried.attempt, task_id, title, type, priority, tried.agent, 'failed', submitted_slice, NULL,
+    tried.started_machine_at, tried.ended_machine_at
+  FROM task_attempts AS tried JOIN tasks ON tasks.number = tried.number
+  WHERE (tried.number < :number OR (tried.number = :number AND tried.attempt < :attempt))
+    AND (:agent IS NULL OR tried.agent = :agent)
+  ORDER BY tried.number DESC, tried.attempt DESC LIMIT :limit
+)
+ORDER BY number DESC, attempt DESC LIMIT :limit

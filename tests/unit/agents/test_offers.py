@@ -173,3 +173,14 @@ def test_demands_that_nobody_has_any_more_are_forgotten(deck, monkeypatch) -> No
         deck.do("cancel", CancelTask(task_id=task.task_id, reason="r"))
     assert deck.service.board.ready.fleet.demands <= 6
     assert deck.claim("ann").claim.task_id == kept.task_id
+
+
+def test_what_fails_with_nobody_left_for_it_counts_as_its_holder_s_failure(deck) -> None:
+    deck.outside("ann", "c")
+    task = deck.task()
+    claim = deck.claim("ann").claim
+    deck.do("change_offer", ChangeOffer(agent="ann", reason="r", capabilities=("d",)))
+    deck.complete("ann", task.task_id, claim.lease_token, failed=True, reason="no")
+    assert deck.state_of(task.task_id) == "unmatchable"
+    assert deck.service.board.outcomes["ann"].failed == 1
+    assert memory(deck.restarted()) == memory(deck.service)

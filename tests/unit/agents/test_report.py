@@ -117,7 +117,22 @@ def test_the_timeline_has_a_span_for_every_claimed_task(deck) -> None:
     held = deck.service.held_claims("ann")[0]
     deck.complete("ann", held.task_id, held.lease_token, failed=True, reason="no")
     assert deck.state_of(held.task_id) == "ready"
-    assert spans(deck).spans == (first,), "what waits for its next attempt does not go on"
+    tried, same = spans(deck).spans
+    assert (same, tried.state, tried.ended_at, tried.attempt) == (
+        first, "failed", "1970-01-01T00:16:45Z", 1,
+    )  # fmt: skip
+    other, again = (deck.claim("ann").claim for _ in range(2))
+    deck.complete("ann", again.task_id, again.lease_token)
+    kinds = [(one.task_id, one.attempt, one.state) for one in spans(deck).spans]
+    assert kinds[:3] == [
+        (other.task_id, 1, "leased"), (held.task_id, 2, "completed"), (held.task_id, 1, "failed"),
+    ]  # fmt: skip
+    pages, before = [], None
+    for _ in kinds:
+        page = spans(deck, limit=1, before=before)
+        pages += [(one.task_id, one.attempt, one.state) for one in page.spans]
+        before = page.next
+    assert pages == kinds
     with pytest.raises(NotFound):
         spans(deck, agent="nobody")
     with pytest.raises(InvalidInput):

@@ -37,14 +37,15 @@ const OUTCOMES: ReadonlyArray<Column<OutcomeView>> = [
   { name: "Mean work", right: true, show: (row) => <Maybe text={row.worked_ms === null ? DASH : seconds(row.worked_ms)} why="none completed yet" /> },
 ];
 
-const took = (from: string, to: string | null) => (to === null ? DASH : seconds(Date.parse(to) - Date.parse(from)));
+const took = (from: string | null, to: string | null) => (from === null || to === null ? DASH : seconds(Date.parse(to) - Date.parse(from)));
 
 const SPANS: ReadonlyArray<Column<SpanView>> = [
   { name: "Task", lead: true, show: (row) => <span><span className="font-medium">{row.title}</span><span className="block text-xs text-faint">{words(row.type)}, {row.priority}</span></span> },
   { name: "Agent", show: (row) => row.agent ?? DASH },
   { name: "State", show: (row) => <StateWord state={row.state} /> },
+  { name: "Try", right: true, show: (row) => row.attempt },
   { name: "Began", right: true, show: (row) => <When at={row.started_at} /> },
-  { name: "Waited", right: true, hint: "Ready until then, machine time", show: (row) => took(row.ready_at, row.started_at) },
+  { name: "Waited", right: true, hint: "Ready until then, machine time", show: (row) => <Maybe text={took(row.ready_at, row.started_at)} why="another attempt came after it" /> },
   { name: "Took", right: true, show: (row) => <Maybe text={took(row.started_at, row.ended_at)} why="it goes on" /> },
 ];
 
@@ -79,8 +80,8 @@ export function Work() {
           </>
         )}
       </ViewPanel>
-      <PagedPanel<TimelineView> title="When it was done" path="/work/timeline" className="shrink-0" note={() => "the last attempt of each task, machine time"}>
-        {(data) => <Table label="When it was done" columns={SPANS} rows={data.spans} rowKey={(row) => row.task_id} empty="No task was claimed yet." />}
+      <PagedPanel<TimelineView> title="When it was done" path="/work/timeline" className="shrink-0" note={() => "attempts, the newest task first, machine time"}>
+        {(data) => <Table label="When it was done" columns={SPANS} rows={data.spans} rowKey={(row) => `${row.task_id} ${row.attempt}`} empty="No task was claimed yet." />}
       </PagedPanel>
       <ViewPanel<WorkBoundsView> title="Bounds on work" path="/work/bounds" className="shrink-0">
         {(data) => <Table label="Bounds on work" columns={BOUNDS} rows={data.bounds} rowKey={(row) => `${row.scope} ${row.subject}`} empty="Work is not bounded. Bound some with quarterdeck work bound." />}

@@ -2503,7 +2503,7 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. A task that waits for a further attempt is not among them. */
+/** One attempt at a task on the machine's clock: ready, started, ended; the last is null while it goes on. ``ready_at`` is null of an attempt after which another was to come. */
 export interface SpanView {
   readonly task_id: string;
   readonly title: string;
@@ -2513,7 +2513,7 @@ export interface SpanView {
   readonly state: string;
   readonly attempt: number;
   readonly slice: number;
-  readonly ready_at: string;
+  readonly ready_at: string | null;
   readonly started_at: string;
   readonly ended_at: string | null;
 }

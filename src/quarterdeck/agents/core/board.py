@@ -45,6 +45,7 @@ def ended_attempt(task: Task, before: Task | None) -> bool:
         TaskState.COMPLETED,
         TaskState.READY,
         TaskState.DELAYED,
+        TaskState.UNMATCHABLE,
         TaskState.FAILED,
         TaskState.DEAD,
     )

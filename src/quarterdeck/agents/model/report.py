@@ -97,7 +97,7 @@ class WorkReport(Answer, frozen=True):
 
 
 class GetTimeline(Query, frozen=True):
-    """Ask for the last ``limit`` (1 to 1,000) tasks that were claimed, newest first, as spans of time."""
+    """Ask for the last ``limit`` (1 to 1,000) attempts at tasks, the newest task first, as spans of time."""
 
     agent: str | None = None
     limit: int = 200
@@ -105,9 +105,9 @@ class GetTimeline(Query, frozen=True):
 
 
 class SpanView(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on.
+    """One attempt at a task on the machine's clock: ready, started, ended; the last is null while it goes on.
 
-    A task that waits for a further attempt is not among them.
+    ``ready_at`` is null of an attempt after which another was to come.
     """
 
     task_id: TaskId
@@ -118,7 +118,7 @@ class SpanView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     attempt: int
     slice: int
-    ready_at: str
+    ready_at: str | None
     started_at: str
     ended_at: str | None
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_TASKS, MAX_PAGE = 20_000, 1_000
 _BEYOND_LAST = 2**63 - 1
+_ATTEMPTS = 2**20
+"""A page of the timeline ends before an attempt: the task's number, and by how many parts of this the attempt."""
 
 
 def work(
@@ -146,21 +148,25 @@ async def timeline(
     caller: Caller,  # noqa: ARG001
     history: History,
 ) -> TimelineView:
-    """Return the last tasks that were claimed as spans of machine time."""
+    """Return the attempts at the last tasks as spans of machine time."""
     intake.whole(query.limit, field="limit", least=1, most=MAX_PAGE)
     before = _BEYOND_LAST if query.before is None else query.before
     intake.whole(before, field="before", least=0, most=_BEYOND_LAST)
     if query.agent is not None:
         roster.known(service.members, query.agent)
-    rows = await history.rows("agents.spans", before=before, agent=query.agent, limit=query.limit)
+    number, attempt = divmod(before, _ATTEMPTS)
+    rows = await history.rows(
+        "agents.spans", number=number, attempt=attempt, agent=query.agent, limit=query.limit
+    )
+    last = rows[-1] if len(rows) == query.limit else None
     return TimelineView(
         spans=tuple(_span(row) for row in rows),
-        next=int(rows[-1]["number"]) if len(rows) == query.limit else None,
+        next=None if last is None else int(last["number"]) * _ATTEMPTS + int(last["attempt"]),
     )
 
 
 def _span(row: Mapping[str, Any]) -> SpanView:
-    ended = row["finished_machine_at"]
+    ended, ready = row["finished_machine_at"], row["ready_machine_at"]
     return SpanView(
         task_id=row["task_id"],
         title=row["title"],
@@ -170,7 +176,7 @@ def _span(row: Mapping[str, Any]) -> SpanView:
         state=row["state"],
         attempt=int(row["attempt"]),
         slice=int(row["submitted_slice"]),
-        ready_at=rfc3339(Nanos(row["ready_machine_at"])),
+        ready_at=None if ready is None else rfc3339(Nanos(ready)),
         started_at=rfc3339(Nanos(row["started_machine_at"])),
         ended_at=None if ended is None else rfc3339(Nanos(ended)),
     )

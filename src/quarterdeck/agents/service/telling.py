@@ -33,6 +33,8 @@ def tell(service: AgentsService, changes: Sequence[Change], *, step: Step) -> No
         if change.ended:
             done = change.task.state is TaskState.COMPLETED
             name = change.task.agent if done else change.task.failed_by
+            if not change.task.state.final:
+                store.save_attempt(change.task, step)
             if name is not None:
                 store.save_outcomes(name, service.board.outcomes, step)
                 scoring.note_outcome(service, change.task, name, noted, step=step)
