@@ -588,7 +588,7 @@ def _command(parser: argparse.ArgumentParser, *, about: str = "") -> Iterator[st
 def _shown(action: argparse.Action) -> str:
     value = action.metavar or (None if action.choices is None else "|".join(action.choices))
     if not action.option_strings:
-        name = str(value or action.dest)
+        name = str(value or action.dest).replace("|", "\\|")
         return f"[{name}]" if action.nargs == "?" else name
     takes = "" if action.nargs == 0 else f" {value or action.dest.upper()}"
     return (", ".join(action.option_strings) + takes).replace("|", "\\|")
@@ -600,7 +600,7 @@ def _said(action: argparse.Action) -> str:
     said = said.replace("|", "\\|")
     if action.option_strings and action.required:
         return f"{said} (required)"
-    told = action.default not in (None, False, "", argparse.SUPPRESS)
+    told = action.default not in (None, False, "", [], argparse.SUPPRESS)
     if action.option_strings and told and "default" not in said:
         return f"{said} (default `{action.default}`)"
     if action.nargs == "?" and action.default is not None:

@@ -104,6 +104,13 @@ def test_a_generated_page_says_what_the_program_says(name: str) -> None:
     assert _text(DOCS / name) == made, f"docs/{name}: run .venv/bin/python docs/generate.py"
 
 
+def test_every_argument_of_a_command_is_explained() -> None:
+    rows = re.findall(r"^\| `(?:[^`])+` \| (.*) \|$", generated.commands(), re.MULTILINE)
+    unexplained = [row for row in rows if not row.strip() or row.lstrip().startswith("(")]
+    assert len(rows) > 300
+    assert unexplained == []
+
+
 def test_every_configuration_key_has_a_meaning_and_every_meaning_a_key() -> None:
     assert {name for name, _, _ in generated.every_key()} == set(generated.MEANINGS)
 

@@ -73,6 +73,8 @@ class AlertAcknowledged(Message, frozen=True):
 
     at: Nanos
     episode_id: EpisodeId
+    rule_id: RuleId
+    subject: str
     by: AgentId
     note: str
 
@@ -83,6 +85,8 @@ class AlertResolved(Message, frozen=True):
     at: Nanos
     slice: int
     episode_id: EpisodeId
+    rule_id: RuleId
+    subject: str
     by: AgentId | None
     note: str
 

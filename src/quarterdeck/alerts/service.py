@@ -261,7 +261,13 @@ class AlertsService:
         save_change(ended, step)
         step.say(
             AlertResolved(
-                at=step.at, slice=step.slice, episode_id=episode.episode_id, by=by, note=note
+                at=step.at,
+                slice=step.slice,
+                episode_id=episode.episode_id,
+                rule_id=episode.rule_id,
+                subject=episode.subject,
+                by=by,
+                note=note,
             )
         )
         return ended
@@ -289,7 +295,16 @@ class AlertsService:
             rule=episode.rule_id,
             note=note,
         )
-        step.say(AlertAcknowledged(at=step.at, episode_id=episode.episode_id, by=by, note=note))
+        step.say(
+            AlertAcknowledged(
+                at=step.at,
+                episode_id=episode.episode_id,
+                rule_id=episode.rule_id,
+                subject=episode.subject,
+                by=by,
+                note=note,
+            )
+        )
         return view_of(taken)
 
     def resolve(self, command: ResolveAlert, step: Step) -> EpisodeView:

@@ -258,7 +258,7 @@ class Deck:
                 needs=("state",),
                 run=self.signer.run,
                 drain=self.signer.drain,
-                detail=lambda: f"{self.signer.count} heads signed",
+                detail=lambda: f"heads signed: {self.signer.count:,}",
             ),
             Component(
                 "low disk", nullcontext(), needs=("state", "disk space"), run=self.low_disk.run

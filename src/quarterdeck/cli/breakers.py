@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from quarterdeck.cli.columns import times
 from quarterdeck.cli.console import Answer, ask
 
 
@@ -50,6 +51,6 @@ def _line(row: Answer) -> str:
     then = "" if again is None else f", tried again at slice {again}"
     return (
         f"{row['kind']} of {row['scope']} {row['subject']}: {row['state']} since {row['since']} "
-        f"(slice {row['since_slice']}{then}), opened {row['trips']} times; {row['reason']}; "
+        f"(slice {row['since_slice']}{then}), opened {times(row['trips'])}; {row['reason']}; "
         f"{row['evidence']}"
     )

@@ -7,6 +7,7 @@ import json
 import urllib.parse
 from pathlib import Path
 
+from quarterdeck.cli.columns import second
 from quarterdeck.cli.console import Answer, ask
 from quarterdeck.kernel.errors import InvalidInput
 
@@ -120,4 +121,4 @@ def _timer(timer: Answer) -> str:
     mandate = "" if demanded is None else f", its mandate demands {demanded:g} s"
     if timer["until"] is None:
         return f"{timer['agent']}: no timer runs{mandate}"
-    return f"{timer['agent']}: heard of within {timer['within_s']:g} s, next by {timer['until']}{mandate}"
+    return f"{timer['agent']}: heard of within {timer['within_s']:g} s, next by {second(timer['until'])}{mandate}"

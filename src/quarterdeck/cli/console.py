@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.cli.columns import lined_up, second
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Unavailable
 
 TIMEOUT_S = 10.0
@@ -46,9 +47,11 @@ def status(data_dir: Path, *, as_json: bool) -> int:
     print(f"trading   {_stop_line(stop)}")
     print(f"audit     {_head_line(system['audit_head'])}")
     print("\n".join(standing(work, head="work")))
-    for part in system["components"]:
-        since = (part["since"] or "-")[:19]
-        print(f"{part['name']:<14}{part['phase']:<10}{since:<20} {part['detail']}".rstrip())
+    parts = [
+        (part["name"], part["phase"], second(part["since"]), part["detail"])
+        for part in system["components"]
+    ]
+    print("\n".join(lined_up(parts)))
     return 0
 
 

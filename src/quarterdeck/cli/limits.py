@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from urllib.parse import urlencode
 
+from quarterdeck.cli.columns import lined_up
 from quarterdeck.cli.console import Answer, ask
 
 
@@ -18,14 +19,15 @@ def show(data_dir: Path, *, agent: str | None, as_json: bool) -> int:
         print(json.dumps(found, indent=2))
         return 0
     print(f"limit set {found['version']}")
-    print(f"{'LEVEL':<24}{'LIMIT':<30}{'VALUE':<24}{'UNIT':<14}CODE")
-    for row in found["limits"]:
-        level = f"{row['scope']} {row['subject']}"
-        print(f"{level:<24}{row['name']:<30}{row['value']:<24}{row['unit']:<14}{row['code']}")
+    rows = [
+        (f"{row['scope']} {row['subject']}", row["name"], row["value"], row["unit"], row["code"])
+        for row in found["limits"]
+    ]
+    print("\n".join(lined_up([("LEVEL", "LIMIT", "VALUE", "UNIT", "CODE"), *rows])))
     for row in found["pending"]:
         print(
             f"waits: change {row['change']}, {row['name']} of {row['scope']} {row['subject']} from "
-            f"{row['previous']} to {row['value']}, by {row['by']} until {row['expires_at']}: "
+            f"{row['previous'] or 'none'} to {row['value'] or 'none'}, by {row['by']} until {row['expires_at']}: "
             f"{row['reason']}"
         )
     return 0
@@ -37,11 +39,11 @@ def _show_agent(data_dir: Path, agent: str, *, as_json: bool) -> int:
         print(json.dumps(found, indent=2))
         return 0
     print(f"limit set {found['version']}, in force for {agent}")
-    print(f"{'LIMIT':<30}{'VALUE':<24}{'UNIT':<14}{'SET BY':<24}CODE")
-    for row in found["limits"]:
-        print(
-            f"{row['name']:<30}{row['value']:<24}{row['unit']:<14}{row['scope']:<24}{row['code']}"
-        )
+    rows = [
+        (row["name"], row["value"], row["unit"], row["scope"], row["code"])
+        for row in found["limits"]
+    ]
+    print("\n".join(lined_up([("LIMIT", "VALUE", "UNIT", "SET BY", "CODE"), *rows])))
     return 0
 
 
@@ -51,12 +53,10 @@ def names(data_dir: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found, indent=2))
         return 0
-    print(f"{'LIMIT':<30}{'UNIT':<14}{'TIGHTER':<9}{'CODE':<18}MEANING")
-    for row in found:
-        print(
-            f"{row['name']:<30}{row['unit']:<14}{row['tighter']:<9}{row['code']:<18}"
-            f"{row['meaning']}"
-        )
+    rows = [
+        (row["name"], row["unit"], row["tighter"], row["code"], row["meaning"]) for row in found
+    ]
+    print("\n".join(lined_up([("LIMIT", "UNIT", "TIGHTER", "CODE", "MEANING"), *rows])))
     return 0
 
 
@@ -112,6 +112,6 @@ def _line(row: Answer) -> str:
     confirmed = f", confirmed by {row['confirmed_by']}" if row["confirmed_by"] else ""
     return (
         f"change {row['change']} {row['status']}: {row['name']} of {row['scope']} "
-        f"{row['subject']} from {row['previous']} to {row['value']} (limit set {row['version']}), "
+        f"{row['subject']} from {row['previous'] or 'none'} to {row['value'] or 'none'} (limit set {row['version']}), "
         f"by {row['by']}{confirmed}: {row['reason']}"
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from quarterdeck.cli.columns import money
 from quarterdeck.kernel.errors import DomainError, InvalidInput
 from quarterdeck.kernel.messages import Answer
+
+Row = dict[str, Any]
 
 if TYPE_CHECKING:
     from quarterdeck.client.asks import Terms
@@ -116,21 +120,71 @@ def _shown(answer: Answer | Decision, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(plain))
+        sys.stdout.writelines(f"{line}\n" for line in _told(plain))
     decision = getattr(answer, "decision", answer)
     return 1 if getattr(decision, "status", None) == "refused" else 0
 
 
-def _lines(plain: dict[str, object] | list[object], *, indent: str = "") -> list[str]:
+def _told(plain: Row) -> list[str]:
+    """Return a line for each thing of a list, or the fields of one."""
+    for name, line, none in (
+        ("orders", _order, "no such order"),
+        ("signals", _signal, "no such signal"),
+        ("conflicts", _conflict, "no instrument is held by several agents"),
+    ):
+        if name in plain:
+            return [line(row) for row in plain[name]] or [none]
+    return _lines(plain)
+
+
+def _order(row: Row) -> str:
+    priced = "".join(
+        f" {name} {row[field]}"
+        for name, field in (("limit", "limit_price"), ("stop", "stop_price"))
+        if row[field] is not None
+    )
+    at = "" if row["average_price"] is None else f" at {row['average_price']}"
+    code = row["decision"]["code"]
+    state = row["status"].replace("_", " ") + (f", {code}" if code else "")
+    return (
+        f"{row['order_id']}  {row['submitted_at']}  {row['side']} {row['quantity']} {row['symbol']}"
+        f"{priced or ' at market'}: {state}; {row['filled']} filled{at}"
+    )
+
+
+def _signal(row: Row) -> str:
+    reason = f"; {row['reason']}" if row["reason"] else ""
+    return (
+        f"{row['signal_id']}  {row['at']}  {row['symbol']} {row['direction']} {row['strength']:g}, "
+        f"until slice {row['expires_slice']}: {row['status']}{reason}"
+    )
+
+
+def _conflict(row: Row) -> str:
+    sides = [
+        f"{side} {money(str(row[side]))} by {', '.join(row[f'{side}s'])}"
+        for side in ("long", "short")
+        if row[f"{side}s"]
+    ]
+    return (
+        f"{row['symbol']}: {'; '.join(sides)}; net {money(str(row['net']))}, netting would save "
+        f"{money(str(row['saved']))}"
+    )
+
+
+def _lines(plain: Row | Sequence[Any], *, indent: str = "") -> list[str]:
     """Return nested values as indented lines, leaving out what is null or empty."""
     found: list[str] = []
     pairs = plain.items() if isinstance(plain, dict) else enumerate(plain, start=1)
     for name, value in pairs:
-        if value is None or value in ([], {}, ""):
+        if value is None or value in ([], (), {}, ""):
             continue
-        if isinstance(value, dict | list) and not all(isinstance(one, str) for one in value):
+        nested = isinstance(value, dict)
+        if isinstance(value, list | tuple):
+            nested = not all(isinstance(one, str) for one in value)
+            value = value if nested else ", ".join(value)
+        if nested:
             found += [f"{indent}{name}:", *_lines(value, indent=f"{indent}  ")]
         else:
-            text = ", ".join(value) if isinstance(value, list) else value
-            found.append(f"{indent}{name}: {text}")
+            found.append(f"{indent}{name}: {value}")
     return found or [f"{indent}none"]

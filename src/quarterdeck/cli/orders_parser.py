@@ -25,7 +25,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     listed = actions.add_parser("list", help="the agent's orders, newest first")
     state = actions.add_parser("signal", help="state a view of an instrument; it moves no money")
     state.add_argument("symbol", help="the instrument")
-    state.add_argument("direction", choices=("long", "short", "flat"))
+    state.add_argument("direction", choices=("long", "short", "flat"), help="where it goes")
     state.add_argument(
         "--strength", type=float, default=1.0, metavar="F", help="0 to 1 (default 1)"
     )
@@ -67,7 +67,7 @@ def _prices(action: argparse.ArgumentParser) -> None:
 
 def _terms(action: argparse.ArgumentParser) -> None:
     action.add_argument("symbol", help="the instrument")
-    action.add_argument("side", choices=("buy", "sell"))
+    action.add_argument("side", choices=("buy", "sell"), help="which way")
     action.add_argument("quantity", help="units of the instrument")
     _prices(action)
     action.add_argument(

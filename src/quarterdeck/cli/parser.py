@@ -56,12 +56,12 @@ def parser() -> argparse.ArgumentParser:
         _add_order,
         add_rebalance,
         add_portfolio,
+        add_risks,
         _add_simulate,
         add_optimize,
         add_regimes,
         add_indicators,
         add_risk,
-        add_risks,
     ):
         add(subparsers)
     return made

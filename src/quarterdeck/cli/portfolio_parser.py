@@ -29,7 +29,12 @@ def add_portfolio(subparsers: Commands) -> None:
     sensitivity = actions.add_parser(
         "sensitivity", help="how far weights move on resampled history"
     )
-    sensitivity.add_argument("--objective", choices=OBJECTIVES, default="max-sharpe")
+    sensitivity.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default="max-sharpe",
+        help="what the weights are best for (default %(default)s)",
+    )
     sensitivity.add_argument(
         "--draws", type=int, default=100, metavar="N", help="histories (default %(default)s)"
     )
@@ -38,7 +43,12 @@ def add_portfolio(subparsers: Commands) -> None:
     )
     views = actions.add_parser("views", help="agents' signals as views and what they were worth")
     attribution = actions.add_parser("attribution", help="where profit and loss came from")
-    attribution.add_argument("--by", choices=PARTS, default="agent", help="(default %(default)s)")
+    attribution.add_argument(
+        "--by",
+        choices=PARTS,
+        default="agent",
+        help="which parts it is told by (default %(default)s)",
+    )
     active = actions.add_parser("active", help="what was earned against the benchmark, by factor")
     allocation = actions.add_parser("allocation", help="how capital is shared out among agents")
     allocate, carry, end = _allocation(actions)
@@ -55,7 +65,9 @@ def _allocation(
 ) -> tuple[argparse.ArgumentParser, ...]:
     allocate = actions.add_parser("allocate", help="let capital be shared out among agents")
     allocate.add_argument("agents", metavar="A,B", help="among whom")
-    allocate.add_argument("--objective", choices=OBJECTIVES, required=True)
+    allocate.add_argument(
+        "--objective", choices=OBJECTIVES, required=True, help="what the shares are best for"
+    )
     allocate.add_argument(
         "--sessions",
         type=int,
@@ -67,12 +79,22 @@ def _allocation(
         "--mode", choices=("automatic", "approval", "advisory"), default="approval",
         help="what becomes of it when it is due (default %(default)s)",
     )  # fmt: skip
-    allocate.add_argument("--every", choices=("day", "week", "month", "quarter", "year"))
+    allocate.add_argument(
+        "--every",
+        choices=("day", "week", "month", "quarter", "year"),
+        help="due with the first session of each",
+    )
     allocate.add_argument(
         "--drift", type=float, metavar="FRACTION", help="due at so much turnover to the best shares"
     )
-    for name, default in (("min-share", 0.0), ("max-share", 1.0)):
-        allocate.add_argument(f"--{name}", type=float, default=default, metavar="FRACTION")
+    for name, default, what in (("min-share", 0.0, "least"), ("max-share", 1.0, "largest")):
+        allocate.add_argument(
+            f"--{name}",
+            type=float,
+            default=default,
+            metavar="FRACTION",
+            help=f"{what} share of an agent (default %(default)s)",
+        )
     for name, text in (
         ("vol-cap", "largest deviation of a session's return, for max-return"),
         ("confidence", "of min-cvar"),

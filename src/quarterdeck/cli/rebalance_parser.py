@@ -104,7 +104,11 @@ def _terms(action: argparse.ArgumentParser) -> None:
         "--mode", choices=("automatic", "approval", "advisory"), default="approval",
         help="what becomes of a rebalance that is due (default %(default)s)",
     )  # fmt: skip
-    action.add_argument("--every", choices=("day", "week", "month", "quarter", "year"))
+    action.add_argument(
+        "--every",
+        choices=("day", "week", "month", "quarter", "year"),
+        help="due with the first session of each",
+    )
     action.add_argument("--sessions", type=int, metavar="N", help="due after so many UTC days")
     for name, what in (
         ("drift", "a weight is so far from its target"),

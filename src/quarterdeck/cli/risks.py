@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from quarterdeck.cli.columns import money
 from quarterdeck.cli.console import Answer, ask
 from quarterdeck.kernel.errors import InvalidInput
 
@@ -133,7 +134,7 @@ def _heads(name: str, levels: Sequence[float]) -> str:
 def _losses(name: str, row: Answer) -> str:
     cells = [one[figure] for one in row["levels"] for figure in ("var", "es")]
     shown = [
-        "-" if cell is None else f"{cell:.2%}" if isinstance(cell, float) else str(cell)
+        "-" if cell is None else f"{cell:.2%}" if isinstance(cell, float) else money(cell)
         for cell in cells
     ]
     return f"{name:<26}" + "".join(f"{cell:>14}" for cell in shown) + _reason(row)
@@ -210,7 +211,7 @@ def _fit(row: Answer) -> str:
 
 def _event(row: Answer) -> str:
     likely = "" if row["probability"] is None else f", chance {row['probability']:.2g}"
-    impact = "" if row["impact"] is None else f", {row['impact']} at stake"
+    impact = "" if row["impact"] is None else f", {money(row['impact'])} at stake"
     return f"{row['at']}  {row['severity']:<8} {row['text']}{likely}{impact}; {row['response']}"
 
 
@@ -219,8 +220,8 @@ def _response(row: Answer) -> str:
     ended = f" {row['ended_at']} by {row['ended_by']}" if row["ended_at"] else ""
     return (
         f"{row['at']}  {row['response_id']}  {row['response']} {subject}: {row['state']}{ended}; "
-        f"{row['reason']}; back with: {row['undo']}"
-    )
+        f"{row['reason']}"
+    ) + ("" if row["state"] in ("over", "lifted") else f"; back with: {row['undo']}")
 
 
 def _level(row: Answer) -> str:
@@ -245,7 +246,7 @@ def _credit(row: Answer) -> str:
     least = "not known yet" if row["least_gain"] is None else f"{row['least_gain']:+.4f}"
     factors = ", ".join(f"{name} {value:.2f}" for name, value in row["factors"].items())
     return (
-        f"{row['agent']:<16}{row['credit'] or '-':>16}  share {row['share']:.2f}, {factors or '-'}; "
+        f"{row['agent']:<16}{money(row['credit']):>16}  share {row['share']:.2f}, {factors or '-'}; "
         f"{row['bars']} bars, more would gain at least {least}; positions at {row['size']:.0%} of their "
         f"limits, in force {_or_dash(row['size_in_force'], 2)}; stops at {row['stop_distance']:.1f} "
         f"volatilities ({row['trades']} trades), furthest {_or_dash(row['stop_in_force'])}"
@@ -260,7 +261,7 @@ def _measured(row: Answer) -> str:
     figures = {
         "beta": row["beta"],
         "correlation": row["correlation"],
-        "volatility": row["volatility"],
+        "volatility a year": row["volatility"],
         "Sharpe": row["sharpe"],
         "Sortino": row["sortino"],
         "Calmar": row["calmar"],
@@ -278,7 +279,7 @@ def _measured(row: Answer) -> str:
 def _held(row: Answer) -> str:
     share = "-" if row["concentration"] is None else f"{row['concentration']:.0%}"
     return (
-        f"{row['subject']:<16}holds {row['gross']} gross, {row['net']} net; volatility "
+        f"{row['subject']:<16}holds {money(row['gross'])} gross, {money(row['net'])} net; volatility "
         f"{_or_dash(row['volatility_ratio'], 2)} of the usual ({row['volatility_regime'] or '-'}), largest "
         f"share of the VaR {share}, at most {_or_dash(row['volume_bars'], 2)} bars of usual volume"
     )
@@ -286,11 +287,11 @@ def _held(row: Answer) -> str:
 
 def _cluster(row: Answer) -> str:
     var = "-" if row["var99"] is None else f"{row['var99']:.2%} (ES {row['es99']:.2%})"
-    held = "" if row["held_var99"] is None else f", may lose {row['held_var99']}"
-    limit = "no limit yet" if row["limit"] is None else f"at most {row['limit']}"
+    held = "" if row["held_var99"] is None else f", may lose {money(row['held_var99'])}"
+    limit = "no limit yet" if row["limit"] is None else f"at most {money(row['limit'])}"
     return (
         f"{', '.join(row['members'])}: correlation {row['correlation']:.2f}, usually "
-        f"{row['usual_correlation']:.2f}; 99 % VaR {var}; held {row['held']}{held}; {limit}"
+        f"{row['usual_correlation']:.2f}; 99 % VaR {var}; held {money(row['held'])}{held}; {limit}"
         + ("" if row["in_force"] else ", not in force")
     )
 
@@ -311,6 +312,8 @@ def _stress(row: Answer) -> str:
     for one in row["losses"]:
         share = one["equity_fraction"]
         part = "" if share is None else f" ({share:.1%} of equity)"
-        losses.append(f"{one['subject']} {one['loss'] or 'not known'}{part}")
+        losses.append(
+            f"{one['subject']} {'not known' if one['loss'] is None else money(one['loss'])}{part}"
+        )
     missing = f"; says nothing of {', '.join(row['unknown'])}" if row["unknown"] else ""
     return f"{row['name']}{span}: " + ", ".join(losses) + missing

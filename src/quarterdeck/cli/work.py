@@ -7,6 +7,7 @@ import json
 import secrets
 import urllib.parse
 
+from quarterdeck.cli.columns import second
 from quarterdeck.cli.console import Answer, ask
 from quarterdeck.cli.task_options import task_of
 
@@ -148,9 +149,9 @@ def _report(answer: Answer) -> list[str]:
 
 
 def _span(row: Answer) -> str:
-    until = row["ended_at"] or "now"
+    until = second(row["ended_at"]) if row["ended_at"] else "now"
     return (
-        f"{row['started_at']} to {until}  {row['agent'] or '-':<18}{row['type']:<14}{row['state']:<11}"
+        f"{second(row['started_at'])} to {until:<20}  {row['agent'] or '-':<18}{row['type']:<14}{row['state']:<11}"
         f"{row['title']}"
     )
 

@@ -34,7 +34,7 @@ def add_work(subparsers: Commands) -> None:
     offer.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     shown = actions.add_parser("bounds", help="every bound on work, and what is used of it")
     bound = actions.add_parser("bound", help="bound work; without a number it is lifted")
-    bound.add_argument("scope", choices=("type", "owner", "capability"))
+    bound.add_argument("scope", choices=("type", "owner", "capability"), help="what is counted")
     bound.add_argument("subject", help="which type, owner (strategy or submitter) or capability")
     bound.add_argument("--max-running", type=int, metavar="N", help="held at once")
     bound.add_argument("--per-minute", type=int, metavar="N", help="given out a machine minute")
@@ -44,7 +44,7 @@ def add_work(subparsers: Commands) -> None:
     timeline = actions.add_parser("timeline", help="when the last tasks began and ended")
     own = actions.add_parser(
         "run",
-        help="the deck's own worker: does tasks that ask for desk:analysis, desk:research ...",
+        help="the deck's own worker: does tasks that ask for a capability such as desk:analysis",
     )
     own.add_argument(
         "--agent", default="desk", metavar="NAME", help="as whom (default %(default)s)"

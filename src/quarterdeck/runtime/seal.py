@@ -53,6 +53,7 @@ class Seal:
         self._whole = whole
         self._step = step
         self.verified: int | None = None
+        self._new = False
         self._compared = self._logged = 0
 
     async def __aenter__(self) -> Seal:
@@ -74,6 +75,8 @@ class Seal:
         """Return what an operator sees."""
         if self.verified is not None:
             return f"every page is what step {self.verified} left"
+        if self._new:
+            return "a new database; it is sealed at an orderly end"
         if self._compared or self._logged:
             return (
                 f"no orderly end before this start: {self._compared:,} pages are what was written, "
@@ -83,6 +86,7 @@ class Seal:
 
     def _open(self) -> None:
         if not self._core.exists():
+            self._new = True
             # What they told of is gone, and a new database is judged by its own.
             self._seal.unlink(missing_ok=True)
             sums.path_of(self._core).unlink(missing_ok=True)

@@ -106,7 +106,7 @@ def test_every_scenario_tells_the_deck_and_each_agent() -> None:
     assert mine.losses[0].equity_fraction == pytest.approx(0.375)
     assert mine.losses[1].equity_fraction is None
     assert list(mine.parts) == ["A", "B"]
-    worst = found["worst 1 bars for what is held"]
+    worst = found["worst bar for what is held"]
     assert worst.kind is StressKind.WORST
     assert worst.losses[0].loss == Decimal("250.000000")
     assert worst.start == worst.end == "2008-09-30T00:00:00Z"

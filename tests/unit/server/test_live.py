@@ -512,7 +512,7 @@ def test_a_row_told_twice_is_put_once(world: World) -> None:
                 subject="AAPL", state=BreakerState.OPEN, reason="it leapt", evidence="1 to 2", by="x",
             ),
             "breaker_changed",
-            "Breaker volatility_halt of instrument AAPL is open",
+            "Breaker volatility halt of instrument AAPL is open",
         ),
         (
             LimitSet(

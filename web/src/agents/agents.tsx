@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Choice } from "../parts/choice";
 import { Id, Names, StateWord, When } from "../parts/cells";
 import { ReasonCommand } from "../parts/command";
-import { DASH, count, instant, percent, words } from "../parts/format";
+import { DASH, count, instant, percent, told, words } from "../parts/format";
 import { Bar, Maybe } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
@@ -27,13 +27,13 @@ const AGENTS: ReadonlyArray<Column<AgentView>> = [
 ];
 
 const TASKS: ReadonlyArray<Column<TaskView>> = [
-  { name: "Task", lead: true, show: (row) => <span><span className="font-medium">{row.title}</span><span className="block"><Id id={row.task_id} /></span></span> },
+  { name: "Task", lead: true, show: (row) => <span><span className="font-medium">{told(row.title)}</span><span className="block"><Id id={row.task_id} /></span></span> },
   { name: "Type", show: (row) => words(row.type) },
   { name: "Priority", show: (row) => words(row.priority) },
-  { name: "State", show: (row) => <span><StateWord state={row.state} />{row.progress_fraction !== null && <span className="block text-xs text-muted">{percent(row.progress_fraction, 0)} {row.note}</span>}</span> },
+  { name: "State", show: (row) => <span><StateWord state={row.state} />{row.state === "leased" && row.progress_fraction !== null && <span className="block text-xs text-muted">{percent(row.progress_fraction, 0)} {row.note}</span>}</span> },
   { name: "Agent", show: (row) => <Maybe text={row.agent ?? DASH} why="not claimed" /> },
   { name: "Try", right: true, hint: "Leases that ended before the work began do not count", show: (row) => `${row.attempt - row.moves} / ${row.max_attempts}` },
-  { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.why}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
+  { name: "Why", wrap: true, show: (row) => <span className="text-muted">{told(row.why)}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },
   { name: "Submitted", right: true, show: (row) => <When at={row.submitted_at} /> },
   { name: "", right: true, show: (row) => ["blocked", "delayed", "unmatchable", "ready", "leased"].includes(row.state) ? <ReasonCommand name="Cancel" ask="Why cancel it?" send={(reason) => rest.post(`/tasks/${encodeURIComponent(row.task_id)}/cancel`, { reason })} />
     : ["failed", "dead"].includes(row.state) && row.answered === null && <span className="flex justify-end gap-2">

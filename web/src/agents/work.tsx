@@ -1,13 +1,13 @@
 // How work goes, and the work that comes by itself, as plain live tables.
 import { Names, StateWord, When } from "../parts/cells";
 import { ReasonCommand } from "../parts/command";
-import { DASH, count, percent, words } from "../parts/format";
+import { DASH, count, counted, fixed, percent, words } from "../parts/format";
 import { Maybe } from "../parts/figures";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { rest } from "../wire/rest";
 import type { OutcomeView, QueueView, ScheduleView, SchedulesView, SpanView, TimelineView, WaitView, WorkBoundView, WorkBoundsView, WorkReport, WorkView } from "../wire/types";
 
-const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
+const seconds = (ms: number) => `${fixed(ms / 1000, ms < 10_000 ? 2 : 0)} s`;
 
 const QUEUES: ReadonlyArray<Column<QueueView>> = [
   { name: "Priority", lead: true, show: (row) => words(row.priority) },
@@ -26,7 +26,7 @@ const WAITS: ReadonlyArray<Column<WaitView>> = [
 ];
 
 const OUTCOMES: ReadonlyArray<Column<OutcomeView>> = [
-  { name: "Type or agent", lead: true, show: (row) => words(row.name) },
+  { name: "Type or agent", lead: true, show: (row) => row.name },
   { name: "Tasks", right: true, show: (row) => count(row.tasks) },
   { name: "Completed", right: true, show: (row) => count(row.completed) },
   { name: "Success", right: true, hint: "Of what ended by work", show: (row) => <Maybe text={percent(row.success_fraction, 1)} why="none ended yet" /> },
@@ -68,14 +68,14 @@ const SCHEDULES: ReadonlyArray<Column<ScheduleView>> = [
 export function Work() {
   return (
     <>
-      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => `${data.late > 0 ? `${count(data.late)} late, ` : ""}${data.dead_letters > 0 ? `${count(data.dead_letters)} dead letters, ` : ""}${data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}`}>
+      <ViewPanel<WorkView> title="Queues" path="/work" className="shrink-0" note={(data) => `${data.late > 0 ? `${count(data.late)} late, ` : ""}${data.dead_letters > 0 ? `${counted(data.dead_letters, "dead letter")}, ` : ""}${data.utilisation === null ? "no agent" : `${percent(data.utilisation, 0)} of all slots in use`}`}>
         {(data) => <Table label="Queues" columns={QUEUES} rows={data.queues} rowKey={(row) => row.priority} empty="No queue." />}
       </ViewPanel>
-      <ViewPanel<WorkReport> title="How work went" path="/work/report" className="shrink-0" note={(data) => `${count(data.tasks)} tasks${data.completed_per_minute === null ? "" : `, ${data.completed_per_minute.toFixed(1)} done a minute`}`}>
+      <ViewPanel<WorkReport> title="How work went" path="/work/report" className="shrink-0" note={(data) => `${counted(data.tasks, "task")}${data.completed_per_minute === null ? "" : `, ${fixed(data.completed_per_minute, 1)} done a minute`}`}>
         {(data) => (
           <>
             <Table label="Waits by priority" columns={WAITS} rows={data.waits} rowKey={(row) => row.priority} empty="No task was claimed yet." />
-            <Table label="Outcomes by type and agent" columns={OUTCOMES} rows={[...data.types, ...data.agents]} rowKey={(row) => row.name} empty="No task was submitted yet." />
+            <Table label="Outcomes by type and agent" columns={OUTCOMES} rows={[...data.types.map((row) => ({ ...row, name: words(row.name) })), ...data.agents]} rowKey={(row) => row.name} empty="No task was submitted yet." />
           </>
         )}
       </ViewPanel>

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useView } from "../live/queries";
 import { When } from "../parts/cells";
-import { DASH, REGIME_ORDER, count, exact, fixed, percent, price, words } from "../parts/format";
+import { DASH, REGIME_ORDER, count, counted, exact, fixed, percent, price, words } from "../parts/format";
 import { Maybe, RegimeName, regimeColour } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
@@ -54,7 +54,7 @@ const REGIMES: ReadonlyArray<Column<RegimeView>> = [
   { name: "Regime", show: (row) => <RegimeName regime={row.regime} {...(row.reason === null ? {} : { detail: row.reason })} /> },
   { name: "Confidence", hint: "The calibrated probability of the regime", show: (row) => row.level === null ? <Maybe text={DASH} why={row.reason ?? "none"} /> : <span className="whitespace-nowrap">{words(row.level)} ({percent(row.confidence, 0)})</span> },
   { name: "Evidence", show: (row) => <Shares row={row} /> },
-  { name: "For", right: true, show: (row) => `${count(row.duration_bars)} bars` },
+  { name: "For", right: true, show: (row) => counted(row.duration_bars, "bar") },
   { name: "Since", right: true, show: (row) => <When at={row.since} why={row.reason ?? "not yet"} /> },
 ];
 
@@ -64,7 +64,7 @@ const CHANGES: ReadonlyArray<Column<RegimeChangeView>> = [
   { name: "From", show: (row) => <RegimeName regime={row.previous} /> },
   { name: "To", show: (row) => <RegimeName regime={row.regime} /> },
   { name: "Confidence", show: (row) => <span className="whitespace-nowrap">{words(row.level)} ({percent(row.confidence, 0)})</span> },
-  { name: "Lasted", right: true, hint: "How long the previous regime lasted", show: (row) => `${count(row.duration_bars)} bars` },
+  { name: "Lasted", right: true, hint: "How long the previous regime lasted", show: (row) => counted(row.duration_bars, "bar") },
   { name: "Triggered by", wrap: true, show: (row) => <span className="text-muted">{row.triggers.map((trigger) => `${trigger.feature} ${fixed(trigger.value, Math.abs(trigger.value) < 1 ? 4 : 2)} (${percent(trigger.contribution, 0)})`).join(", ")}</span> },
 ];
 

@@ -1,6 +1,6 @@
 import { type ReactNode, memo, useState } from "react";
 import { useLive } from "../live/store";
-import { day } from "../parts/format";
+import { count, day, words } from "../parts/format";
 import { SeverityMark } from "../parts/figures";
 import { Choice } from "../parts/choice";
 import { Empty, Panel, Skeleton } from "../parts/panel";
@@ -35,6 +35,10 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
   signal_ended: ["–", "text-faint", "signal"],
   limits_changed: ["↕", "text-muted", "limits"],
   condition_changed: ["◐", "text-muted", "condition"],
+  cluster_changed: ["⋈", "text-muted", "cluster"],
+  stop_distance_changed: ["↕", "text-muted", "stop distance"],
+  position_size_changed: ["↕", "text-muted", "position size"],
+  capital: ["⇄", "text-muted", "capital"],
   credit_changed: ["¤", "text-muted", "credit"],
   risk_level: ["▲", "text-muted", "level"],
   risk_response: ["⛨", "text-warn", "response"],
@@ -45,12 +49,30 @@ const MARKS: Readonly<Partial<Record<string, readonly [string, string, string]>>
 
 const SHOWN = 80;
 
+/** The limits that one bar moved as one line: there may be as many as instruments, and nobody is asked to do anything. */
+function gathered(events: ReadonlyArray<Event>): ReadonlyArray<Event> {
+  const rows: Event[] = [];
+  for (const event of events) {
+    const last = rows[rows.length - 1];
+    if (event.kind !== "limits_changed" || last?.kind !== event.kind || last.at_ms !== event.at_ms) rows.push(event);
+    else {
+      const before = last.symbol === null ? last.text : moved(last);
+      rows[rows.length - 1] = { ...last, symbol: null, title: "", text: `${before} · ${moved(event)}` };
+    }
+  }
+  return rows.map((row) => row.title === "" ? { ...row, title: `${count(row.text.split(" · ").length)} position limits have moved` } : row);
+}
+
+function moved(event: Event): string {
+  return event.title.replace(": position limit is now", "");
+}
+
 export function EventsPanel() {
   const events = useLive("events");
   const [filter, setFilter] = useState<Filter>("all");
   const latest = events?.find((event) => event.kind === "order_refused" && event.order !== null);
   // The last refusal stands above the list already.
-  const rows = (events ?? []).filter((event) => filter === "all" || ((KINDS[filter] as ReadonlyArray<string>).includes(event.kind) && !(filter === "refusals" && event === latest))).slice(0, SHOWN);
+  const rows = gathered(events ?? []).filter((event) => filter === "all" || ((KINDS[filter] as ReadonlyArray<string>).includes(event.kind) && !(filter === "refusals" && event === latest))).slice(0, SHOWN);
   return (
     <Panel title="Events" flush className="min-h-0 flex-1"
       aside={<Choice label="Which events" value={filter} choose={setFilter} options={[["all", "All"], ["refusals", "Refusals"], ["fills", "Fills"], ["regimes", "Regimes"], ["alerts", "Alerts"]]} />}>
@@ -74,8 +96,8 @@ export function EventsPanel() {
 }
 
 const Row = memo(function Row({ event }: { event: Event }) {
-  const [mark, tone, word] = MARKS[event.kind] ?? ["·", "text-muted", event.kind];
-  const title = event.kind === "regime_changed" || event.kind === "risk_event" ? event.title.replaceAll("_", " ") : event.title;
+  const [mark, tone, word] = MARKS[event.kind] ?? ["·", "text-muted", words(event.kind).toLowerCase()];
+  const { title } = event;
   const loud = event.severity !== "info" && event.kind !== "order_refused";
   const line = (
     <>

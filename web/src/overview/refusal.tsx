@@ -2,16 +2,20 @@ import { exact, fixed, instant, percent, seconds, sentence } from "../parts/form
 import { RULES } from "../parts/rules";
 import type { Breach, Code, Decimal, Decision, OrderView } from "../wire/types";
 
+/** Units that the name of the rule says already. */
+const WORDLESS: ReadonlySet<string> = new Set(["price", "count", "epoch", ""]);
+
 /** A number with its unit, rounded for reading; the exact one is in its title. */
 export function Measure({ value, unit }: { value: Decimal | null; unit: string | null }) {
   if (value === null) return <span className="text-faint" title="This rule has no such number">—</span>;
   const number = Number(value);
   if (unit?.startsWith("fraction")) {
     const rest = unit.slice("fraction".length).trim();
-    return <span title={`${value} ${unit}`}>{percent(value, 2)}{rest !== "" && <span className="ml-1 text-faint">{rest}</span>}</span>;
+    return <span title={`${value} ${unit}`}>{percent(value, 2)}{rest !== "" && <>{" "}<span className="text-faint">{rest}</span></>}</span>;
   }
+  const word = unit === null || WORDLESS.has(unit) ? "" : unit === "bars" && number === 1 ? "bar" : unit;
   const text = Math.abs(number) >= 1_000 ? fixed(number, 0) : exact(Number(number.toPrecision(6)));
-  return <span title={`${value} ${unit ?? ""}`}>{text}{unit !== null && unit !== "" && <span className="ml-1 text-faint">{unit}</span>}</span>;
+  return <span title={`${value} ${unit ?? ""}`}>{text}{word !== "" && <>{" "}<span className="text-faint">{word}</span></>}</span>;
 }
 
 function retryText(decision: Decision): string {

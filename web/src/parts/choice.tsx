@@ -6,10 +6,10 @@ export function Choice<T extends string>({ label, options, value, choose }: {
   label: string; options: ReadonlyArray<readonly [T, string]>; value: T; choose: (value: T) => void;
 }) {
   return (
-    <div role="group" aria-label={label} className="flex overflow-hidden rounded-md border border-line">
+    <div role="group" aria-label={label} className="flex max-w-full overflow-x-auto rounded-md border border-line">
       {options.map(([option, text]) => (
         <button key={option} type="button" aria-pressed={option === value} onClick={() => choose(option)}
-          className={`h-6 px-2 text-xs -outline-offset-2 ${option === value ? "bg-raised font-semibold text-text" : "text-faint hover:bg-hover hover:text-text"}`}>
+          className={`h-6 shrink-0 px-2 text-xs whitespace-nowrap -outline-offset-2 ${option === value ? "bg-raised font-semibold text-text" : "text-faint hover:bg-hover hover:text-text"}`}>
           {text}
         </button>
       ))}

@@ -100,12 +100,25 @@ export function seconds(value: number): string {
   return `${fixed(value / 3600, 1)} h`;
 }
 
+/** How many there are of what `noun` names. */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** A text of the deck with its regimes as they are written elsewhere on the page. */
+export function told(text: string): string {
+  return text.replaceAll("trending_", "trending ").replaceAll("low_volatility", "low volatility");
+}
+
 export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Words that are not written as they are spelt. */
+const WRITTEN: Readonly<Record<string, string>> = { hrp: "HRP", var_breach: "VaR breach", min_cvar: "Min CVaR", "min-cvar": "Min CVaR", value_at_risk: "Value at risk" };
+
 export function words(name: string): string {
-  return sentence(name.replaceAll("_", " ").replaceAll("-", " "));
+  return WRITTEN[name] ?? sentence(name.replaceAll("_", " ").replaceAll("-", " "));
 }
 
 export const REGIME_ORDER: ReadonlyArray<Regime> = [

@@ -57,7 +57,7 @@ function Weights({ weights, contributions, target }: { weights: Readonly<Record<
             <td className="fit font-medium">{symbol}</td>
             <td className="align-middle!"><Bar share={weight} colour="var(--up)" label={`${symbol} ${percent(weight, 1)}`} /></td>
             <td className="right fit">{percent(weight, 1)}</td>
-            <td className="right fit"><Maybe text={percent(target?.[symbol], 1)} why="answered at proposals only" /></td>
+            <td className="right fit"><Maybe text={percent(target?.[symbol], 1)} why="compared with the best at proposals only" /></td>
             <td className="right fit"><Maybe text={percent(contributions?.[symbol], 1)} why="not computed for this objective" /></td>
           </tr>
         ))}
@@ -66,19 +66,25 @@ function Weights({ weights, contributions, target }: { weights: Readonly<Record<
   );
 }
 
+const RULE = "this portfolio follows a rule and is best by no measure";
+
+function residual(value: number | null): string {
+  return value === null ? DASH : value === 0 ? "0" : value.toExponential(1);
+}
+
 function Proposal({ proposal }: { proposal: ProposalView }) {
   const why = proposal.reason ?? `${proposal.observations} of ${proposal.need} observations`;
-  const facts: ReadonlyArray<readonly [string, string]> = [
+  const facts: ReadonlyArray<readonly [string, string, string?]> = [
     ["Return a year", percent(proposal.expected_return, 1, { sign: true })], ["Volatility a year", percent(proposal.volatility, 1)], ["Sharpe", fixed(proposal.sharpe)],
-    ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", proposal.optimality_gap === null ? DASH : proposal.optimality_gap.toExponential(1)], ["KKT residual", proposal.kkt_residual === null ? DASH : proposal.kkt_residual.toExponential(1)],
-    ["Drift to the best now", percent(proposal.drift, 1)], ["Condition number", proposal.condition === null ? DASH : count(proposal.condition)], ["Solver", proposal.solver ?? DASH],
+    ["Turnover", percent(proposal.turnover, 1)], ["Optimality gap", residual(proposal.optimality_gap), RULE], ["KKT residual", residual(proposal.kkt_residual), RULE],
+    ["Drift to the best now", percent(proposal.drift, 1), proposal.reason ?? "compared with the best at proposals only"], ["Condition number", proposal.condition === null ? DASH : count(proposal.condition)], ["Solver", proposal.solver ?? DASH],
     ...(proposal.cvar === null ? [] : [["Mean loss of the worst bars", percent(proposal.cvar, 2)] as const]),
   ];
   return (
     <section aria-label={words(proposal.objective)} className="min-w-0">
       <h3 className="flex items-baseline gap-2 px-3 pt-2.5 font-semibold">{words(proposal.objective)}<span className="text-xs font-normal text-faint">{proposal.at === null ? "" : <When at={proposal.at} />}</span></h3>
       <dl className="stale-able grid grid-cols-3 gap-2 px-3 py-2">
-        {facts.map(([name, value]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold"><Maybe text={value} why={why} /></dd></div>)}
+        {facts.map(([name, value, absent]) => <div key={name}><dt className="label">{name}</dt><dd className="font-semibold"><Maybe text={value} why={proposal.weights === null ? why : (absent ?? why)} /></dd></div>)}
       </dl>
       {proposal.weights === null ? <Empty>No portfolio yet: {why}.</Empty> : <div className="stale-able"><Weights weights={proposal.weights} contributions={proposal.risk_contributions} target={proposal.target} /></div>}
       {proposal.span_from !== null && proposal.span_to !== null && <p className="px-3 pb-1 text-xs text-faint">{proposal.observations} joint returns, <When at={proposal.span_from} /> to <When at={proposal.span_to} /></p>}
@@ -98,7 +104,7 @@ const HISTORY: ReadonlyArray<Column<ProposalRecord>> = [
 ];
 
 const PARTS: ReadonlyArray<Column<AttributionRow>> = [
-  { name: "Part", lead: true, show: (row) => words(row.name) },
+  { name: "Part", lead: true, show: (row) => row.name },
   { name: "Gain", right: true, show: (row) => money(row.gain, { sign: true, whole: false }) },
   { name: "Cost", right: true, show: (row) => money(row.cost, { whole: false }) },
   { name: "Net", right: true, show: (row) => <Change value={row.net} text={money(row.net, { sign: true, whole: false })} arrow={false} /> },
@@ -183,7 +189,7 @@ export default function Performance() {
       <div className="grid shrink-0 gap-3 lg:grid-cols-3">
         {(["strategy", "symbol", "sector", "regime"] as const).map((by) => (
           <ViewPanel<AttributionView> key={by} title={`Profit and loss by ${by}`} path={`/portfolio/attribution?by=${by}`} note={(data) => `adds up to ${money(data.net, { sign: true, whole: false })}, the ledger's`}>
-            {(data) => <Table label={`By ${by}`} columns={PARTS} rows={data.rows} rowKey={(row) => row.name} empty="Nothing has been traded yet." />}
+            {(data) => <Table label={`By ${by}`} columns={PARTS} rows={by === "symbol" || by === "strategy" ? data.rows : data.rows.map((row) => ({ ...row, name: words(row.name) }))} rowKey={(row) => row.name} empty="Nothing has been traded yet." />}
           </ViewPanel>
         ))}
       </div>

@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { StateWord, When } from "../parts/cells";
 import { PlainCommand, ReasonCommand } from "../parts/command";
-import { DASH, count, fixed, instant, money, percent, words } from "../parts/format";
+import { DASH, count, counted, fixed, instant, money, percent, words } from "../parts/format";
 import { Bar, Maybe, SeverityMark } from "../parts/figures";
 import { PageTitle, Panel } from "../parts/panel";
 import { RULES } from "../parts/rules";
@@ -12,9 +12,15 @@ import { rest } from "../wire/rest";
 import { useView } from "../live/queries";
 import type { AgentsView, BreakersView, BreakerView, ClustersView, ClusterView, ConditionShare, ConditionView, CoverageView, CreditsView, CreditView, DrillView, FitsView, FitView, GateView, GroundingsView, GroundingView, HoldingsRiskView, HoldingsView, InstrumentsView, LimitView, RiskChangeView, RiskEventView, RiskEventsView, RiskLevelsView, RiskLevelView, RiskResponsesView, RiskResponseView, RiskTimelineView, RiskView, RisksView, StopScope, StopView, StressesView, StressView } from "../wire/types";
 
+/** Who a learned limit binds; one of the whole deck binds everything. */
+function holder(scope: string): string {
+  const who = scope.replace(/^risk, /, "").replace(/^agent /, "");
+  return who === "deck" ? "everything" : who;
+}
+
 const LIMITS: ReadonlyArray<Column<LimitView>> = [
   { name: "Rule", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? row.code}</span><span className="block text-xs text-faint">{row.name}</span></span> },
-  { name: "Holds for", show: (row) => row.learned ? row.scope : /^(instrument|cluster) /.test(row.scope) ? row.scope.replace(/^\w+ /, "") : "everything" },
+  { name: "Holds for", show: (row) => row.learned ? holder(row.scope) : /^(instrument|cluster) /.test(row.scope) ? row.scope.replace(/^\w+ /, "") : "everything" },
   { name: "Limit", right: true, show: (row) => <Measure value={row.value} unit={row.unit} /> },
   { name: "Clock", hint: "The time its window counts in", show: (row) => words(row.clock) },
   { name: "Set by", show: (row) => row.learned ? <span title="learned from the forecasts; it can only tighten a person's limit">learned, version {row.version}</span> : row.scope },
@@ -24,7 +30,7 @@ const BREAKERS: ReadonlyArray<Column<BreakerView>> = [
   { name: "Breaker", lead: true, show: (row) => <span><span className="font-medium">{RULES[row.code]?.name ?? words(row.kind)}</span><span className="block text-xs text-faint">{`${row.scope} ${row.subject}`.trim()}</span></span> },
   { name: "State", show: (row) => <span className={row.state === "closed" ? "" : "font-medium text-down"}>{words(row.state)}</span> },
   { name: "Since", show: (row) => <span>{instant(row.since)}<span className="block text-xs text-faint">{row.half_open_slice === null ? `slice ${count(row.since_slice)}` : `tried again at slice ${count(row.half_open_slice)}`}</span></span> },
-  { name: "Why", show: (row) => <span>{row.reason}<span className="block text-xs text-faint">{row.evidence}</span></span> },
+  { name: "Why", wrap: true, show: (row) => <span>{row.reason}<span className="block text-xs text-faint">{row.evidence}</span></span> },
   { name: "Opened", right: true, hint: "How often in this run", show: (row) => count(row.trips) },
   { name: "", right: true, show: (row) => row.state === "closed" ? null : <ReasonCommand name="Reset" ask="Why?" send={(reason) => rest.post<BreakerView>("/breakers/reset", { kind: row.kind, scope: row.scope, subject: row.subject, reason })} /> },
 ];
@@ -88,7 +94,7 @@ function PValue({ p }: { p: number | null }) {
 
 function verdictOf(coverage: CoverageView) {
   if (coverage.kupiec_p === null || coverage.christoffersen_p === null) return <Maybe text={DASH} why={EMPTY} />;
-  return coverage.kupiec_p < 0.05 || coverage.christoffersen_p < 0.05 ? <span className="font-medium text-down">rejected</span> : "held";
+  return Math.min(coverage.kupiec_p, coverage.christoffersen_p, coverage.dq_p ?? 1) < 0.05 ? <span className="font-medium text-down">rejected</span> : "held";
 }
 
 const VERDICTS: ReadonlyArray<Column<Verdict>> = [
@@ -103,7 +109,7 @@ const VERDICTS: ReadonlyArray<Column<Verdict>> = [
   { name: "DQ p", right: true, hint: "Dynamic quantile test: below 0.05 the losses could have been foreseen", show: (row) => <PValue p={row.coverage.dq_p} /> },
   { name: "Recent share", right: true, hint: "Of the last 500 judged bars", show: (row) => row.coverage.recent.observations === 0 ? <Maybe text={DASH} why={EMPTY} /> : percent(row.coverage.recent.hits / row.coverage.recent.observations) },
   { name: "Recent Kupiec p", right: true, hint: "Of the last 500 judged bars", show: (row) => <PValue p={row.coverage.recent.kupiec_p} /> },
-  { name: "Verdict", right: true, hint: "Held unless one of the tests rejects at 5 %", show: (row) => verdictOf(row.coverage) },
+  { name: "Verdict", right: true, hint: "Held unless one of the three tests of all bars rejects at 5 %", show: (row) => verdictOf(row.coverage) },
 ];
 
 function verdicts(data: RisksView): ReadonlyArray<Verdict> {
@@ -129,12 +135,19 @@ const LEVELS: ReadonlyArray<Column<RiskLevelView>> = [
   { name: "Made of", hint: "Points of the score", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${words(one.component)} ${one.points === null ? DASH : fixed(one.points, 0)}`).join(" · ")}</span> },
 ];
 
+/** What something passed from or to: money to the cent, a share as it is, or a word. */
+function passed(value: string): string {
+  const number = Number(value);
+  if (value === "" || !Number.isFinite(number)) return words(value);
+  return Math.abs(number) >= 100 ? money(number) : value;
+}
+
 const CHANGES: ReadonlyArray<Column<RiskChangeView>> = [
   { name: "When", lead: true, show: (row) => <When at={row.at} /> },
   { name: "What", show: (row) => words(row.kind) },
   { name: "Concerns", show: (row) => <span className="font-medium">{row.subject}</span> },
-  { name: "From", right: true, show: (row) => row.previous === null ? DASH : words(row.previous) },
-  { name: "To", right: true, show: (row) => words(row.now) },
+  { name: "From", right: true, show: (row) => row.previous === null ? DASH : passed(row.previous) },
+  { name: "To", right: true, show: (row) => passed(row.now) },
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{row.because}{row.causes.length === 0 ? "" : ` (${row.causes.map((one) => `${words(one.component)} ${one.points > 0 ? "+" : ""}${fixed(one.points, 2)}`).join(", ")})`}</span> },
   { name: "At stake", right: true, hint: "At 99 % in the next bar: of a full position for a limit, else of what is held", show: (row) => <Maybe text={money(row.impact)} why="not known, or not of this kind" /> },
 ];
@@ -153,7 +166,7 @@ const CREDITS: ReadonlyArray<Column<CreditView>> = [
   { name: "Credit line", right: true, hint: "The largest gross exposure; never above a person's limit", show: (row) => <span className={row.in_force ? "" : "text-faint"}><Maybe text={money(row.credit)} why="no bar has closed yet" /></span> },
   { name: "Share", right: true, hint: "Of the human's limits, as learned", show: (row) => percent(row.share, 0) },
   { name: "Scaled by", show: (row) => Object.entries(row.factors).map(([name, value]) => `${name} × ${fixed(value, 2)}`).join(" · ") },
-  { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
+  { name: "Learned from", right: true, show: (row) => counted(row.bars, "bar") },
   { name: "Gain of more", right: true, hint: "At least so much a bar, in forecast deviations; only above zero does it loosen", show: (row) => <Maybe text={row.least_gain === null ? DASH : fixed(row.least_gain, 3)} why="60 bars with something held are needed" /> },
   { name: "Position size", right: true, hint: "The share of position limits that closed trades have earned", show: (row) => <span className={row.size_in_force === null ? "text-faint" : ""}>× {fixed(row.size_in_force ?? row.size, 2)}</span> },
   { name: "Stop distance", right: true, hint: "In forecast volatilities of a bar", show: (row) => row.trades === 0 ? <Maybe text={DASH} why="no trade has closed yet" /> : `${fixed(row.stop_distance, 1)} (${count(row.trades)})` },
@@ -185,7 +198,7 @@ const CONDITIONS: ReadonlyArray<Column<ConditionShare>> = [
   { name: "Condition", lead: true, show: (row) => <span className="font-medium">{words(row.condition)}</span> },
   { name: "Share", right: true, show: (row) => <Maybe text={percent(row.share, 0)} why="not enough data" /> },
   { name: "Limits", right: true, hint: "What it scales learned limits by, learned from its own bars", show: (row) => `× ${fixed(row.multiplier, 3)}` },
-  { name: "Learned from", right: true, show: (row) => `${count(row.bars)} bars` },
+  { name: "Learned from", right: true, show: (row) => counted(row.bars, "bar") },
 ];
 
 function toldFrom(view: ConditionView): string {
@@ -289,7 +302,7 @@ export default function Risk() {
       <ViewPanel<ClustersView> title="What moves together" path="/risk/clusters" className="shrink-0" note={() => "found from correlations, bounded together; VaR and ES of one unit spread evenly"}>
         {(data) => <Table label="What moves together" columns={clusters(data.clusters[0]?.levels.map((one) => one.level) ?? [])} rows={data.clusters} rowKey={(row) => row.cluster} empty="No instruments move together." />}
       </ViewPanel>
-      <ViewPanel<StressesView> title="Stress" path="/risk/stress" className="shrink-0" note={(view) => `what is held now, through ${count(view.bars)} bars of history and through scenarios`}>
+      <ViewPanel<StressesView> title="Stress" path="/risk/stress" className="shrink-0" note={(view) => `what is held now, through ${counted(view.bars, "bar")} of history and through scenarios`}>
         {(data) => <Table label="Stress" columns={STRESSES} rows={data.scenarios} rowKey={(row) => row.name} empty="There is no scenario." />}
       </ViewPanel>
       <PagedPanel<RiskTimelineView> title="Risk timeline" path="/risk/timeline" className="shrink-0">

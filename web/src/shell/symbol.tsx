@@ -1,6 +1,6 @@
 // The symbol that the whole page looks at; it lives in the address.
 import { useLive } from "../live/store";
-import { words } from "../parts/format";
+import { counted, words } from "../parts/format";
 import { RegimeName } from "../parts/figures";
 import { useParameter } from "../router";
 
@@ -18,10 +18,10 @@ export function RegimeChip() {
   const [symbol] = useSymbol();
   const brief = symbol === null ? undefined : overview?.regimes[symbol];
   if (symbol === null || brief === undefined) return null;
-  const detail = `${symbol} has been ${words(brief.regime).toLowerCase()} for ${brief.duration_bars} bars${brief.level === null ? "" : `, ${words(brief.level).toLowerCase()} confidence`}`;
+  const detail = `${symbol} has been ${words(brief.regime).toLowerCase()} for ${counted(brief.duration_bars, "bar")}${brief.level === null ? "" : `, ${words(brief.level).toLowerCase()} confidence`}`;
   return (
     <span className="chip stale-able h-6" title={detail}>
-      <span className="text-faint">{symbol}</span><RegimeName regime={brief.regime} /><span className="text-faint">{brief.duration_bars} bars</span>
+      <span className="text-faint">{symbol}</span><RegimeName regime={brief.regime} /><span className="text-faint">{counted(brief.duration_bars, "bar")}</span>
     </span>
   );
 }

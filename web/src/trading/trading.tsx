@@ -3,7 +3,7 @@ import { RefusalCard } from "../overview/refusal";
 import { Choice } from "../parts/choice";
 import { Id, Names, SideWord, StateWord, When } from "../parts/cells";
 import { PlainCommand } from "../parts/command";
-import { DASH, asked, count, exact, fixed, money, price, words } from "../parts/format";
+import { DASH, asked, count, counted, exact, fixed, money, price, words } from "../parts/format";
 import { Change, Maybe } from "../parts/figures";
 import { PageTitle } from "../parts/panel";
 import { RULES } from "../parts/rules";
@@ -112,7 +112,7 @@ const SIGNALS: ReadonlyArray<Column<SignalView>> = [
   { name: "Symbol", show: (row) => <span className="font-medium">{row.symbol}</span> },
   { name: "Direction", show: (row) => words(row.direction) },
   { name: "Strength", right: true, show: (row) => fixed(row.strength, 2) },
-  { name: "Holds", right: true, show: (row) => `${row.horizon_bars} bars` },
+  { name: "Holds", right: true, show: (row) => counted(row.horizon_bars, "bar") },
   { name: "State", show: (row) => words(row.status) },
   { name: "Reason", wrap: true, show: (row) => <span className="text-muted">{row.reason === "" ? DASH : row.reason}</span> },
 ];

@@ -14,7 +14,7 @@ from quarterdeck.kernel.errors import InvalidInput
 from quarterdeck.kernel.ids import AgentId, TaskId
 from quarterdeck.kernel.messages import Json
 from quarterdeck.kernel.time import SECOND
-from quarterdeck.kernel.vocabulary import Priority, TaskType
+from quarterdeck.kernel.vocabulary import Priority, Regime, TaskType
 from quarterdeck.regime.model import RegimeChanged
 
 REVIEW_CAPABILITY = "regime-review"
@@ -117,13 +117,17 @@ def recurring(entry: Entry, birth: Birth, *, made: Mapping[str, TaskId]) -> Task
     )
 
 
+def _words(regime: Regime) -> str:
+    return regime.value.replace("_", " ")
+
+
 def review(change: RegimeChanged, birth: Birth) -> Task:
     """Return the analysis that a change of regime asks for."""
     return _own_task(
         birth,
         entry=review_entry(change.symbol),
         kind=TaskType.ANALYSIS,
-        title=f"{change.symbol} went from {change.previous.value} to {change.regime.value}",
+        title=f"{change.symbol} went from {_words(change.previous)} to {_words(change.regime)}",
         capability=REVIEW_CAPABILITY,
         priority=Priority.HIGH,
         body={

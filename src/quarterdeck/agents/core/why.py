@@ -412,14 +412,16 @@ def _sentence(agent: Agent, task: Task, factors: Factors) -> str:
         f"{chosen}; scores {factors.score_ppm / 1e6:.2f}"
     )
     if factors.regime is not None:
-        text += f" in regime {factors.regime.value}"
+        text += f" in regime {factors.regime.value.replace('_', ' ')}"
     if task.attempt:
         text += f"; attempt {task.attempt - task.moves + 1} of {task.max_attempts}"
     return text if task.failed_by is None else f"{text} after {task.failed_by} failed it"
 
 
 def _nothing_for(agent: Agent) -> str:
-    return f"no ready task asks for {', '.join(agent.capabilities) or 'nothing'}"
+    if not agent.capabilities:
+        return "the agent offers no capability, and no ready task does without"
+    return f"no ready task asks for {', '.join(agent.capabilities)}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ class Guard:
             first = self.found[0]
             more = f" (and {len(self.found) - 1} more)" if len(self.found) > 1 else ""
             return f"{first.rule}: {first.text}{more}"
-        return f"all hold; looked at whole {self.passes:,} times since the start"
+        return f"all hold; full looks since the start: {self.passes:,}"
 
     def at_start(self, reader: Reader) -> None:
         """Hold everything that was just loaded against what is on disk, before any step."""

@@ -31,9 +31,11 @@ from quarterdeck.execution.service.checks import MAX_REASON, MAX_REFERENCE, chec
 from quarterdeck.execution.service.counting import count_cancel, count_fill
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.execution.store import breakers as store
+from quarterdeck.execution.store import order_view
 from quarterdeck.kernel.errors import NotFound
-from quarterdeck.kernel.money import MONEY_SCALE, text_of
+from quarterdeck.kernel.money import MONEY_SCALE, from_units, text_of
 from quarterdeck.kernel.time import MINUTE
+from quarterdeck.kernel.vocabulary import TimeInForce
 from quarterdeck.runtime.sequencer import Step
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def watch_order(desk: Desk, order: Order, *, step: Step) -> None:
             Scope.AGENT,
             order.agent,
             reason=reason,
-            evidence=call,
+            evidence=_told_of(order, desk),
             step=step,
         )
     codes = {breach.code for breach in order.decision.breaches}
@@ -184,7 +186,9 @@ def watch_bar(desk: Desk, row: int, *, close: int, volume: int | None, step: Ste
     symbol, settings = desk.contracts[row].symbol, desk.settings
     mean = market.mean_volume
     if volume is not None and mean and volume * PARTS >= mean * settings.volume_parts:
-        evidence = f"{volume} units after a mean of {mean} over {len(market.volumes)} bars"
+        scale = desk.contracts[row].quantity_scale
+        now, usual = from_units(volume, scale), from_units(mean, scale)
+        evidence = f"{now:,} after a mean of {usual:,} over {len(market.volumes)} bars"
         reason = "the volume of a bar was many times its mean"
         _trip(
             desk,
@@ -286,6 +290,21 @@ def reset(service: ExecutionService, command: ResetBreaker, step: Step) -> Break
 def view_of(desk: Desk, breaker: Breaker) -> BreakerView:
     """Return a breaker as it is shown."""
     return store.breaker_view(breaker, desk.settings)
+
+
+def _told_of(order: Order, desk: Desk) -> str:
+    view = order_view(order, desk.contracts)
+    priced = (
+        ("limit", view.limit_price),
+        ("stop", view.stop_price),
+        ("stop-loss", view.stop_loss),
+        ("take-profit", view.take_profit),
+    )
+    parts = [f"{view.side.value} {view.quantity} {view.symbol} {view.type.value.replace('_', '-')}"]
+    parts += [f"{name} {price}" for name, price in priced if price is not None]
+    parts += [] if view.time_in_force is TimeInForce.GTC else [view.time_in_force.value]
+    parts += ["reduce-only"] if view.reduce_only else []
+    return ", ".join([*parts, "post-only"] if view.post_only else parts)
 
 
 def _call_of(order: Order) -> str:

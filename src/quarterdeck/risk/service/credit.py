@@ -313,7 +313,7 @@ class Credits:
                 share=scale,
                 in_force=self._live,
                 because=f"{scale:.0%} of {self._gross_ratio:g} times the equity of "
-                f"{text_of(score.equity_units, MONEY_SCALE)}"
+                f"{score.equity_units / 10**MONEY_SCALE:,.2f}"
                 + (", of all agents together" if agent == DECK else ""),
                 effects=tuple(LimitEffect(cause, change) for cause, change in causes),
                 model=MODEL,

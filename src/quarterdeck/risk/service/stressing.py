@@ -60,7 +60,8 @@ class Stressing:
         for bars in HORIZONS if deck is not None else ():
             window = None if deck is None else worst_window(self._past, deck, bars)
             if window is not None:
-                name = f"worst {bars} bars for what is held"
+                span = "bar" if bars == 1 else f"{bars} bars"
+                name = f"worst {span} for what is held"
                 found.append(self._view(name, StressKind.WORST, window=window))
         for name, (shocks, others) in scenarios.items():
             moves = self._moves(shocks, others)

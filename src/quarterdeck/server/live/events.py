@@ -45,13 +45,13 @@ from quarterdeck.risk.model import (
 from quarterdeck.server.desk.model import Event, FillBrief
 from quarterdeck.server.live.money_events import capital_event, rebalance_event
 from quarterdeck.server.live.risk_events import (
-    THE_DECK,
     cluster_event,
     level_event,
     response_event,
     size_event,
     stop_event,
 )
+from quarterdeck.server.live.words import DECK, bars, counted, said, whose
 
 MAX_TEXT = 400
 
@@ -197,7 +197,7 @@ def _order_event(
                 severity=Severity.INFO,
                 agent=message.agent,
                 symbol=message.symbol,
-                title=f"{message.agent}: order in {message.symbol} {message.status}",
+                title=f"{message.agent}: order in {message.symbol} {said(message.status)}",
                 text=message.reason,
             )
         case OrderFilled():
@@ -269,7 +269,7 @@ def _alert_event(
                 slice_index,
                 message.at,
                 severity=Severity.INFO,
-                title=f"{message.by} acknowledged an alert",
+                title=f"{message.by} acknowledged alert {message.rule_id}: {message.subject}",
                 text=message.note,
             )
         case AlertResolved():
@@ -280,13 +280,13 @@ def _alert_event(
                 message.slice,
                 message.at,
                 severity=Severity.INFO,
-                title=f"An alert was resolved {by}",
+                title=f"Alert {message.rule_id} resolved {by}: {message.subject}",
                 text=message.note,
             )
 
 
 def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Event:
-    whose = f"Trading of {message.subject}" if message.subject else "Trading"
+    trading = f"Trading of {message.subject}" if message.subject else "Trading"
     which = f"{message.epoch}:{message.scope.value}:{message.subject}:{message.at}"
     if isinstance(message, TradingHalted):
         return _event(
@@ -296,8 +296,8 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
             message.at,
             severity=Severity.CRITICAL,
             agent=message.agent,
-            title=f"{whose} was stopped by {message.by}",
-            text=f"{message.reason} ({message.cancelled} orders cancelled)",
+            title=f"{trading} was stopped by {message.by}",
+            text=f"{message.reason} ({counted(message.cancelled, 'order')} cancelled)",
         )
     return _event(
         f"resumed:{which}",
@@ -306,7 +306,7 @@ def _stop_event(message: TradingHalted | TradingResumed, slice_index: int) -> Ev
         message.at,
         severity=Severity.WARNING,
         agent=message.agent,
-        title=f"{whose} was re-armed by {message.by}",
+        title=f"{trading} was re-armed by {message.by}",
         text=message.reason,
     )
 
@@ -316,17 +316,17 @@ def _gate_event(
 ) -> Event | None:
     match message:
         case BreakerChanged():
-            whose = f"{message.scope.value} {message.subject}".rstrip()
+            subject = f"{message.scope.value} {message.subject}".rstrip()
             opened = message.state is BreakerState.OPEN
             return _event(
-                f"breaker:{message.kind.value}:{whose}:{message.at}:{message.state.value}",
+                f"breaker:{message.kind.value}:{subject}:{message.at}:{message.state.value}",
                 "breaker_changed",
                 message.slice,
                 message.at,
                 severity=Severity.ERROR if opened else Severity.INFO,
                 agent=message.subject if message.scope is Scope.AGENT else None,
                 symbol=message.subject if message.scope is Scope.INSTRUMENT else None,
-                title=f"Breaker {message.kind.value} of {whose} is {message.state.value}",
+                title=f"Breaker {said(message.kind)} of {subject} is {said(message.state)}",
                 text=f"{message.reason} ({message.evidence})",
             )
         case LimitSet():
@@ -372,22 +372,22 @@ def _risk_event(
                 message.slice,
                 message.at,
                 severity=Severity.INFO,
-                agent=None if message.agent == THE_DECK else AgentId(message.agent),
-                title=f"Credit line of {message.agent} is now {credit:,.0f}"
+                agent=None if message.agent == DECK else AgentId(message.agent),
+                title=f"Credit line of {whose(message.agent)} is now {credit:,.0f}"
                 + ("" if message.in_force else " (shadow)"),
                 text=message.because,
             )
         case RiskLevelChanged():
             return level_event(message)
         case ConditionChanged():
-            before = "" if message.previous is None else f"{message.previous} became "
+            before = "" if message.previous is None else f"{said(message.previous)} became "
             return _event(
                 f"condition_changed:{message.number}",
                 "condition_changed",
                 message.slice,
                 message.at,
                 severity=Severity.INFO,
-                title=f"Market: {before}{message.condition}",
+                title=f"Market: {before}{said(message.condition)}",
                 text=message.because,
             )
 
@@ -424,8 +424,8 @@ def _coarser_event(change: CoarserRegimeChanged) -> Event:
         change.at,
         severity=Severity.INFO,
         symbol=change.symbol,
-        title=f"{change.symbol}, {change.timeframe}: {change.previous} became {change.regime}",
-        text=f"after {change.duration_bars} bars of {change.timeframe}; {change.level} confidence",
+        title=f"{change.symbol}, {change.timeframe}: {said(change.previous)} became {said(change.regime)}",
+        text=f"after {bars(change.duration_bars)} of {change.timeframe}; {said(change.level)} confidence",
     )
 
 
@@ -442,8 +442,8 @@ def _market_event(
                 message.at,
                 severity=Severity.INFO,
                 symbol=message.symbol,
-                title=f"{message.symbol}: {message.previous} became {message.regime}",
-                text=f"after {message.duration_bars} bars; {message.level} confidence"
+                title=f"{message.symbol}: {said(message.previous)} became {said(message.regime)}",
+                text=f"after {bars(message.duration_bars)}; {said(message.level)} confidence"
                 + (f"; by {causes}" if causes else ""),
             )
         case RiskEventRaised():
@@ -453,7 +453,7 @@ def _market_event(
                 message.slice,
                 message.at,
                 severity=message.severity,
-                title=f"Risk: {message.kind} of {message.subject}",
+                title=f"Risk: {said(message.kind)} of {whose(message.subject)}",
                 text=message.text,
             )
         case LimitsChanged():
@@ -475,7 +475,7 @@ def _market_event(
                 message.slice,
                 message.at,
                 severity=Severity.INFO,
-                title=f"A {message.objective} portfolio was proposed",
+                title=f"Proposed portfolio: {message.objective}",
                 text=", ".join(
                     f"{symbol} {weight:.1%}"
                     for symbol, weight in zip(message.symbols, message.weights, strict=True)

@@ -8,6 +8,7 @@ from quarterdeck.kernel.time import millis
 from quarterdeck.kernel.vocabulary import Severity
 from quarterdeck.portfolio.model import RebalanceMoved, RebalanceStatus
 from quarterdeck.server.desk.model import Event
+from quarterdeck.server.live.words import counted, said
 
 MAX_TEXT = 400
 WELL = (RebalanceStatus.PROPOSED, RebalanceStatus.RUNNING, RebalanceStatus.DONE)
@@ -16,7 +17,7 @@ WELL = (RebalanceStatus.PROPOSED, RebalanceStatus.RUNNING, RebalanceStatus.DONE)
 def rebalance_event(message: RebalanceMoved) -> Event:
     """Return the event of a rebalance that passed to another status."""
     reason = "" if message.reason is None else f"; {message.reason}"
-    text = f"{message.trigger}; {message.trades} trades, turnover {message.turnover:.1%}{reason}"
+    text = f"{message.trigger}; {counted(message.trades, 'trade')}, turnover {message.turnover:.1%}{reason}"
     return Event(
         id=f"rebalance:{message.rebalance_id}:{message.status}",
         slice=message.slice,
@@ -25,7 +26,7 @@ def rebalance_event(message: RebalanceMoved) -> Event:
         severity=Severity.INFO if message.status in WELL else Severity.WARNING,
         agent=message.agent,
         symbol=None,
-        title=f"{message.agent}: rebalance of {message.mandate} {message.status}",
+        title=f"{message.agent}: rebalance of {message.mandate} {said(message.status)}",
         text=text[:MAX_TEXT],
     )
 

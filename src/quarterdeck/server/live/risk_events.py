@@ -15,10 +15,9 @@ from quarterdeck.risk.model import (
     StopDistanceChanged,
 )
 from quarterdeck.server.desk.model import Event
+from quarterdeck.server.live.words import DECK, said, whose
 
 MAX_TEXT = 400
-THE_DECK = "deck"
-"""Whose lines, sizes and stops are no agent's."""
 
 
 def cluster_event(message: ClusterChanged) -> Event:
@@ -47,7 +46,7 @@ def stop_event(message: StopDistanceChanged) -> Event:
         at_ms=millis(message.at),
         kind="stop_distance_changed",
         severity=Severity.INFO,
-        agent=None if message.agent == THE_DECK else message.agent,
+        agent=None if message.agent == DECK else message.agent,
         symbol=None,
         title=f"{message.agent}: stops within {message.distance:.1f} volatilities{state}",
         text=message.because[:MAX_TEXT],
@@ -62,9 +61,9 @@ def size_event(message: MultiplierChanged) -> Event:
         at_ms=millis(message.at),
         kind="position_size_changed",
         severity=Severity.INFO,
-        agent=None if message.subject == THE_DECK else message.subject,
+        agent=None if message.subject == DECK else message.subject,
         symbol=None,
-        title=f"{message.subject}: positions at {message.multiplier:.0%} of their limits",
+        title=f"{'The deck' if message.subject == DECK else message.subject}: positions at {message.multiplier:.0%} of their limits",
         text=message.because[:MAX_TEXT],
     )
 
@@ -72,7 +71,9 @@ def size_event(message: MultiplierChanged) -> Event:
 def level_event(message: RiskLevelChanged) -> Event:
     """Return the event of a level of risk that was entered."""
     high = message.level in (RiskLevel.VERY_HIGH, RiskLevel.EXTREME)
-    level = message.level.replace("_", " ")
+    moved = [
+        f"{said(one.component)} {one.points:+.0f}" for one in message.causes if round(one.points)
+    ]
     return Event(
         id=f"risk_level:{message.number}",
         slice=message.slice,
@@ -81,14 +82,13 @@ def level_event(message: RiskLevelChanged) -> Event:
         severity=Severity.WARNING if high else Severity.INFO,
         agent=None,
         symbol=None,
-        title=f"Risk of {message.subject} is {level}, {message.score:.0f} of 100",
-        text=", ".join(f"{one.component} {one.points:+.0f}" for one in message.causes)[:MAX_TEXT],
+        title=f"Risk of {whose(message.subject)} is {said(message.level)}, {message.score:.0f} of 100",
+        text=", ".join(moved)[:MAX_TEXT],
     )
 
 
 def response_event(message: RiskResponded) -> Event:
     """Return the event of what was done about a risk event."""
-    response = message.response.replace("_", " ")
     hard = message.response in (Response.PAUSE_AGENT, Response.STOP)
     return Event(
         id=f"risk_response:{message.response_id}:{message.state}",
@@ -98,6 +98,6 @@ def response_event(message: RiskResponded) -> Event:
         severity=Severity.ERROR if hard else Severity.WARNING,
         agent=None,
         symbol=None,
-        title=f"{response} {message.subject or 'the deck'}: {message.state.replace('_', ' ')}",
+        title=f"{message.subject or 'The deck'}: {said(message.response)}, {said(message.state)}",
         text=message.reason[:MAX_TEXT],
     )
