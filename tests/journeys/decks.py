@@ -179,6 +179,11 @@ async def told_by_tool(call: Callable[[], Awaitable[Any]]) -> Any:
         await asyncio.sleep(reply["retry_after_s"])
 
 
+def stat_of(process: int | str) -> list[str]:
+    """State, parent and what else is known of a process."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
 def slices_on_disk(data_dir: Path) -> int:
     """Return the index of the last slice in the journal, -1 before the first."""
     path = data_dir / "core.db"

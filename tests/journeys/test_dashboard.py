@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,18 +23,21 @@ from playwright.sync_api import (
     ViewportSize,
     expect,
 )
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.house.source import ROOT
-from tests.journeys.browsers import AXE, Watched, axe_findings, chromium, find_chromium
-from tests.journeys.decks import RunningDeck, running, start
+from tests.journeys.browsers import AXE, PATIENCE_MS, Watched, axe_findings, chromium, find_chromium
+from tests.journeys.decks import RunningDeck, running, start, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 PAGES = ("/", "/agents", "/trading", "/risk", "/market", "/performance", "/alerts", "/system")
+SPEED = "2"
+"""Bars a second: the history lasts for a quarter of an hour."""
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 TELEPHONE: ViewportSize = {"width": 390, "height": 844}
-SOON_MS = 15_000
-MOVES_S = 15.0
+SOON_MS = PATIENCE_MS
+MOVES_S = 120.0
 BROKEN_NUMBER = re.compile(r"\b(NaN|undefined|Infinity|\[object Object\])\b")
 
 
@@ -44,8 +50,19 @@ def missing(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
-    with running(tmp_path_factory.mktemp("dashboard") / "deck") as started:
+    # Not a port of those that connections are given: a deck that comes back must find it free.
+    where = ("--speed", SPEED, "--port", str(lasting_port()))
+    with running(tmp_path_factory.mktemp("dashboard") / "deck", *where) as started:
         yield started
+
+
+def lasting_port() -> int:
+    """A free port below those that the system gives away by itself."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as asked:
+            if asked.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +168,7 @@ def until_it_moves_on(deck: RunningDeck, *, slices: int) -> None:
     deadline = time.monotonic() + SOON_MS / 1000
     while deck.get("/overview")["feed"]["slice"] < goal:
         assert time.monotonic() < deadline, "the replay stands still"
+        time.sleep(0.05)
 
 
 def test_without_a_session_the_page_says_how_to_get_one(
@@ -186,18 +204,26 @@ def test_the_chart_moves(operator: Watched) -> None:
     expect(operator.page.get_by_text("Live", exact=True)).to_be_visible()
 
 
+def empty(panels: Locator) -> list[str | None]:
+    """The panels that show nothing."""
+    return [
+        panel.get_attribute("aria-label")
+        for panel in panels.all()
+        if not panel.locator("> div").last.inner_text().strip()
+        and not panel.locator("> div").last.locator("canvas").count()
+    ]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_shows_rows_or_says_why_there_are_none(operator: Watched, path: str) -> None:
     page = operator.page
     go(page, path)
     expect(page.locator('nav a[aria-current="page"]:visible')).to_have_attribute("href", path)
     expect(page.locator('main [role="alert"]')).to_have_count(0)
-    panels = page.locator("main section.panel").all()
-    assert panels
-    for panel in panels:
-        body = panel.locator("> div").last
-        shown = body.inner_text().strip() or body.locator("canvas").count()
-        assert shown, f"{panel.get_attribute('aria-label')} shows nothing"
+    panels = page.locator("main section.panel")
+    expect(panels.first).to_be_visible()
+    # A panel that has just come may still be drawing itself.
+    wait_for(lambda: empty(panels) == [], "every panel shows something")
     assert BROKEN_NUMBER.findall(page.inner_text("main")) == []
 
 
@@ -228,11 +254,12 @@ def test_a_refusal_tells_its_code_and_the_largest_order_that_would_pass(
     page.get_by_role("button", name="Refused", exact=True).click()
     row = page.locator("tbody tr", has=page.locator(f'code[title="{refused["order_id"]}"]'))
     row.get_by_role("button", expanded=False).click(timeout=SOON_MS)
-    card = row.inner_text()
-    assert decision["code"] in card
-    assert "Would pass now" in card
-    largest = re.search(r"at most ([\d,.]+) IBM", card)
-    assert largest is not None, card
+    expect(row).to_contain_text(decision["code"])
+    expect(row).to_contain_text("Would pass now")
+    amount = re.compile(r"at most ([\d,.]+) IBM")
+    expect(row).to_contain_text(amount)
+    largest = amount.search(row.inner_text())
+    assert largest is not None
     assert float(largest[1].replace(",", "")) == float(decision["max_allowed_now"]) > 0
 
 
@@ -240,8 +267,14 @@ def test_a_hand_on_stop_stops_everything_and_rearming_by_hand_starts_it_again(
     deck: RunningDeck, operator: Watched
 ) -> None:
     page = operator.page
-    stop_button(page).click()
-    expect(page.get_by_text("Hold for one second to stop trading.")).to_be_visible()
+    hint = page.get_by_text("Hold for one second to stop trading.")
+
+    def hinted() -> bool:
+        # It is there for some seconds, which a slow machine may sleep through.
+        stop_button(page).click()
+        return hint.is_visible()
+
+    wait_for(hinted, "a click says how to stop")
     assert deck.get("/gate/stop")["stopped"] is False
     hold(page, stop_button(page))
     report = stop_report(page)
@@ -282,7 +315,15 @@ def test_stop_is_reached_and_pressed_with_the_keyboard_alone(
     page.keyboard.press("Enter")
     expect(page.get_by_text("Press Enter once more to stop trading.")).to_be_visible()
     assert deck.get("/gate/stop")["stopped"] is False
-    page.keyboard.press("Enter")
+
+    def stopped_by_enter() -> bool:
+        # The button stays armed for some seconds, which a slow machine may sleep through.
+        page.keyboard.press("Enter")
+        with suppress(TooLate):
+            stop_report(page).wait_for(timeout=2_000)
+        return stop_report(page).is_visible()
+
+    wait_for(stopped_by_enter, "Enter stops trading")
     expect(stop_report(page)).to_contain_text("Trading is stopped", timeout=SOON_MS)
     rearm(deck)
     expect(stop_report(page)).to_have_count(0, timeout=SOON_MS)
@@ -367,8 +408,9 @@ def test_a_page_left_open_comes_back_by_itself_when_the_deck_was_started_again(
     expect(page.get_by_text("Offline", exact=True)).to_be_visible(timeout=SOON_MS)
     expect(page.get_by_text("The line to the deck is down.")).to_be_visible()
     left = market_day(page).inner_text()
-    again = start(deck.data_dir, "--port", str(urlsplit(deck.url).port))
+    again = start(deck.data_dir, "--speed", SPEED, "--port", str(urlsplit(deck.url).port))
     deck.process, deck.listener = again.process, again.listener
+    again.wait_until_open()
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=SOON_MS)
     expect(market_day(page)).not_to_have_text(left, timeout=SOON_MS)
     assert page.evaluate("window.sameDocument") is True

@@ -43,7 +43,7 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDeck]:
     with opened(launch(data_dir, "-m", "quarterdeck", *command, "--speed", "2")) as started:
         wait_until_trading(started)
         trade_behind_its_back(data_dir)
-        wait_for(lambda: started.get("/broker")["differences"], "the books differ", seconds=60.0)
+        wait_for(lambda: started.get("/broker")["differences"], "the books differ")
         yield started
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from tests.journeys.browsers import Watched, axe_findings, chromium, find_chromium
+from tests.journeys.browsers import PATIENCE_MS, Watched, axe_findings, chromium, find_chromium
 from tests.journeys.decks import RunningDeck, launch, opened
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 TELEPHONE: ViewportSize = {"width": 390, "height": 844}
-SOON_MS = 15_000
+SOON_MS = PATIENCE_MS
 
 
 @pytest.fixture(scope="module")

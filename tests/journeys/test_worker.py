@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.decks import STILL, RunningDeck, launch, opened, stand_at, wait_for
+from tests.journeys.decks import STILL, RunningDeck, launch, opened, stand_at, stat_of, wait_for
 
 pytestmark = pytest.mark.journey
 
@@ -51,11 +51,6 @@ def worker_of(deck: RunningDeck) -> int:
     parts = {one["name"]: one["detail"] for one in deck.get("/system")["components"]}
     found = re.match(r"process (\d+)", parts["own worker"])
     return 0 if found is None else int(found.group(1))
-
-
-def stat_of(process: int | str) -> list[str]:
-    """State, parent and what else is known of a process."""
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
 def children_of(process: int) -> list[int]:

@@ -56,7 +56,7 @@ def trace(seed: int) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     return done.stdout
 

@@ -40,7 +40,7 @@ def test_one_seed_has_one_log_in_every_process(seed: int) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=300,
+            timeout=1800,
         ).stdout
         for _ in range(2)
     ]

@@ -70,7 +70,7 @@ def computed(*, solver: str = "", **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     ).stdout
 
 

@@ -51,7 +51,7 @@ from tests.unit.server.world import (
     order_filled,
 )
 
-LIMIT_S = 20
+LIMIT_S = 120
 
 
 class Socket:

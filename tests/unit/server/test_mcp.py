@@ -237,7 +237,7 @@ def test_tools_beyond_a_keys_scopes_are_hidden_and_refused(world: World) -> None
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy", "auto"])
 def test_one_app_serves_both_eras_of_the_protocol(world: World, mode: str) -> None:
     async def talk(url: str) -> None:
-        async with httpx2.AsyncClient(headers=bearer(FULL_KEY)) as http:
+        async with httpx2.AsyncClient(headers=bearer(FULL_KEY), timeout=120) as http:
             transport = streamable_http_client(f"{url}/mcp", http_client=http)
             async with Client(transport, mode=mode) as client:
                 assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
@@ -265,7 +265,7 @@ def test_the_protocol_is_spoken_as_written_without_any_client(world: World) -> N
     }  # fmt: skip
 
     async def talk(url: str) -> None:
-        async with httpx2.AsyncClient(headers=headers) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=120) as http:
             answer = await http.post(f"{url}/mcp", json=body)
             assert answer.status_code == 200
             content = answer.json()["result"]["structuredContent"]
