@@ -586,6 +586,13 @@ def test_work_is_listed_driven_again_and_cancelled_and_an_agent_drained(deck: Ru
         "max_attempts": 1,
     }  # fmt: skip
     task = deck.call("POST", "/tasks", asked)[1]["task_id"]
+    words = ("--type", "research", "--capability", "filing", "--title", "and then")
+    more = ("--after", task, "--deadline-s", "3600", "--key", "once", "--requires", "filing")
+    later = [told(deck, "work", "submit", *words, *more) for _ in range(2)]
+    assert later[0]["task_id"] == later[1]["task_id"]
+    assert "to be done by" in said(deck, "work", "show", later[0]["task_id"])
+    text = said(deck, "work", "submit", *words, "--deadline-bars", "0", status=1)
+    assert "deadline_bars" in text
     claim = deck.call("POST", "/tasks/claim", {}, key=key)[1]["claim"]
     report = {"task_id": task, "lease_token": claim["lease_token"], "failed": True, "reason": "no"}
     assert deck.call("POST", "/tasks/complete", report, key=key)[0] == 200

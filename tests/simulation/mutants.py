@@ -221,7 +221,7 @@ INSIDE = (
     Mutant(
         "a position may be of any size",
         without_control(Code.POSITION_LIMIT, unbounded),
-        ("position limit",),
+        ("position limit", "position size"),
         seeds=(4, 8),
     ),
     Mutant(
@@ -257,7 +257,8 @@ INSIDE = (
     Mutant(
         "a lease is not fenced",
         around(lease, "require_holder", nothing),
-        ("one holder", "task states", "leases end", "no crash of its own"),
+        # A task that has ended ends once more, and not on disk: the restart may be what notices.
+        ("one holder", "task states", "leases end", "no crash of its own", "loaded is what lived"),
     ),
     Mutant(
         "an idempotency key is ignored",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.execution.core.evidence import UNBOUNDED
+from quarterdeck.execution.core.limits_book import LimitBook
 from quarterdeck.execution.model import Code
 from quarterdeck.execution.service.desk import Desk
 from quarterdeck.risk.service import clusters, credit
@@ -39,6 +40,10 @@ def parted(original: Any, self: Any, reader: Any) -> None:
     self.moving.clear()
 
 
+def all_of_it(original: Any, self: Any, agent: str, units: int) -> int:
+    return units
+
+
 RISK = (
     Mutant(
         "what moves together is bounded by nothing",
@@ -63,6 +68,12 @@ RISK = (
         without_control(Code.CREDIT_LINE, unbounded),
         ("credit line",),
         seeds=(103,),
+    ),
+    Mutant(
+        "what an agent's trades have earned is not judged",
+        around(LimitBook, "earned", all_of_it),
+        ("position size",),
+        seeds=(4, 8),
     ),
     Mutant(
         "a credit line is above a person's limit",

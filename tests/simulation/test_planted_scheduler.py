@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.agents.core import board, calendars, moving, timetable, why
+from quarterdeck.agents.core import board, calendars, deadlines, letters, moving, timetable, why
 from quarterdeck.agents.core.alarms import Alarms
 from quarterdeck.agents.core.board import Board
 from quarterdeck.agents.core.bounds import Bound, Bounds
+from quarterdeck.agents.core.fleet import Fleet
 from quarterdeck.agents.core.task import Outcomes
 from quarterdeck.agents.service import AgentsService, work
 from quarterdeck.kernel.errors import Overloaded
@@ -21,6 +22,9 @@ from quarterdeck.runtime.config import AgentsSection
 from tests.simulation.planting import Plant, around, nothing
 from tests.unit.agents import test_bounds as bounds
 from tests.unit.agents import test_cron as cron
+from tests.unit.agents import test_deadlines as due
+from tests.unit.agents import test_life as life
+from tests.unit.agents import test_long_work as long
 from tests.unit.agents import test_moving as moves
 from tests.unit.agents import test_schedules as schedules
 from tests.unit.agents import test_skill as skills
@@ -78,6 +82,24 @@ def forgotten(original: Any, self: Any, reader: Any) -> None:
 
 def free_again(original: Any, self: Any, now: Any) -> int:
     return 0
+
+
+def never_full(original: Any, self: Any, agent: Any) -> bool:
+    return False
+
+
+def unpressed(original: Any, task: Any, *_: Any) -> Any:
+    return task
+
+
+def as_it_was(original: Any, task: Any, before: Any, policy: Any) -> Any:
+    return task
+
+
+def not_taken_off(original: Any, board: Any, task: Any, **named: Any) -> Any:
+    change = original(board, task, **named)
+    board.letters[task.task_id] = None
+    return change
 
 
 def on(test: Callable[..., None]) -> Callable[[], None]:
@@ -158,6 +180,26 @@ PLANTED: tuple[tuple[str, Plant, Callable[[], None]], ...] = (
         "work is kept for ever for who is gone",
         around(why, "_missed", no_changes),
         on_deck_with(skills.test_work_is_kept_in_vain_once_for_an_agent_that_is_gone),
+    ),
+    (
+        "an agent takes any number of studies",
+        around(Fleet, "filled", never_full),
+        on(long.test_what_an_agent_takes_of_it_can_be_changed_and_is_bounded),
+    ),
+    (
+        "a deadline by the clock raises nothing and is never missed",
+        around(deadlines, "by_clock", unpressed),
+        on(due.test_a_result_after_the_deadline_is_late_though_nothing_happened_in_between),
+    ),
+    (
+        "what a deadline raises keeps its place",
+        around(board, "_raised", as_it_was),
+        on(due.test_near_its_deadline_low_work_goes_before_high_and_not_before_critical),
+    ),
+    (
+        "what was driven again stays a dead letter",
+        around(letters, "answer", not_taken_off),
+        on(life.test_what_different_agents_fail_is_dead_until_it_is_driven_again),
     ),
     (
         "what is due waits for a bar",

@@ -342,5 +342,6 @@ FROM tasks WHERE number > :after
 
 -- spans --
 SELECT * FROM tasks
-WHERE number < :before AND started_machine_at IS NOT NULL AND (:agent IS NULL OR agent = :agent)
+WHERE number < :before AND started_machine_at IS NOT NULL
+  AND (state = 'leased' OR finished_machine_at IS NOT NULL) AND (:agent IS NULL OR agent = :agent)
 ORDER BY number DESC LIMIT :limit

@@ -7,7 +7,7 @@ import json
 import urllib.parse
 
 from quarterdeck.cli.console import Answer, ask
-from quarterdeck.kernel.errors import InvalidInput
+from quarterdeck.cli.task_options import task_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,20 +31,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _body(options: argparse.Namespace) -> Answer:
-    try:
-        given = json.loads(options.input)
-    except ValueError:
-        raise InvalidInput.of("--input", options.input, "a JSON object") from None
     return {
         "name": options.schedule,
         "trigger": {name: value for name, value in _trigger(options).items() if value is not None},
-        "task": {
-            "type": options.type,
-            "title": options.title,
-            "capability": options.capability,
-            "priority": options.priority,
-            "input": given,
-        },
+        "task": task_of(options),
     }
 
 

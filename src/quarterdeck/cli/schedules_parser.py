@@ -6,6 +6,7 @@ import argparse
 
 from quarterdeck.cli import schedules
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
+from quarterdeck.cli.task_options import add_task
 
 
 def add_schedules(subparsers: Commands) -> None:
@@ -25,21 +26,12 @@ def add_schedules(subparsers: Commands) -> None:
     remove.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
     add = actions.add_parser("add", help="add a schedule")
     add.add_argument("schedule", help="its name: small letters, digits, ':' and dashes")
-    _task(add)
+    add_task(add)
     _trigger(add)
     for action in (shown, fires, remove, add):
         data_dir(action)
         json_option(action)
         action.set_defaults(command=schedules.run)
-
-
-def _task(add: argparse.ArgumentParser) -> None:
-    kinds = ("analysis", "trading", "monitoring", "optimization", "research")
-    add.add_argument("--type", required=True, choices=kinds, help="the type of its task")
-    add.add_argument("--capability", required=True, metavar="NAME", help="what an agent needs")
-    add.add_argument("--title", required=True, metavar="TEXT", help="its task in one line")
-    add.add_argument("--priority", default="medium", metavar="WORD", help="default %(default)s")
-    add.add_argument("--input", default="{}", metavar="JSON", help="what its task is given")
 
 
 def _trigger(add: argparse.ArgumentParser) -> None:

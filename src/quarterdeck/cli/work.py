@@ -8,6 +8,7 @@ import secrets
 import urllib.parse
 
 from quarterdeck.cli.console import Answer, ask
+from quarterdeck.cli.task_options import task_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,13 +27,21 @@ def run(options: argparse.Namespace) -> int:
         case "types":
             answer = ask(options.data_dir, "GET", "/task-types")
             lines = _types(answer)
+        case "submit":
+            body = task_of(options) | {"depends_on": options.after or []}
+            body["idempotency_key"] = options.key or f"submit-{secrets.token_hex(8)}"
+            answer = ask(options.data_dir, "POST", "/tasks", body)
+            lines = [_task(answer)]
+        case "show":
+            answer = ask(options.data_dir, "GET", _path(options.task))
+            lines = _whole(answer)
         case "list":
             query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
             answer = ask(options.data_dir, "GET", f"/tasks?{urllib.parse.urlencode(query)}")
             lines = [_task(row) for row in answer["tasks"]] or ["there is no such task"]
         case "redrive" | "cancel" | "dismiss":
-            path = f"/tasks/{urllib.parse.quote(options.task, safe='')}/{options.action}"
-            body: Answer = {"reason": options.reason}
+            path = f"{_path(options.task)}/{options.action}"
+            body = {"reason": options.reason}
             if options.action == "redrive":
                 body["idempotency_key"] = f"redrive-{secrets.token_hex(8)}"
             answer = ask(options.data_dir, "POST", path, body)
@@ -61,6 +70,20 @@ def run(options: argparse.Namespace) -> int:
             lines = [_taken(answer)]
     print(json.dumps(answer, indent=2) if options.json else "\n".join(lines))
     return 0
+
+
+def _path(task: str) -> str:
+    return f"/tasks/{urllib.parse.quote(task, safe='')}"
+
+
+def _whole(row: Answer) -> list[str]:
+    """Return one task with how far it is and what came of it."""
+    lines = [_task(row)]
+    if row["progress_fraction"] is not None and row["state"] == "leased":
+        lines.append(f"  {row['progress_fraction']:.0%} done: {row['note'] or 'no word'}")
+    if row["result"] is not None:
+        lines.append(json.dumps(row["result"], indent=2))
+    return lines
 
 
 def _task(row: Answer) -> str:

@@ -6,6 +6,7 @@ import argparse
 
 from quarterdeck.cli import work
 from quarterdeck.cli.parsing import Commands, add_command, data_dir, json_option
+from quarterdeck.cli.task_options import add_task
 from quarterdeck.runtime.config import AgentsSection
 
 
@@ -71,6 +72,17 @@ def _changes(
     actions: argparse._SubParsersAction[argparse.ArgumentParser],
 ) -> list[argparse.ArgumentParser]:
     """Add what lists tasks and changes one of them, or an agent; return all of it."""
+    submit = actions.add_parser("submit", help="put a task into the queue")
+    add_task(submit)
+    submit.add_argument(
+        "--after",
+        action="append",
+        metavar="TASK",
+        help="a task that must complete first; again for more",
+    )
+    submit.add_argument("--key", metavar="TEXT", help="idempotency key: the same, the same task")
+    show = actions.add_parser("show", help="one task: where it stands, how far, what came of it")
+    show.add_argument("task", help="its id")
     listed = actions.add_parser("list", help="the last tasks, for instance those that are dead")
     listed.add_argument(
         "--state", metavar="WORD", help="only these: ready, leased, dead, failed ..."
@@ -82,7 +94,7 @@ def _changes(
     for action in (redrive, dismiss, cancel):
         action.add_argument("task", help="its id")
         action.add_argument("--reason", required=True, metavar="TEXT", help="why, for the record")
-    made = [listed, redrive, dismiss, cancel]
+    made = [submit, show, listed, redrive, dismiss, cancel]
     for name, does in (
         ("pause", "give an agent no further work"),
         ("drain", "let an agent finish what it holds and give it nothing new"),

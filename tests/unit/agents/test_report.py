@@ -114,6 +114,10 @@ def test_the_timeline_has_a_span_for_every_claimed_task(deck) -> None:
     assert [one.task_id for one in page.spans] == [second.task_id]
     assert [one.task_id for one in spans(deck, before=page.next).spans] == [first.task_id]
     assert spans(deck, agent="ann").spans == (second, first)
+    held = deck.service.held_claims("ann")[0]
+    deck.complete("ann", held.task_id, held.lease_token, failed=True, reason="no")
+    assert deck.state_of(held.task_id) == "ready"
+    assert spans(deck).spans == (first,), "what waits for its next attempt does not go on"
     with pytest.raises(NotFound):
         spans(deck, agent="nobody")
     with pytest.raises(InvalidInput):

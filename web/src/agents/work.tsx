@@ -1,11 +1,11 @@
 // How work goes, and the work that comes by itself, as plain live tables.
-import { Names, When } from "../parts/cells";
+import { Names, StateWord, When } from "../parts/cells";
 import { ReasonCommand } from "../parts/command";
 import { DASH, count, percent, words } from "../parts/format";
 import { Maybe } from "../parts/figures";
-import { type Column, Table, ViewPanel } from "../parts/table";
+import { type Column, PagedPanel, Table, ViewPanel } from "../parts/table";
 import { rest } from "../wire/rest";
-import type { OutcomeView, QueueView, ScheduleView, SchedulesView, WaitView, WorkReport, WorkView } from "../wire/types";
+import type { OutcomeView, QueueView, ScheduleView, SchedulesView, SpanView, TimelineView, WaitView, WorkBoundView, WorkBoundsView, WorkReport, WorkView } from "../wire/types";
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
 
@@ -37,6 +37,24 @@ const OUTCOMES: ReadonlyArray<Column<OutcomeView>> = [
   { name: "Mean work", right: true, show: (row) => <Maybe text={row.worked_ms === null ? DASH : seconds(row.worked_ms)} why="none completed yet" /> },
 ];
 
+const took = (from: string, to: string | null) => (to === null ? DASH : seconds(Date.parse(to) - Date.parse(from)));
+
+const SPANS: ReadonlyArray<Column<SpanView>> = [
+  { name: "Task", lead: true, show: (row) => <span><span className="font-medium">{row.title}</span><span className="block text-xs text-faint">{words(row.type)}, {row.priority}</span></span> },
+  { name: "Agent", show: (row) => row.agent ?? DASH },
+  { name: "State", show: (row) => <StateWord state={row.state} /> },
+  { name: "Began", right: true, show: (row) => <When at={row.started_at} /> },
+  { name: "Waited", right: true, hint: "Ready until then, machine time", show: (row) => took(row.ready_at, row.started_at) },
+  { name: "Took", right: true, show: (row) => <Maybe text={took(row.started_at, row.ended_at)} why="it goes on" /> },
+];
+
+const BOUNDS: ReadonlyArray<Column<WorkBoundView>> = [
+  { name: "Work", lead: true, show: (row) => `${row.scope} ${row.subject}` },
+  { name: "Held", right: true, show: (row) => `${count(row.running)}${row.max_running === null ? "" : ` / ${count(row.max_running)}`}` },
+  { name: "A minute", right: true, show: (row) => <Maybe text={row.per_minute === null ? DASH : count(row.per_minute)} why="any number" /> },
+  { name: "Next", right: true, show: (row) => (row.free_in_ms ? `in ${seconds(row.free_in_ms)}` : "now") },
+];
+
 const SCHEDULES: ReadonlyArray<Column<ScheduleView>> = [
   { name: "Schedule", lead: true, show: (row) => <span><span className="font-medium">{row.name}</span><span className="block text-xs text-faint">{row.title}</span></span> },
   { name: "When", wrap: true, show: (row) => <Names names={Object.entries(row.trigger).filter(([, value]) => value !== null).map(([name, value]) => (name === "kind" ? String(value) : `${name} ${value}`))} /> },
@@ -60,6 +78,12 @@ export function Work() {
             <Table label="Outcomes by type and agent" columns={OUTCOMES} rows={[...data.types, ...data.agents]} rowKey={(row) => row.name} empty="No task was submitted yet." />
           </>
         )}
+      </ViewPanel>
+      <PagedPanel<TimelineView> title="When it was done" path="/work/timeline" className="shrink-0" note={() => "the last attempt of each task, machine time"}>
+        {(data) => <Table label="When it was done" columns={SPANS} rows={data.spans} rowKey={(row) => row.task_id} empty="No task was claimed yet." />}
+      </PagedPanel>
+      <ViewPanel<WorkBoundsView> title="Bounds on work" path="/work/bounds" className="shrink-0">
+        {(data) => <Table label="Bounds on work" columns={BOUNDS} rows={data.bounds} rowKey={(row) => `${row.scope} ${row.subject}`} empty="Work is not bounded. Bound some with quarterdeck work bound." />}
       </ViewPanel>
     </>
   );

@@ -2503,7 +2503,7 @@ export interface Slice {
   readonly regimes: Readonly<Record<string, Regime>>;
 }
 
-/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. */
+/** A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on. A task that waits for a further attempt is not among them. */
 export interface SpanView {
   readonly task_id: string;
   readonly title: string;

@@ -105,7 +105,10 @@ class GetTimeline(Query, frozen=True):
 
 
 class SpanView(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on."""
+    """A task's last attempt on the machine's clock: ready, started, ended; the last is null while it goes on.
+
+    A task that waits for a further attempt is not among them.
+    """
 
     task_id: TaskId
     title: str

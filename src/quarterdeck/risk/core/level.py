@@ -83,8 +83,17 @@ def level_of(score: float, present: RiskLevel | None) -> RiskLevel:
 
 
 def causes(before: Mapping[str, float], after: Mapping[str, float]) -> tuple[Points, ...]:
-    """Return the three components whose contributions changed most, as points of the score."""
+    """Return the three components whose contributions changed most, as points of the score.
+
+    Where none has, as for a first score of 0, that it is the first is the cause.
+
+    Examples
+    --------
+    >>> causes({}, {"drawdown": 0.0})
+    (Points(component='first value', points=0.0),)
+    """
     names = sorted(set(before) | set(after))
     moved = [Points(name, after.get(name, 0.0) - before.get(name, 0.0)) for name in names]
     moved.sort(key=lambda one: -abs(one.points))
-    return tuple(one for one in moved[:NAMED] if abs(one.points) > 1e-9)
+    kept = tuple(one for one in moved[:NAMED] if abs(one.points) > 1e-9)
+    return kept or (Points("first value", 0.0),)
