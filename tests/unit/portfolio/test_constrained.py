@@ -10,7 +10,10 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotEnoughData
+from quarterdeck.portfolio.core.budget import Budget
+from quarterdeck.portfolio.core.constrained import QuadraticProgramme
 from quarterdeck.portfolio.core.estimate import sample_moments
+from quarterdeck.portfolio.core.polytope import polytope_of
 from quarterdeck.portfolio.core.restricted import solve_restricted
 from quarterdeck.portfolio.core.tail import tail_loss
 
@@ -79,7 +82,7 @@ def test_shorts_keep_to_the_gross_exposure_and_costs_keep_from_trading() -> None
     short = qd.optimize(
         returns,
         objective="min-volatility",
-        limits=qd.Limits(min_weight=-0.3),
+        limits=qd.Limits(min_weight=-1.0),
         constraints=qd.Constraints(max_gross=1.3),
     )
     assert short.weights.min() < -1e-3
@@ -262,3 +265,24 @@ def test_a_risk_budget_is_what_the_assets_contribute() -> None:
             qd.optimize(returns, objective="risk-parity", limits=qd.Limits(risk_budget=bad))
     with pytest.raises(InvalidInput, match="risk_budget"):
         qd.optimize(returns, objective="max-sharpe", limits=qd.Limits(risk_budget=budget))
+
+
+def test_shorts_that_cancel_all_risk_and_earn_something_are_no_failure_of_the_solver() -> None:
+    # Three periods of eleven assets: some long-short portfolio has no risk, and shorts allow it.
+    rng = np.random.default_rng(3)
+    returns = 0.0005 + 0.01 * (rng.standard_normal((3, 1)) + rng.standard_normal((3, 11)))
+    with pytest.raises(DomainError) as refused:
+        qd.optimize(
+            returns,
+            objective="max-sharpe",
+            limits=qd.Limits(min_weight=-1.0),
+            constraints=qd.Constraints(max_gross=4.0),
+        )
+    assert refused.value.code == "RISKLESS_EXCESS"
+    mean, covariance = sample_moments(returns)
+    allowed = polytope_of(Budget.of(11, lower=-1.0, upper=1.0), qd.Constraints(max_gross=4.0))
+    assert QuadraticProgramme(covariance, mean, polytope=allowed).riskless_gain() > 0.0
+    alone = polytope_of(Budget.of(11, lower=0.0, upper=1.0), qd.Constraints())
+    independent = np.diag(np.linspace(1.0, 2.0, 11))
+    programme = QuadraticProgramme(independent, mean, polytope=alone)
+    assert programme.riskless_gain() == -math.inf

@@ -50,6 +50,9 @@ EXACT: Final = 1e-12
 ACCEPTED: Final = 1e-6
 """Largest proven gap of a variance, in units of the mean variance, that counts as solved."""
 
+NONE: Final = 1e-14
+"""Variance, in units of the mean variance, that the covariance cannot tell from none."""
+
 ROOT_STEPS: Final = 60
 """Programmes solved for one Sharpe ratio or volatility cap; about eight are usual."""
 
@@ -138,6 +141,24 @@ class QuadraticProgramme:
         none = np.zeros(some.equal.shape[0])
         prices = np.zeros(len(some.names))
         return self._point(x, 0.0, equal=none, prices=prices, solver=LINEAR)
+
+    def riskless_gain(self) -> float:
+        """Return the highest net return of allowed weights without any risk; negative where none are."""
+        some = self.polytope
+        size, ways = np.linalg.eigh(self.sigma)
+        # What rounding makes of an eigenvalue of none counts as none.
+        rounding = size.size * float(np.finfo(np.float64).eps) * float(size[-1])
+        risky = ways[:, size > max(NONE, rounding)].T
+        x = linear_minimum(
+            -self.net / max(self.steepest, 1e-300),
+            equal=(
+                np.vstack([some.equal, risky @ some.spread]),
+                np.append(some.equal_right, -(risky @ some.offset)),
+            ),
+            rows=(some.rows, some.rows_low, some.rows_high),
+            bounds=(some.lower, some.upper),
+        )
+        return -math.inf if x is None else float(self.net @ x + self.excess @ some.offset)
 
     def at(self, t: float) -> _Point:
         """Return the least of variance / 2 - t x net return.
@@ -275,6 +296,8 @@ def best_net_ratio(programme: QuadraticProgramme) -> Solved:
     calm, top = programme.at(0.0), programme.highest()
     if top is None or top.gain <= 0.0:
         raise _poor()
+    if calm.variance <= NONE and programme.riskless_gain() > FEASIBLE * programme.steepest:
+        raise _riskless()
     first = calm if calm.gain > 0.0 else top
     point, t = _root(
         programme,
@@ -282,12 +305,8 @@ def best_net_ratio(programme: QuadraticProgramme) -> Solved:
         left=lambda one, t: one.variance - t * one.gain,
         done=_even,
     )
-    if point.variance <= 1e-14:
-        raise DomainError(
-            "a portfolio earns more than the risk-free rate with no risk that the covariance can "
-            "tell from none; the Sharpe ratio has no maximum",
-            code="RISKLESS_EXCESS",
-        )
+    if point.variance <= NONE:
+        raise _riskless()
     least = calm.variance - 2.0 * calm.surplus
     slack = point.surplus + abs(point.variance - t * point.gain)
     gap = slack / math.sqrt(point.variance * least) if least > 0.0 else 1.0
@@ -402,6 +421,14 @@ def _root(
     if best is None:
         return point, t
     return best
+
+
+def _riskless() -> DomainError:
+    return DomainError(
+        "a portfolio earns more than the risk-free rate with no risk that the covariance can tell "
+        "from none; the Sharpe ratio has no maximum",
+        code="RISKLESS_EXCESS",
+    )
 
 
 def _poor() -> DomainError:
