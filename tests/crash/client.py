@@ -10,9 +10,12 @@ import http.client
 import json
 import random
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+PRESSED, PAUSE_S = 429, 0.05
+"""What a deck answers whose disk is slower than its steps, and how long it is then left alone."""
 SYMBOLS = ("AAPL", "MSFT", "SPY", "NO-SUCH")
 
 
@@ -57,6 +60,8 @@ def main(address: str, key: str, history: str, name: str, cycle: str, seed: str)
                     again.append(body)
             else:
                 note("refused", body, code=str(answer.get("code")), http=response.status)
+                if response.status == PRESSED:
+                    time.sleep(PAUSE_S)
 
 
 def unanswered(history: Path) -> Iterator[dict[str, str]]:

@@ -14,7 +14,7 @@ from quarterdeck.execution.core.reconcile import NO_DUST
 from quarterdeck.execution.model import CancelOrder, OrderView, RaiseStop, SubmitOrder
 from quarterdeck.kernel.messages import Command
 from quarterdeck.kernel.vocabulary import OrderType, Side
-from quarterdeck.runtime.clock import SystemClock
+from quarterdeck.runtime.clock import Clock, SystemClock
 from quarterdeck.runtime.config import LimitsSection, OrdersSection, PaperSection
 from quarterdeck.runtime.database import Connect, connect, create, state_digest
 from quarterdeck.runtime.folder import DataFolder
@@ -28,12 +28,25 @@ from tests.unit.execution.deck import CALM, INSTRUMENTS, SQL, Pace, agent_caller
 from tests.unit.execution.deck import Deck as DeckInMemory
 
 AGENTS = ("a", "b", "c")
+TICK_S = 0.0002
+"""About what lies between two looks of the journal at its clock."""
 WIDE = LimitsSection(
     max_order_notional=Decimal(1_000_000),
     max_position_notional=Decimal(10_000_000),
     max_gross_exposure_ratio=20.0,
     max_orders_per_bar=1_000_000,
 )
+
+
+class Ticking(SystemClock):
+    """Tells durations by how often it was asked: a life is the same on a slow machine and on a fast one."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def monotonic_s(self) -> float:
+        self._asked += 1
+        return self._asked * TICK_S
 
 
 class Book(Journal):
@@ -56,7 +69,9 @@ class Deck(DeckInMemory):
         connect: Connect = connect,
         limits: LimitsSection = WIDE,
         on_commit: Callable[[int], None] = lambda number: None,
+        durations: Clock | None = None,
     ) -> None:
+        self.durations = durations or SystemClock()
         self.folder = DataFolder(folder)
         self.connect_by = connect
         self.limits, self.paper = limits, PaperSection(order_life_bars=3)
@@ -76,7 +91,7 @@ class Deck(DeckInMemory):
         journal = Book(
             self.folder.core,
             sql=SQL,
-            clock=SystemClock(),
+            clock=self.durations,
             on_commit=lambda number, messages: self.on_commit(number),
             connect=self.connect_by,
         )

@@ -32,7 +32,7 @@ from quarterdeck.kernel.vocabulary import OrderStatus, Side
 from quarterdeck.runtime import audit, backup, sums
 from quarterdeck.runtime.database import ConnectionReader, connect, state_digest
 from tests.crash import counters
-from tests.crash.deck import AGENTS, Deck, digests, life
+from tests.crash.deck import AGENTS, Deck, Ticking, digests, life
 from tests.crash.disk import Disk
 from tests.crash.files import our_files
 from tests.crash.power_loss import InlineLoop, _fast, _small_log
@@ -127,7 +127,7 @@ class Lived:
 def workload(folder: Path, disk: Disk) -> tuple[Lived, Deck]:
     """Live until the end or the fault; the process then lets go of everything and is gone."""
     lived, chance = Lived(), random.Random(7)
-    deck = Deck(folder, connect=disk.connect)
+    deck = Deck(folder, connect=disk.connect, durations=Ticking())
 
     async def live() -> None:
         for _ in range(2):

@@ -42,6 +42,8 @@ KEEPER = Path(__file__).with_name("keeper.py")
 SPEED = "4"
 PATIENCE_S = 600.0
 """Seconds for one start: a machine that is busy with ten other things still finishes it."""
+ANSWERS = 10
+"""Orders of each client that were answered before the kill, at least."""
 Json = dict[str, Any]
 
 
@@ -87,8 +89,10 @@ class KillLoop:
             for name in CLIENTS:
                 if name not in self.keys:
                     self.keys[name] = agent_key(deck, name)
+            before = {name: self._told(name) for name in (*CLIENTS, "keeper")}
             clients = [self._client(deck, name) for name in CLIENTS]
             clients.append(self._keeper(deck))
+            self._wait_until_at_work(before)
             moment = load_s * self.chance.uniform(0.2, 1.0)
             if self.cycle % 2 == 0:
                 copying = Copying(self.folder, self.data_dir, known=self._acknowledged())
@@ -101,11 +105,26 @@ class KillLoop:
             if copying is not None and self.chance.random() < 0.3:
                 copying.process.kill()
             for client in clients:
-                client.wait(timeout=30)
+                client.wait(timeout=PATIENCE_S)
         findings = self._checked()
         if copying is not None:
             copying.judge(findings)
         return findings
+
+    def _told(self, name: str) -> int:
+        """Return how often a client was given what it asked for, in all cycles."""
+        what = "stopped" if name == "keeper" else "answered"
+        return sum(entry["what"] == what for entry in _entries(self._history(name)))
+
+    def _wait_until_at_work(self, before: dict[str, int]) -> None:
+        """Wait until everybody was answered in this cycle, however slow the machine is."""
+        deadline = time.monotonic() + PATIENCE_S
+        for name, told in before.items():
+            least = told + (1 if name == "keeper" else ANSWERS)
+            while self._told(name) < least:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{name} had no answer within {PATIENCE_S} s")
+                time.sleep(0.02)
 
     def _acknowledged(self) -> dict[str, str]:
         """Return what clients have been told so far, in earlier cycles and in this one."""
@@ -246,7 +265,8 @@ class Copying:
 
     def wait_until_at_work(self) -> None:
         """Wait until it copies, or has ended."""
-        partial, deadline = self.target.with_name("backup.partial"), time.monotonic() + 30
+        partial = self.target.with_name("backup.partial")
+        deadline = time.monotonic() + PATIENCE_S
         while not (partial.exists() or self.target.exists() or self.process.poll() is not None):
             if time.monotonic() > deadline:
                 break
@@ -254,7 +274,7 @@ class Copying:
 
     def judge(self, findings: Findings) -> None:
         """Restore what there is; a backup that said it was taken must be there."""
-        said, _ = self.process.communicate(timeout=60)
+        said, _ = self.process.communicate(timeout=PATIENCE_S)
         if not self.target.exists():
             if self.process.returncode == 0:
                 findings.broken.append(f"no backup: {said.decode()[-200:]}")
@@ -277,8 +297,9 @@ class Copying:
 
 def _entries(path: Path) -> list[Json]:
     """Return the whole lines of a history."""
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
+    text = path.read_text("utf-8") if path.exists() else ""
+    # A client may be in the middle of its last one.
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ from quarterdeck.runtime.signing import Signer
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.server.auth import read_secret
 from tests.crash import counters
-from tests.crash.deck import Deck, digests, life
+from tests.crash.deck import Deck, Ticking, digests, life
 from tests.crash.disk import Disk, PowerLoss
 from tests.crash.files import our_files
 from tests.unit.execution.deck import SQL
@@ -40,7 +40,10 @@ SMALL_LOG = 120_000
 
 
 class InlineLoop(asyncio.SelectorEventLoop):
-    """Runs what belongs on a thread at once, so that a seed always makes the same events."""
+    """Runs what belongs on a thread at once and knows no time, so that a seed always makes the same events."""
+
+    def time(self) -> float:
+        return 0.0
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         future = self.create_future()
@@ -112,6 +115,7 @@ def lived(folder: Path, seed: int, *, slices: int = 20, synchronous: str = "FULL
         deck = Deck(
             folder,
             connect=past.disk.connect,
+            durations=Ticking(),
             on_commit=lambda number: past.acknowledged.append((len(past.disk.events), number)),
         )
         for _ in range(chance.randrange(1, 4)):

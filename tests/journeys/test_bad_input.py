@@ -399,6 +399,7 @@ def test_bodies_that_are_not_one_json_object_are_refused_and_change_nothing(
 
 
 OPTIONAL = {
+    "long_slots", "deadline_s", "deadline_bars",
     "label", "capabilities", "scopes", "capital", "slots", "note", "agent", "type", "limit_price",
     "task_id", "signal_id", "epoch", "action", "speed", "priority", "input", "depends_on",
     "max_attempts", "lease_s", "wait_ms", "result", "failed", "reason", "raised", "instrument",

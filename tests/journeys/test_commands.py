@@ -597,7 +597,9 @@ def test_work_is_listed_driven_again_and_cancelled_and_an_agent_drained(deck: Ru
     report = {"task_id": task, "lease_token": claim["lease_token"], "failed": True, "reason": "no"}
     assert deck.call("POST", "/tasks/complete", report, key=key)[0] == 200
     line = next(
-        one for one in said(deck, "work", "list", "--state", "failed").splitlines() if task in one
+        one
+        for one in said(deck, "work", "list", "--state", "failed").splitlines()
+        if one.startswith(task)
     )
     assert "file it" in line
     assert "attempt 1 of 1 failed: clerk failed: no" in line

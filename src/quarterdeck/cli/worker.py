@@ -8,7 +8,6 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -89,7 +88,7 @@ def run(data_dir: Path, *, agent: str, tasks: int | None, slots: int, tied: bool
         threading.Thread(target=_end_with_input, daemon=True).start()
     deck = running_deck(data_dir)
     try:
-        key = _key(deck, agent, slots=slots)
+        key = _key(deck, agent, slots=slots, own=tied)
         with Deck(deck["url"], key) as first:
             held = _patiently(first.briefing).work if tied else ()
         desk = Desk(lambda: Deck(deck["url"], key), tasks=tasks, held=held)
@@ -153,7 +152,7 @@ def _patiently(ask: Callable[[], Got]) -> Got:
     return ask()
 
 
-def _key(deck: dict[str, str], agent: str, *, slots: int) -> str:
+def _key(deck: dict[str, str], agent: str, *, slots: int, own: bool) -> str:
     room = {"slots": slots, "long_slots": max(1, slots // LONG_SHARE)}
     asked: Answer = {"name": agent, "label": "The deck's own worker", "capabilities": CAPABILITIES}
     try:
@@ -169,12 +168,13 @@ def _key(deck: dict[str, str], agent: str, *, slots: int) -> str:
         call_deck(
             deck, "POST", f"/agents/{name}/offer", offer | {"reason": "it works so for the deck"}
         )
-    _retire_keys(deck, agent)
+    if own:
+        _retire_keys(deck, agent)
     return str(call_deck(deck, "POST", "/keys", {"agent": agent})["key"])
 
 
 def _retire_keys(deck: dict[str, str], agent: str) -> None:
-    """Revoke the oldest keys of ``agent``: one is made whenever a worker starts, and their number is bounded."""
+    """Revoke the oldest keys of the deck's own worker: one is made at every start, and their number is bounded."""
     mine = [
         (one["created_at"], one["prefix"])
         for one in call_deck(deck, "GET", "/keys")["keys"]
@@ -201,8 +201,13 @@ def _do(line: Deck, claim: Claim, desk: Desk) -> str:
     return "done"
 
 
-def _short(line: Deck, claim: Claim, desk: Desk) -> Json:
-    with desk.trades if claim.type is TaskType.TRADING else nullcontext():
+def _short(line: Deck, claim: Claim, desk: Desk) -> Json | None:
+    """Do short work; None if it is no longer ours when its turn to trade has come."""
+    if claim.type is not TaskType.TRADING:
+        return _patiently(lambda: duties.short_result(line, claim))
+    with desk.trades:
+        if not _still_held(line, claim):
+            return None
         return _patiently(lambda: duties.short_result(line, claim))
 
 

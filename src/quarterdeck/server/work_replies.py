@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.agents.model import SchedulesView, WorkReport
+from quarterdeck.agents.model import OutcomeView, SchedulesView, WorkReport
 from quarterdeck.kernel.messages import Answer
 from quarterdeck.runtime.policy import Caller
 from quarterdeck.server.replies import Reply, fitted, plain
@@ -25,7 +25,6 @@ def work_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
     """Return how work went: a line per type, agent and priority."""
     if not isinstance(answer, WorkReport):
         raise TypeError(f"not a report of work: {type(answer).__name__}")
-    outcomes = ("name", "tasks", "completed", "success_fraction", "retries")
     return fitted(
         {
             "tasks": answer.tasks,
@@ -35,8 +34,15 @@ def work_reply(answer: Answer, caller: Caller) -> Reply:  # noqa: ARG001
                 plain({"priority": one.priority, "p50_ms": one.p50_ms, "p99_ms": one.p99_ms})
                 for one in answer.waits
             ],
-            "types": [plain({n: getattr(one, n) for n in outcomes}) for one in answer.types],
-            "agents": [plain({n: getattr(one, n) for n in outcomes}) for one in answer.agents],
+            "types": [_outcome(one) for one in answer.types],
+            "agents": [_outcome(one) for one in answer.agents],
         },
         lists=("agents", "types", "waits"),
     )
+
+
+def _outcome(one: OutcomeView) -> object:
+    always = ("name", "tasks", "completed", "success_fraction", "retries")
+    # Said only where there are any: a reply has little room.
+    others = (name for name in ("dead", "met", "missed") if getattr(one, name))
+    return plain({name: getattr(one, name) for name in (*always, *others)})

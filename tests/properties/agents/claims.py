@@ -64,7 +64,9 @@ class Trial:
         self.names = [f"agent{n}" for n in range(AGENTS)]
         for number, name in enumerate(self.names):
             mine = CAPABILITIES[: 1 + number % 3]
-            self.deck.outside(name, *mine, slots=2 if number % 6 == 5 else SLOTS)
+            self.deck.outside(
+                name, *mine, slots=2 if number % 6 == 5 else SLOTS, long_slots=(None, 8)[number % 2]
+            )
         self.believed: dict[str, list[Claim]] = {name: [] for name in self.names}
         self.said: list[tuple[str, Report]] = []
         self.batch = 0
@@ -102,6 +104,7 @@ class Trial:
                 priority=self.chance.choice(tuple(Priority)),
                 lease_s=5,
                 max_attempts=10,
+                deadline_s=self.chance.randrange(1, 30) if n % 3 == 0 else None,
                 depends_on=(f"#{n - 1}",) if n and self.chance.random() < 0.1 else (),
             )
             for n in range(200)

@@ -118,6 +118,23 @@ def test_strategies_take_turns_however_much_one_asks_for(deck) -> None:
     assert order.count("modest") == 3
 
 
+def test_a_long_backlog_of_low_work_has_turns_to_its_end_and_of_high_work_to_the_next_priority(
+    deck,
+) -> None:
+    weights = {Priority.URGENT: 1_800, Priority.HIGH: 600, Priority.MEDIUM: 300}
+    policy = Policy(weight_s=weights)
+    seconds = [policy.most_turn_us(p) // 1_000_000 for p in (Priority.URGENT, Priority.HIGH)]
+    assert seconds == [1_200, 300]
+    deck.outside("ann", "c", slots=100)
+    for _ in range(350):
+        deck.task(priority=Priority.LOW, strategy="flood")
+    mine = [deck.task(priority=Priority.LOW, strategy="few").task_id for _ in range(2)]
+    keys = {t.task_id: t.order_key for t in deck.service.board.tasks.values()}
+    flood = [keys[t] for t in keys if t not in mine]
+    assert max(flood) - min(flood) == 349 * 1_000_000
+    assert keys[mine[1]] == sorted(flood)[1]
+
+
 def test_a_larger_share_takes_more_turns(deck_with) -> None:
     policy = Policy(shares={"large": 4})
     assert policy.turn_us("large") * 4 == policy.turn_us("small")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -12,11 +13,33 @@ from quarterdeck.adapters.feeds.replay import open_replay
 from quarterdeck.app.deck import Deck
 from quarterdeck.app.plan import EMBEDDED, Plan
 from quarterdeck.crew import CREW
+from quarterdeck.kernel.errors import Overloaded
 from quarterdeck.kernel.time import parse_rfc3339
 from quarterdeck.runtime.config_file import shipped_config
 from quarterdeck.runtime.folder import DataFolder
 
+Given = TypeVar("Given")
 END = parse_rfc3339("2005-12-01T00:00:00Z")
+PATIENCE_S = 300.0
+"""How long what must happen may take: no machine is so slow, and only a failure takes so long."""
+PAUSE_S = 0.01
+
+
+async def until(fact: Callable[[], object]) -> None:
+    """Let the deck go on until ``fact`` holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE_S)
+
+
+async def admitted(ask: Callable[[], Awaitable[Given]]) -> Given:
+    """Ask until the journal admits it: a step in memory for 250 ms, as on a busy machine, refuses others."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await ask()
+            except Overloaded:
+                await asyncio.sleep(PAUSE_S)
 
 
 def plan_in(folder: DataFolder, *, speed: float | None = None) -> Plan:

@@ -10,21 +10,21 @@ from quarterdeck.app.deck import Deck
 from quarterdeck.kernel.time import SECOND
 from quarterdeck.kernel.vocabulary import TaskType
 from quarterdeck.runtime.policy import OPERATOR_CALLER
-from tests.unit.app.decks import lived
+from tests.unit.app.decks import PATIENCE_S, admitted, lived
 
 
 async def a_rest_ends(deck: Deck) -> None:
     """Submit a task that rests a second, and wait until it is ready."""
     subscription = deck.engine.bus.subscribe(1_000)
     register = RegisterAgent(name="ann", capabilities=("c",))
-    await deck.door.submit(register, OPERATOR_CALLER)
+    await admitted(lambda: deck.door.submit(register, OPERATOR_CALLER))
     task = SubmitTask(
         idempotency_key="k", type=TaskType.RESEARCH, title="t", capability="c", delay_s=1
     )
-    receipt = await deck.door.submit(task, OPERATOR_CALLER)
+    receipt = await admitted(lambda: deck.door.submit(task, OPERATOR_CALLER))
     assert receipt.answer.state is TaskState.DELAYED
     ready: set[str] = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while receipt.answer.task_id not in ready:
             for _, messages in await subscription.steps():
                 ready |= {m.task_id for m in messages if isinstance(m, TaskReady)}

@@ -17,7 +17,7 @@ from quarterdeck.cli import verify
 from quarterdeck.execution.model import GetRearm, Rearm
 from quarterdeck.execution.service.rearming import resumes
 from quarterdeck.runtime.policy import OPERATOR_CALLER
-from tests.unit.app.decks import lived
+from tests.unit.app.decks import admitted, lived
 
 DAMAGE = {
     "a fill row deleted": (
@@ -141,7 +141,7 @@ async def passed(deck: Deck) -> None:
     """Take turns until everything was looked at once more, or something was found."""
     before = deck.guard.passes
     while deck.guard.passes == before and deck.guard.sound():
-        await deck.guard.turn()
+        await admitted(deck.guard.turn)
 
 
 def rearming(deck: Deck) -> Rearm:
@@ -151,8 +151,10 @@ def rearming(deck: Deck) -> Rearm:
 
 
 def test_damage_done_while_the_deck_runs_stops_trading_however_often_it_is_opened(
-    run_that_ended: Path, tmp_path: Path
+    run_that_ended: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Nobody but this test takes turns, so that what is looked at stays as it is.
+    monkeypatch.setattr("quarterdeck.app.invariants.guard.TURN_S", 1e6)
     path = tmp_path / "deck"
     shutil.copytree(run_that_ended, path)
 
@@ -168,7 +170,7 @@ def test_damage_done_while_the_deck_runs_stops_trading_however_often_it_is_opene
         await deck.guard.report()
         assert deck.stop_state().stopped
         assert set(alerts(deck)) == {each.rule for each in deck.guard.found}
-        await deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER)
+        await admitted(lambda: deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER))
         assert not deck.stop_state().stopped
         await deck.guard.report()
         assert deck.stop_state().stopped
@@ -185,13 +187,15 @@ def test_a_step_in_the_middle_of_a_look_is_no_violation(
     async def look(deck: Deck) -> None:
         async def trouble() -> None:
             for _ in range(20):
-                await deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER)
+                await admitted(
+                    lambda: deck.engine.sequencer.submit(rearming(deck), OPERATOR_CALLER)
+                )
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(trouble())
             for _ in range(40):
-                await deck.guard.turn()
+                await admitted(deck.guard.turn)
         assert deck.guard.sound()
 
     lived(path, look)

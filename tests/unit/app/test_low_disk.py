@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from quarterdeck.agents.model import RegisterAgent
 from quarterdeck.alerts.model import GetOpenAlerts
 from quarterdeck.app.deck import Deck
 from quarterdeck.app.engine import real_world
 from quarterdeck.execution.model import OrderView, RaiseStop, SubmitOrder
-from quarterdeck.kernel.errors import Overloaded, Unavailable
+from quarterdeck.kernel.errors import Unavailable
 from quarterdeck.kernel.messages import Answer, Command
 from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.runtime.folder import DataFolder
-from quarterdeck.runtime.pacer import FeedState
+from quarterdeck.runtime.pacer import MIN_SPEED, FeedState
 from quarterdeck.runtime.policy import OPERATOR_CALLER, Caller
 from quarterdeck.runtime.space import LOW_BYTES, RELEASE_BYTES
-from tests.unit.app.decks import plan_in
+from tests.unit.app.decks import admitted, plan_in, until
 from tests.unit.execution.deck import agent_caller
 
-WHO, OTHER = "trend", "reckless"
-BARS_A_SECOND = 40.0
+WHO, OTHER = "ann", "reckless"
+"""Whose orders these are, and nobody else's; and whose agent is stopped."""
 
 
 @dataclass
@@ -38,15 +38,6 @@ class Disk:
         return self
 
 
-async def until(fact: Callable[[], object]) -> None:
-    """Let the deck go on until ``fact`` holds."""
-    async with asyncio.timeout(60):
-        for _ in itertools.count():
-            if fact():
-                return
-            await asyncio.sleep(0.01)
-
-
 class Desk:
     """What people see and do at the door of one deck."""
 
@@ -55,14 +46,17 @@ class Desk:
         self.keys = itertools.count()
 
     async def submit(self, command: Command, caller: Caller) -> Answer:
-        """Submit again until the journal admits it: other work may hold up this machine's disk."""
-        async with asyncio.timeout(60):
-            for _ in itertools.count():
-                try:
-                    return (await self.deck.door.submit(command, caller)).answer
-                except Overloaded:
-                    await asyncio.sleep(0.05)
-        raise AssertionError("counting never ends")
+        """Submit at the door, as soon as the journal admits it."""
+        return (await admitted(lambda: self.deck.door.submit(command, caller))).answer
+
+    async def bar(self) -> None:
+        """Let the next bar close; no other comes meanwhile."""
+        pacer = self.deck.engine.pacer
+        before = pacer.status().slice
+        pacer.pause()
+        pacer.step_once()
+        await until(lambda: pacer.status().slice == before + 1)
+        pacer.resume()
 
     async def order(self, side: Side, quantity: int) -> str:
         """Send an order of an agent; return its status or the code of its refusal at the door."""
@@ -98,16 +92,19 @@ def test_a_disk_that_fills_up_lets_reducing_orders_pass_then_pauses_and_comes_ba
 ) -> None:
     disk = Disk()
     with DataFolder(tmp_path / "deck") as folder:
-        plan = plan_in(folder, speed=BARS_A_SECOND)
+        # The next bar is minutes away: nothing but the disk moves, however slow the machine is.
+        plan = plan_in(folder, speed=MIN_SPEED)
         outside = replace(real_world(plan), usage=disk.usage)
         deck = Deck(plan, kernel_digest="as tested", outside=outside)
         desk = Desk(deck)
 
         async def talk() -> None:
             await until(lambda: deck.feed().state is FeedState.RUNNING)
-            before = desk.held()
+            await desk.submit(RegisterAgent(name=WHO), OPERATOR_CALLER)
+            await desk.bar()
             assert await desk.order(Side.BUY, 10) == "working"
-            await until(lambda: desk.held() == before + 10)
+            await desk.bar()
+            assert desk.held() == 10
             await low(desk, disk)
             await full(desk, disk)
             disk.free = 8 * LOW_BYTES
@@ -127,10 +124,10 @@ async def low(desk: Desk, disk: Disk) -> None:
     assert "only reduce" in desk.line()
     assert desk.deck.feed().state is FeedState.RUNNING
     assert await desk.order(Side.BUY, 1) == "DISK_LOW"
-    held = desk.held()
-    assert await desk.order(Side.SELL, held + 1) == "DISK_LOW"
+    assert await desk.order(Side.SELL, 11) == "DISK_LOW"
     assert await desk.order(Side.SELL, 3) == "working"
-    await until(lambda: desk.held() <= held - 3)
+    await desk.bar()
+    assert desk.held() == 7
 
 
 async def full(desk: Desk, disk: Disk) -> None:

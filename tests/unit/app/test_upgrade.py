@@ -33,12 +33,14 @@ from quarterdeck.runtime.database import SCHEMA_VERSION, ConnectionReader, load_
 from quarterdeck.runtime.folder import BEFORE_UPGRADE, DataFolder
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.manifest import recorded, run_of
+from quarterdeck.runtime.pacer import MIN_SPEED
 from quarterdeck.runtime.program import Program, programs
 from quarterdeck.runtime.stopflag import StopFlag
 from quarterdeck.runtime.upgrade import unlike
 from tests.crash.disk import Disk, PowerLoss
 from tests.crash.faults import Fault, silenced
 from tests.crash.files import our_files
+from tests.unit.app.decks import admitted
 from tests.unit.execution.deck import agent_caller
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
@@ -83,7 +85,7 @@ def plan_in(folder: DataFolder, **changed: object) -> Plan:
         run=msgspec.structs.replace(shipped.run, warm_up_bars=20, **changed),
     )
     return Plan(
-        config=config, folder=folder, feed=feed(), source=EMBEDDED, speed=50.0,
+        config=config, folder=folder, feed=feed(), source=EMBEDDED, speed=MIN_SPEED,
         members=("breakout",), any_port=True,
     )  # fmt: skip
 
@@ -360,7 +362,9 @@ def test_an_answer_in_a_form_of_long_ago_is_said_to_be_so(old: Path) -> None:
     async def again(deck: Deck) -> None:
         key = ("breakout", "first")
         kept = deck.engine.sequencer._answers[key]
-        given = await deck.engine.sequencer.submit(order, agent_caller("breakout"))
+        given = await admitted(
+            lambda: deck.engine.sequencer.submit(order, agent_caller("breakout"))
+        )
         assert given.repeated
         deck.engine.sequencer._answers[key] = (kept[0], b'{"order": 1}', *kept[2:])
         with pytest.raises(Conflict, match="by an earlier version"):

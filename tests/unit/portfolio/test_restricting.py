@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from quarterdeck.kernel.errors import DomainError
+from quarterdeck.kernel.vocabulary import Side
 from quarterdeck.portfolio.model import (
     GetMandates,
     Mode,
     Objective,
     ProposePortfolio,
+    ProposeRebalance,
     RebalancePlan,
     Restrictions,
     TargetFound,
@@ -278,3 +281,28 @@ def test_the_configuration_carries_limits_and_names_a_wrong_one() -> None:
     with pytest.raises(DomainError) as refused:
         deck(mandates=[{**mandate, "limits": {"max_weight": 0.5}}])
     assert refused.value.field == "portfolio.mandates[0].limits.vol_cap"
+
+
+def test_a_rebalance_that_is_asked_for_and_refused_leaves_the_target_that_was_found() -> None:
+    made = deck(every_bars=5)
+    made.mandate(weights={"AAA": 0.9})
+    made.walk(3, seed=4)
+    made.mandate(
+        objective=Objective.MIN_VOLATILITY,
+        limits=limits(max_change=0.2),
+        triggers=Triggers(drift=0.99),
+    )
+    made.walk(6, seed=5)
+    before = made.rebalancing.mandates(GetMandates(), OPERATOR_CALLER).mandates
+    assert before[0].target is not None
+    # Out of cash alone three weights cannot come to 1 in steps of 0.2.
+    made.order(symbol="AAA", side=Side.SELL, quantity=Decimal(made.held("AAA")), by="mine")
+    made.bar()
+    assert made.held("AAA") == 0
+    with pytest.raises(DomainError, match="no portfolio meets"):
+        made.send(ProposeRebalance(name="m"))
+    assert made.rebalancing.mandates(GetMandates(), OPERATOR_CALLER).mandates == before
+    digest = made.digest()
+    made.restart()
+    assert made.rebalancing.mandates(GetMandates(), OPERATOR_CALLER).mandates == before
+    assert made.digest() == digest

@@ -30,7 +30,7 @@ const TASKS: ReadonlyArray<Column<TaskView>> = [
   { name: "Task", lead: true, show: (row) => <span><span className="font-medium">{told(row.title)}</span><span className="block"><Id id={row.task_id} /></span></span> },
   { name: "Type", show: (row) => words(row.type) },
   { name: "Priority", show: (row) => words(row.priority) },
-  { name: "State", show: (row) => <span><StateWord state={row.state} />{row.progress_fraction !== null && <span className="block text-xs text-muted">{percent(row.progress_fraction, 0)} {row.note}</span>}</span> },
+  { name: "State", show: (row) => <span><StateWord state={row.state} />{row.state === "leased" && row.progress_fraction !== null && <span className="block text-xs text-muted">{percent(row.progress_fraction, 0)} {row.note}</span>}</span> },
   { name: "Agent", show: (row) => <Maybe text={row.agent ?? DASH} why="not claimed" /> },
   { name: "Try", right: true, hint: "Leases that ended before the work began do not count", show: (row) => `${row.attempt - row.moves} / ${row.max_attempts}` },
   { name: "Why", wrap: true, show: (row) => <span className="text-muted">{told(row.why)}{row.reason !== null && row.reason !== "" && <span className="block text-down">{row.reason}</span>}</span> },

@@ -43,11 +43,15 @@ def next_instant(task: Task) -> int | None:
     """Return the instant of machine time at which something is due for ``task`` next."""
     if task.state.final:
         return None
-    instants = [task.expires_at]
+    at = None
     if task.state is TaskState.LEASED:
-        instants.append(task.lease_until)
+        at = task.lease_until
     elif task.state is TaskState.DELAYED:
-        instants.append(task.not_before)
+        at = task.not_before
+    if task.expires_at is None and task.deadline_at is None:
+        # Nearly always: every change of a task comes by here.
+        return at
+    instants = [at, task.expires_at]
     if not task.raised:
         instants.append(task.urgent_at)
     if not task.late:
@@ -71,10 +75,12 @@ def next_slice(task: Task) -> int | None:
 
 def by_clock(task: Task, machine_at: Nanos) -> Task:
     """Return ``task`` as its deadline in machine time makes it at ``machine_at``; the same where nothing changed."""
+    if task.deadline_at is None:
+        return task
     return _pressed(
         task,
         near=task.urgent_at is not None and task.urgent_at < machine_at,
-        past=task.deadline_at is not None and task.deadline_at < machine_at,
+        past=task.deadline_at < machine_at,
     )
 
 

@@ -18,7 +18,7 @@ MICROSECOND = SECOND // MICROSECONDS
 TURN_US = MICROSECONDS
 """How much later each further waiting task of one owner and priority counts than the one before."""
 MOST_TURN_US = 300 * MICROSECONDS
-"""How much later an owner's backlog can make a task count at most."""
+"""How much later an owner's backlog can make a task count at most, unless its priority leaves more room."""
 DUE_SHARE = 0.9
 """At which share of its longest wait a task goes before all others: the rest is for a slot to end."""
 
@@ -62,6 +62,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def turn_us(self, owner: str) -> int:
         """Return how much later each further waiting task of ``owner`` counts."""
         return TURN_US // self.shares.get(owner, 1)
+
+    def most_turn_us(self, priority: Priority) -> int:
+        """Return how much later an owner's backlog can make a task of ``priority`` count at most.
+
+        As far as the next lower priority is away: a backlog never lets work pass that is worth less. Of the
+        lowest there is nothing below, and every task of a backlog has a turn of its own.
+
+        >>> policy = Policy(weight_s={Priority.URGENT: 900, Priority.LOW: 0})
+        >>> policy.most_turn_us(Priority.URGENT) // MICROSECONDS
+        900
+        """
+        own = self.weight_us(priority)
+        below = [less for one in Priority if (less := self.weight_us(one)) < own]
+        return max(MOST_TURN_US, own - max(below)) if below else NEVER
 
     def due_us(self, priority: Priority, ready_us: int) -> int:
         """Return when a task that became ready at ``ready_us`` goes before all that are not due."""

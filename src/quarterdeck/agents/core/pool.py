@@ -13,7 +13,6 @@ from quarterdeck.agents.core.fleet import TYPES, Fleet
 from quarterdeck.agents.core.lanes import put_in, take_out
 from quarterdeck.agents.core.policy import (
     MICROSECOND,
-    MOST_TURN_US,
     PRESSING,
     Policy,
 )
@@ -55,12 +54,29 @@ class Pool:
     """
 
     __slots__ = (
-        "_at", "_counts", "_free_lanes", "_free_places", "_head", "_lane", "_lane_keys", "_lane_of",
-        "_lanes", "_owned", "_places", "_promised", "_tail", "_tasks", "bounds", "fleet", "policy",
+        "_at",
+        "_counts",
+        "_free_lanes",
+        "_free_places",
+        "_head",
+        "_lane",
+        "_lane_keys",
+        "_lane_of",
+        "_lanes",
+        "_most_turn",
+        "_owned",
+        "_places",
+        "_promised",
+        "_tail",
+        "_tasks",
+        "bounds",
+        "fleet",
+        "policy",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self._most_turn = {priority: policy.most_turn_us(priority) for priority in Priority}
         self.fleet = Fleet(policy)
         self.bounds = Bounds()
         self._lanes: dict[LaneKey, int] = {}
@@ -101,7 +117,7 @@ class Pool:
             # Nearly always one or two: an array would be made for nothing.
             last = max(int(self._tasks[self._tail[lane], 0]) for lane in lanes) + weight
             turn = max(turn, last + self.policy.turn_us(owner))
-        return min(turn, now + MOST_TURN_US) - weight
+        return min(turn, now + self._most_turn[task.urgency]) - weight
 
     def released(self, task: Task, *, machine_at: Nanos) -> Task:
         """Return ``task`` as ready and in its turn, as delayed if its time has not come, or as unmatchable."""

@@ -488,3 +488,6 @@ def warm_up() -> None:
     state = IndicatorState(1)
     first = np.zeros(1, dtype=np.int64)
     update_indicators(state, first, one, one, one, np.empty((1, len(INDICATOR_NAMES))))
+    # What a feed delivers cannot be written to, which the compiler takes for another type.
+    first.flags.writeable = one.flags.writeable = False
+    update_indicators(state, first, one, one, one, np.empty((1, len(INDICATOR_NAMES))))

@@ -81,5 +81,9 @@ def variances(open_: Floats, high: Floats, low: Floats, close: Floats, first: In
 
 def warm_up() -> None:
     """Compile the kernel, or load it from the cache."""
-    one = np.ones(1)
-    variances(one, one, one, one, np.zeros(1, dtype=np.int64))
+    one, rows = np.ones(1), np.zeros(1, dtype=np.int64)
+    variances(one, one, one, one, rows)
+    # What a feed delivers cannot be written to, which the compiler takes for another type.
+    rows.flags.writeable = False
+    fresh = np.ones(1, dtype=np.bool_)
+    variance_kernel(rows, fresh, (one, one, one, one), np.empty(1), np.empty(1))

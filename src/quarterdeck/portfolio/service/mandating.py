@@ -103,6 +103,19 @@ def propose(service: RebalancingService, command: ProposeRebalance, step: Step) 
     closed = service.accounts.closed(charge.mandate.agent)
     if closed is not None:
         raise Conflict(f"nothing can be traded now: {closed}", code="NOT_OPEN")
+    before = charge.target
+    try:
+        found = _drafted(service, charge, step)
+    except DomainError:
+        # What is refused changes nothing, the target last found included.
+        charge.target = before
+        raise
+    service.programmes.save_charge(charge, step)
+    return service.view(found)
+
+
+def _drafted(service: RebalancingService, charge: Charge, step: Step) -> Rebalance:
+    """Return a rebalance to what is best at this close, or refuse where there is nothing to trade."""
     found = draft(
         service.programmes,
         service.accounts,
@@ -121,7 +134,7 @@ def propose(service: RebalancingService, command: ProposeRebalance, step: Step) 
     )
     if isinstance(found, str):
         raise DomainError(f"there is nothing to trade: {found}", code="NOTHING_TO_TRADE")
-    return service.view(found)
+    return found
 
 
 def approve(service: RebalancingService, command: ApproveRebalance, step: Step) -> RebalanceView:

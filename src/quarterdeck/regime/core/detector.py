@@ -270,5 +270,12 @@ def warm_up() -> None:
     batch_regimes(
         Bars(one, one, one, one, one, one), np.ones((1, len(INDICATOR_COLUMNS))), head=head
     )
+    # What a feed delivers cannot be written to, which the compiler takes for another type.
+    rows, bar = np.zeros(1, dtype=np.int64), np.ones(1)
+    rows.flags.writeable = bar.flags.writeable = False
+    update_regimes(
+        regime_state(1), rows, Bars(bar, bar, bar, bar, bar, one), np.ones((1, len(INDICATOR_COLUMNS))),
+        nothing_found(1), head=head,
+    )  # fmt: skip
     contributions(head, np.ones(len(FEATURES)), 0)
     ex_post_labels(np.ones(2))
