@@ -76,7 +76,7 @@ const held = (levels: ReadonlyArray<number>): ReadonlyArray<Column<HoldingsRiskV
   { name: "Net", right: true, hint: "Short positions against long ones", show: (row) => money(row.net) },
   ...byLevel<HoldingsRiskView>(levels, (row, place) => ({ var: <Maybe text={money(row.levels[place]?.var ?? null)} why={YOUNG} />, es: <Maybe text={money(row.levels[place]?.es ?? null)} why={YOUNG} /> })),
   { name: "Volatility", right: true, hint: "Foreseen over the usual one of what is held", show: (row) => <Maybe text={row.volatility_regime === null ? DASH : `${words(row.volatility_regime)}, × ${fixed(row.volatility_ratio ?? 0, 2)}`} why={YOUNG} /> },
-  { name: "Liquidity", right: true, hint: "Bars of usual volume that the least liquid position is", show: (row) => <Maybe text={row.volume_bars === null ? DASH : `${fixed(row.volume_bars, 3)} bars`} why="the volume of something held is not known" /> },
+  { name: "Liquidity", right: true, hint: "Bars of usual volume that the least liquid position is", show: (row) => <Maybe text={row.volume_bars === null ? DASH : `${row.volume_bars > 0 && row.volume_bars < 0.001 ? "< 0.001" : fixed(row.volume_bars, 3)} bars`} why="the volume of something held is not known" /> },
   { name: "Where the VaR 99 comes from", hint: "Shares add up to the whole; a hedge is negative. In brackets what each position may lose by itself", wrap: true, show: (row) => <span className="text-muted">{row.components.map((one) => `${one.symbol} ${percent(one.var99_share, 0)} (${money(one.levels.find((each) => each.level === 0.99)?.var ?? null)})`).join(" · ")}</span> },
 ];
 
