@@ -39,14 +39,12 @@ for seed in range(12):
         else: tasks[last[lane], 2] = place
         last[lane] = place
     for agent in range(n):
-        for plenty in (0, 1):
-            told = np.zeros(m.TOLD + 2 * m.TOP, dtype=np.int64)
-            place = m.pick(agent, 6 * 10**8, plenty, 20_000, lanes, head, tasks, may[:, agent].copy(), starts,
-                           able, rooms, scores, seed, told)
-            digest.update(np.int64(place).tobytes() + told.tobytes())
-    plan = np.full((count, 2), -1)
-    given = m.dispatch(count, 6 * 10**8, lanes, head, tasks, starts, able, rooms, scores, seed, plan)
-    digest.update(plan.tobytes() + rooms.tobytes())
+        for free in (0, 100):
+            taken, told = np.full(9, -1), np.zeros((10, m.TOLD + 2 * m.TOP), dtype=np.int64)
+            first, held = head.copy(), rooms.copy()
+            given = m.pick(agent, 6 * 10**8, free, count, 20_000, lanes, first, tasks, may[:, agent].copy(), starts,
+                           able, held, scores, seed, taken, told)
+            digest.update(taken.tobytes() + told[:given + 1].tobytes() + first.tobytes() + held.tobytes())
     worth = draw.integers(0, 1000, (20, 15)); holder, price = np.empty(20, np.int64), np.empty(15, np.int64)
     m.auction(worth, 10, holder, price); digest.update(holder.tobytes() + price.tobytes())
     waiting, lane_of, first = np.arange(0, n, 2), draw.integers(-1, 12, count), np.empty(20, np.int64)

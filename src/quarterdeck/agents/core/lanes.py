@@ -24,7 +24,7 @@ def put_in(
     head, tail : ndarray of shape (l,), int64
         First and last task of each lane, -1 where it is empty. Changed.
     tasks : ndarray of shape (t, 7), int64
-        As in ``matching.dispatch``. Changed.
+        As in ``matching.pick``. Changed.
     """
     before = tail[lane]
     while before != NONE and (

@@ -147,272 +147,208 @@ def order(task: int, now_us: int, tasks: Ints) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _earlier(one: int, other: int, when: Ints, head: Ints, tasks: Ints) -> bool:
-    if when[one] != when[other]:
-        return bool(when[one] < when[other])
-    return bool(tasks[head[one], 1] < tasks[head[other], 1])
+def before(when: int, number: int, other_when: int, other: int) -> bool:
+    """Return whether a task goes before another: it stands earlier in the order, or there as early with a smaller number."""
+    return when < other_when or (when == other_when and number < other)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sink(heap: Ints, size: int, at: int, when: Ints, head: Ints, tasks: Ints) -> None:
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            return
-        if child + 1 < size and _earlier(heap[child + 1], heap[child], when, head, tasks):
-            child += 1
-        if not _earlier(heap[child], heap[at], when, head, tasks):
-            return
-        heap[at], heap[child] = heap[child], heap[at]
-        at = child
+def _opened(
+    now_us: int, lanes: Ints, head: Ints, tasks: Ints, may: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return the lanes with work for an agent, band after band.
+
+    Each with where its first task stands in the order and that task's number; the last tells where each
+    band begins.
+    """
+    begins = np.zeros(lanes[:, 4].max() + 2, dtype=np.int64)
+    for lane in range(head.size):
+        if head[lane] != NONE and may[lanes[lane, 0]]:
+            begins[lanes[lane, 4] + 1] += 1
+    begins = np.cumsum(begins)
+    open_, when = np.empty(begins[-1], dtype=np.int64), np.empty(begins[-1], dtype=np.int64)
+    number, at_of = np.empty(begins[-1], dtype=np.int64), begins.copy()
+    for lane in range(head.size):
+        if head[lane] != NONE and may[lanes[lane, 0]]:
+            at = at_of[lanes[lane, 4]]
+            open_[at], when[at] = lane, order(head[lane], now_us, tasks)
+            number[at] = tasks[head[lane], 1]
+            at_of[lanes[lane, 4]] += 1
+    return open_, when, number, begins
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def dispatch(
-    most: int,
+def _free(requirement: int, whole: int, able_from: Ints, able: Ints, agents: Ints) -> int:
+    """Return how many agents that meet ``requirement`` have room."""
+    free = 0
+    for place in range(able_from[requirement], able_from[requirement + 1]):
+        agent = able[place]
+        if agents[agent, 0] < agents[agent, 1 + whole]:
+            free += 1
+    return free
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _count(
+    open_: Ints, lanes: Ints, able_from: Ints, able: Ints, agents: Ints, rivals: Ints
+) -> None:
+    """Fill ``rivals`` with how many agents could do each lane's work and have room."""
+    known = np.full((able_from.size, 2), NONE, dtype=np.int64)
+    for at in range(open_.size):
+        requirement, whole = lanes[open_[at], 0], lanes[open_[at], 1]
+        if known[requirement, whole] == NONE:
+            known[requirement, whole] = _free(requirement, whole, able_from, able, agents)
+        rivals[at] = known[requirement, whole]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _spare(agent: int, open_: Ints, when: Ints, lanes: Ints, agents: Ints) -> int:
+    """Close the lanes for which ``agent`` has no room and return how many were closed."""
+    held, closed = agents[agent, 0], 0
+    if held < agents[agent, 1]:
+        return 0
+    for at in range(open_.size):
+        whole = lanes[open_[at], 1] == 1 or when[at] < PAST
+        if when[at] != NEVER and not (whole and held < agents[agent, 2]):
+            when[at] = NEVER
+            closed += 1
+    return closed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first(plentiful: bool, when: Ints, number: Ints, rivals: Ints, begins: Ints) -> int:
+    """Return which lane to take from: the first in order, or the one of its band that fewest can do."""
+    first = 0
+    for at in range(1, when.size):
+        if when[at] <= when[first] and before(when[at], number[at], when[first], number[first]):
+            first = at
+    if when.size == 0 or when[first] == NEVER:
+        return NONE
+    if not plentiful or when[first] < PAST:
+        return first
+    scarcest, band = first, 0
+    while begins[band + 1] <= first:
+        band += 1
+    for at in range(begins[band], begins[band + 1]):
+        if PAST <= when[at] < NEVER and (
+            rivals[at] < rivals[scarcest]
+            or (
+                rivals[at] == rivals[scarcest]
+                and before(when[at], number[at], when[scarcest], number[scarcest])
+            )
+        ):
+            scarcest = at
+    return scarcest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _withheld(
+    agent: int,
     now_us: int,
+    margin: int,
+    lane: int,
+    task: int,
+    best: int,
+    worth: int,
     lanes: Ints,
-    head: Ints,
     tasks: Ints,
-    able_from: Ints,
-    able: Ints,
-    agents: Ints,
-    scores: Ints,
-    seed: int,
-    plan: Ints,
+    own: int,
 ) -> int:
-    """Hand out up to ``most`` tasks in their order; return how many were.
+    """Return 1 for a task that another gets because ``agent`` failed it, 2 for one kept for a better one, else 0."""
+    if lanes[lane, 3] == agent and best != agent:
+        return 1
+    promised = tasks[task, 6]
+    better = promised != agent if promised != NONE else best != agent and worth > own + margin
+    return 2 if now_us < tasks[task, 5] and better else 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pick(
+    agent: int, now_us: int, free: int, ready: int, margin: int, lanes: Ints, head: Ints, tasks: Ints, may: Ints,
+    able_from: Ints, able: Ints, agents: Ints, scores: Ints, seed: int, taken: Ints, told: Ints,
+) -> int:  # fmt: skip
+    """Pick for ``agent`` what it gets by asking again and again; return how many tasks that is.
+
+    Each time the first task in order that it can do and has room for. One that it failed last goes to
+    another that has room, and for a moment one is kept for an agent with room that does it better; a
+    lane passed over so stays passed, for more work makes the agent no better. While there are at least
+    as many free slots as ready tasks, the one that fewest agents can do goes first among those of one
+    priority.
 
     Parameters
     ----------
-    most : int
-        At most the rows of ``plan``.
     now_us : int
         Machine time, microseconds.
+    free, ready : int
+        How many slots for ordinary work are free and how many tasks are ready.
+    margin : int
+        How much better another's score must be.
     head : ndarray of shape (l,), int64
         First task of each lane, -1 where it is empty. Advanced.
     tasks : ndarray of shape (t, 7), int64
         Per task its key, its number, the places of the next and previous task of its lane, when it is
         due, until when it is kept for the agent that does it best, and who that is where it was promised
         in a round, -1 otherwise.
-    agents : ndarray of shape (n, 4), int64
-        As in ``best_agent``; the leases held are counted up.
-    plan : ndarray of shape (most, 2), int64
-        Filled with task and agent.
-
-    The other parameters are those of ``best_agent``.
-    """
-    heap = np.empty(head.size, dtype=np.int64)
-    when = np.empty(head.size, dtype=np.int64)
-    top, worth = np.empty(TOP, dtype=np.int64), np.empty(TOP, dtype=np.int64)
-    size = 0
-    for lane in range(head.size):
-        if head[lane] != NONE:
-            when[lane] = order(head[lane], now_us, tasks)
-            heap[size] = lane
-            size += 1
-    for at in range(size // 2 - 1, -1, -1):
-        _sink(heap, size, at, when, head, tasks)
-    given = 0
-    while size > 0 and given < most:
-        lane = heap[0]
-        task = head[lane]
-        whole = 1 if lanes[lane, 1] == 1 or when[lane] < PAST else 0
-        agent = best_agent(
-            lane, tasks[task, 1], whole, lanes, able_from, able, agents, scores, seed, top, worth
-        )
-        if agent == NONE:
-            # Nobody has room for this requirement, and no room appears during the round.
-            size -= 1
-            heap[0] = heap[size]
-        else:
-            hold(agents, agent, 1)
-            plan[given, 0], plan[given, 1] = task, agent
-            given += 1
-            head[lane] = tasks[task, 2]
-            if head[lane] == NONE:
-                size -= 1
-                heap[0] = heap[size]
-            else:
-                when[lane] = order(head[lane], now_us, tasks)
-        _sink(heap, size, 0, when, head, tasks)
-    return given
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _rivals(requirement: int, whole: int, able_from: Ints, able: Ints, agents: Ints) -> int:
-    free = 0
-    for place in range(able_from[requirement], able_from[requirement + 1]):
-        agent = able[place]
-        if agents[agent, 0] < (agents[agent, 2] if whole else agents[agent, 1]):
-            free += 1
-    return free
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _first(
-    plentiful: int,
-    passed: Ints,
-    when: Ints,
-    lanes: Ints,
-    head: Ints,
-    tasks: Ints,
-    able_from: Ints,
-    able: Ints,
-    agents: Ints,
-) -> int:
-    """Return the lane to take from: the first in order, or the one of its priority that fewest can do."""
-    first = NONE
-    for lane in range(head.size):
-        if passed[lane] == 0 and (first == NONE or _earlier(lane, first, when, head, tasks)):
-            first = lane
-    if first == NONE or plentiful == 0 or when[first] < PAST:
-        return first
-    scarcest, fewest = first, 2**62
-    for lane in range(head.size):
-        if passed[lane] == 1 or lanes[lane, 4] != lanes[first, 4] or when[lane] < PAST:
-            continue
-        free = _rivals(lanes[lane, 0], lanes[lane, 1], able_from, able, agents)
-        if free < fewest or (free == fewest and _earlier(lane, scarcest, when, head, tasks)):
-            scarcest, fewest = lane, free
-    return scarcest
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def pick(
-    agent: int,
-    now_us: int,
-    plentiful: int,
-    margin: int,
-    lanes: Ints,
-    head: Ints,
-    tasks: Ints,
-    may: Ints,
-    able_from: Ints,
-    able: Ints,
-    agents: Ints,
-    scores: Ints,
-    seed: int,
-    told: Ints,
-) -> int:
-    """Return the place of the task that ``agent`` gets when it asks now, or -1.
-
-    The first task in order that it can do and has room for. One that it failed last goes to another
-    that has room, and for a moment one is kept for an agent with room that does it better. While there is room for all tasks, the one that fewest agents can do goes first
-    among those of one priority.
-
-    Parameters
-    ----------
-    plentiful : int
-        1 if there are at least as many free slots as ready tasks.
-    margin : int
-        How much better another's score must be.
     may : ndarray of shape (requirements,), int64
         1 where ``agent`` meets the requirement.
-    told : ndarray of shape (15,), int64
-        Filled with the agent's score, how many lanes had work for it, how many of these were spared
-        for pressing work, how many were kept from it because it failed their tasks last, how many
-        agents had room, 1 if the task was past due, how many lanes were kept for a better agent, and
-        then the best agents and their scores.
-
-    The other parameters are those of ``dispatch``.
-    """
-    held, ordinary, slots = agents[agent, 0], agents[agent, 1], agents[agent, 2]
-    passed = np.zeros(head.size, dtype=np.int64)
-    when = np.zeros(head.size, dtype=np.int64)
-    top, worth = np.empty(TOP, dtype=np.int64), np.empty(TOP, dtype=np.int64)
-    told[:] = 0
-    for lane in range(head.size):
-        if head[lane] == NONE or may[lanes[lane, 0]] == 0:
-            passed[lane] = 1
-            continue
-        told[1] += 1
-        when[lane] = order(head[lane], now_us, tasks)
-        if held >= (slots if lanes[lane, 1] == 1 or when[lane] < PAST else ordinary):
-            told[2] += 1
-            passed[lane] = 1
-    while True:
-        first = _first(plentiful, passed, when, lanes, head, tasks, able_from, able, agents)
-        if first == NONE:
-            return NONE
-        task = head[first]
-        whole = 1 if lanes[first, 1] == 1 or when[first] < PAST else 0
-        best = best_agent(
-            first, tasks[task, 1], whole, lanes, able_from, able, agents, scores, seed, top, worth
-        )
-        if lanes[first, 3] == agent and best != agent:
-            told[3] += 1
-            passed[first] = 1
-            continue
-        told[0] = scores[lanes[first, 2], agent] - agents[agent, 3]
-        promised = tasks[task, 6]
-        better = best != agent and worth[0] > told[0] + margin
-        if promised != NONE:
-            better = promised != agent
-        if now_us < tasks[task, 5] and better:
-            told[6] += 1
-            passed[first] = 1
-            continue
-        told[4] = _rivals(lanes[first, 0], whole, able_from, able, agents)
-        told[5] = 1 if when[first] < PAST else 0
-        for place in range(TOP):
-            told[TOLD + 2 * place], told[TOLD + 2 * place + 1] = top[place], worth[place]
-        return int(task)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def pick_many(
-    agent: int,
-    now_us: int,
-    free: int,
-    ready: int,
-    margin: int,
-    lanes: Ints,
-    head: Ints,
-    tasks: Ints,
-    may: Ints,
-    able_from: Ints,
-    able: Ints,
-    agents: Ints,
-    scores: Ints,
-    seed: int,
-    taken: Ints,
-    told: Ints,
-) -> int:
-    """Pick for ``agent`` as if it asked again and again; return how many tasks it gets.
-
-    Parameters
-    ----------
-    free, ready : int
-        How many slots for ordinary work are free and how many tasks are ready.
-    head : ndarray of shape (l,), int64
-        As in ``pick``. Advanced.
     agents : ndarray of shape (n, 4), int64
-        As in ``pick``; what the agent holds is counted up.
+        As in ``best_agent``; what the agent holds is counted up.
     taken : ndarray of shape (most,), int64
         Filled with the places of the tasks.
     told : ndarray of shape (most + 1, 15), int64
-        Filled with what ``pick`` told each time.
+        Filled, for each and for the one there was not, with the agent's score, how many lanes had work
+        for it, how many of these were spared for pressing work, how many were kept from it because it
+        failed their tasks last, how many agents had room, 1 if the task was past due, how many lanes
+        were kept for a better agent, and then the best agents and their scores.
 
-    The other parameters are those of ``pick``.
+    The other parameters are those of ``best_agent``.
     """
-    given = 0
+    open_, when, number, begins = _opened(now_us, lanes, head, tasks, may)
+    rivals, left = np.empty(open_.size, dtype=np.int64), open_.size
+    _count(open_, lanes, able_from, able, agents, rivals)
+    spared = _spare(agent, open_, when, lanes, agents)
+    top, worth = np.empty(TOP, dtype=np.int64), np.empty(TOP, dtype=np.int64)
+    given, passed = 0, np.zeros(3, dtype=np.int64)
+    told[:] = 0
     while given < taken.size:
-        place = pick(
-            agent, now_us, 1 if free >= ready else 0, margin, lanes, head, tasks, may, able_from, able, agents,
-            scores, seed, told[given],
-        )  # fmt: skip
-        if place == NONE:
+        row = told[given]
+        row[1], row[2], row[3], row[6] = left, spared, passed[1], passed[2]
+        at = _first(free >= ready, when, number, rivals, begins)
+        if at == NONE:
             break
-        for lane in range(head.size):
-            if head[lane] == place:
-                head[lane] = tasks[place, 2]
+        lane, past = open_[at], when[at] < PAST
+        task, whole = head[lane], 1 if lanes[lane, 1] == 1 or past else 0
+        best = best_agent(
+            lane, number[at], whole, lanes, able_from, able, agents, scores, seed, top, worth
+        )
+        own = row[0] = scores[lanes[lane, 2], agent] - agents[agent, 3]
+        why = _withheld(agent, now_us, margin, lane, task, best, worth[0], lanes, tasks, own)
+        if why:
+            passed[why] += 1
+            when[at] = NEVER
+            continue
+        row[4] = (
+            rivals[at]
+            if whole == lanes[lane, 1]
+            else _free(lanes[lane, 0], 1, able_from, able, agents)
+        )
+        row[5] = 1 if past else 0
+        row[TOLD::2], row[TOLD + 1 :: 2] = top, worth
+        taken[given] = task
+        given += 1
+        head[lane] = tasks[task, 2]
+        if head[lane] == NONE:
+            when[at] = NEVER
+            left -= 1
+        else:
+            when[at], number[at] = order(head[lane], now_us, tasks), tasks[head[lane], 1]
         if agents[agent, 0] < agents[agent, 1]:
             free -= 1
         ready -= 1
         hold(agents, agent, 1)
-        taken[given] = place
-        given += 1
+        spared += _spare(agent, open_, when, lanes, agents)
+        if agents[agent, 0] == agents[agent, 1] or agents[agent, 0] == agents[agent, 2]:
+            _count(open_, lanes, able_from, able, agents, rivals)
     return given
 
 
@@ -483,10 +419,7 @@ def warm_up() -> None:
     agents = np.array([[0, 1, 1, 0]], dtype=np.int64)
     hold(agents, 0, 0)
     scores = np.zeros((1, 1), dtype=np.int64)
-    told, one = np.empty((2, TOLD + 2 * TOP), dtype=np.int64), np.ones(1, dtype=np.int64)
-    lists = lanes, head.copy(), tasks, one, able_from, able, agents.copy()
-    pick_many(0, 0, 1, 1, 0, *lists, scores, 1, np.empty(1, np.int64), told)
-    pick(0, 0, 1, 0, lanes, head, tasks, one, able_from, able, agents, scores, 1, told[0])
-    plan = np.empty((1, 2), dtype=np.int64)
-    dispatch(1, 0, lanes, head, tasks, able_from, able, agents, scores, 1, plan)
+    taken, told = np.empty(1, dtype=np.int64), np.empty((2, TOLD + 2 * TOP), dtype=np.int64)
+    may = np.ones(1, dtype=np.int64)
+    pick(0, 0, 1, 1, 0, lanes, head, tasks, may, able_from, able, agents, scores, 1, taken, told)
     auction(np.ones((1, 1), dtype=np.int64), 1, np.empty(1, np.int64), np.empty(1, np.int64))

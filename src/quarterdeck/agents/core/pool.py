@@ -190,7 +190,7 @@ class Pool:
         index, count = self.fleet.index[agent], len(self._lane_keys)
         head = self._head[:count].copy()
         head[self._shut(machine_at)] = _NONE
-        given = matching.pick_many(
+        given = matching.pick(
             index,
             machine_at // MICROSECOND,
             self.fleet.free(),

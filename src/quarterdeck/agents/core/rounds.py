@@ -8,13 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from quarterdeck.agents.core.matching import FIRST, NONE, auction
+from quarterdeck.agents.core.matching import FIRST, NONE, auction, before
 from quarterdeck.maths.arrays import Ints
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _before(when: int, number: int, other_when: int, other: int) -> bool:
-    return when < other_when or (when == other_when and number < other)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -32,7 +27,7 @@ def first_places(
     lanes : ndarray of shape (l, 5), int64
         As in ``matching.best_agent``.
     tasks : ndarray of shape (t, 7), int64
-        As in ``matching.dispatch``.
+        As in ``matching.pick``.
     may : ndarray of shape (requirements, n), int64
         1 where the agent meets the requirement.
     shut : ndarray of shape (l,), int64
@@ -57,10 +52,10 @@ def first_places(
             continue
         own = tasks[place, 4] - FIRST if now_us >= tasks[place, 4] else tasks[place, 0]
         number = tasks[place, 1]
-        if count == most and not _before(own, number, when[-1], tasks[first[-1], 1]):
+        if count == most and not before(own, number, when[-1], tasks[first[-1], 1]):
             continue
         at = count if count < most else most - 1
-        while at > 0 and _before(own, number, when[at - 1], tasks[first[at - 1], 1]):
+        while at > 0 and before(own, number, when[at - 1], tasks[first[at - 1], 1]):
             when[at], first[at] = when[at - 1], first[at - 1]
             at -= 1
         when[at], first[at] = own, place
@@ -98,7 +93,7 @@ def share_out(
     until_us : int
         Until when the tasks are kept.
     tasks : ndarray of shape (t, 7), int64
-        As in ``matching.dispatch``. Changed: for whom a task is kept, and until when.
+        As in ``matching.pick``. Changed: for whom a task is kept, and until when.
     rooms : ndarray of shape (n, 4), int64
         As ``agents`` in ``matching.best_agent``.
     scores : ndarray of shape (types, n), int64
