@@ -21,8 +21,8 @@ from quarterdeck.cli.columns import lined_up, second
 from quarterdeck.kernel.errors import DomainError, InvalidInput, NotFound, Unavailable
 
 TIMEOUT_S = 10.0
-SEEN_S = 5.0
-"""How long the stop waits for the deck to confirm that it saw the flag."""
+SEEN_S, UNHEARD_S = 5.0, 1.0
+"""How long the stop waits to be confirmed by a deck that said where it is, and where none did."""
 BUSY_S = 30.0
 """How long in all a deck that is pressed is asked again, each time when it says to come back."""
 PRESSED = 429
@@ -113,7 +113,8 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
     except OSError as error:
         return _stop_without_flag(data_dir, error, reason=reason, as_json=as_json)
     in_force_ms = (time.monotonic() - began) * 1000
-    confirmed = _confirmed(path, epoch)
+    patience_s = SEEN_S if (data_dir / "deck.json").exists() else UNHEARD_S
+    confirmed = _confirmed(path, epoch, within_s=patience_s)
     answer: Answer | None = None
     if confirmed:
         try:
@@ -136,7 +137,7 @@ def _stop_all(data_dir: Path, *, reason: str, as_json: bool) -> int:
     print(f"STOP raised in {in_force_ms:.1f} ms (epoch {epoch})")
     if not confirmed:
         print(
-            f"no running deck confirmed it within {SEEN_S:g} s; a deck that starts now starts stopped"
+            f"no running deck confirmed it within {patience_s:g} s; a deck that starts now starts stopped"
         )
     elif answer is not None:
         print(_stop_line(answer))
@@ -171,10 +172,10 @@ def _stop_without_flag(data_dir: Path, error: OSError, *, reason: str, as_json: 
     return 0
 
 
-def _confirmed(path: Path, epoch: int) -> bool:
+def _confirmed(path: Path, epoch: int, *, within_s: float) -> bool:
     from quarterdeck.runtime import stopflag
 
-    deadline = time.monotonic() + SEEN_S
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         try:
             if stopflag.seen(path) >= epoch:
