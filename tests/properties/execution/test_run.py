@@ -53,7 +53,7 @@ def check_order(wild: Wild, view: OrderView) -> None:
         if contract.symbol == view.symbol:
             buy = view.side is Side.BUY
             reducing = (buys if buy else sells) <= max(0, -held if buy else held)
-            limit = desk.position_limit(row, desk.bounds(account.agent, row))
+            limit = desk.position_limit(account.agent, row, desk.bounds(account.agent, row))
             reached = held + buys if buy else sells - held
             assert reducing or reached * value <= limit
             order = desk.book.find(view.order_id)
