@@ -175,7 +175,7 @@ INSIDE = (
         "a restart forgets attached orders",
         around(store, "read_orders", held_are_lost),
         (LOADED, "attached orders", "working orders"),
-        seeds=(9, 18),
+        seeds=(14, 23, 26, 35),
     ),
     Mutant(
         "a limit price is not kept",
@@ -211,7 +211,7 @@ INSIDE = (
         "a stale price is traded on",
         without_control(Code.STALE_DATA, unbounded),
         ("stale",),
-        seeds=(22, 27, 25, 20, 31),
+        seeds=(0, 9, 16, 17),
     ),
     Mutant(
         "an order may be one lot too large",
